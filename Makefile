@@ -1,0 +1,49 @@
+# Every target sets up .venv by itself when it is missing or older than pyproject.toml.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check format bench soak clean
+
+help:
+	@echo "make demo   find the faces in sample pictures"
+	@echo "make test   run the tests with coverage"
+	@echo "make check  formatting, lint and types"
+	@echo "make bench  the benchmarks behind the README's figures (FOLDER=photos with annotations)"
+	@echo "make soak   the long fuzz tests"
+
+$(READY): pyproject.toml
+	@echo "Setting up $(VENV) (torch is several GB: some minutes the first time)"
+	@if command -v uv >/dev/null 2>&1; then \
+	    uv venv --clear --seed --python "$(PYTHON)" $(VENV) && uv pip install --python $(BIN)/python -e '.[dev,demo]'; \
+	else \
+	    "$(PYTHON)" -m venv --clear $(VENV) && $(BIN)/python -m pip install --progress-bar off -e '.[dev,demo]'; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python tools/make_sample.py demo/photos
+	$(BIN)/emonet faces demo/photos --draw demo/drawn --crops demo/crops || test $$? -eq 3
+	@echo "Look at demo/drawn and demo/crops. (One sample is broken on purpose.)"
+
+test: $(READY)
+	$(BIN)/pytest -m "not soak" --cov --cov-report=term --durations=10
+
+check: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY)
+	$(BIN)/python benchmarks/detect.py $(FOLDER)
+
+soak: $(READY)
+	$(BIN)/pytest -m soak
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

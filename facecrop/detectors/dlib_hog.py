@@ -1,0 +1,80 @@
+"""dlib's HOG detector: frontal faces, no landmarks, no weight file. The only module that knows dlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from facecrop.detectors.protocol import BoxMapping, processor_only, rounded
+from facecrop.face import Face
+from facecrop.images import Image, check_image
+
+LEAST_FACE = 80  # pixels: dlib's window, before enlargement
+
+CANONICAL = BoxMapping(scale_x=1.0, scale_y=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DlibOptions:
+    """Enlarging once finds faces of half the size and takes four times as long."""
+
+    upsample: int = 1
+    threshold: float = 0.0  # least score; below 0 finds more faces and more that are none
+    min_share: float = 0.0  # pictures are reduced until a face of this share of the shorter side is the least found
+
+    def __post_init__(self) -> None:
+        if self.upsample not in range(5):
+            raise ValueError(f"upsample must be 0 to 4, got {self.upsample!r}")
+        if not -2 <= self.threshold <= 5:
+            raise ValueError(f"threshold must be -2 to 5, got {self.threshold!r}")
+        if not 0 <= self.min_share <= 1:
+            raise ValueError(f"min_share must be 0 to 1, got {self.min_share!r}")
+
+
+class DlibDetector:
+    """Its boxes are square and tighter than MTCNN's; `CANONICAL` maps them."""
+
+    name: ClassVar[str] = "dlib"
+    has_landmarks: ClassVar[bool] = False
+    options_type: ClassVar[type[DlibOptions]] = DlibOptions
+
+    def __init__(self, device: str, options: DlibOptions) -> None:
+        import dlib
+
+        self.device = processor_only(self.name, device)
+        self.options = options
+        self._hog = dlib.get_frontal_face_detector()
+
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        return [self._detect_one(image) for image in images]
+
+    def _detect_one(self, image: Image) -> list[Face]:
+        check_image(image)
+        scale = self._scale(image)
+        boxes, scores, _ = self._hog.run(_reduced(image, scale), self.options.upsample, self.options.threshold)
+        faces = [
+            self._face(box, score, scale) for box, score in zip(boxes, scores, strict=True) if not box.is_empty()
+        ]
+        return sorted(faces, key=lambda face: (-face.score, face.box))
+
+    def _scale(self, image: Image) -> float:
+        sought = self.options.min_share * min(image.shape[:2])
+        least = LEAST_FACE / 2**self.options.upsample
+        return min(1.0, least / sought) if sought else 1.0
+
+    def _face(self, box: object, score: float, scale: float) -> Face:
+        x1, y1, x2, y2 = (getattr(box, side)() / scale for side in ("left", "top", "right", "bottom"))
+        raw = (x1, y1, x2 + 1 / scale, y2 + 1 / scale)  # dlib's last row and column belong to the box
+        x1, y1, x2, y2 = (rounded(value, 1 / 16) for value in CANONICAL(raw))
+        return Face((x1, y1, x2, y2), round(score, 4), None, self.name, raw)
+
+
+def _reduced(image: Image, scale: float) -> Image:
+    import cv2
+
+    if scale == 1:
+        return np.ascontiguousarray(image)
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)

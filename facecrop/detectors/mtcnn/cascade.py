@@ -1,0 +1,86 @@
+"""MTCNN's three stages over a batch of pictures: propose, judge, describe. Each thins out what the last one found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facecrop.detectors.mtcnn.boxes import Array, Index, cut_squares, refine, square, suppress, suppress_nested
+from facecrop.detectors.mtcnn.networks import STRIDE, Networks
+from facecrop.detectors.mtcnn.pyramid import CELL, pyramid_levels, pyramid_scales
+from facecrop.images import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Boxes of all pictures of a batch; `owner` is the index of the picture each belongs to."""
+
+    boxes: Array  # (n, 4)
+    scores: Array  # (n,)
+    owner: Index  # (n,)
+    landmarks: Array  # (n, 5, 2); (n, 0, 2) before the last stage
+
+    def __getitem__(self, index: Index | np.ndarray) -> Candidates:
+        return Candidates(self.boxes[index], self.scores[index], self.owner[index], self.landmarks[index])
+
+
+def propose(
+    networks: Networks, images: Sequence[Image], min_faces: Sequence[float], factor: float, threshold: float
+) -> Candidates:
+    """First stage: every cell of every level that might hold a face, squared. Pictures of one shape go together."""
+    groups = defaultdict(list)
+    for index, (image, min_face) in enumerate(zip(images, min_faces, strict=True)):
+        groups[*image.shape[:2], min_face].append(index)
+    parts = []
+    for (height, width, min_face), indices in groups.items():
+        scales = pyramid_scales(height, width, min_face, factor)
+        levels = [pyramid_levels(images[index], scales) for index in indices]
+        for scale, level in zip(scales, zip(*levels, strict=True), strict=True):
+            parts.append(_propose_level(networks, np.stack(level), scale, np.array(indices), threshold))
+    if not parts:
+        return Candidates(*(np.empty(shape, np.float32) for shape in ((0, 4), 0)), np.empty(0, np.int64), np.empty((0, 0, 2), np.float32))
+    boxes, scores, owner, offsets = (np.concatenate(column) for column in zip(*parts, strict=True))
+    keep = suppress(boxes, scores, owner, 0.7)
+    boxes, offsets = boxes[keep], offsets[keep]
+    size = boxes[:, 2:] - boxes[:, :2]
+    boxes = square(boxes + offsets * np.hstack([size, size]))
+    return Candidates(boxes, scores[keep], owner[keep], np.empty((len(keep), 0, 2), np.float32))
+
+
+def _propose_level(
+    networks: Networks, level: np.ndarray, scale: float, indices: Index, threshold: float
+) -> tuple[Array, Array, Index, Array]:
+    scores, offsets, places = networks.propose(level, threshold)
+    owner = indices[places[:, 0]]
+    corner = STRIDE * places[:, :0:-1] + 1  # x, y of the cell in the level
+    boxes = np.floor(np.hstack([corner, corner + CELL - 1]) / scale).astype(np.float32)
+    keep = suppress(boxes, scores, owner, 0.5)
+    return boxes[keep], scores[keep], owner[keep], offsets[keep]
+
+
+def judge(networks: Networks, images: Sequence[Image], candidates: Candidates, threshold: float) -> Candidates:
+    """Second stage: most candidates go, the others are moved to fit."""
+    if not len(candidates.boxes):
+        return candidates
+    scores, offsets = networks.judge(cut_squares(images, candidates.boxes, candidates.owner, 24))
+    passed = scores > threshold
+    boxes, scores, owner, offsets = candidates.boxes[passed], scores[passed], candidates.owner[passed], offsets[passed]
+    keep = suppress(boxes, scores, owner, 0.5)
+    boxes = square(refine(boxes[keep], offsets[keep]))
+    return Candidates(boxes, scores[keep], owner[keep], np.empty((len(keep), 0, 2), np.float32))
+
+
+def describe(networks: Networks, images: Sequence[Image], candidates: Candidates, threshold: float) -> Candidates:
+    """Third stage: the final boxes (taller than wide) with their landmarks."""
+    if not len(candidates.boxes):
+        return candidates
+    scores, offsets, points = networks.describe(cut_squares(images, candidates.boxes, candidates.owner, 48))
+    passed = scores > threshold
+    boxes, owner = candidates.boxes[passed], candidates.owner[passed]
+    size = boxes[:, None, 2:] - boxes[:, None, :2] + 1
+    landmarks = boxes[:, None, :2] + size * points[passed].reshape(-1, 2, 5).transpose(0, 2, 1) - 1
+    found = Candidates(refine(boxes, offsets[passed]), scores[passed], owner, landmarks)
+    return found[suppress_nested(found.boxes, found.scores, owner, 0.7)]

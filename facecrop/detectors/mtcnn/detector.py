@@ -1,0 +1,112 @@
+"""The detector that callers open: options, batches of bounded size, and faces in the pictures' own coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from facecrop.detectors.protocol import rounded
+from facecrop.face import Face
+from facecrop.images import Image, check_image
+
+if TYPE_CHECKING:
+    from facecrop.detectors.mtcnn.cascade import Candidates
+
+BATCH_PIXELS = 16_000_000  # of pictures that are worked on together, so that memory does not grow with the list
+BATCH_IMAGES = 512
+BOX_STEP = 1 / 16  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class MtcnnOptions:
+    """The least face is `min_face` pixels, or `min_share` of the picture's shorter side where that is more."""
+
+    min_face: float = 20.0
+    min_share: float = 0.0
+    factor: float = 0.709  # between levels of the pyramid: smaller is faster and finds less
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)  # least score after each of the three networks
+    border: float = 0.3  # in least faces: the picture's edge is repeated so far, for faces that touch it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "thresholds", tuple(self.thresholds))
+        if not self.min_face >= 12:
+            raise ValueError(f"min_face must be at least 12 pixels, which is all that MTCNN sees, got {self.min_face!r}")
+        if not 0 <= self.min_share <= 1:
+            raise ValueError(f"min_share must be 0 to 1, got {self.min_share!r}")
+        if not 0.2 <= self.factor <= 0.95:
+            raise ValueError(f"factor must be 0.2 to 0.95, got {self.factor!r}")
+        if len(self.thresholds) != 3 or not all(0 < threshold < 1 for threshold in self.thresholds):
+            raise ValueError(f"thresholds must be three numbers between 0 and 1, got {self.thresholds!r}")
+        if not 0 <= self.border <= 5:
+            raise ValueError(f"border must be 0 to 5, got {self.border!r}")
+
+
+class MtcnnDetector:
+    """Faces with five landmarks; its boxes are the canonical ones, about 1.3 times as high as wide."""
+
+    name: ClassVar[str] = "mtcnn"
+    has_landmarks: ClassVar[bool] = True
+    options_type: ClassVar[type[MtcnnOptions]] = MtcnnOptions
+
+    def __init__(self, device: str, options: MtcnnOptions) -> None:
+        from facecrop.detectors.mtcnn.networks import Networks, torch_device
+
+        self.device = torch_device(device)
+        self.options = options
+        self._networks = Networks(self.device)
+
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        for image in images:
+            check_image(image)
+        return [faces for batch in _batches(images) for faces in self._detect_batch(batch)]
+
+    def _detect_batch(self, images: Sequence[Image]) -> list[list[Face]]:
+        from facecrop.detectors.mtcnn import cascade
+
+        options = self.options
+        least = [max(options.min_face, options.min_share * min(image.shape[:2])) for image in images]
+        borders = [round(options.border * size) for size in least]
+        framed = [_with_border(image, border) for image, border in zip(images, borders, strict=True)]
+        first, second, third = options.thresholds
+        candidates = cascade.propose(self._networks, framed, least, options.factor, first)
+        candidates = cascade.judge(self._networks, framed, candidates, second)
+        candidates = cascade.describe(self._networks, framed, candidates, third)
+        return [
+            _faces(candidates[candidates.owner == index], border, image)
+            for index, (image, border) in enumerate(zip(images, borders, strict=True))
+        ]
+
+
+def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+    start = pixels = 0
+    for index, image in enumerate(images):
+        size = image.shape[0] * image.shape[1]
+        if index > start and (pixels + size > BATCH_PIXELS or index - start == BATCH_IMAGES):
+            yield images[start:index]
+            start, pixels = index, 0
+        pixels += size
+    if start < len(images):
+        yield images[start:]
+
+
+def _with_border(image: Image, border: int) -> Image:
+    import cv2
+
+    bordered = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE)
+    return np.asarray(bordered, dtype=np.uint8)
+
+
+def _faces(found: Candidates, border: int, image: Image) -> list[Face]:
+    """Best first, without those that lie in the border. The numbers are facenet-pytorch's own."""
+    height, width = image.shape[:2]
+    faces = []
+    for box, score, landmarks in zip(found.boxes, found.scores, found.landmarks, strict=True):
+        x1, y1, x2, y2 = (rounded(value - border, BOX_STEP) for value in box)
+        inside = min(x2, width) > max(x1, 0) and min(y2, height) > max(y1, 0)
+        if inside:
+            points = [[rounded(value - border, BOX_STEP) for value in point] for point in landmarks]
+            faces.append(Face((x1, y1, x2, y2), round(float(score), 4), points, MtcnnDetector.name))
+    return sorted(faces, key=lambda face: (-face.score, face.box))

@@ -1,0 +1,58 @@
+"""What every detector is, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from facecrop.face import Box, Face
+from facecrop.images import Image
+
+
+class Detector(Protocol):
+    """Finds faces in a list of pictures: one list of faces each, best score first; no face is an empty list.
+
+    `options_type` is a frozen dataclass with a default for every option; the options used are kept with what was made
+    from the faces. Every face's box is canonical: MTCNN's, to which the others are mapped.
+    """
+
+    name: ClassVar[str]
+    has_landmarks: ClassVar[bool]
+    options_type: ClassVar[type[Any]]
+    options: Any
+    device: str
+
+    def __init__(self, device: str, options: Any) -> None: ...
+
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoxMapping:
+    """From a detector's own box to the canonical one, in units of the raw box's width and height."""
+
+    scale_x: float
+    scale_y: float
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+
+    def __call__(self, raw: Box) -> Box:
+        x1, y1, x2, y2 = raw
+        width, height = x2 - x1, y2 - y1
+        centre_x = (x1 + x2) / 2 + self.shift_x * width
+        centre_y = (y1 + y2) / 2 + self.shift_y * height
+        half_x, half_y = self.scale_x * width / 2, self.scale_y * height / 2
+        return centre_x - half_x, centre_y - half_y, centre_x + half_x, centre_y + half_y
+
+
+def rounded(value: float, step: float) -> float:
+    """To the nearest step: hides the last bits, which depend on how pictures were batched."""
+    return round(float(value) / step) * step
+
+
+def processor_only(name: str, device: str) -> str:
+    """The device of a detector that has no other."""
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"the detector {name!r} runs on the processor only; device must be auto or cpu, got {device!r}")
+    return "cpu"

@@ -1,0 +1,36 @@
+"""The picture is the face: for pictures that their publisher has already cropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from facecrop.detectors.protocol import processor_only
+from facecrop.face import Face
+from facecrop.images import Image, check_image
+
+
+@dataclass(frozen=True, slots=True)
+class WholeOptions:
+    """There is nothing to choose."""
+
+
+class WholeDetector:
+    """Answers every picture with itself, marked as framed so that crops take no further margin."""
+
+    name: ClassVar[str] = "whole"
+    has_landmarks: ClassVar[bool] = False
+    options_type: ClassVar[type[WholeOptions]] = WholeOptions
+
+    def __init__(self, device: str, options: WholeOptions) -> None:
+        self.device = processor_only(self.name, device)
+        self.options = options
+
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        for image in images:
+            check_image(image)
+        return [
+            [Face(box=(0, 0, image.shape[1], image.shape[0]), score=1.0, detector=self.name, framed=True)]
+            for image in images
+        ]
