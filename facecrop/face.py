@@ -44,7 +44,7 @@ class Face:
         raw_box = self.box if self.raw_box is None else _checked_box("raw_box", self.raw_box)
         object.__setattr__(self, "raw_box", raw_box)
         if self.landmarks is not None:
-            object.__setattr__(self, "landmarks", _checked_landmarks(self.landmarks))
+            object.__setattr__(self, "landmarks", five_points(self.landmarks))
 
     @property
     def width(self) -> float:
@@ -108,7 +108,7 @@ class Face:
             self,
             box=_scaled(self.box, factor),
             raw_box=self.raw_box and _scaled(self.raw_box, factor),
-            landmarks=self.landmarks and [(x * factor, y * factor) for x, y in self.landmarks],
+            landmarks=self.landmarks and five_points([(x * factor, y * factor) for x, y in self.landmarks]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,7 +144,8 @@ def _checked_box(name: str, box: Sequence[float]) -> Box:
     return x1, y1, x2, y2
 
 
-def _checked_landmarks(landmarks: Sequence[Sequence[float]]) -> Landmarks:
+def five_points(landmarks: Sequence[Sequence[float]]) -> Landmarks:
+    """Landmarks from whatever holds five pairs of finite numbers."""
     if len(landmarks) != 5 or any(len(point) != 2 for point in landmarks):
         raise ValueError(f"landmarks must be five (x, y) points, {', '.join(LANDMARK_NAMES)}, got {landmarks!r}")
     points = [(_checked_number("landmarks", x), _checked_number("landmarks", y)) for x, y in landmarks]

@@ -76,7 +76,7 @@ def read_image(
             image = _read_file(path, max_side, max_pixels, max_bytes)
         else:
             raise TypeError(f"source must be a path, bytes, Pillow image or array, got {type(source).__name__}")
-    except _Unreadable as error:
+    except _UnreadableError as error:
         raise ImageError(path, str(error)) from error.__cause__
     return image if max_side is None else _limited(image, max_side)
 
@@ -89,7 +89,7 @@ def check_image(image: Any) -> None:
         raise ValueError(f"an image must have shape (height, width, 3), got {image.shape}")
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """Why a picture cannot be read, on its way to the ImageError that also knows the path."""
 
 
@@ -97,32 +97,30 @@ def _read_file(path: str | os.PathLike[str], max_side: int | None, max_pixels: i
     def without_waiting(name: str, flags: int) -> int:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # a FIFO without a writer would block
 
-    if stat.S_ISDIR(os.stat(path).st_mode):
-        raise _Unreadable("a folder, not a picture")
     try:
         with open(path, "rb", opener=without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise _Unreadable("not a regular file")
+                raise _UnreadableError("not a regular file")
             return _read_stream(file, status.st_size, max_side, max_pixels, max_bytes)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _Unreadable(f"cannot be opened: {error.strerror or error}") from error
+        raise _UnreadableError(f"cannot be opened: {error.strerror or error}") from error
 
 
 def _read_stream(stream: IO[bytes], size: int, max_side: int | None, max_pixels: int, max_bytes: int) -> Image:
     if size == 0:
-        raise _Unreadable("the file is empty")
+        raise _UnreadableError("the file is empty")
     if size > max_bytes:
-        raise _Unreadable(f"{size:,} bytes, more than the limit of {max_bytes:,}")
+        raise _UnreadableError(f"{size:,} bytes, more than the limit of {max_bytes:,}")
     header = stream.read(64)
     stream.seek(0)
     opener = _opener(header)
     try:
         picture = opener(stream)
     except DECODE_ERRORS as error:
-        raise _Unreadable(f"broken header: {_words(error)}") from error
+        raise _UnreadableError(f"broken header: {_words(error)}") from error
     with picture:
         _check_size(picture, max_pixels)
         if max_side is not None:
@@ -136,15 +134,15 @@ def _decoded(picture: PIL.Image.Image, max_pixels: int) -> Image:
     try:
         return _to_rgb(ImageOps.exif_transpose(picture))
     except DECODE_ERRORS as error:
-        raise _Unreadable(f"cannot be decoded: {_words(error)}") from error
+        raise _UnreadableError(f"cannot be decoded: {_words(error)}") from error
 
 
 def _check_size(picture: PIL.Image.Image, max_pixels: int) -> None:
     width, height = picture.size
     if width < 1 or height < 1:
-        raise _Unreadable(f"no pixels: {width} x {height}")
+        raise _UnreadableError(f"no pixels: {width} x {height}")
     if width * height > max_pixels:
-        raise _Unreadable(f"{width} x {height} pixels, more than the limit of {max_pixels:,}")
+        raise _UnreadableError(f"{width} x {height} pixels, more than the limit of {max_pixels:,}")
 
 
 def _to_rgb(picture: PIL.Image.Image) -> Image:
@@ -161,7 +159,7 @@ def _from_array(array: NDArray[Any]) -> Image:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise _Unreadable(f"an array of shape {array.shape} is no grey, RGB or RGBA picture")
+        raise _UnreadableError(f"an array of shape {array.shape} is no grey, RGB or RGBA picture")
     array = _to_uint8(array)
     if array.shape[2] == 4:
         return _to_rgb(PIL.Image.fromarray(array, "RGBA"))
@@ -178,10 +176,10 @@ def _to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     elif array.dtype.kind == "f":
         largest = float(array.max())
         if not np.isfinite(array).all():
-            raise _Unreadable("values that are not finite numbers")
+            raise _UnreadableError("values that are not finite numbers")
         white = next((scale for scale in (1.0, 255.0) if largest <= scale), 65535.0)
     else:
-        raise _Unreadable(f"an array of {array.dtype} is no picture")
+        raise _UnreadableError(f"an array of {array.dtype} is no picture")
     return np.rint(array.clip(0, white) * (255 / white)).astype(np.uint8)
 
 
@@ -218,7 +216,7 @@ def _opener(header: bytes) -> Opener:
         return WebPImagePlugin.WebPImageFile
     if header[4:8] == b"ftyp":
         return _iso_opener(header[8:])
-    raise _Unreadable("not a picture in a format that is read (JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC, AVIF)")
+    raise _UnreadableError("not a picture in a format that is read (JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC, AVIF)")
 
 
 def _iso_opener(brands: bytes) -> Opener:
@@ -227,11 +225,11 @@ def _iso_opener(brands: bytes) -> Opener:
         from PIL import AvifImagePlugin, features
 
         if not features.check("avif"):
-            raise _Unreadable("AVIF, which this build of Pillow does not read")
+            raise _UnreadableError("AVIF, which this build of Pillow does not read")
         return AvifImagePlugin.AvifImageFile
     if brands.startswith((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")):
         from pi_heif.as_plugin import HeifImageFile
 
         opener: Opener = HeifImageFile
         return opener
-    raise _Unreadable("a film or another media file, not a picture")
+    raise _UnreadableError("a film or another media file, not a picture")

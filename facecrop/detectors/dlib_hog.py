@@ -55,9 +55,7 @@ class DlibDetector:
         check_image(image)
         scale = self._scale(image)
         boxes, scores, _ = self._hog.run(_reduced(image, scale), self.options.upsample, self.options.threshold)
-        faces = [
-            self._face(box, score, scale) for box, score in zip(boxes, scores, strict=True) if not box.is_empty()
-        ]
+        faces = [self._face(box, score, scale) for box, score in zip(boxes, scores, strict=True) if not box.is_empty()]
         return sorted(faces, key=lambda face: (-face.score, face.box))
 
     def _scale(self, image: Image) -> float:

@@ -54,5 +54,7 @@ def rounded(value: float, step: float) -> float:
 def processor_only(name: str, device: str) -> str:
     """The device of a detector that has no other."""
     if device not in ("auto", "cpu"):
-        raise ValueError(f"the detector {name!r} runs on the processor only; device must be auto or cpu, got {device!r}")
+        raise ValueError(
+            f"the detector {name!r} runs on the processor only; device must be auto or cpu, got {device!r}"
+        )
     return "cpu"

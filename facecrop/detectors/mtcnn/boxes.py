@@ -6,6 +6,8 @@ is x2 - x1 + 1 wide. `owner` says which picture each box belongs to.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +57,7 @@ def suppress_nested(boxes: Array, scores: Array, owner: Index, threshold: float)
     return np.array(keep, np.int64)
 
 
-def cut_squares(images: list[Image], boxes: Array, owner: Index, side: int) -> NDArray[np.uint8]:
+def cut_squares(images: Sequence[Image], boxes: Array, owner: Index, side: int) -> NDArray[np.uint8]:
     """Each box cut from its picture and drawn at `side` pixels: (n, side, side, 3). Boxes end at the picture's edge."""
     import cv2
 

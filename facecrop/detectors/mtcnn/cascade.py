@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecrop.detectors.mtcnn.boxes import Array, Index, cut_squares, refine, square, suppress, suppress_nested
-from facecrop.detectors.mtcnn.networks import STRIDE, Networks
+from facecrop.detectors.mtcnn.networks import STRIDE, Networks, Pixels
 from facecrop.detectors.mtcnn.pyramid import CELL, pyramid_levels, pyramid_scales
 from facecrop.images import Image
 
@@ -21,10 +21,16 @@ class Candidates:
     boxes: Array  # (n, 4)
     scores: Array  # (n,)
     owner: Index  # (n,)
-    landmarks: Array  # (n, 5, 2); (n, 0, 2) before the last stage
 
-    def __getitem__(self, index: Index | np.ndarray) -> Candidates:
-        return Candidates(self.boxes[index], self.scores[index], self.owner[index], self.landmarks[index])
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is left after the last stage, with five landmarks each."""
+
+    boxes: Array  # (n, 4)
+    scores: Array  # (n,)
+    owner: Index  # (n,)
+    landmarks: Array  # (n, 5, 2)
 
 
 def propose(
@@ -41,17 +47,16 @@ def propose(
         for scale, level in zip(scales, zip(*levels, strict=True), strict=True):
             parts.append(_propose_level(networks, np.stack(level), scale, np.array(indices), threshold))
     if not parts:
-        return Candidates(*(np.empty(shape, np.float32) for shape in ((0, 4), 0)), np.empty(0, np.int64), np.empty((0, 0, 2), np.float32))
+        return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
     boxes, scores, owner, offsets = (np.concatenate(column) for column in zip(*parts, strict=True))
     keep = suppress(boxes, scores, owner, 0.7)
     boxes, offsets = boxes[keep], offsets[keep]
     size = boxes[:, 2:] - boxes[:, :2]
-    boxes = square(boxes + offsets * np.hstack([size, size]))
-    return Candidates(boxes, scores[keep], owner[keep], np.empty((len(keep), 0, 2), np.float32))
+    return Candidates(square(boxes + offsets * np.hstack([size, size])), scores[keep], owner[keep])
 
 
 def _propose_level(
-    networks: Networks, level: np.ndarray, scale: float, indices: Index, threshold: float
+    networks: Networks, level: Pixels, scale: float, indices: Index, threshold: float
 ) -> tuple[Array, Array, Index, Array]:
     scores, offsets, places = networks.propose(level, threshold)
     owner = indices[places[:, 0]]
@@ -70,17 +75,18 @@ def judge(networks: Networks, images: Sequence[Image], candidates: Candidates, t
     boxes, scores, owner, offsets = candidates.boxes[passed], scores[passed], candidates.owner[passed], offsets[passed]
     keep = suppress(boxes, scores, owner, 0.5)
     boxes = square(refine(boxes[keep], offsets[keep]))
-    return Candidates(boxes, scores[keep], owner[keep], np.empty((len(keep), 0, 2), np.float32))
+    return Candidates(boxes, scores[keep], owner[keep])
 
 
-def describe(networks: Networks, images: Sequence[Image], candidates: Candidates, threshold: float) -> Candidates:
+def describe(networks: Networks, images: Sequence[Image], candidates: Candidates, threshold: float) -> Found:
     """Third stage: the final boxes (taller than wide) with their landmarks."""
     if not len(candidates.boxes):
-        return candidates
+        return Found(candidates.boxes, candidates.scores, candidates.owner, np.empty((0, 5, 2), np.float32))
     scores, offsets, points = networks.describe(cut_squares(images, candidates.boxes, candidates.owner, 48))
     passed = scores > threshold
-    boxes, owner = candidates.boxes[passed], candidates.owner[passed]
+    boxes, scores, owner = candidates.boxes[passed], scores[passed], candidates.owner[passed]
     size = boxes[:, None, 2:] - boxes[:, None, :2] + 1
     landmarks = boxes[:, None, :2] + size * points[passed].reshape(-1, 2, 5).transpose(0, 2, 1) - 1
-    found = Candidates(refine(boxes, offsets[passed]), scores[passed], owner, landmarks)
-    return found[suppress_nested(found.boxes, found.scores, owner, 0.7)]
+    boxes = refine(boxes, offsets[passed])
+    keep = suppress_nested(boxes, scores, owner, 0.7)
+    return Found(boxes[keep], scores[keep], owner[keep], landmarks[keep])

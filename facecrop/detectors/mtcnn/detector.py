@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from facecrop.detectors.protocol import rounded
-from facecrop.face import Face
+from facecrop.face import Face, five_points
 from facecrop.images import Image, check_image
 
 if TYPE_CHECKING:
-    from facecrop.detectors.mtcnn.cascade import Candidates
+    from facecrop.detectors.mtcnn.cascade import Found
 
 BATCH_PIXELS = 16_000_000  # of pictures that are worked on together, so that memory does not grow with the list
 BATCH_IMAGES = 512
@@ -33,7 +33,9 @@ class MtcnnOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "thresholds", tuple(self.thresholds))
         if not self.min_face >= 12:
-            raise ValueError(f"min_face must be at least 12 pixels, which is all that MTCNN sees, got {self.min_face!r}")
+            raise ValueError(
+                f"min_face must be at least 12 pixels, which is all that MTCNN sees, got {self.min_face!r}"
+            )
         if not 0 <= self.min_share <= 1:
             raise ValueError(f"min_share must be 0 to 1, got {self.min_share!r}")
         if not 0.2 <= self.factor <= 0.95:
@@ -73,9 +75,9 @@ class MtcnnDetector:
         first, second, third = options.thresholds
         candidates = cascade.propose(self._networks, framed, least, options.factor, first)
         candidates = cascade.judge(self._networks, framed, candidates, second)
-        candidates = cascade.describe(self._networks, framed, candidates, third)
+        found = cascade.describe(self._networks, framed, candidates, third)
         return [
-            _faces(candidates[candidates.owner == index], border, image)
+            _faces(found, index, border, image)
             for index, (image, border) in enumerate(zip(images, borders, strict=True))
         ]
 
@@ -99,14 +101,15 @@ def _with_border(image: Image, border: int) -> Image:
     return np.asarray(bordered, dtype=np.uint8)
 
 
-def _faces(found: Candidates, border: int, image: Image) -> list[Face]:
+def _faces(found: Found, index: int, border: int, image: Image) -> list[Face]:
     """Best first, without those that lie in the border. The numbers are facenet-pytorch's own."""
     height, width = image.shape[:2]
     faces = []
-    for box, score, landmarks in zip(found.boxes, found.scores, found.landmarks, strict=True):
+    for row in np.flatnonzero(found.owner == index):
+        box, score, landmarks = found.boxes[row], found.scores[row], found.landmarks[row]
         x1, y1, x2, y2 = (rounded(value - border, BOX_STEP) for value in box)
         inside = min(x2, width) > max(x1, 0) and min(y2, height) > max(y1, 0)
         if inside:
-            points = [[rounded(value - border, BOX_STEP) for value in point] for point in landmarks]
+            points = five_points([[rounded(value - border, BOX_STEP) for value in point] for point in landmarks])
             faces.append(Face((x1, y1, x2, y2), round(float(score), 4), points, MtcnnDetector.name))
     return sorted(faces, key=lambda face: (-face.score, face.box))

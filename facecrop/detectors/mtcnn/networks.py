@@ -65,8 +65,8 @@ class Networks:
             image, row, column = cells.unbind(1)
             places = cells + torch.tensor([first_image, first_row, 0], device=cells.device)
             found.append((score[image, row, column], offsets[image, :, row, column], places))
-        scores, moves, places = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
-        return scores, moves, places
+        scores, moves, where = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+        return scores, moves, where
 
     def _first(self, x: Tensor) -> tuple[Tensor, Tensor]:
         net = self.pnet

@@ -1,0 +1,122 @@
+"""`emonet faces`: finds the faces in a photo or in a folder of photos, and shows, draws or cuts them out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emonet.commands.listing import JsonListing, TableListing
+from emonet.commands.progress import progress_bar
+
+if TYPE_CHECKING:
+    from facecrop import CropSpec, FilterRules, ImageError, Selection
+    from facecrop.scanning import ScannedPhoto
+
+NOTHING_READ = 1
+SOME_UNREADABLE = 3
+
+
+def faces(
+    source: Annotated[Path, typer.Argument(metavar="PHOTO_OR_FOLDER", help="A photo, or a folder of photos.")],
+    detector: Annotated[str, typer.Option(help="mtcnn, dlib or whole.")] = "mtcnn",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the detector.")] = None,
+    allow: Annotated[str, typer.Option(help="Which faces of a photo: all, one, largest or most_central.")] = "all",
+    min_size: Annotated[float | None, typer.Option(help="Least shorter side of a face in pixels.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, one object for each photo.")] = False,
+    crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Cut the faces out into this folder.")] = None,
+    draw: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the faces into copies in this folder.")] = None,
+    size: Annotated[int, typer.Option(help="Crops: pixels a side.")] = 224,
+    margin: Annotated[float, typer.Option(help="Crops: margin on each side, as a share of the face's width.")] = 0.125,
+    align: Annotated[bool, typer.Option("--align", help="Crops: turn until the eyes are level.")] = False,
+) -> None:
+    """Find the faces in photos.
+
+    Exit status: 0 all photos were read, 3 some were not, 1 none was or the call was mistaken.
+    """
+    from facecrop import CropSpec, FilterRules, open_detector
+    from facecrop.scanning import scan_photos
+
+    rules = FilterRules(min_size=min_size, allow=allow, detector=detector)  # type: ignore[arg-type]
+    spec = CropSpec(size=size, margin=margin, align=align)
+    for folder in (crops, draw):
+        _check_outside(source, folder)
+    finder = open_detector(detector, device, **_parsed(option or []))
+    listing = JsonListing() if as_json else TableListing(f"{detector} on {finder.device}")
+    with listing, progress_bar("photos", _count(source)) as advance:
+        for photo in scan_photos(_photos(source), finder):
+            listing.add(photo.path, _handled(photo, rules, spec, source, crops, draw))
+            advance()
+    if listing.read == 0:
+        raise typer.Exit(NOTHING_READ)
+    if listing.unreadable:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def _check_outside(source: Path, folder: Path | None) -> None:
+    if folder is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+        raise ValueError(f"{folder} lies inside the folder that is read; nothing is written next to your photos")
+
+
+def _parsed(options: list[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; values are read as JSON, so numbers are numbers and [0.6,0.7,0.7] is a list."""
+    parsed = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise ValueError(f"--option takes NAME=VALUE, got {option!r}")
+        try:
+            parsed[name] = json.loads(value)
+        except json.JSONDecodeError:
+            parsed[name] = value
+    return parsed
+
+
+def _photos(source: Path) -> Iterator[tuple[Path, Any]]:
+    from facecrop import ImageError, iter_images, read_image
+
+    if source.is_dir():
+        yield from iter_images(source)
+        return
+    try:
+        yield source, read_image(source)
+    except ImageError as error:
+        yield source, error
+
+
+def _count(source: Path) -> int:
+    from facecrop.folders import iter_files
+
+    return sum(1 for _ in iter_files(source)) if source.is_dir() else 1
+
+
+def _handled(
+    photo: ScannedPhoto, rules: FilterRules, spec: CropSpec, source: Path, crops: Path | None, draw: Path | None
+) -> Selection | ImageError:
+    """Chooses among a photo's faces, and writes what was asked for."""
+    from facecrop import ImageError, choose_faces, crop_face
+    from facecrop.drawing import draw_faces
+
+    image = photo.image
+    if isinstance(image, ImageError):
+        return image
+    selection = choose_faces(image, photo.faces, rules)
+    place = photo.path.relative_to(source) if source.is_dir() else Path(photo.path.name)
+    if crops is not None:
+        for index, face in enumerate(selection.faces):
+            _save(crop_face(image, face, spec), crops / place.with_name(f"{place.name}-{index}.png"))
+    if draw is not None:
+        rejected = [rejection.face for rejection in selection.rejections if rejection.face]
+        _save(draw_faces(image, selection.faces, rejected), draw / place.with_name(f"{place.name}.jpg"))
+    return selection
+
+
+def _save(image: Any, path: Path) -> None:
+    import PIL.Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(image).save(path)

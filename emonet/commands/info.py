@@ -1,0 +1,56 @@
+"""`emonet info`: what is installed and where it would run; the first thing to quote in a bug report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+import emonet
+
+PACKAGES = (
+    *("torch", "torchvision", "facenet-pytorch", "dlib", "dlib-bin", "opencv-python-headless", "pillow", "pi-heif"),
+    *("albumentations", "numpy", "pyarrow", "safetensors", "scikit-learn"),
+)
+
+
+def info(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Show versions, the device, and which build of dlib is installed."""
+    facts = _facts()
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "installed", box=None, pad_edge=False)
+    for name, value in facts.items():
+        table.add_row(name, str(value) if value is not None else "-")
+    Console().print(table)
+
+
+def _facts() -> dict[str, str | int | None]:
+    import torch
+    from PIL import features
+
+    cuda = torch.cuda.is_available()
+    return {
+        "emonet": emonet.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: _version(name) for name in PACKAGES},
+        "dlib comes from": next((name for name in ("dlib-bin", "dlib") if _version(name)), None),
+        "AVIF pictures": "read" if features.check("avif") else "not read by this Pillow",
+        "device": f"cuda ({torch.cuda.get_device_name()})" if cuda else "cpu",
+        "processor threads": torch.get_num_threads(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
