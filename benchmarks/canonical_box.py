@@ -1,0 +1,101 @@
+"""Measures how another detector's box lies to MTCNN's, on the same faces: what its CANONICAL mapping is taken from.
+
+    python benchmarks/canonical_box.py FOLDER [--fer2013 fer2013.csv] [--detector dlib]
+
+Every picture is drawn at several sizes chosen at random (seeded), for a detector that knows few sizes of box would
+otherwise answer for the sizes of these pictures. Prints medians in units of the other detector's raw box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facecrop import Face, ImageError, iter_images, open_detector
+from facecrop.images import Image
+
+SAME_FACE = 0.35  # least overlap
+FER2013_ROWS = 1500
+BORDER = 12  # pixels round a FER2013 picture, which cuts off chins
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--fer2013", type=Path, help="fer2013.csv: some of its Training faces are measured as well")
+    parser.add_argument("--detector", default="dlib")
+    arguments = parser.parse_args()
+    photos = [image for _, image in iter_images(arguments.folder) if not isinstance(image, ImageError)]
+    report("photos", drawn_at_random(photos, (1.0, 3.0), 8), arguments.detector)
+    if arguments.fer2013:
+        report("FER2013", drawn_at_random(fer2013_faces(arguments.fer2013), (2.0, 4.0), 1), arguments.detector)
+
+
+def drawn_at_random(images: list[Image], scales: tuple[float, float], times: int) -> Iterator[Image]:
+    rng = np.random.default_rng(0)
+    for image in images:
+        for scale in rng.uniform(*scales, times):
+            if image.shape[0] * image.shape[1] * scale**2 < 4_000_000:
+                drawn = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+                yield np.asarray(drawn, dtype=np.uint8)
+
+
+def fer2013_faces(path: Path) -> list[Image]:
+    with path.open(newline="") as file:
+        rows = [row["pixels"] for row in csv.DictReader(file) if row["Usage"] == "Training"]
+    faces = []
+    for pixels in rows[:: max(1, len(rows) // FER2013_ROWS)]:
+        grey = np.array(pixels.split(), dtype=np.uint8).reshape(48, 48)
+        bordered = cv2.copyMakeBorder(grey, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
+        faces.append(np.repeat(np.asarray(bordered, dtype=np.uint8)[..., None], 3, axis=2))
+    return faces
+
+
+def report(title: str, images: Iterator[Image], name: str) -> None:
+    mtcnn, other = open_detector("mtcnn"), open_detector(name)
+    rows = [measures(*pair) for image in images for pair in pairs(mtcnn.detect([image])[0], other.detect([image])[0])]
+    print(f"{title}: {len(rows)} faces that mtcnn and {name} both found")
+    for column, label in zip(np.array(rows).T, LABELS, strict=True):
+        low, median, high = np.percentile(column, [25, 50, 75])
+        print(f"  {label:42} {median:6.3f}   quartiles {low:6.3f} {high:6.3f}")
+
+
+def pairs(mtcnn_faces: list[Face], other_faces: list[Face]) -> Iterator[tuple[Face, Face]]:
+    for face in other_faces:
+        best = max(mtcnn_faces, key=face.overlap, default=None)
+        if best is not None and face.overlap(best) >= SAME_FACE:
+            yield best, face
+
+
+LABELS = (
+    "scale_x: MTCNN width / raw width",
+    "scale_y: MTCNN height / raw height",
+    "shift_x: centre to the right, raw widths",
+    "shift_y: centre down, raw heights",
+    "eye distance / width of MTCNN's box",
+    "eye distance / width of the mapped box",
+    "eye line / height of MTCNN's box",
+    "eye line / height of the mapped box",
+)
+
+
+def measures(mtcnn: Face, other: Face) -> NDArray[np.float64]:
+    assert other.raw_box is not None
+    assert mtcnn.landmarks is not None
+    raw = np.array(other.raw_box)
+    size = raw[2:] - raw[:2]
+    shift = (np.array(mtcnn.centre) - (raw[:2] + raw[2:]) / 2) / size
+    (left, right) = np.array(mtcnn.landmarks[:2])
+    eyes, line = np.linalg.norm(right - left), (left[1] + right[1]) / 2
+    places = [eyes / face.width for face in (mtcnn, other)] + [(line - f.box[1]) / f.height for f in (mtcnn, other)]
+    return np.array([mtcnn.width / size[0], mtcnn.height / size[1], *shift, *places])
+
+
+if __name__ == "__main__":
+    main()

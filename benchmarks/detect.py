@@ -1,0 +1,187 @@
+"""Compares facecrop's detectors with the libraries they are built on, on the same pictures in one run.
+
+    python benchmarks/detect.py FOLDER [--fer2013 fer2013.csv] [--rows 28709] [--repeats 3]
+
+FOLDER holds photos, and XML files in dlib's format with the faces people marked in them (without those, recall is not
+printed). Montages of up to 12 megapixels are made of them. With --fer2013, the 48-pixel faces of its Training rows
+are looked for as well. Rates are the best of the repeats: compare them with each other, not with other machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from annotated import Picture, count_found, montage, read_pictures
+
+from facecrop import Face, iter_images, open_detector
+from facecrop.images import Image
+from facecrop.scanning import scan_photos
+
+Detect = Callable[[Sequence[Image]], list[list[Face]]]
+
+MONTAGES = ((4, 4), (6, 5), (8, 8))  # columns and rows of 500 x 375 pixels: 3, 5.6 and 12 megapixels
+FACES = 500  # FER2013 faces that the peer is timed on
+OURS, PEER = "facecrop mtcnn", "facenet-pytorch"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--fer2013", type=Path, help="fer2013.csv")
+    parser.add_argument("--rows", type=int, default=28_709, help="Training rows of FER2013 to look at")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--photos", type=int, default=1000, help="photos of the memory run; 0 leaves it out")
+    arguments = parser.parse_args()
+    pictures = read_pictures(arguments.folder)
+    pictures += [montage(pictures, *shape) for shape in MONTAGES]
+    contenders = {PEER: facenet_pytorch(), "dlib, enlarged once": own_dlib()}
+    contenders |= {f"facecrop {name}": open_detector(name).detect for name in ("mtcnn", "dlib")}
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
+    answers = compare(pictures, contenders, arguments.repeats)
+    print_agreement(answers[PEER], answers[OURS])
+    print_eyes(answers)
+    if arguments.fer2013:
+        compare_crops(arguments.fer2013, arguments.rows, arguments.repeats)
+    if arguments.photos:
+        print_memory(arguments.folder, arguments.photos)
+
+
+def facenet_pytorch(**options: object) -> Detect:
+    """facenet-pytorch as its README has it: one picture at a time, at full size."""
+    from facenet_pytorch import MTCNN
+
+    mtcnn = MTCNN(keep_all=True, **options)
+
+    def detect(images: Sequence[Image]) -> list[list[Face]]:
+        found = [mtcnn.detect(image) for image in images]
+        return [[Face(b, s) for b, s in zip(*pair, strict=True)] if pair[0] is not None else [] for pair in found]
+
+    return detect
+
+
+def own_dlib() -> Detect:
+    import dlib
+
+    hog = dlib.get_frontal_face_detector()
+
+    def detect(images: Sequence[Image]) -> list[list[Face]]:
+        return [[Face((r.left(), r.top(), r.right(), r.bottom()), 0.0) for r in hog(image, 1)] for image in images]
+
+    return detect
+
+
+def compare(pictures: list[Picture], contenders: dict[str, Detect], repeats: int) -> dict[str, list[list[Face]]]:
+    """Prints rates and recall by size of picture; returns everybody's faces in the order of the groups."""
+    groups = {
+        "small, under 0.3 MP": [picture for picture in pictures if picture.megapixels < 0.3],
+        "middle": [picture for picture in pictures if 0.3 <= picture.megapixels < 2.5],
+        "large, 2.5 to 12 MP": [picture for picture in pictures if picture.megapixels >= 2.5],
+    }
+    answers: dict[str, list[list[Face]]] = {name: [] for name in contenders}
+    for title, group in groups.items():
+        if not group:
+            continue
+        print(f"{title}: {len(group)} pictures, {sum(picture.megapixels for picture in group):.1f} megapixels")
+        images = [picture.image for picture in group]
+        rates = {}
+        for name, detect in contenders.items():
+            detect(images[:2])
+            seconds, found = min((timed(detect, images) for _ in range(repeats)), key=lambda run: run[0])
+            answers[name] += found
+            rates[name] = len(group) / seconds
+            times = rates[name] / rates[PEER]
+            print(f"  {name:22} {rates[name]:8.2f} photos/s {times:7.2f} x the peer's   {recall(group, found)}")
+    return answers
+
+
+def timed(detect: Detect, images: Sequence[Image]) -> tuple[float, list[list[Face]]]:
+    started = time.perf_counter()
+    found = detect(images)
+    return time.perf_counter() - started, found
+
+
+def recall(group: list[Picture], found: list[list[Face]]) -> str:
+    marked = [(picture.boxes, faces) for picture, faces in zip(group, found, strict=True) if picture.boxes is not None]
+    if not marked:
+        return ""
+    hits, extra = (sum(column) for column in zip(*itertools.starmap(count_found, marked), strict=True))
+    return f"found {hits} of {sum(len(boxes) for boxes, _ in marked)}, {extra} extra"
+
+
+def print_agreement(peers: list[list[Face]], ours: list[list[Face]]) -> None:
+    overlaps = [
+        max((face.overlap(other) for other in mine), default=0.0)
+        for theirs, mine in zip(peers, ours, strict=True)
+        for face in theirs
+    ]
+    both = [overlap for overlap in overlaps if overlap >= 0.5]
+    print(f"\nOf the {len(overlaps)} faces of {PEER}, {OURS} finds {len(both)}; mean IoU of those {np.mean(both):.3f}")
+
+
+def print_eyes(answers: dict[str, list[list[Face]]]) -> None:
+    """Where the eyes (as MTCNN sees them) lie in each detector's canonical box, over the faces that both found."""
+    pairs = [
+        (face, max(mtcnn, key=face.overlap))
+        for mtcnn, dlib in zip(answers[OURS], answers["facecrop dlib"], strict=True)
+        for face in dlib
+        if mtcnn and max(map(face.overlap, mtcnn)) >= 0.5
+    ]
+    places = np.array([[eyes_in(box, mtcnn) for box in (mtcnn, dlib)] for dlib, mtcnn in pairs])
+    print(f"\nEyes in the canonical box, medians over {len(pairs)} faces that both found")
+    for name, (distance, line) in zip(("mtcnn", "dlib"), np.median(places, axis=0), strict=True):
+        print(f"  {name:6} eye distance {distance:.3f} of the box's width, eye line {line:.3f} of its height")
+
+
+def eyes_in(box: Face, landmarked: Face) -> tuple[float, float]:
+    assert landmarked.landmarks is not None
+    (x1, y1), (x2, y2) = landmarked.landmarks[:2]
+    return float(np.hypot(x2 - x1, y2 - y1)) / box.width, ((y1 + y2) / 2 - box.box[1]) / box.height
+
+
+def compare_crops(path: Path, rows: int, repeats: int) -> None:
+    with path.open(newline="") as file:
+        training = (row["pixels"] for row in csv.DictReader(file) if row["Usage"] == "Training")
+        crops = [np.array(pixels.split(), np.uint8).reshape(48, 48, 1) for pixels in itertools.islice(training, rows)]
+    images = [np.repeat(crop, 3, axis=2) for crop in crops]
+    enlarged = [np.asarray(cv2.resize(image, (160, 160), interpolation=cv2.INTER_CUBIC)) for image in images[:FACES]]
+    print(f"\nFER2013, {len(images)} Training faces of 48 pixels ({PEER}: {len(enlarged)} of them, enlarged to 160)")
+    ours, peer = open_detector("mtcnn").detect, facenet_pytorch()
+    peer_seconds, peer_found = min((timed(peer, enlarged) for _ in range(repeats)), key=lambda run: run[0])
+    our_seconds, our_found = min((timed(ours, images[: 8 * FACES]) for _ in range(repeats)), key=lambda run: run[0])
+    all_found = ours(images)
+    for name, seconds, done in ((PEER, peer_seconds, peer_found), (OURS, our_seconds, our_found)):
+        rate = len(done) / seconds
+        print(f"  {name:22} {rate:8.0f} faces/s {rate * peer_seconds / len(peer_found):7.2f} x the peer's")
+    for name, found in ((PEER, peer_found), (OURS, all_found)):
+        any_face, one_face = np.mean([[len(faces) > 0, len(faces) == 1] for faces in found], axis=0)
+        print(f"  {name:22} a face in {any_face:.1%} of {len(found)}, exactly one in {one_face:.1%}")
+
+
+def print_memory(folder: Path, photos: int) -> None:
+    """In a process of its own, for the peers above have left their marks on this one."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        early, late = pool.apply(peak_memory, (folder, photos))
+    print(f"\nPeak memory of scan_photos: {early} MB after {photos // 10} photos, {late} MB after {photos}")
+
+
+def peak_memory(folder: Path, photos: int) -> tuple[int, int]:
+    endless = itertools.chain.from_iterable(iter_images(folder) for _ in itertools.count())
+    peaks = []
+    for count, _ in enumerate(scan_photos(itertools.islice(endless, photos), open_detector("mtcnn")), start=1):
+        if count in (photos // 10, photos):
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    return peaks[0], peaks[-1]
+
+
+if __name__ == "__main__":
+    main()
