@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--photos", type=int, default=1000, help="photos of the memory run; 0 leaves it out")
     arguments = parser.parse_args()
+    if arguments.photos:  # first, while this process is small: a child inherits the peak of its parent
+        print_memory(arguments.folder, arguments.photos)
     pictures = read_pictures(arguments.folder)
     pictures += [montage(pictures, *shape) for shape in MONTAGES]
     contenders = {PEER: facenet_pytorch(), "dlib, enlarged once": own_dlib()}
@@ -52,8 +54,6 @@ def main() -> None:
     print_eyes(answers)
     if arguments.fer2013:
         compare_crops(arguments.fer2013, arguments.rows, arguments.repeats)
-    if arguments.photos:
-        print_memory(arguments.folder, arguments.photos)
 
 
 def facenet_pytorch(**options: object) -> Detect:
@@ -168,10 +168,9 @@ def compare_crops(path: Path, rows: int, repeats: int) -> None:
 
 
 def print_memory(folder: Path, photos: int) -> None:
-    """In a process of its own, for the peers above have left their marks on this one."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         early, late = pool.apply(peak_memory, (folder, photos))
-    print(f"\nPeak memory of scan_photos: {early} MB after {photos // 10} photos, {late} MB after {photos}")
+    print(f"Peak memory of scan_photos: {early} MB after {photos // 10} photos, {late} MB after {photos}")
 
 
 def peak_memory(folder: Path, photos: int) -> tuple[int, int]:

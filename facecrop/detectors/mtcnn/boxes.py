@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facecrop.images import Image
+from facecrop.detectors.mtcnn.pyramid import Octaves, draw_window
 
 Array = NDArray[np.float32]
 Index = NDArray[np.int64]
@@ -57,14 +57,10 @@ def suppress_nested(boxes: Array, scores: Array, owner: Index, threshold: float)
     return np.array(keep, np.int64)
 
 
-def cut_squares(images: Sequence[Image], boxes: Array, owner: Index, side: int) -> NDArray[np.uint8]:
+def cut_squares(pictures: Sequence[Octaves], boxes: Array, owner: Index, side: int) -> NDArray[np.uint8]:
     """Each box cut from its picture and drawn at `side` pixels: (n, side, side, 3). Boxes end at the picture's edge."""
-    import cv2
-
     cuts = np.empty((len(boxes), side, side, 3), np.uint8)
-    corners = boxes.astype(np.int64)  # towards zero, as in training
-    for cut, (x1, y1, x2, y2), index in zip(cuts, corners, owner, strict=True):
-        image = images[index]
-        window = image[max(y1 - 1, 0) : y2, max(x1 - 1, 0) : x2]
-        cv2.resize(window, (side, side), dst=cut, interpolation=cv2.INTER_AREA)
+    corners = boxes.astype(np.int64).tolist()  # towards zero, as in training
+    for cut, (x1, y1, x2, y2), index in zip(cuts, corners, owner.tolist(), strict=True):
+        draw_window(pictures[index], x1 - 1, y1 - 1, x2, y2, into=cut)
     return cuts

@@ -10,8 +10,7 @@ import numpy as np
 
 from facecrop.detectors.mtcnn.boxes import Array, Index, cut_squares, refine, square, suppress, suppress_nested
 from facecrop.detectors.mtcnn.networks import STRIDE, Networks, Pixels
-from facecrop.detectors.mtcnn.pyramid import CELL, pyramid_levels, pyramid_scales
-from facecrop.images import Image
+from facecrop.detectors.mtcnn.pyramid import CELL, Octaves, draw_level, pyramid_scales
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +33,17 @@ class Found:
 
 
 def propose(
-    networks: Networks, images: Sequence[Image], min_faces: Sequence[float], factor: float, threshold: float
+    networks: Networks, pictures: Sequence[Octaves], min_faces: Sequence[float], factor: float, threshold: float
 ) -> Candidates:
     """First stage: every cell of every level that might hold a face, squared. Pictures of one shape go together."""
     groups = defaultdict(list)
-    for index, (image, min_face) in enumerate(zip(images, min_faces, strict=True)):
-        groups[*image.shape[:2], min_face].append(index)
+    for index, (octaves, min_face) in enumerate(zip(pictures, min_faces, strict=True)):
+        groups[*octaves[0].shape[:2], min_face].append(index)
     parts = []
     for (height, width, min_face), indices in groups.items():
-        scales = pyramid_scales(height, width, min_face, factor)
-        levels = [pyramid_levels(images[index], scales) for index in indices]
-        for scale, level in zip(scales, zip(*levels, strict=True), strict=True):
-            parts.append(_propose_level(networks, np.stack(level), scale, np.array(indices), threshold))
+        for scale in pyramid_scales(height, width, min_face, factor):
+            level = np.stack([draw_level(pictures[index], scale) for index in indices])
+            parts.append(_propose_level(networks, level, scale, np.array(indices), threshold))
     if not parts:
         return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
     boxes, scores, owner, offsets = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -66,11 +64,11 @@ def _propose_level(
     return boxes[keep], scores[keep], owner[keep], offsets[keep]
 
 
-def judge(networks: Networks, images: Sequence[Image], candidates: Candidates, threshold: float) -> Candidates:
+def judge(networks: Networks, pictures: Sequence[Octaves], candidates: Candidates, threshold: float) -> Candidates:
     """Second stage: most candidates go, the others are moved to fit."""
     if not len(candidates.boxes):
         return candidates
-    scores, offsets = networks.judge(cut_squares(images, candidates.boxes, candidates.owner, 24))
+    scores, offsets = networks.judge(cut_squares(pictures, candidates.boxes, candidates.owner, 24))
     passed = scores > threshold
     boxes, scores, owner, offsets = candidates.boxes[passed], scores[passed], candidates.owner[passed], offsets[passed]
     keep = suppress(boxes, scores, owner, 0.5)
@@ -78,11 +76,11 @@ def judge(networks: Networks, images: Sequence[Image], candidates: Candidates, t
     return Candidates(boxes, scores[keep], owner[keep])
 
 
-def describe(networks: Networks, images: Sequence[Image], candidates: Candidates, threshold: float) -> Found:
+def describe(networks: Networks, pictures: Sequence[Octaves], candidates: Candidates, threshold: float) -> Found:
     """Third stage: the final boxes (taller than wide) with their landmarks."""
     if not len(candidates.boxes):
         return Found(candidates.boxes, candidates.scores, candidates.owner, np.empty((0, 5, 2), np.float32))
-    scores, offsets, points = networks.describe(cut_squares(images, candidates.boxes, candidates.owner, 48))
+    scores, offsets, points = networks.describe(cut_squares(pictures, candidates.boxes, candidates.owner, 48))
     passed = scores > threshold
     boxes, scores, owner = candidates.boxes[passed], scores[passed], candidates.owner[passed]
     size = boxes[:, None, 2:] - boxes[:, None, :2] + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from facecrop.detectors.mtcnn.pyramid import octaves_of
 from facecrop.detectors.protocol import rounded
 from facecrop.face import Face, five_points
 from facecrop.images import Image, check_image
@@ -71,11 +72,11 @@ class MtcnnDetector:
         options = self.options
         least = [max(options.min_face, options.min_share * min(image.shape[:2])) for image in images]
         borders = [round(options.border * size) for size in least]
-        framed = [_with_border(image, border) for image, border in zip(images, borders, strict=True)]
+        pictures = [octaves_of(_with_border(image, border)) for image, border in zip(images, borders, strict=True)]
         first, second, third = options.thresholds
-        candidates = cascade.propose(self._networks, framed, least, options.factor, first)
-        candidates = cascade.judge(self._networks, framed, candidates, second)
-        found = cascade.describe(self._networks, framed, candidates, third)
+        candidates = cascade.propose(self._networks, pictures, least, options.factor, first)
+        candidates = cascade.judge(self._networks, pictures, candidates, second)
+        found = cascade.describe(self._networks, pictures, candidates, third)
         return [
             _faces(found, index, border, image)
             for index, (image, border) in enumerate(zip(images, borders, strict=True))

@@ -1,7 +1,14 @@
-"""The copies of a picture, each smaller than the last, in which the first network looks for faces of one size."""
+"""A picture at many sizes: the levels in which the first network looks, and the windows that go to the other two.
+
+Everything is drawn from the picture's octaves (itself, halved, halved again, ...), each the mean of four pixels of the
+last, and from the smallest octave that is at least twice as large: on big pictures that is many times faster than
+averaging the full size for every level and every window. Drawing from an octave just large enough, or linearly, is
+faster still, and was found to lose a point of FER2013's faces and to find things that are no faces.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +16,16 @@ import numpy as np
 from facecrop.images import Image
 
 CELL = 12  # pixels: the first network answers for windows of this side
+
+Octaves = Sequence[Image]
+
+
+def octaves_of(image: Image) -> Octaves:
+    """The picture and its halves, down to the last that is larger than a cell."""
+    octaves = [image]
+    while min(octaves[-1].shape[:2]) >= 4 * CELL:
+        octaves.append(_halved(octaves[-1]))
+    return octaves
 
 
 def pyramid_scales(height: int, width: int, min_face: float, factor: float) -> list[float]:
@@ -21,23 +38,30 @@ def pyramid_scales(height: int, width: int, min_face: float, factor: float) -> l
     return scales
 
 
-def pyramid_levels(image: Image, scales: Sequence[float]) -> list[Image]:
-    """The picture at every scale, sides rounded up to even numbers (the first network halves its input).
-
-    Each level is drawn from the picture halved as often as leaves it larger: halving takes the mean of four pixels,
-    the rest (by less than two) is linear. Both are many times faster than one step of area averaging.
-    """
+def draw_level(octaves: Octaves, scale: float) -> Image:
+    """The picture at one scale, its sides rounded up to even numbers, for the first network halves them."""
     import cv2
 
-    height, width = image.shape[:2]
-    levels: list[Image] = []
-    base, base_scale = image, 1.0
-    for scale in scales:
-        while scale <= base_scale / 2:
-            base, base_scale = _halved(base), base_scale / 2
-        size_wh = (_even(width * scale), _even(height * scale))
-        levels.append(np.asarray(cv2.resize(base, size_wh, interpolation=cv2.INTER_LINEAR), dtype=np.uint8))
-    return levels
+    height, width = octaves[0].shape[:2]
+    size_wh = (_even(width * scale), _even(height * scale))
+    octave = octaves[_octave(1 / scale, len(octaves))]
+    return np.asarray(cv2.resize(octave, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def draw_window(octaves: Octaves, x1: int, y1: int, x2: int, y2: int, into: Image) -> None:
+    """Columns x1 to x2 and rows y1 to y2 of the picture, as far as it reaches, drawn into a square array."""
+    import cv2
+
+    side = into.shape[0]
+    index = _octave(max(x2 - x1, y2 - y1) / side, len(octaves))
+    octave, step = octaves[index], 2**index
+    window = octave[max(y1, 0) // step : -(-y2 // step), max(x1, 0) // step : -(-x2 // step)]
+    cv2.resize(window, (side, side), dst=into, interpolation=cv2.INTER_AREA)
+
+
+def _octave(reduction: float, count: int) -> int:
+    """Index of the smallest octave that is at least twice as large as what is drawn, or of the picture itself."""
+    return min(count - 1, int(math.log2(max(1.0, reduction / 2))))
 
 
 def _halved(image: Image) -> Image:
