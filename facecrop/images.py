@@ -124,8 +124,9 @@ def _read_stream(stream: IO[bytes], size: int, max_side: int | None, max_pixels:
     with picture:
         _check_size(picture, max_pixels)
         if max_side is not None:
-            share = max_side / max(picture.size)
-            picture.draft(None, (int(picture.width * share) + 1, int(picture.height * share) + 1))
+            longer = max(picture.size)
+            width, height = (max(1, side * max_side // longer) for side in picture.size)
+            picture.draft(None, (width, height))  # JPEG alone can, down to an eighth
         return _decoded(picture, max_pixels)
 
 

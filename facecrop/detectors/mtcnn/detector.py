@@ -23,7 +23,7 @@ BOX_STEP = 1 / 16  # pixels
 
 @dataclass(frozen=True, slots=True)
 class MtcnnOptions:
-    """The least face is `min_face` pixels, or `min_share` of the picture's shorter side where that is more."""
+    """Faces are sought from about `min_face` pixels, or `min_share` of the picture's shorter side if that is more."""
 
     min_face: float = 20.0
     min_share: float = 0.0

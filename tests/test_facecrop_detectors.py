@@ -1,0 +1,184 @@
+"""The contract of every detector, and what is particular to each."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from facecrop import DETECTORS, Face, open_detector
+
+FINDERS = [name for name in DETECTORS if name != "whole"]
+
+
+@pytest.fixture(params=DETECTORS)
+def detector(request, detectors):
+    return detectors[request.param]
+
+
+@pytest.fixture(params=FINDERS)
+def finder(request, detectors):
+    return detectors[request.param]
+
+
+def blank(height=90, width=120):
+    return np.full((height, width, 3), 128, np.uint8)
+
+
+def test_the_answer_is_a_list_of_faces_for_each_picture(detector, portrait):
+    answer = detector.detect([portrait, blank(), portrait[:, 100:400]])
+    assert len(answer) == 3
+    assert all(isinstance(face, Face) and face.detector == detector.name for faces in answer for face in faces)
+    json.dumps([face.to_dict() for faces in answer for face in faces])
+
+
+def test_nothing_in_nothing_out(detector):
+    assert detector.detect([]) == []
+
+
+def test_landmarks_are_there_as_announced(detector, portrait):
+    (faces,) = detector.detect([portrait])
+    assert faces
+    assert all((face.landmarks is not None) == detector.has_landmarks for face in faces)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (17, 17), (48, 48)])
+def test_tiny_pictures_are_no_error(detector, size):
+    assert isinstance(detector.detect([blank(*size)])[0], list)
+
+
+@pytest.mark.parametrize(
+    ("image", "error"),
+    [
+        (np.zeros((50, 50), np.uint8), ValueError),
+        (np.zeros((50, 50, 4), np.uint8), ValueError),
+        (np.zeros((0, 50, 3), np.uint8), ValueError),
+        (np.zeros((50, 50, 3), np.float32), TypeError),
+        ([[1, 2], [3, 4]], TypeError),
+    ],
+    ids=["grey", "rgba", "empty", "floats", "lists"],
+)
+def test_what_is_no_image_is_refused(detector, image, error):
+    with pytest.raises(error, match="image must"):
+        detector.detect([image])
+
+
+def test_pictures_are_not_changed(detector, portrait):
+    before = portrait.copy()
+    detector.detect([before])
+    assert (before == portrait).all()
+
+
+def test_the_face_of_the_portrait_is_found_where_it_is(finder, portrait):
+    (face,) = finder.detect([portrait])[0]
+    assert face.overlap((180, 65, 268, 178)) > 0.75
+
+
+def test_no_face_is_an_empty_list(finder):
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    assert finder.detect([blank(), noise, np.zeros((64, 64, 3), np.uint8)]) == [[], [], []]
+
+
+def test_a_batch_answers_as_its_pictures_do_one_by_one(finder, portrait):
+    images = [portrait, np.ascontiguousarray(portrait[:, ::-1]), blank(), portrait[:300, 100:400], portrait]
+    assert finder.detect(images) == [finder.detect([image])[0] for image in images]
+
+
+def test_the_best_face_comes_first(finder, portrait):
+    half = cv2.resize(portrait, None, fx=0.7, fy=0.7)
+    pair = np.hstack([portrait, np.vstack([half, np.zeros((320 - half.shape[0], half.shape[1], 3), np.uint8)])])
+    scores = [face.score for face in finder.detect([pair])[0]]
+    assert len(scores) == 2
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_canonical_boxes_agree(detectors, portrait):
+    enlarged = [cv2.resize(portrait, None, fx=scale, fy=scale) for scale in (0.9, 1, 1.1, 1.25, 1.4, 1.6)]
+    ours, other = (
+        np.median([detectors[name].detect([image])[0][0].scaled(1 / image.shape[0]).box for image in enlarged], axis=0)
+        for name in ("mtcnn", "dlib")
+    )
+    assert Face(ours, 1).overlap(other) > 0.85
+
+
+def test_a_part_of_a_picture_can_be_looked_at(finder, portrait):
+    assert finder.detect([portrait[50:250, 100:350]])[0]
+    assert finder.detect([portrait[::-1][::-1]])[0]
+
+
+def test_unknown_detectors_and_options_list_the_known_ones():
+    with pytest.raises(ValueError, match="'haar'.*mtcnn, dlib, whole"):
+        open_detector("haar")
+    with pytest.raises(ValueError, match=r"minface.*min_face, min_share"):
+        open_detector("mtcnn", minface=3)
+    with pytest.raises(ValueError, match="known options: none"):
+        open_detector("whole", size=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mtcnn", {"min_face": 5}),
+        ("mtcnn", {"min_share": 2}),
+        ("mtcnn", {"factor": 1}),
+        ("mtcnn", {"thresholds": (0.5, 0.5)}),
+        ("mtcnn", {"border": -1}),
+        ("dlib", {"upsample": -1}),
+        ("dlib", {"threshold": 9}),
+        ("dlib", {"min_share": -0.1}),
+    ],
+)
+def test_impossible_options_are_named(name, options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        open_detector(name, **options)
+
+
+@pytest.mark.parametrize(("name", "device"), [("mtcnn", "tpu"), ("dlib", "cuda"), ("whole", "cuda")])
+def test_impossible_devices_are_named(name, device):
+    with pytest.raises(ValueError, match=device):
+        open_detector(name, device)
+
+
+def test_cuda_is_used_or_refused_but_never_replaced():
+    import torch
+
+    if torch.cuda.is_available():
+        assert open_detector("mtcnn", "cuda").device == "cuda"
+    else:
+        with pytest.raises(ValueError, match="sees no CUDA device"):
+            open_detector("mtcnn", "cuda")
+
+
+def test_the_device_is_reported_once():
+    script = (
+        "import logging, facecrop; logging.basicConfig(level=logging.INFO)\n"
+        "for _ in range(3): facecrop.open_detector('dlib')"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stderr.count("detector dlib runs on cpu") == 1
+    assert logging.getLogger("facecrop.detectors").level == logging.NOTSET
+
+
+def test_whole_takes_the_picture_for_the_face(detectors):
+    (face,) = detectors["whole"].detect([blank(30, 40)])[0]
+    assert face.box == (0, 0, 40, 30)
+    assert face.framed
+
+
+def test_dlib_keeps_its_own_box(detectors, portrait):
+    (face,) = detectors["dlib"].detect([portrait])[0]
+    x1, y1, x2, y2 = face.raw_box
+    assert x2 - x1 == pytest.approx(y2 - y1, abs=1)
+    assert face.height > face.width
+
+
+def test_dlib_enlarges_as_told_and_reduces_for_large_faces(portrait):
+    small = cv2.resize(portrait, None, fx=0.55, fy=0.55, interpolation=cv2.INTER_AREA)
+    assert len(open_detector("dlib", upsample=1).detect([small])[0]) == 1
+    assert open_detector("dlib", upsample=0).detect([small])[0] == []
+    (reduced,) = open_detector("dlib", min_share=0.2).detect([portrait])[0]
+    assert reduced.overlap(open_detector("dlib").detect([portrait])[0][0]) > 0.7
+    assert open_detector("dlib", min_share=0.8).detect([portrait])[0] == []

@@ -1,0 +1,112 @@
+import os
+import socket
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from facecrop import ImageError, iter_images
+from facecrop.folders import iter_files
+
+
+def save(path, colour="red"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.new("RGB", (6, 4), colour).save(path, "PNG")
+    return path
+
+
+def test_photos_come_sorted_folder_by_folder(tmp_path):
+    paths = [save(tmp_path / name) for name in ("a.png", "b/x.png", "b/y/z.png", "c.png")]
+    assert [path for path, _ in iter_images(tmp_path)] == paths
+    assert all(image.shape == (4, 6, 3) for _, image in iter_images(str(tmp_path)))
+
+
+def test_an_unreadable_file_is_a_value(tmp_path):
+    save(tmp_path / "good.png")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "notes.txt").write_text("a text")
+    found = dict(iter_images(tmp_path))
+    assert isinstance(found[tmp_path / "good.png"], np.ndarray)
+    assert found[tmp_path / "empty.jpg"].reason == "the file is empty"
+    assert isinstance(found[tmp_path / "notes.txt"], ImageError)
+    assert found[tmp_path / "notes.txt"].path == tmp_path / "notes.txt"
+
+
+def test_pictures_are_read_one_at_a_time(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png")
+    walk = iter_images(tmp_path)
+    next(walk)
+    (tmp_path / "b.png").unlink()
+    path, error = next(walk)
+    assert (path.name, error.reason) == ("b.png", "was removed while the folder was read")
+
+
+def test_hidden_and_system_files_are_passed_over(tmp_path):
+    for name in (".DS_Store", "._a.png", ".thumbnails/a.png", "Thumbs.db", "a.png"):
+        save(tmp_path / name)
+    assert [path.name for path, _ in iter_images(tmp_path)] == ["a.png"]
+
+
+def test_links_lead_neither_out_nor_round(tmp_path):
+    outside = save(tmp_path / "outside" / "secret.png")
+    inside = save(tmp_path / "photos" / "sub" / "a.png")
+    photos = tmp_path / "photos"
+    (photos / "loop").symlink_to(photos)
+    (photos / "sub" / "up").symlink_to("..")
+    (photos / "out").symlink_to(outside.parent)
+    (photos / "file.png").symlink_to(outside)
+    (photos / "dangling.png").symlink_to("nowhere.png")
+    assert [path for path, _ in iter_images(photos)] == [inside]
+
+
+def test_a_folder_may_be_named_by_a_link(tmp_path):
+    save(tmp_path / "photos" / "a.png")
+    (tmp_path / "link").symlink_to("photos")
+    assert [path for path, _ in iter_images(tmp_path / "link")] == [tmp_path / "link" / "a.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_fifos_and_sockets_are_not_opened(tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.jpg")
+        assert [path.name for path, _ in iter_images(tmp_path)] == ["a.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+def test_names_with_newlines_and_odd_bytes_survive(tmp_path):
+    names = [b"line\nbreak.png", b"odd \xff\xfe.png", "ünï \U0001f600.png".encode()]
+    for name in names:
+        path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118 - pathlib takes no bytes
+        with open(path, "wb") as file:  # noqa: PTH123
+            PIL.Image.new("RGB", (6, 4)).save(file, "PNG")
+    (tmp_path / os.fsdecode(b"bad \xff\n.jpg")).touch()
+    found = list(iter_images(tmp_path))
+    assert sorted(os.fsencode(path.name) for path, image in found if not isinstance(image, ImageError)) == sorted(names)
+    (message,) = [str(image) for _, image in found if isinstance(image, ImageError)]
+    assert message.isprintable()
+    assert message.endswith(r"bad \xff\n.jpg: the file is empty")
+
+
+def test_a_folder_that_cannot_be_listed_is_a_value(tmp_path, monkeypatch):
+    save(tmp_path / "locked" / "a.png")
+    save(tmp_path / "open.png")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if os.fspath(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (locked, error), (fine, none) = iter_files(tmp_path)
+    assert (locked.name, error.reason) == ("locked", "cannot be listed: Permission denied")
+    assert (fine.name, none) == ("open.png", None)
+
+
+def test_a_missing_folder_is_named_before_anything_is_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        iter_images(tmp_path / "nowhere")

@@ -1,0 +1,81 @@
+"""Our cascade beside facenet-pytorch's own, which has the same networks and weights."""
+
+import cv2
+import numpy as np
+import pytest
+from facenet_pytorch import MTCNN
+
+from facecrop import open_detector
+
+
+@pytest.fixture(scope="module")
+def peer():
+    return MTCNN(keep_all=True)
+
+
+def group(portrait):
+    """Faces of 85 down to 24 pixels in one picture, one of them turned."""
+    canvas = np.full((520, 1000, 3), 90, np.uint8)
+    x = 0
+    for width, turn in ((420, 0), (250, 15), (160, 0), (120, -10)):
+        piece = cv2.resize(portrait[:260, 100:360], (width, width), interpolation=cv2.INTER_AREA)
+        matrix = cv2.getRotationMatrix2D((width / 2, width / 2), turn, 1)
+        canvas[:width, x : x + width] = cv2.warpAffine(piece, matrix, (width, width))
+        x += width
+    return canvas
+
+
+@pytest.mark.parametrize("scale", [0.6, 1, 2.5])
+def test_boxes_and_landmarks_agree_with_facenet_pytorch(mtcnn, peer, portrait, scale):
+    image = cv2.resize(group(portrait), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    boxes, _, landmarks = peer.detect(image, landmarks=True)
+    faces = mtcnn.detect([image])[0]
+    assert len(faces) == len(boxes) == 4
+    best = [max(faces, key=lambda face, box=box: face.overlap(box)) for box in boxes]
+    assert np.mean([face.overlap(box) for face, box in zip(best, boxes, strict=True)]) >= 0.9
+    for face, points in zip(best, landmarks, strict=True):
+        assert np.abs(np.array(face.landmarks) - points).max() < 0.1 * face.width
+
+
+def test_large_pictures_give_the_faces_of_small_ones(mtcnn, portrait):
+    large = cv2.resize(portrait, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
+    (face,) = [found for found in mtcnn.detect([large])[0] if found.score > 0.95]
+    assert face.scaled(1 / 8).overlap(mtcnn.detect([portrait])[0][0]) > 0.85
+
+
+def test_a_batch_larger_than_a_round_is_answered_whole(mtcnn):
+    blank = np.zeros((48, 48, 3), np.uint8)
+    assert mtcnn.detect([blank] * 1100) == [[]] * 1100
+
+
+def test_a_face_that_fills_its_picture_is_found(mtcnn, portrait):
+    tight = cv2.resize(portrait[62:182, 165:285], (48, 48), interpolation=cv2.INTER_AREA)
+    (face,) = mtcnn.detect([tight])[0]
+    assert face.width > 24
+
+
+def test_the_least_face_is_in_pixels_or_a_share_of_the_picture(portrait):
+    face = open_detector("mtcnn").detect([portrait])[0][0]
+    assert len(open_detector("mtcnn", min_face=face.size * 0.8).detect([portrait])[0]) == 1
+    assert open_detector("mtcnn", min_face=face.size * 4).detect([portrait])[0] == []
+    assert open_detector("mtcnn", min_share=min(1, 4 * face.size / 320)).detect([portrait])[0] == []
+
+
+def test_thresholds_may_come_from_a_file(portrait):
+    strict = open_detector("mtcnn", thresholds=[0.6, 0.7, 0.99999])
+    assert strict.options.thresholds == (0.6, 0.7, 0.99999)
+    assert len(strict.detect([portrait])[0]) <= 1
+
+
+def test_annotated_faces_are_found(mtcnn, photos, root):
+    import sys
+
+    sys.path.insert(0, str(root / "benchmarks"))
+    from annotated import count_found, read_pictures
+
+    pictures = [picture for picture in read_pictures(photos) if picture.boxes is not None]
+    found = mtcnn.detect([picture.image for picture in pictures])
+    counts = [count_found(picture.boxes, faces) for picture, faces in zip(pictures, found, strict=True)]
+    hits, extra = (sum(column) for column in zip(*counts, strict=True))
+    assert hits >= 42
+    assert extra == 0
