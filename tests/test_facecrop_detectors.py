@@ -110,7 +110,7 @@ def test_a_part_of_a_picture_can_be_looked_at(finder, portrait):
 
 
 def test_unknown_detectors_and_options_list_the_known_ones():
-    with pytest.raises(ValueError, match="'haar'.*mtcnn, dlib, whole"):
+    with pytest.raises(ValueError, match=r"'haar'.*mtcnn, dlib, whole"):
         open_detector("haar")
     with pytest.raises(ValueError, match=r"minface.*min_face, min_share"):
         open_detector("mtcnn", minface=3)

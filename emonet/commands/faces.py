@@ -46,7 +46,7 @@ def faces(
     for folder in (crops, draw):
         _check_outside(source, folder)
     finder = open_detector(detector, device, **_parsed(option or []))
-    listing = JsonListing() if as_json else TableListing(f"{detector} on {finder.device}")
+    listing = JsonListing() if as_json else TableListing(f"{detector} on {finder.device}", source)
     with listing, progress_bar("photos", _count(source)) as advance:
         for photo in scan_photos(_photos(source), finder):
             listing.add(photo.path, _handled(photo, rules, spec, source, crops, draw))

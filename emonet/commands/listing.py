@@ -64,10 +64,11 @@ class JsonListing(Listing):
 
 
 class TableListing(Listing):
-    """A row a face, and the sums below."""
+    """A row a face, photos by their place in the folder, and the sums below."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, source: Path) -> None:
         super().__init__()
+        self._source = source
         from rich.table import Column, Table
 
         self._table = Table(
@@ -85,7 +86,8 @@ class TableListing(Listing):
     def show(self, path: Path, selection: Selection, error: str | None) -> None:
         from rich.text import Text
 
-        name = Text(printable(path))  # as it is: brackets in a name are no markup
+        place = path.name if path == self._source else path.relative_to(self._source)
+        name = Text(printable(place))  # as it is: brackets in a name are no markup
         if error:
             self._table.add_row(name, "", "", "", "", Text(f"cannot be read: {error}"))
         for face in selection.faces:

@@ -1,0 +1,142 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from emonet import __version__
+from emonet.commands import app, main
+
+
+@pytest.fixture
+def run():
+    """Runs `emonet ...` in this process."""
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def album(tmp_path, portrait):
+    """Two photos of one face, one without, a broken one, and a text."""
+    folder = tmp_path / "album"
+    (folder / "more").mkdir(parents=True)
+    PIL.Image.fromarray(portrait).save(folder / "portrait.png")
+    PIL.Image.fromarray(portrait).save(folder / "more" / "[bold]portrait.jpg")
+    PIL.Image.new("RGB", (80, 60)).save(folder / "black.png")
+    (folder / "broken.jpg").write_bytes((folder / "more" / "[bold]portrait.jpg").read_bytes()[:3000])
+    return folder
+
+
+def files_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_info_names_versions_and_the_device(run):
+    result = run("info", "--json")
+    facts = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert facts["emonet"] == __version__
+    assert facts["dlib comes from"] in ("dlib", "dlib-bin")
+    assert facts["facenet-pytorch"] == "2.5.3"
+    assert facts["device"].startswith(("cpu", "cuda"))
+    assert "torch" in run("info").stdout
+
+
+def test_faces_of_a_photo_as_json(run, album, mtcnn, portrait):
+    result = run("faces", album / "portrait.png", "--json")
+    assert result.exit_code == 0
+    (entry,) = json.loads(result.stdout)
+    assert entry["photo"].endswith("portrait.png")
+    assert entry["faces"] == json.loads(json.dumps([face.to_dict() for face in mtcnn.detect([portrait])[0]]))
+    assert entry["error"] is None
+
+
+def test_faces_of_a_folder_as_json(run, album):
+    result = run("faces", album, "--json")
+    assert result.exit_code == 3
+    black, broken, more, top = json.loads(result.stdout)
+    assert [len(entry["faces"]) for entry in (black, broken, more, top)] == [0, 0, 1, 1]
+    assert [rejection["reason"] for rejection in black["rejections"]] == ["no_face"]
+    assert "truncated" in broken["error"]
+
+
+def test_faces_as_a_table(run, album):
+    result = run("faces", album)
+    assert result.exit_code == 3
+    assert "[bold]portrait.jpg" in result.stdout
+    assert "2 faces in 3 photos; 1 files could not be read" in result.stdout
+
+
+def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, tmp_path):
+    before = files_in(album)
+    run("faces", album, "--crops", tmp_path / "crops", "--draw", tmp_path / "drawn", "--size", 96, "--align")
+    assert files_in(album) == before
+    assert files_in(tmp_path / "crops") == ["more/[bold]portrait.jpg-0.png", "portrait.png-0.png"]
+    assert files_in(tmp_path / "drawn") == ["black.png.jpg", "more/[bold]portrait.jpg.jpg", "portrait.png.jpg"]
+    with PIL.Image.open(tmp_path / "crops" / "portrait.png-0.png") as crop:
+        assert crop.size == (96, 96)
+        assert np.asarray(crop).std() > 20
+
+
+@pytest.mark.parametrize("arguments", [["--min-size", 200], ["--option", "thresholds=[0.6,0.7,0.99999]"]])
+def test_rules_and_detector_options_are_passed_on(run, album, arguments):
+    result = run("faces", album / "portrait.png", "--json", *arguments)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)[0]["faces"] == []
+
+
+@pytest.mark.parametrize("detector", ["dlib", "whole"])
+def test_another_detector_can_be_chosen(run, album, detector):
+    result = run("faces", album / "portrait.png", "--json", "--detector", detector, "--allow", "largest")
+    (face,) = json.loads(result.stdout)[0]["faces"]
+    assert (face["detector"], face["landmarks"]) == (detector, None)
+
+
+def test_nothing_readable_is_status_1(run, album, tmp_path):
+    assert run("faces", album / "broken.jpg").exit_code == 1
+    (tmp_path / "empty").mkdir()
+    result = run("faces", tmp_path / "empty", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["faces", "nowhere"], "nowhere"),
+        (["faces", "album", "--detector", "haar"], "known detectors: mtcnn, dlib, whole"),
+        (["faces", "album", "--option", "minface"], "NAME=VALUE"),
+        (["faces", "album", "--option", "minface=3"], "min_face"),
+        (["faces", "album", "--allow", "two"], "all, one, largest"),
+        (["faces", "album", "--crops", "album/crops"], "nothing is written next to your photos"),
+        (["faces", "album", "--draw", "album"], "inside the folder"),
+        (["faces", "album", "--detector", "dlib", "--device", "cuda"], "processor only"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_1(album, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(album.parent)
+    monkeypatch.setattr(sys, "argv", ["emonet", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    error = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert error.startswith("emonet: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_python_m_emonet_is_the_command(album):
+    command = [sys.executable, "-m", "emonet", "faces", "album/portrait.png", "--json"]
+    result = subprocess.run(command, cwd=album.parent, capture_output=True, text=True, check=True)
+    assert len(json.loads(result.stdout)[0]["faces"]) == 1
+    assert result.stderr == ""
+
+
+def test_the_sample_of_the_demo_can_be_made_and_read(run, root, tmp_path):
+    subprocess.run([sys.executable, root / "tools" / "make_sample.py", tmp_path], check=True, capture_output=True)
+    result = run("faces", tmp_path, "--json")
+    assert result.exit_code == 3
+    found = {entry["photo"].rpartition("/")[2]: len(entry["faces"]) for entry in json.loads(result.stdout)}
+    assert found == {"broken.jpg": 0, "group.webp": 5, "portrait.jpg": 1, "turned by its EXIF.jpg": 1}

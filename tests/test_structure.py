@@ -1,0 +1,117 @@
+"""The shape of the project: who imports whom, what importing costs, and that names say what is there."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+import emonet
+from emonet import __version__
+
+# Module or package (the longest that fits counts) -> what of ours it may import.
+ALLOWED = {
+    "facecrop": ["facecrop"],
+    "emonet": ["emonet"],
+    "emonet.labels": [],
+    "emonet.inputs": [],
+    "emonet.datasets": ["emonet.datasets", "emonet.labels", "facecrop"],
+    "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],
+    "emonet.predict": ["emonet", "facecrop"],
+    "emonet.commands": ["emonet", "facecrop"],
+    "emonet.__main__": ["emonet.commands"],
+}
+LEARNING = ["emonet.models", "emonet.datasets.store", "emonet.labels", "emonet.inputs"]
+for module in ("transforms", "data", "train", "evaluate"):
+    ALLOWED[f"emonet.{module}"] = [*LEARNING, "emonet.transforms", "emonet.data", "emonet.train", "emonet.evaluate"]
+
+BACK_ENDS = {"facenet_pytorch": "facecrop.detectors.mtcnn.networks", "dlib": "facecrop.detectors.dlib_hog"}
+HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "cv2", "dlib", "pyarrow", "sklearn", "rich"]
+
+
+def fits(name, prefix):
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def imports(path):
+    """Every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.fixture(scope="module")
+def modules(root):
+    """Module name -> file, with datasets/ under the name it is imported by."""
+    files = [*root.glob("facecrop/**/*.py"), *root.glob("emonet/**/*.py"), *root.glob("datasets/**/*.py")]
+    named = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+    return {f"emonet.{name}" if fits(name, "datasets") else name: path for name, path in named.items()}
+
+
+def test_imports_go_one_way(modules):
+    for name, path in modules.items():
+        allowed = ALLOWED[max((prefix for prefix in ALLOWED if fits(name, prefix)), key=len)]
+        ours = [imported for imported in imports(path) if imported.split(".")[0] in ("emonet", "facecrop", "datasets")]
+        wrong = [imported for imported in ours if not any(fits(imported, prefix) for prefix in allowed)]
+        assert not wrong, f"{name} imports {wrong}"
+
+
+def test_nothing_uses_commands(modules):
+    for name, path in modules.items():
+        if not fits(name, "emonet.commands") and name != "emonet.__main__":
+            assert not [imported for imported in imports(path) if fits(imported, "emonet.commands")]
+
+
+@pytest.mark.parametrize(("back_end", "only"), BACK_ENDS.items())
+def test_each_back_end_is_known_to_one_module(modules, back_end, only):
+    users = [name for name, path in modules.items() if any(fits(imported, back_end) for imported in imports(path))]
+    assert users == [only]
+
+
+@pytest.mark.parametrize("package", ["facecrop", "emonet", "emonet.datasets", "emonet.commands"])
+def test_importing_pulls_in_nothing_heavy(package):
+    script = f"import sys, {package}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(HEAVY) & set(loaded)
+    assert len(loaded) < 250
+
+
+@pytest.mark.parametrize("package", ["facecrop", "emonet", "emonet.datasets"])
+def test_all_lists_what_is_public(package):
+    module = importlib.import_module(package)
+    assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), name.islower(), name))
+    public = {name for name, value in vars(module).items() if not name.startswith("_") and type(value) is not type(sys)}
+    assert public - {"annotations"} <= set(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_packages_match_the_folders(root):
+    listed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = [
+        path.parent.relative_to(root) for top in ("facecrop", "emonet") for path in root.glob(f"{top}/**/__init__.py")
+    ]
+    names = {".".join(folder.parts) for folder in found} | {"emonet.datasets"}
+    assert sorted(listed) == sorted(names)
+    assert (root / "emonet" / "datasets").resolve() == root / "datasets"
+
+
+def test_the_changelog_knows_the_version(root):
+    assert f"## [{__version__}]" in (root / "CHANGELOG.md").read_text()
+    assert emonet.__version__ == __version__
+
+
+def test_the_folder_datasets_refuses_the_name_of_hugging_face(root):
+    script = f"import sys; sys.path.insert(0, {str(root)!r}); import datasets"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "imported as emonet.datasets" in result.stderr
+
+
+def test_no_module_is_too_long(modules):
+    lengths = {name: len(path.read_text().splitlines()) for name, path in modules.items()}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
