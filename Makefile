@@ -1,5 +1,8 @@
 # Every target sets up .venv by itself when it is missing or older than pyproject.toml.
 PYTHON ?= python3
+# Of `make bench`: a folder of photos, with XML files of marked faces where there are some; and fer2013.csv, if at hand.
+FOLDER ?= demo/photos
+FER2013 ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -10,7 +13,7 @@ help:
 	@echo "make demo   find the faces in sample pictures"
 	@echo "make test   run the tests with coverage"
 	@echo "make check  formatting, lint and types"
-	@echo "make bench  the benchmarks behind the README's figures (FOLDER=photos with annotations)"
+	@echo "make bench  the benchmarks behind the README's figures (FOLDER=photos FER2013=fer2013.csv)"
 	@echo "make soak   the long fuzz tests"
 
 $(READY): pyproject.toml
@@ -40,7 +43,8 @@ format: $(READY)
 	$(BIN)/ruff check --fix
 
 bench: $(READY)
-	$(BIN)/python benchmarks/detect.py $(FOLDER)
+	@test "$(FOLDER)" != demo/photos || $(BIN)/python tools/make_sample.py demo/photos
+	$(BIN)/python benchmarks/detect.py "$(FOLDER)" $(if $(FER2013),--fer2013 "$(FER2013)")
 
 soak: $(READY)
 	$(BIN)/pytest -m soak

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecrop.detectors.mtcnn.boxes import Array, Index, cut_squares, refine, square, suppress, suppress_nested
-from facecrop.detectors.mtcnn.networks import STRIDE, Networks, Pixels
+from facecrop.detectors.mtcnn.boxes import Array, cut_squares, refine, square, suppress, suppress_nested
+from facecrop.detectors.mtcnn.networks import STRIDE, Index, Networks, Pixels, Proposals
 from facecrop.detectors.mtcnn.pyramid import CELL, Octaves, draw_level, pyramid_scales
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Pictures of one shape, drawn at one scale; `indices` says which of the batch they are."""
+
+    scale: float
+    indices: Index  # (N,)
+    pixels: Pixels  # (N, H, W, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +48,28 @@ def propose(
     groups = defaultdict(list)
     for index, (octaves, min_face) in enumerate(zip(pictures, min_faces, strict=True)):
         groups[*octaves[0].shape[:2], min_face].append(index)
-    parts = []
-    for (height, width, min_face), indices in groups.items():
-        for scale in pyramid_scales(height, width, min_face, factor):
-            level = np.stack([draw_level(pictures[index], scale) for index in indices])
-            parts.append(_propose_level(networks, level, scale, np.array(indices), threshold))
-    if not parts:
+    levels = [
+        Level(scale, np.array(indices), np.stack([draw_level(pictures[index], scale) for index in indices]))
+        for (height, width, min_face), indices in groups.items()
+        for scale in pyramid_scales(height, width, min_face, factor)
+    ]
+    if not levels:
         return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
-    boxes, scores, owner, offsets = (np.concatenate(column) for column in zip(*parts, strict=True))
-    keep = suppress(boxes, scores, owner, 0.7)
-    boxes, offsets = boxes[keep], offsets[keep]
-    size = boxes[:, 2:] - boxes[:, :2]
-    return Candidates(square(boxes + offsets * np.hstack([size, size])), scores[keep], owner[keep])
+    proposals = networks.propose([level.pixels for level in levels], threshold)
+    parts = [_boxes(level, found) for level, found in zip(levels, proposals, strict=True)]
+    return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _propose_level(
-    networks: Networks, level: Pixels, scale: float, indices: Index, threshold: float
-) -> tuple[Array, Array, Index, Array]:
-    scores, offsets, places = networks.propose(level, threshold)
-    owner = indices[places[:, 0]]
-    corner = STRIDE * places[:, :0:-1] + 1  # x, y of the cell in the level
-    boxes = np.floor(np.hstack([corner, corner + CELL - 1]) / scale).astype(np.float32)
-    keep = suppress(boxes, scores, owner, 0.5)
-    return boxes[keep], scores[keep], owner[keep], offsets[keep]
+def _boxes(level: Level, found: Proposals) -> tuple[Array, Array, Index]:
+    """The cells as squares in their pictures, with scores and owners.
+
+    None overlaps a better one by more than half: those of a level are two cells apart, those of two levels differ in
+    area by half. So there is nothing to suppress yet.
+    """
+    corner = STRIDE * found.places[:, :0:-1] + 1  # x, y of the cell in the level
+    cells = np.floor(np.hstack([corner, corner + CELL - 1]) / level.scale).astype(np.float32)
+    size = cells[:, 2:] - cells[:, :2]
+    return square(cells + found.offsets * np.hstack([size, size])), found.scores, level.indices[found.places[:, 0]]
 
 
 def judge(networks: Networks, pictures: Sequence[Octaves], candidates: Candidates, threshold: float) -> Candidates:

@@ -26,7 +26,7 @@ class MtcnnOptions:
     """Faces are sought from about `min_face` pixels, or `min_share` of the picture's shorter side if that is more."""
 
     min_face: float = 20.0
-    min_share: float = 0.0
+    min_share: float = 0.008  # 24 pixels of a photo 3,000 pixels high; 0 seeks faces of min_face pixels in any photo
     factor: float = 0.709  # between levels of the pyramid: smaller is faster and finds less
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)  # least score after each of the three networks
     border: float = 0.3  # in least faces: the picture's edge is repeated so far, for faces that touch it

@@ -1,15 +1,17 @@
 """MTCNN's three networks as functions from uint8 pictures to numpy arrays: the only module that knows facenet-pytorch.
 
-facenet-pytorch brings the layers and their weights in its wheel; its own detection code is not used. Three things
-make the first network, which sees every pixel of every level, several times faster on a processor than a plain call:
-channels last (the layout pictures come in anyway), pooling by the larger of neighbouring slices, and strips that fit
-the cache.
+facenet-pytorch brings the layers and their weights in its wheel; its own detection code is not used. Four things make
+them several times faster on a processor than plain calls: channels last (the layout pictures come in anyway), pooling
+by the larger of neighbouring slices, pieces that fit the cache, and a thread for every processor core that takes whole
+pieces (layers as narrow as these gain little from being split between cores).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,11 +21,16 @@ from torch import Tensor
 from torch.nn import functional
 
 Array = NDArray[np.float32]
+Index = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
-# Pixels of input that go through a network at a time. On a processor the activations stay in the cache; more would
-# also have the allocator return and ask for memory on every call. A GPU wants as much work as fits.
-PIECE_PIXELS = {"cpu": 48_000, "cuda": 8_000_000}
+# Pixels of input that go at a time through the first network and through the others, which have more channels. On a
+# processor the activations should stay in the cache; larger tensors would also be asked from the system on every call
+# and given back. A GPU wants as much work as fits.
+LEVEL_PIXELS = {"cpu": 120_000, "cuda": 8_000_000}
+WINDOW_PIXELS = {"cpu": 48_000, "cuda": 8_000_000}
 STRIDE = 2  # of the first network, in input pixels
 FIELD = 12  # pixels that one answer of the first network sees
 
@@ -33,11 +40,27 @@ def torch_device(device: str) -> str:
     kind = device.partition(":")[0]
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if kind not in PIECE_PIXELS:
-        raise ValueError(f"device must be auto, {' or '.join(PIECE_PIXELS)}, got {device!r}")
+    if kind not in LEVEL_PIXELS:
+        raise ValueError(f"device must be auto, {' or '.join(LEVEL_PIXELS)}, got {device!r}")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device")
     return device
+
+
+class Proposals(NamedTuple):
+    """Cells of a level that the first network takes for faces."""
+
+    scores: Array  # (n,)
+    offsets: Array  # (n, 4), in cells
+    places: Index  # (n, 3): image, row, column
+
+
+class Piece(NamedTuple):
+    """Part of a level: its pixels, and the image and the row of answers it begins at."""
+
+    image: int
+    row: int
+    pixels: Pixels
 
 
 class Networks:
@@ -45,7 +68,7 @@ class Networks:
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
-        self.piece_pixels = PIECE_PIXELS[self.device.type]
+        self._workers = _workers(self.device)
         self.pnet, self.rnet, self.onet = (self._opened(network) for network in (PNet, RNet, ONet))
 
     def _opened(self, network: type[Any]) -> Any:
@@ -55,18 +78,25 @@ class Networks:
         x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)  # (N, 3, H, W), channels last in memory
         return (x.float() - 127.5) / 128
 
-    @torch.inference_mode()
-    def propose(self, level: Pixels, threshold: float) -> tuple[Array, Array, NDArray[np.int64]]:
-        """Cells of a level (N, H, W, 3) likely to hold a face: scores (n,), offsets (n, 4) and (image, row, column)."""
-        found = []
-        for first_image, first_row, strip in _pieces(level, self.piece_pixels):
-            score, offsets = self._first(self._input(strip))
-            cells = ((score >= threshold) & (score == _window_maximum(score))).nonzero()  # (n, 3)
-            image, row, column = cells.unbind(1)
-            places = cells + torch.tensor([first_image, first_row, 0], device=cells.device)
-            found.append((score[image, row, column], offsets[image, :, row, column], places))
-        scores, moves, where = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
-        return scores, moves, where
+    def propose(self, levels: Sequence[Pixels], threshold: float) -> list[Proposals]:
+        """The cells of each level (N, H, W, 3) that are likely to hold a face."""
+        limit = LEVEL_PIXELS[self.device.type]
+        pieces = [(index, piece) for index, level in enumerate(levels) for piece in _pieces(level, limit)]
+        found = self._spread(lambda item: self._propose_piece(item[1], threshold), pieces)
+        parts: list[list[Proposals]] = [[] for _ in levels]
+        for (index, _), proposals in zip(pieces, found, strict=True):
+            parts[index].append(proposals)
+        return [Proposals(*map(np.concatenate, zip(*level_parts, strict=True))) for level_parts in parts]
+
+    def _propose_piece(self, piece: Piece, threshold: float) -> Proposals:
+        score, offsets = self._first(self._input(piece.pixels))
+        # Of neighbouring cells the best is enough: the next network is asked a third less often and finds no fewer.
+        cells = ((score >= threshold) & (score == _window_maximum(score))).nonzero()  # (n, 3)
+        image, row, column = cells.unbind(1)
+        places = cells + torch.tensor([piece.image, piece.row, 0], device=cells.device)
+        return Proposals(
+            *(part.cpu().numpy() for part in (score[image, row, column], offsets[image, :, row, column], places))
+        )
 
     def _first(self, x: Tensor) -> tuple[Tensor, Tensor]:
         net = self.pnet
@@ -78,22 +108,43 @@ class Networks:
         no_face, face = net.conv4_1(x).unbind(1)
         return torch.sigmoid(face - no_face), net.conv4_2(x)  # softmax of two
 
-    @torch.inference_mode()
     def judge(self, cuts: Pixels) -> tuple[Array, Array]:
         """Second network, cuts of 24 pixels: scores (n,) and offsets (n, 4)."""
         offsets, probabilities = self._batched(self.rnet, cuts)
         return probabilities[:, 1], offsets
 
-    @torch.inference_mode()
     def describe(self, cuts: Pixels) -> tuple[Array, Array, Array]:
         """Third network, cuts of 48 pixels: scores (n,), offsets (n, 4), landmarks (n, 10: five x, then five y)."""
         offsets, landmarks, probabilities = self._batched(self.onet, cuts)
         return probabilities[:, 1], offsets, landmarks
 
     def _batched(self, network: Any, cuts: Pixels) -> list[Array]:
-        step = self.piece_pixels // cuts[0, ..., 0].size
-        answers = [network(self._input(cuts[start : start + step])) for start in range(0, len(cuts), step)]
-        return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
+        step = WINDOW_PIXELS[self.device.type] // cuts[0, ..., 0].size
+        pieces = [cuts[start : start + step] for start in range(0, len(cuts), step)]
+        answers = self._spread(lambda piece: [part.cpu().numpy() for part in network(self._input(piece))], pieces)
+        return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+    def _spread(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+        """The work done on every item, by all threads at once where there are several."""
+
+        def without_gradients(item: Item) -> Answer:
+            with torch.inference_mode():  # holds for one thread
+                return work(item)
+
+        run = map if self._workers is None or len(items) < 2 else self._workers.map
+        return list(run(without_gradients, items))
+
+
+def _workers(device: torch.device) -> ThreadPoolExecutor | None:
+    """One thread for each of torch's, every one of which works alone: see the head of this module."""
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        return None
+    workers = ThreadPoolExecutor(threads, "mtcnn", initializer=torch.set_num_threads, initargs=(1,))
+    started = Barrier(threads)
+    list(workers.map(lambda _: started.wait(), range(threads)))
+    torch.set_num_threads(threads)  # for this thread, and for those that start later
+    return workers
 
 
 def _window_maximum(score: Tensor) -> Tensor:
@@ -103,19 +154,19 @@ def _window_maximum(score: Tensor) -> Tensor:
     return torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])
 
 
-def _pieces(level: Pixels, pixels: int) -> Iterator[tuple[int, int, Pixels]]:
-    """The level some pictures or some rows at a time, with the picture and the answer row each piece begins at.
+def _pieces(level: Pixels, pixels: int) -> Iterator[Piece]:
+    """The level some pictures or some rows at a time.
 
-    Neighbouring strips share the rows that an answer sees beyond its own, so the answers are those of one pass.
+    Neighbouring strips of rows share those that an answer sees beyond its own, so that none is missing.
     """
     count, height, width = level.shape[:3]
     if height * width <= pixels:
         step = max(1, pixels // (height * width))
         for first in range(0, count, step):
-            yield first, 0, level[first : first + step]
+            yield Piece(first, 0, level[first : first + step])
         return
     rows = max(STRIDE, pixels // width // STRIDE * STRIDE)
     shared = FIELD - STRIDE
     for image in range(count):
         for top in range(0, height - shared, rows):
-            yield image, top // STRIDE, level[image : image + 1, top : top + rows + shared]
+            yield Piece(image, top // STRIDE, level[image : image + 1, top : top + rows + shared])
