@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -31,6 +31,7 @@ Answer = TypeVar("Answer")
 # and given back. A GPU wants as much work as fits.
 LEVEL_PIXELS = {"cpu": 120_000, "cuda": 8_000_000}
 WINDOW_PIXELS = {"cpu": 48_000, "cuda": 8_000_000}
+ONE_AT_A_TIME = Lock()  # who uses all cores gains nothing from sharing them
 STRIDE = 2  # of the first network, in input pixels
 FIELD = 12  # pixels that one answer of the first network sees
 
@@ -68,7 +69,6 @@ class Networks:
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
-        self._workers = _workers(self.device)
         self.pnet, self.rnet, self.onet = (self._opened(network) for network in (PNet, RNet, ONet))
 
     def _opened(self, network: type[Any]) -> Any:
@@ -125,26 +125,25 @@ class Networks:
         return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
 
     def _spread(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-        """The work done on every item, by all threads at once where there are several."""
+        """The work done on every item: on a processor by as many threads as torch has, each of which works alone.
+
+        The threads live for this call only. While they are there, OpenMP lets its own threads sleep between any two
+        operations of the rest of the program, which would run at half its speed.
+        """
 
         def without_gradients(item: Item) -> Answer:
             with torch.inference_mode():  # holds for one thread
                 return work(item)
 
-        run = map if self._workers is None or len(items) < 2 else self._workers.map
-        return list(run(without_gradients, items))
-
-
-def _workers(device: torch.device) -> ThreadPoolExecutor | None:
-    """One thread for each of torch's, every one of which works alone: see the head of this module."""
-    threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
-        return None
-    workers = ThreadPoolExecutor(threads, "mtcnn", initializer=torch.set_num_threads, initargs=(1,))
-    started = Barrier(threads)
-    list(workers.map(lambda _: started.wait(), range(threads)))
-    torch.set_num_threads(threads)  # for this thread, and for those that start later
-    return workers
+        with ONE_AT_A_TIME:
+            threads = torch.get_num_threads()
+            if self.device.type != "cpu" or threads == 1 or len(items) < 2:
+                return list(map(without_gradients, items))
+            try:
+                with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+                    return list(workers.map(without_gradients, items))
+            finally:
+                torch.set_num_threads(threads)  # torch keeps the last number set for threads that start later
 
 
 def _window_maximum(score: Tensor) -> Tensor:
