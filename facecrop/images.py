@@ -120,7 +120,7 @@ def _read_stream(stream: IO[bytes], size: int, max_side: int | None, max_pixels:
     try:
         picture = opener(stream)
     except DECODE_ERRORS as error:
-        raise _UnreadableError(f"broken header: {_words(error)}") from error
+        raise _UnreadableError(f"cannot be opened as a picture: {_words(error)}") from error
     with picture:
         _check_size(picture, max_pixels)
         if max_side is not None:

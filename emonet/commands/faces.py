@@ -41,12 +41,15 @@ def faces(
     from facecrop import CropSpec, FilterRules, open_detector
     from facecrop.scanning import scan_photos
 
+    if not source.exists():
+        raise FileNotFoundError(f"no such photo or folder: {source}")
     rules = FilterRules(min_size=min_size, allow=allow, detector=detector)  # type: ignore[arg-type]
     spec = CropSpec(size=size, margin=margin, align=align)
     for folder in (crops, draw):
         _check_outside(source, folder)
     finder = open_detector(detector, device, **_parsed(option or []))
-    listing = JsonListing() if as_json else TableListing(f"{detector} on {finder.device}", source)
+    typer.echo(f"{detector} on {finder.device}", err=True)
+    listing = JsonListing() if as_json else TableListing(source)
     with listing, progress_bar("photos", _count(source)) as advance:
         for photo in scan_photos(_photos(source), finder):
             listing.add(photo.path, _handled(photo, rules, spec, source, crops, draw))

@@ -66,7 +66,7 @@ class JsonListing(Listing):
 class TableListing(Listing):
     """A row a face, photos by their place in the folder, and the sums below."""
 
-    def __init__(self, title: str, source: Path) -> None:
+    def __init__(self, source: Path) -> None:
         super().__init__()
         self._source = source
         from rich.table import Column, Table
@@ -78,7 +78,6 @@ class TableListing(Listing):
             "size",
             "roll",
             "left out because",
-            title=title,
             box=None,
         )
         self._faces = 0

@@ -1,0 +1,41 @@
+"""The README's Python is run as it stands."""
+
+import re
+
+import PIL.Image
+import pytest
+
+
+def examples(root):
+    return re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture
+def holiday(tmp_path, monkeypatch, portrait):
+    """A folder to stand in, with what the examples read."""
+    (tmp_path / "holiday").mkdir()
+    for name in ("photo.jpg", "holiday/me.jpg"):
+        PIL.Image.fromarray(portrait).save(tmp_path / name)
+    PIL.Image.new("RGB", (90, 60)).save(tmp_path / "holiday" / "sky.jpg")
+    (tmp_path / "holiday" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("holiday")
+def test_the_examples_find_the_face(root, capsys):
+    first, folder = examples(root)
+    names = {}
+    exec(first, names)
+    assert len(names["faces"]) == 1
+    assert names["crop"].shape == (224, 224, 3)
+    names = {}
+    exec(folder, names)
+    assert names["reasons"] == {"unreadable": 1, "no_face": 1}
+    assert "unreadable" in capsys.readouterr().out
+
+
+def test_every_folder_it_shows_exists(root):
+    tree = re.search(r"## The folders\n+```\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)[1]
+    shown = re.findall(r"^(\w+)/", tree, re.MULTILINE)
+    assert shown == ["facecrop", "datasets", "emonet", "tools", "benchmarks", "tests"]
+    assert all((root / name).is_dir() for name in shown)
