@@ -16,6 +16,9 @@ help:
 	@echo "make bench  the benchmarks behind the README's figures (FOLDER=photos FER2013=fer2013.csv)"
 	@echo "make soak   the long fuzz tests"
 
+# An environment that was moved, or whose Python is gone, is made anew.
+$(shell $(BIN)/coverage --version >/dev/null 2>&1 || rm -f $(READY))
+
 $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (torch is several GB: some minutes the first time)"
 	@if command -v uv >/dev/null 2>&1; then \

@@ -24,6 +24,7 @@ import torch
 from annotated import Picture, count_found, montage, read_pictures
 
 from facecrop import Face, iter_images, open_detector
+from facecrop.filtering import contrast, sharpness
 from facecrop.images import Image
 from facecrop.scanning import scan_photos
 
@@ -165,6 +166,15 @@ def compare_crops(path: Path, rows: int, repeats: int) -> None:
     for name, found in ((PEER, peer_found), (OURS, all_found)):
         any_face, one_face = np.mean([[len(faces) > 0, len(faces) == 1] for faces in found], axis=0)
         print(f"  {name:22} a face in {any_face:.1%} of {len(found)}, exactly one in {one_face:.1%}")
+
+    print_quality([(image, faces[0]) for image, faces in zip(images, all_found, strict=True) if faces])
+
+
+def print_quality(found: list[tuple[Image, Face]]) -> None:
+    """What the rules on sharpness and contrast can be measured against."""
+    for measure in (sharpness, contrast):
+        low, median, high = np.percentile([measure(image, face) for image, face in found[::10]], [5, 50, 95])
+        print(f"  {measure.__name__} of the faces: median {median:.0f}, nine in ten from {low:.0f} to {high:.0f}")
 
 
 def print_memory(folder: Path, photos: int) -> None:

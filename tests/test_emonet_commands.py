@@ -111,7 +111,9 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album", "--option", "minface=3"], "min_face"),
         (["faces", "album", "--allow", "two"], "all, one, largest"),
         (["faces", "album", "--crops", "album/crops"], "nothing is written next to your photos"),
-        (["faces", "album", "--draw", "album"], "inside the folder"),
+        (["faces", "album", "--draw", "album"], "nothing is written next to your photos"),
+        (["faces", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
+        (["faces", "album", "--option", "min_face=large"], "min_face must be a number"),
         (["faces", "album", "--detector", "dlib", "--device", "cuda"], "processor only"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -125,6 +126,9 @@ def test_unknown_detectors_and_options_list_the_known_ones():
         ("mtcnn", {"min_share": 2}),
         ("mtcnn", {"factor": 1}),
         ("mtcnn", {"thresholds": (0.5, 0.5)}),
+        ("mtcnn", {"thresholds": (0.5, 0.5, 2)}),
+        ("mtcnn", {"min_face": "large"}),
+        ("dlib", {"upsample": 1.5}),
         ("mtcnn", {"border": -1}),
         ("dlib", {"upsample": -1}),
         ("dlib", {"threshold": 9}),
@@ -150,6 +154,21 @@ def test_cuda_is_used_or_refused_but_never_replaced():
     else:
         with pytest.raises(ValueError, match="sees no CUDA device"):
             open_detector("mtcnn", "cuda")
+
+
+def test_detecting_leaves_the_number_of_torch_threads_alone(mtcnn, portrait):
+    import torch
+
+    before = torch.get_num_threads()
+    mtcnn.detect([portrait] * 3)
+    with ThreadPoolExecutor(1) as other:
+        assert torch.get_num_threads() == other.submit(torch.get_num_threads).result() == before
+
+
+def test_threads_may_share_a_detector(mtcnn, portrait):
+    images = [portrait[:, shift : shift + 400] for shift in range(0, 60, 10)]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda image: mtcnn.detect([image])[0], images)) == mtcnn.detect(images)
 
 
 def test_the_device_is_reported_once():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from emonet.commands.progress import progress_bar
 
 if TYPE_CHECKING:
     from facecrop import CropSpec, FilterRules, ImageError, Selection
+    from facecrop.filtering import Allowed
     from facecrop.scanning import ScannedPhoto
 
 NOTHING_READ = 1
@@ -43,7 +44,7 @@ def faces(
 
     if not source.exists():
         raise FileNotFoundError(f"no such photo or folder: {source}")
-    rules = FilterRules(min_size=min_size, allow=allow, detector=detector)  # type: ignore[arg-type]
+    rules = FilterRules(min_size=min_size, allow=cast("Allowed", allow), detector=detector)
     spec = CropSpec(size=size, margin=margin, align=align)
     for folder in (crops, draw):
         _check_outside(source, folder)
@@ -61,8 +62,11 @@ def faces(
 
 
 def _check_outside(source: Path, folder: Path | None) -> None:
-    if folder is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
-        raise ValueError(f"{folder} lies inside the folder that is read; nothing is written next to your photos")
+    if folder is None:
+        return
+    target, read = folder.resolve(), source.resolve()
+    if target.is_relative_to(read) if read.is_dir() else target == read.parent:
+        raise ValueError(f"{folder} is where the photos are read from; nothing is written next to your photos")
 
 
 def _parsed(options: list[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from facecrop.detectors.protocol import BoxMapping, processor_only, rounded
+from facecrop.detectors.protocol import BoxMapping, check_option, processor_only, rounded
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 
@@ -28,12 +28,11 @@ class DlibOptions:
     min_share: float = 0.0  # pictures are reduced until a face of this share of the shorter side is the least found
 
     def __post_init__(self) -> None:
-        if self.upsample not in range(5):
-            raise ValueError(f"upsample must be 0 to 4, got {self.upsample!r}")
-        if not -2 <= self.threshold <= 5:
-            raise ValueError(f"threshold must be -2 to 5, got {self.threshold!r}")
-        if not 0 <= self.min_share <= 1:
-            raise ValueError(f"min_share must be 0 to 1, got {self.min_share!r}")
+        check_option("upsample", self.upsample, 0, 4)
+        if self.upsample != int(self.upsample):
+            raise ValueError(f"upsample must be a whole number, got {self.upsample!r}")
+        check_option("threshold", self.threshold, -2, 5)
+        check_option("min_share", self.min_share, 0, 1)
 
 
 class DlibDetector:

@@ -46,6 +46,12 @@ class BoxMapping:
         return centre_x - half_x, centre_y - half_y, centre_x + half_x, centre_y + half_y
 
 
+def check_option(name: str, value: Any, least: float, most: float) -> None:
+    """Raises unless an option is a number from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}, got {value!r}")
+
+
 def rounded(value: float, step: float) -> float:
     """To the nearest step: hides the last bits, which depend on how pictures were batched."""
     return round(float(value) / step) * step

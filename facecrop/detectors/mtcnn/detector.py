@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from facecrop.detectors.mtcnn.pyramid import octaves_of
-from facecrop.detectors.protocol import rounded
+from facecrop.detectors.mtcnn.pyramid import CELL, octaves_of
+from facecrop.detectors.protocol import check_option, rounded
 from facecrop.face import Face, five_points
 from facecrop.images import Image, check_image
 
@@ -32,19 +32,15 @@ class MtcnnOptions:
     border: float = 0.3  # in least faces: the picture's edge is repeated so far, for faces that touch it
 
     def __post_init__(self) -> None:
+        if isinstance(self.thresholds, str) or len(self.thresholds) != 3:
+            raise ValueError(f"thresholds must be three numbers, got {self.thresholds!r}")
         object.__setattr__(self, "thresholds", tuple(self.thresholds))
-        if not self.min_face >= 12:
-            raise ValueError(
-                f"min_face must be at least 12 pixels, which is all that MTCNN sees, got {self.min_face!r}"
-            )
-        if not 0 <= self.min_share <= 1:
-            raise ValueError(f"min_share must be 0 to 1, got {self.min_share!r}")
-        if not 0.2 <= self.factor <= 0.95:
-            raise ValueError(f"factor must be 0.2 to 0.95, got {self.factor!r}")
-        if len(self.thresholds) != 3 or not all(0 < threshold < 1 for threshold in self.thresholds):
-            raise ValueError(f"thresholds must be three numbers between 0 and 1, got {self.thresholds!r}")
-        if not 0 <= self.border <= 5:
-            raise ValueError(f"border must be 0 to 5, got {self.border!r}")
+        for threshold in self.thresholds:
+            check_option("thresholds", threshold, 0, 1)
+        check_option("min_face", self.min_face, CELL, 10_000)
+        check_option("min_share", self.min_share, 0, 1)
+        check_option("factor", self.factor, 0.2, 0.95)
+        check_option("border", self.border, 0, 5)
 
 
 class MtcnnDetector:
