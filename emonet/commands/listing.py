@@ -71,15 +71,9 @@ class TableListing(Listing):
         self._source = source
         from rich.table import Column, Table
 
-        self._table = Table(
-            Column("photo", overflow="fold", min_width=24),
-            "face",
-            "score",
-            "size",
-            "roll",
-            "left out because",
-            box=None,
-        )
+        photo = Column("photo", overflow="fold", min_width=16)
+        note = Column("why not", overflow="fold", min_width=20)
+        self._table = Table(photo, "face", "score", "size", "roll", note, box=None)
         self._faces = 0
 
     def show(self, path: Path, selection: Selection, error: str | None) -> None:
