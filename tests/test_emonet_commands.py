@@ -63,7 +63,8 @@ def test_faces_of_a_folder_as_json(run, album):
     assert "truncated" in broken["error"]
 
 
-def test_faces_as_a_table(run, album):
+def test_faces_as_a_table(run, album, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
     result = run("faces", album)
     assert result.exit_code == 3
     assert "[bold]portrait.jpg" in result.stdout

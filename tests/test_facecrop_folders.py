@@ -80,9 +80,7 @@ def test_fifos_and_sockets_are_not_opened(tmp_path, monkeypatch):
 def test_names_with_newlines_and_odd_bytes_survive(tmp_path):
     names = [b"line\nbreak.png", b"odd \xff\xfe.png", "ünï \U0001f600.png".encode()]
     for name in names:
-        path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118 - pathlib takes no bytes
-        with open(path, "wb") as file:  # noqa: PTH123
-            PIL.Image.new("RGB", (6, 4)).save(file, "PNG")
+        save(tmp_path / os.fsdecode(name))
     (tmp_path / os.fsdecode(b"bad \xff\n.jpg")).touch()
     found = list(iter_images(tmp_path))
     assert sorted(os.fsencode(path.name) for path, image in found if not isinstance(image, ImageError)) == sorted(names)
