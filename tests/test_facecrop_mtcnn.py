@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 from facenet_pytorch import MTCNN
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from facecrop import open_detector
 
@@ -11,6 +13,12 @@ from facecrop import open_detector
 @pytest.fixture(scope="module")
 def peer():
     return MTCNN(keep_all=True)
+
+
+@pytest.fixture(scope="module")
+def eager():
+    """Takes nearly everything for a face, so that candidates lie everywhere and are moved anywhere."""
+    return open_detector("mtcnn", thresholds=(0.001, 0.001, 0.001), border=0)
 
 
 def group(portrait):
@@ -79,3 +87,16 @@ def test_annotated_faces_are_found(mtcnn, photos, root):
     hits, extra = (sum(column) for column in zip(*counts, strict=True))
     assert hits >= 42
     assert extra == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 150), st.integers(1, 150), st.integers(0, 2**32 - 1))
+def test_candidates_outside_the_picture_are_no_error(eager, height, width, seed):
+    rng = np.random.default_rng(seed)
+    (faces,) = eager.detect([rng.integers(0, 256, (height, width, 3), np.uint8)])
+    for face in faces:
+        x1, y1, x2, y2 = face.box
+        assert x1 < width
+        assert y1 < height
+        assert x2 > 0
+        assert y2 > 0

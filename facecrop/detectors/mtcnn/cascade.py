@@ -48,15 +48,14 @@ def propose(
     groups = defaultdict(list)
     for index, (octaves, min_face) in enumerate(zip(pictures, min_faces, strict=True)):
         groups[*octaves[0].shape[:2], min_face].append(index)
-    levels = [
+    levels = (
         Level(scale, np.array(indices), np.stack([draw_level(pictures[index], scale) for index in indices]))
         for (height, width, min_face), indices in groups.items()
         for scale in pyramid_scales(height, width, min_face, factor)
-    ]
-    if not levels:
+    )
+    parts = [_boxes(level, networks.propose(level.pixels, threshold)) for level in levels]
+    if not parts:
         return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
-    proposals = networks.propose([level.pixels for level in levels], threshold)
-    parts = [_boxes(level, found) for level, found in zip(levels, proposals, strict=True)]
     return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -1,17 +1,14 @@
 """MTCNN's three networks as functions from uint8 pictures to numpy arrays: the only module that knows facenet-pytorch.
 
-facenet-pytorch brings the layers and their weights in its wheel; its own detection code is not used. Four things make
+facenet-pytorch brings the layers and their weights in its wheel; its own detection code is not used. Three things make
 them several times faster on a processor than plain calls: channels last (the layout pictures come in anyway), pooling
-by the larger of neighbouring slices, pieces that fit the cache, and a thread for every processor core that takes whole
-pieces (layers as narrow as these gain little from being split between cores).
+by the larger of neighbouring slices, and pieces that fit the cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,15 +20,12 @@ from torch.nn import functional
 Array = NDArray[np.float32]
 Index = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 # Pixels of input that go at a time through the first network and through the others, which have more channels. On a
 # processor the activations should stay in the cache; larger tensors would also be asked from the system on every call
 # and given back. A GPU wants as much work as fits.
-LEVEL_PIXELS = {"cpu": 120_000, "cuda": 8_000_000}
-WINDOW_PIXELS = {"cpu": 48_000, "cuda": 8_000_000}
-ONE_AT_A_TIME = Lock()  # who uses all cores gains nothing from sharing them
+LEVEL_PIXELS = {"cpu": 150_000, "cuda": 8_000_000}
+WINDOW_PIXELS = {"cpu": 30_000, "cuda": 8_000_000}
 STRIDE = 2  # of the first network, in input pixels
 FIELD = 12  # pixels that one answer of the first network sees
 
@@ -78,25 +72,21 @@ class Networks:
         x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)  # (N, 3, H, W), channels last in memory
         return (x.float() - 127.5) / 128
 
-    def propose(self, levels: Sequence[Pixels], threshold: float) -> list[Proposals]:
-        """The cells of each level (N, H, W, 3) that are likely to hold a face."""
-        limit = LEVEL_PIXELS[self.device.type]
-        pieces = [(index, piece) for index, level in enumerate(levels) for piece in _pieces(level, limit)]
-        found = self._spread(lambda item: self._propose_piece(item[1], threshold), pieces)
-        parts: list[list[Proposals]] = [[] for _ in levels]
-        for (index, _), proposals in zip(pieces, found, strict=True):
-            parts[index].append(proposals)
-        return [Proposals(*map(np.concatenate, zip(*level_parts, strict=True))) for level_parts in parts]
+    @torch.inference_mode()
+    def propose(self, level: Pixels, threshold: float) -> Proposals:
+        """The cells of a level (N, H, W, 3) that are likely to hold a face."""
+        pieces = _pieces(level, LEVEL_PIXELS[self.device.type])
+        parts = zip(*(self._propose_piece(piece, threshold) for piece in pieces), strict=True)
+        scores, offsets, places = (torch.cat(part).cpu().numpy() for part in parts)
+        return Proposals(scores, offsets, places)
 
-    def _propose_piece(self, piece: Piece, threshold: float) -> Proposals:
+    def _propose_piece(self, piece: Piece, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
         score, offsets = self._first(self._input(piece.pixels))
         # Of neighbouring cells the best is enough: the next network is asked a third less often and finds no fewer.
         cells = ((score >= threshold) & (score == _window_maximum(score))).nonzero()  # (n, 3)
         image, row, column = cells.unbind(1)
         places = cells + torch.tensor([piece.image, piece.row, 0], device=cells.device)
-        return Proposals(
-            *(part.cpu().numpy() for part in (score[image, row, column], offsets[image, :, row, column], places))
-        )
+        return score[image, row, column], offsets[image, :, row, column], places
 
     def _first(self, x: Tensor) -> tuple[Tensor, Tensor]:
         net = self.pnet
@@ -118,32 +108,12 @@ class Networks:
         offsets, landmarks, probabilities = self._batched(self.onet, cuts)
         return probabilities[:, 1], offsets, landmarks
 
+    @torch.inference_mode()
     def _batched(self, network: Any, cuts: Pixels) -> list[Array]:
         step = WINDOW_PIXELS[self.device.type] // cuts[0, ..., 0].size
         pieces = [cuts[start : start + step] for start in range(0, len(cuts), step)]
-        answers = self._spread(lambda piece: [part.cpu().numpy() for part in network(self._input(piece))], pieces)
-        return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
-
-    def _spread(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-        """The work done on every item: on a processor by as many threads as torch has, each of which works alone.
-
-        The threads live for this call only. While they are there, OpenMP lets its own threads sleep between any two
-        operations of the rest of the program, which would run at half its speed.
-        """
-
-        def without_gradients(item: Item) -> Answer:
-            with torch.inference_mode():  # holds for one thread
-                return work(item)
-
-        with ONE_AT_A_TIME:
-            threads = torch.get_num_threads()
-            if self.device.type != "cpu" or threads == 1 or len(items) < 2:
-                return list(map(without_gradients, items))
-            try:
-                with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as workers:
-                    return list(workers.map(without_gradients, items))
-            finally:
-                torch.set_num_threads(threads)  # torch keeps the last number set for threads that start later
+        answers = [network(self._input(piece)) for piece in pieces]
+        return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
 
 
 def _window_maximum(score: Tensor) -> Tensor:

@@ -54,9 +54,16 @@ def draw_window(octaves: Octaves, x1: int, y1: int, x2: int, y2: int, into: Imag
 
     side = into.shape[0]
     index = _octave(max(x2 - x1, y2 - y1) / side, len(octaves))
-    octave, step = octaves[index], 2**index
-    window = octave[max(y1, 0) // step : -(-y2 // step), max(x1, 0) // step : -(-x2 // step)]
-    cv2.resize(window, (side, side), dst=into, interpolation=cv2.INTER_AREA)
+    octave = octaves[index]
+    columns = _within(x1, x2, 2**index, octave.shape[1])
+    rows = _within(y1, y2, 2**index, octave.shape[0])
+    cv2.resize(octave[rows, columns], (side, side), dst=into, interpolation=cv2.INTER_AREA)
+
+
+def _within(first: int, last: int, step: int, length: int) -> slice:
+    """The span in pixels of an octave, cut off at its ends; at least one pixel, wherever the span lies."""
+    start = min(max(first, 0) // step, length - 1)
+    return slice(start, max(start + 1, min(-(-last // step), length)))
 
 
 def _octave(reduction: float, count: int) -> int:
