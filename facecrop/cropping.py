@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 
-# How FER2013 frames its faces: the median over its Training pictures, measured on MTCNN's boxes.
-FER2013_SIDE = 1.25  # of the box's width
+# How FER2013 frames its faces, from
+#     python benchmarks/canonical_box.py PHOTOS --fer2013 fer2013.csv
+FER2013_SIDE = 1.25  # of the face box's width, about its centre
 
 OPENCV_SIDE = 32_000  # pixels: OpenCV turns nothing larger
 

@@ -1,7 +1,7 @@
 """The one place that opens pictures: whatever comes in, an RGB uint8 array (H, W, 3) the right way up goes out.
 
-A file is known by its first bytes, not by its name (phones call HEIC files .jpg), and only the formats in `FORMATS`
-are ever opened: Pillow knows many more, among them some that run programs or have been used as bombs.
+A file is known by its first bytes, not by its name (phones call HEIC files .jpg), and only the formats of
+`_opener` are ever opened: Pillow knows many more, among them some that run programs or have been used as bombs.
 """
 
 from __future__ import annotations
