@@ -76,8 +76,8 @@ def report_framing(images: list[Image]) -> None:
     for image, faces in zip(images, open_detector("mtcnn").detect(images), strict=True):
         frame = image.shape[0] * 48 / (48 + 2 * BORDER)  # side of the published picture as it was drawn
         edge = (image.shape[0] - frame) / 2
-        for face in faces[:1]:
-            rows.append([frame / face.width, *((place - edge) / frame for place in face.centre)])
+        if faces:
+            rows.append([frame / faces[0].width, *((place - edge) / frame for place in faces[0].centre)])
     side, x, y = np.median(rows, axis=0)
     print(f"FER2013's picture: {side:.2f} box widths a side, the box's centre at {x:.3f}, {y:.3f} ({len(rows)} faces)")
 
