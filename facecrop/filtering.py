@@ -60,17 +60,18 @@ class FilterRules:
             value = getattr(self, field.name)
             if field.name.startswith(("min_", "max_")) and value is not None and not math.isfinite(value):
                 raise ValueError(f"{field.name} must be a finite number or None, got {value!r}")
-        if self.detector is not None and self._landmark_rules():
+        if self.detector is not None and self.landmark_rules():
             self._check_landmarks(self.detector)
 
-    def _landmark_rules(self) -> list[str]:
+    def landmark_rules(self) -> list[str]:
+        """Names of the rules in force that ask for landmarks."""
         return [name for name in ("max_roll", "max_yaw") if getattr(self, name) is not None]
 
     def _check_landmarks(self, detector: str) -> None:
         from facecrop.detectors import detector_class
 
         if not detector_class(detector).has_landmarks:
-            raise ValueError(f"{' and '.join(self._landmark_rules())}: the detector {detector!r} gives no landmarks")
+            raise ValueError(f"{' and '.join(self.landmark_rules())}: the detector {detector!r} gives no landmarks")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,8 +123,8 @@ def contrast(image: Image, face: Face) -> float:
 
 
 def _first_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | None:
-    if face.landmarks is None and rules._landmark_rules():
-        raise ValueError(f"{' and '.join(rules._landmark_rules())}: this face ({face.detector!r}) has no landmarks")
+    if face.landmarks is None and rules.landmark_rules():
+        raise ValueError(f"{' and '.join(rules.landmark_rules())}: this face ({face.detector!r}) has no landmarks")
     picture_side = min(image.shape[:2])
     checks: list[tuple[float | None, Reason, Callable[[], float], str]] = [
         (rules.min_size, Reason.TOO_SMALL, lambda: face.size, "px"),
@@ -131,8 +132,8 @@ def _first_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | 
         (rules.min_score, Reason.LOW_SCORE, lambda: face.score, "score"),
         (rules.max_roll, Reason.TOO_MUCH_ROLL, lambda: abs(face.roll or 0.0), "degrees"),
         (rules.max_yaw, Reason.TOO_MUCH_YAW, lambda: abs(face.yaw or 0.0), "degrees"),
-        (rules.min_sharpness, Reason.BLURRED, lambda: sharpness(image, face), "sharpness"),
         (rules.min_contrast, Reason.NO_CONTRAST, lambda: contrast(image, face), "contrast"),
+        (rules.min_sharpness, Reason.BLURRED, lambda: sharpness(image, face), "sharpness"),
     ]
     for limit, reason, measure, unit in checks:
         if limit is None:

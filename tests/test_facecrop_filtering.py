@@ -66,7 +66,7 @@ def test_blank_and_blurred_pictures_are_told_apart(image):
     blurred = (128 + (blurred - blurred.mean()) * 5).clip(0, 255).astype(np.uint8)
     assert choose_faces(image, [face], rules).faces == (face,)
     assert reasons(choose_faces(blurred, [face], rules)) == {Reason.BLURRED: 1}
-    assert reasons(choose_faces(np.zeros_like(image), [face], FilterRules(min_contrast=5))) == {Reason.NO_CONTRAST: 1}
+    assert reasons(choose_faces(np.zeros_like(image), [face], rules)) == {Reason.NO_CONTRAST: 1}
 
 
 def test_exactly_one_face_is_a_rule_of_its_own(image):
