@@ -242,6 +242,25 @@ def test_a_decompression_bomb_is_refused_by_its_header(size):
         read_image(bomb(*size))
 
 
+def promising(file_format, width, height):
+    """A small file of another format whose header promises that many pixels."""
+    data = bytearray(saved(sketch(), file_format))
+    if file_format == "GIF":
+        data[6:10] = struct.pack("<HH", width, height)
+    elif file_format == "BMP":
+        data[18:26] = struct.pack("<ii", width, height)
+    else:
+        place = data.index(b"\xff\xc0") + 5
+        data[place : place + 4] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "BMP", "JPEG"])
+def test_bombs_of_other_formats_are_refused_too(file_format):
+    with pytest.raises(ImageError, match="60000 x 50000 pixels, more than the limit of 200,000,000"):
+        read_image(promising(file_format, 60_000, 50_000), max_side=100)
+
+
 def test_limits_can_be_set():
     data = saved(sketch(), "PNG")
     with pytest.raises(ImageError, match="limit of 1,199"):
