@@ -1,7 +1,7 @@
 """A picture at many sizes: the levels in which the first network looks, and the windows that go to the other two.
 
 Everything is drawn from the picture's octaves (itself, halved, halved again, ...), each the mean of four pixels of the
-last, and from the smallest octave that is at least twice as large: on big pictures that is many times faster than
+last, and from the smallest octave that is larger by SPARE: on big pictures that is many times faster than
 averaging the full size for every level and every window. Drawing from an octave just large enough, or linearly, is
 faster still, and was found to lose a point of FER2013's faces and to find things that are no faces.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from facecrop.images import Image
 
+SPARE = 1.3  # what is drawn is averaged from at least so many pixels of an octave a side, unless there are fewer
 CELL = 12  # pixels: the first network answers for windows of this side
 
 Octaves = Sequence[Image]
@@ -67,8 +68,8 @@ def _within(first: int, last: int, step: int, length: int) -> slice:
 
 
 def _octave(reduction: float, count: int) -> int:
-    """Index of the smallest octave that is at least twice as large as what is drawn, or of the picture itself."""
-    return min(count - 1, int(math.log2(max(1.0, reduction / 2))))
+    """Index of the smallest octave that is larger by SPARE than what is drawn, or of the picture itself."""
+    return min(count - 1, int(math.log2(max(1.0, reduction / SPARE))))
 
 
 def _halved(image: Image) -> Image:
