@@ -48,8 +48,8 @@ class FilterRules:
     min_score: float | None = None
     max_roll: float | None = None  # degrees either way
     max_yaw: float | None = None  # degrees either way
-    min_sharpness: float | None = None  # see `sharpness`; nine in ten of FER2013's faces have 100 to 954
-    min_contrast: float | None = None  # see `contrast`; 27 to 68, and a blank picture has 0
+    min_sharpness: float | None = None  # see `sharpness`; nine in ten of FER2013's faces have 109 to 940
+    min_contrast: float | None = None  # see `contrast`; 27 to 69, and a blank picture has 0
     allow: Allowed = "all"
     detector: str | None = None
 

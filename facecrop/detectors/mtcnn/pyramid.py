@@ -1,9 +1,9 @@
 """A picture at many sizes: the levels in which the first network looks, and the windows that go to the other two.
 
 Everything is drawn from the picture's octaves (itself, halved, halved again, ...), each the mean of four pixels of the
-last, and from the smallest octave that is larger by SPARE: on big pictures that is many times faster than
-averaging the full size for every level and every window. Drawing from an octave just large enough, or linearly, is
-faster still, and was found to lose a point of FER2013's faces and to find things that are no faces.
+last, and from the smallest octave that is larger by SPARE: on big pictures that is many times faster than averaging
+the full size for every level and every window. Drawing from an octave just large enough, or linearly, is faster still,
+and was found to lose a point of FER2013's faces and to find things that are no faces.
 """
 
 from __future__ import annotations
