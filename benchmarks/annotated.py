@@ -1,7 +1,8 @@
-"""Pictures with the face boxes that people drew, and montages of them: what the detection benchmark runs on."""
+"""What the benchmarks on detection run on: pictures with the boxes people drew, montages of them, FER2013's faces."""
 
 from __future__ import annotations
 
+import csv
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,14 @@ def montage(pictures: Sequence[Picture], columns: int, rows: int) -> Picture:
         for x1, y1, x2, y2 in tile.boxes or ():
             boxes.append((x + x1 * scale_x, y + y1 * scale_y, x + x2 * scale_x, y + y2 * scale_y))
     return Picture(canvas, tuple(boxes) if tiles[0].boxes is not None else None)
+
+
+def fer2013_faces(path: Path) -> Iterator[Image]:
+    """The Training rows of fer2013.csv, as grey pictures in three channels."""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["Usage"] == "Training":
+                yield np.repeat(np.array(row["pixels"].split(), np.uint8).reshape(48, 48, 1), 3, axis=2)
 
 
 def count_found(boxes: Sequence[Box], faces: Sequence[Face]) -> tuple[int, int]:

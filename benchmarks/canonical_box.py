@@ -11,12 +11,13 @@ otherwise answer for the sizes of these pictures. Prints medians in units of the
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+from annotated import fer2013_faces
+from detect import eyes_in
 from numpy.typing import NDArray
 
 from facecrop import Face, ImageError, iter_images, open_detector
@@ -36,7 +37,7 @@ def main() -> None:
     photos = [image for _, image in iter_images(arguments.folder) if not isinstance(image, ImageError)]
     report("photos", drawn_at_random(photos, (1.0, 3.0), 8), arguments.detector)
     if arguments.fer2013:
-        drawn = list(drawn_at_random(fer2013_faces(arguments.fer2013), (2.0, 4.0), 1))
+        drawn = list(drawn_at_random(bordered_faces(arguments.fer2013), (2.0, 4.0), 1))
         report("FER2013", iter(drawn), arguments.detector)
         report_framing(drawn)
 
@@ -50,15 +51,11 @@ def drawn_at_random(images: list[Image], scales: tuple[float, float], times: int
                 yield np.asarray(drawn, dtype=np.uint8)
 
 
-def fer2013_faces(path: Path) -> list[Image]:
-    with path.open(newline="") as file:
-        rows = [row["pixels"] for row in csv.DictReader(file) if row["Usage"] == "Training"]
-    faces = []
-    for pixels in rows[:: max(1, len(rows) // FER2013_ROWS)]:
-        grey = np.array(pixels.split(), dtype=np.uint8).reshape(48, 48)
-        bordered = cv2.copyMakeBorder(grey, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
-        faces.append(np.repeat(np.asarray(bordered, dtype=np.uint8)[..., None], 3, axis=2))
-    return faces
+def bordered_faces(path: Path) -> list[Image]:
+    faces = list(fer2013_faces(path))
+    edges = (BORDER, BORDER, BORDER, BORDER)
+    chosen = faces[:: max(1, len(faces) // FER2013_ROWS)]
+    return [np.asarray(cv2.copyMakeBorder(face, *edges, cv2.BORDER_REPLICATE), dtype=np.uint8) for face in chosen]
 
 
 def report(title: str, images: Iterator[Image], name: str) -> None:
@@ -103,14 +100,11 @@ LABELS = (
 
 def measures(mtcnn: Face, other: Face) -> NDArray[np.float64]:
     assert other.raw_box is not None
-    assert mtcnn.landmarks is not None
     raw = np.array(other.raw_box)
     size = raw[2:] - raw[:2]
     shift = (np.array(mtcnn.centre) - (raw[:2] + raw[2:]) / 2) / size
-    (left, right) = np.array(mtcnn.landmarks[:2])
-    eyes, line = np.linalg.norm(right - left), (left[1] + right[1]) / 2
-    places = [eyes / face.width for face in (mtcnn, other)] + [(line - f.box[1]) / f.height for f in (mtcnn, other)]
-    return np.array([mtcnn.width / size[0], mtcnn.height / size[1], *shift, *places])
+    (eyes, line), (other_eyes, other_line) = (eyes_in(face, mtcnn) for face in (mtcnn, other))
+    return np.array([mtcnn.width / size[0], mtcnn.height / size[1], *shift, eyes, other_eyes, line, other_line])
 
 
 if __name__ == "__main__":

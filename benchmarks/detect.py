@@ -10,7 +10,6 @@ are looked for as well. Rates are the best of the repeats: compare them with eac
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import multiprocessing
 import resource
@@ -21,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from annotated import Picture, count_found, montage, read_pictures
+from annotated import Picture, count_found, fer2013_faces, montage, read_pictures
 
 from facecrop import Face, iter_images, open_detector
 from facecrop.filtering import contrast, sharpness
@@ -57,11 +56,11 @@ def main() -> None:
         compare_crops(arguments.fer2013, arguments.rows, arguments.repeats)
 
 
-def facenet_pytorch(**options: object) -> Detect:
+def facenet_pytorch() -> Detect:
     """facenet-pytorch as its README has it: one picture at a time, at full size."""
     from facenet_pytorch import MTCNN
 
-    mtcnn = MTCNN(keep_all=True, **options)
+    mtcnn = MTCNN(keep_all=True)
 
     def detect(images: Sequence[Image]) -> list[list[Face]]:
         found = [mtcnn.detect(image) for image in images]
@@ -150,10 +149,7 @@ def eyes_in(box: Face, landmarked: Face) -> tuple[float, float]:
 
 
 def compare_crops(path: Path, rows: int, repeats: int) -> None:
-    with path.open(newline="") as file:
-        training = (row["pixels"] for row in csv.DictReader(file) if row["Usage"] == "Training")
-        crops = [np.array(pixels.split(), np.uint8).reshape(48, 48, 1) for pixels in itertools.islice(training, rows)]
-    images = [np.repeat(crop, 3, axis=2) for crop in crops]
+    images = list(itertools.islice(fer2013_faces(path), rows))
     enlarged = [np.asarray(cv2.resize(image, (160, 160), interpolation=cv2.INTER_CUBIC)) for image in images[:FACES]]
     print(f"\nFER2013, {len(images)} Training faces of 48 pixels ({PEER}: {len(enlarged)} of them, enlarged to 160)")
     ours, peer = open_detector("mtcnn").detect, facenet_pytorch()
@@ -166,7 +162,6 @@ def compare_crops(path: Path, rows: int, repeats: int) -> None:
     for name, found in ((PEER, peer_found), (OURS, all_found)):
         any_face, one_face = np.mean([[len(faces) > 0, len(faces) == 1] for faces in found], axis=0)
         print(f"  {name:22} a face in {any_face:.1%} of {len(found)}, exactly one in {one_face:.1%}")
-
     print_quality([(image, faces[0]) for image, faces in zip(images, all_found, strict=True) if faces])
 
 

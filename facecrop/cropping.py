@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecrop.face import Face
-from facecrop.images import Image, check_image
+from facecrop.images import Image, check_image, halved
 
 # How FER2013 frames its faces, from
 #     python benchmarks/canonical_box.py PHOTOS --fer2013 fer2013.csv
@@ -74,7 +74,7 @@ def _drawn(image: Image, centre: Vector, side: float, turn: float, size: int) ->
     import cv2
 
     if side > OPENCV_SIDE / 2:
-        return _drawn(_halved(image), centre / 2, side / 2, turn, size)
+        return _drawn(halved(image), centre / 2, side / 2, turn, size)
     fine = max(1, math.ceil(side / size))
     matrix = _placement(centre, side, turn, size * fine)
     window, matrix = _window(image, matrix, size * fine)
@@ -105,12 +105,6 @@ def _window(image: Image, matrix: Vector, size: int) -> tuple[Image, Vector]:
     x1, y1 = first = (np.floor(corners.min(axis=1)) - 3).clip(0, sides - 1).astype(int)
     x2, y2 = np.maximum((np.ceil(corners.max(axis=1)) + 4).clip(0, sides).astype(int), first + 1)
     return image[y1:y2, x1:x2], matrix - np.array([[0, 0, x1], [0, 0, y1]])
-
-
-def _halved(image: Image) -> Image:
-    import cv2
-
-    return np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _greyed(image: Image) -> Image:

@@ -137,6 +137,8 @@ def test_panoramas_too_wide_for_opencv_are_cropped():
     crop = crop_face(image, Face((0, 0, 40_000, 10), 1, framed=True), CropSpec(size=16))
     assert crop[8, 0].tolist() == [0, 0, 0]
     assert crop[8, 15].tolist() == [200, 200, 200]
+    line = crop_face(image[:1], Face((0, 0, 40_000, 1), 1, framed=True), CropSpec(size=16))
+    assert line[8, 15].tolist() == [200, 200, 200]
     small = crop_face(image, Face((39_000, 0, 39_048, 48), 1), PLAIN)
     assert (small == 200).all()
 

@@ -67,7 +67,7 @@ class DlibDetector:
     def _face(self, box: object, score: float, scale: float) -> Face:
         x1, y1, x2, y2 = (getattr(box, side)() / scale for side in ("left", "top", "right", "bottom"))
         raw = (x1, y1, x2 + 1 / scale, y2 + 1 / scale)  # dlib's last row and column belong to the box
-        x1, y1, x2, y2 = (rounded(value, 1 / 16) for value in CANONICAL(raw))
+        x1, y1, x2, y2 = (rounded(value) for value in CANONICAL(raw))
         return Face((x1, y1, x2, y2), round(score, 4), None, self.name, raw)
 
 

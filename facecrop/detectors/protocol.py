@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Protocol
 from facecrop.face import Box, Face
 from facecrop.images import Image
 
+PIXEL_STEP = 1 / 16
+
 
 class Detector(Protocol):
     """Finds faces in a list of pictures: one list of faces each, best score first; no face is an empty list.
@@ -52,9 +54,9 @@ def check_option(name: str, value: Any, least: float, most: float) -> None:
         raise ValueError(f"{name} must be a number from {least:g} to {most:g}, got {value!r}")
 
 
-def rounded(value: float, step: float) -> float:
-    """To the nearest step: hides the last bits, which depend on how pictures were batched."""
-    return round(float(value) / step) * step
+def rounded(value: float) -> float:
+    """A coordinate to the nearest step: hides the last bits, which depend on how pictures were batched."""
+    return round(float(value) / PIXEL_STEP) * PIXEL_STEP
 
 
 def processor_only(name: str, device: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecrop.detectors.mtcnn.boxes import Array, cut_squares, refine, square, suppress, suppress_nested
-from facecrop.detectors.mtcnn.networks import STRIDE, Index, Networks, Pixels, Proposals
+from facecrop.detectors.mtcnn.boxes import Array, Index, cut_squares, refine, square, suppress, suppress_nested
+from facecrop.detectors.mtcnn.networks import STRIDE, Networks, Pixels, Proposals
 from facecrop.detectors.mtcnn.pyramid import CELL, Octaves, draw_level, pyramid_scales
 
 

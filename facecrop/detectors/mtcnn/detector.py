@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 BATCH_PIXELS = 16_000_000  # of pictures that are worked on together, so that memory does not grow with the list
 BATCH_IMAGES = 512
-BOX_STEP = 1 / 16  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,9 @@ def _faces(found: Found, index: int, border: int, image: Image) -> list[Face]:
     faces = []
     for row in np.flatnonzero(found.owner == index):
         box, score, landmarks = found.boxes[row], found.scores[row], found.landmarks[row]
-        x1, y1, x2, y2 = (rounded(value - border, BOX_STEP) for value in box)
+        x1, y1, x2, y2 = (rounded(value - border) for value in box)
         inside = min(x2, width) > max(x1, 0) and min(y2, height) > max(y1, 0)
         if inside:
-            points = five_points([[rounded(value - border, BOX_STEP) for value in point] for point in landmarks])
+            points = five_points([[rounded(value - border) for value in point] for point in landmarks])
             faces.append(Face((x1, y1, x2, y2), round(float(score), 4), points, MtcnnDetector.name))
     return sorted(faces, key=lambda face: (-face.score, face.box))

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-Array = NDArray[np.float32]
-Index = NDArray[np.int64]
+from facecrop.detectors.mtcnn.boxes import Array, Index
+
 Pixels = NDArray[np.uint8]
 
 # Pixels of input that go at a time through the first network and through the others, which have more channels. On a

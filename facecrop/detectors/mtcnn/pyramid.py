@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facecrop.images import Image
+from facecrop.images import Image, halved
 
 SPARE = 1.3  # what is drawn is averaged from at least so many pixels of an octave a side, unless there are fewer
 CELL = 12  # pixels: the first network answers for windows of this side
@@ -25,7 +25,7 @@ def octaves_of(image: Image) -> Octaves:
     """The picture and its halves, down to the last that is larger than a cell."""
     octaves = [image]
     while min(octaves[-1].shape[:2]) >= 4 * CELL:
-        octaves.append(_halved(octaves[-1]))
+        octaves.append(halved(octaves[-1]))
     return octaves
 
 
@@ -70,14 +70,6 @@ def _within(first: int, last: int, step: int, length: int) -> slice:
 def _octave(reduction: float, count: int) -> int:
     """Index of the smallest octave that is larger by SPARE than what is drawn, or of the picture itself."""
     return min(count - 1, int(math.log2(max(1.0, reduction / SPARE))))
-
-
-def _halved(image: Image) -> Image:
-    import cv2
-
-    height, width = (side // 2 for side in image.shape[:2])
-    even = image[: 2 * height, : 2 * width]
-    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _even(length: float) -> int:
