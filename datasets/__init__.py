@@ -1,5 +1,19 @@
 if __name__ == "datasets":
     raise ImportError("this folder is imported as emonet.datasets: the name 'datasets' belongs to Hugging Face")
 
-__doc__ = """From each published data set to crops on disk; the readers and the build come with the data half."""
-__all__: list[str] = []
+from emonet.datasets.ckplus import CkPlus
+from emonet.datasets.fer2013 import Fer2013
+from emonet.datasets.folder import Folder
+from emonet.datasets.jaffe import Jaffe
+from emonet.datasets.reader import Reader
+from emonet.datasets.sample import DatasetError, Sample
+
+__doc__ = """From each published data set to crops on disk: readers, the build that merges them, the store it writes."""
+__all__ = ["READERS", "DatasetError", "Sample"]
+
+READERS: dict[str, type[Reader]] = {
+    "fer2013": Fer2013,
+    "ckplus": CkPlus,
+    "jaffe": Jaffe,
+    "folder": Folder,
+}

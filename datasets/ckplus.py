@@ -1,0 +1,261 @@
+"""CK+: 593 filmed expressions of 123 people, from neutral to the peak, 327 of them labelled (Lucey et al. 2010).
+
+    cohn-kanade-images/S005/001/S005_001_00000001.png     frames, or extended-cohn-kanade-images
+    Emotion/S005/001/S005_001_00000011_emotion.txt        "   3.0000000e+00"; also Emotion_labels, emotions, Labels
+    Landmarks/S005/001/S005_001_00000011_landmarks.txt    68 lines "x y"; optional, as is FACS/
+
+Files are known by their names alone, so the four may lie in any folders or in the zips they came in. Codes: 0 neutral,
+1 anger, 2 contempt, 3 disgust, 4 fear, 5 happy, 6 sadness, 7 surprise. No file means no label, and many folders of
+labels are empty. Frame numbers may start anywhere and skip; frames are 640x490, 640x480 or 720x480, grey or colour.
+
+    CK+48/anger/S010_004_00000017.png                     the last three frames of each labelled sequence as 48x48 faces
+    ckextended.csv                                        emotion,pixels,Usage: 48x48 faces of nobody knows whom
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.datasets.folder import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed, tables_in
+from emonet.datasets.pixel_table import BadRow, PixelRow, PixelTable, open_pixel_table
+from emonet.datasets.reader import Layout, Published, Reader
+from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.tree import PICTURE_SUFFIXES, Tree
+from emonet.labels import Emotion
+from facecrop import CropSpec
+
+CODES: dict[float, Emotion] = {
+    0: Emotion.NEUTRAL,
+    1: Emotion.ANGRY,
+    2: Emotion.CONTEMPT,
+    3: Emotion.DISGUST,
+    4: Emotion.FEAR,
+    5: Emotion.HAPPY,
+    6: Emotion.SAD,
+    7: Emotion.SURPRISE,
+}
+TABLE_CODES = dict(zip("01234567", Emotion, strict=True))  # ckextended.csv follows FER2013, contempt is 7
+TABLE_SPLITS = {"training": "train", "publictest": "validation", "privatetest": "test"}
+
+SEQUENCES = {
+    Emotion.ANGRY: 45,
+    Emotion.CONTEMPT: 18,
+    Emotion.DISGUST: 59,
+    Emotion.FEAR: 25,
+    Emotion.HAPPY: 69,
+    Emotion.SAD: 28,
+    Emotion.SURPRISE: 83,
+}
+CROPS = {emotion: 3 * count for emotion, count in SEQUENCES.items()}  # CK+48 holds the last three frames of each
+
+# S005_001_00000011.png, ..._emotion.txt; the publisher's own README writes S0005 for S005 once.
+FILE_NAME = re.compile(r"S(\d+)_(\d+)_(\d+)(?:_(emotion|landmarks)\.txt|\.(?:png|jpe?g|tiff?))", re.IGNORECASE)
+TABLE_NAME = re.compile(r"(?<![a-z])ck", re.IGNORECASE)
+
+Frame = tuple[int, int, int]  # numbers of the subject, the sequence and the frame
+
+
+@dataclass(slots=True)
+class Files:
+    """The files of an official tree by the numbers in their names; several names where there are copies."""
+
+    pictures: dict[Frame, list[str]] = field(default_factory=lambda: defaultdict(list))
+    labels: dict[tuple[int, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    landmarks: dict[Frame, str] = field(default_factory=dict)
+    strangers: list[str] = field(default_factory=list)  # pictures with other names
+
+    @classmethod
+    def of(cls, tree: Tree) -> Files:
+        files = cls()
+        for name in tree.members:
+            place = PurePosixPath(name)
+            match = FILE_NAME.fullmatch(place.name)
+            if match is None:
+                files.strangers += [name] if place.suffix.lower() in PICTURE_SUFFIXES else []
+            else:
+                files._add(name, (int(match[1]), int(match[2]), int(match[3])), (match[4] or "").lower())
+        return files
+
+    def _add(self, name: str, frame: Frame, kind: str) -> None:
+        if kind == "emotion":
+            self.labels[frame[:2]].append(name)
+        elif kind == "landmarks":
+            self.landmarks.setdefault(frame, name)
+        else:
+            self.pictures[frame].append(name)
+
+
+class CkPlus(Reader):
+    """CK+ as it is published, or one of the two collections of crops that go round under its name."""
+
+    name: ClassVar[str] = "ckplus"
+    expected: ClassVar[str] = (
+        "cohn-kanade-images/S005/001/S005_001_00000001.png and Emotion/S005/001/S005_001_00000011_emotion.txt, "
+        "CK+48/anger/S010_004_00000017.png, or ckextended.csv"
+    )
+    home: ClassVar[str] = "by request from the University of Pittsburgh"
+
+    def recognise(self, tree: Tree) -> Layout | None:
+        files = Files.of(tree)
+        photos = pictures_in_folders(tree)
+        if not files.pictures:
+            return self._renamed(photos) or self._table(tree)
+        if photos and files.labels:
+            raise DatasetError(tree.path, "CK+48 lies beside the official tree: give the folder of one of them")
+        return self._last_frames(files, photos) if photos else self._official(tree, files)
+
+    def _official(self, tree: Tree, files: Files) -> Layout | None:
+        if not files.labels and tree.archives():
+            return None  # the labels may lie in their zip
+        if not files.labels:
+            self.notes.append("no emotion file was found (Emotion_labels.zip): every sequence is without a label")
+        return Layout(
+            "official tree",
+            lambda: self._sequences(tree, files),
+            subjects=True,
+            starts_neutral=True,
+            published=Published({"": SEQUENCES}, "sequences"),
+        )
+
+    def _sequences(self, tree: Tree, files: Files) -> Iterator[Sample | Rejected]:
+        for sequence, grouped in groupby(sorted(files.pictures), key=lambda frame: frame[:2]):
+            frames = list(grouped)
+            try:
+                emotion = read_emotion(tree, files.labels.get(sequence, []))
+            except DatasetError as error:
+                yield from (self.reject(_stem(frame), DropReason.BAD_LABEL, str(error)) for frame in frames)
+                continue
+            for frame in frames:
+                sample = self._frame(tree.members, frame, files.pictures[frame], emotion)
+                landmarks = files.landmarks.get(frame)
+                yield replace(sample, points=tree.members[landmarks]) if landmarks else sample
+                yield from self._copies(frame, files.pictures[frame])
+        yield from self._strangers(files)
+
+    def _last_frames(self, files: Files, photos: list[Photo]) -> Layout:
+        if any(photo.split for photo in photos):
+            self.notes.append(
+                "the folders' splits are not used: they are nobody's official ones, and names tell people"
+            )
+        labelled = {photo.name: photo for photo in photos}
+        return Layout(
+            "CK+48 folders",
+            lambda: self._crops(files, labelled),
+            framing=CropSpec.fer2013(),
+            subjects=True,
+            published=Published({"": CROPS}),
+        )
+
+    def _crops(self, files: Files, photos: dict[str, Photo]) -> Iterator[Sample | Rejected]:
+        members = {name: photo.blob for name, photo in photos.items()}
+        for frame, names in sorted(files.pictures.items()):
+            emotions = {photos[name].emotion for name in names}
+            emotion = emotions.pop()
+            if emotion is None or emotions:
+                trouble = photos[names[0]].trouble or f"it lies in folders of different expressions: {', '.join(names)}"
+                yield self.reject(_stem(frame), DropReason.BAD_LABEL, trouble)
+            else:
+                yield self._frame(members, frame, names, emotion)
+                yield from self._copies(frame, names)
+        yield from self._strangers(files)
+
+    def _frame(self, members: dict[str, Blob], frame: Frame, names: list[str], emotion: Emotion | None) -> Sample:
+        subject, sequence, number = frame
+        return Sample(
+            f"{self.name}/{_stem(frame)}",
+            EncodedImage(members[best_copy_first(names)[0]]),
+            emotion,
+            self.name,
+            subject=f"S{subject:03d}",
+            sequence=f"S{subject:03d}_{sequence:03d}",
+            frame=number,
+        )
+
+    def _copies(self, frame: Frame, names: list[str]) -> Iterator[Rejected]:
+        kept, *copies = best_copy_first(names)
+        for name in copies:
+            yield self.reject(_stem(frame), DropReason.CONVERTED_COPY, f"{name} is the frame of {kept} again")
+
+    def _strangers(self, files: Files) -> Iterator[Rejected]:
+        for name in files.strangers:
+            yield self.reject(name, DropReason.BAD_LABEL, "its name is no frame's (S005_001_00000011.png)")
+
+    def _renamed(self, photos: list[Photo]) -> Layout | None:
+        if not photos or not renamed(photos):
+            return None
+        self.notes.append("the pictures were renamed: nobody can tell who is on them, a split by subject is impossible")
+        return Layout(
+            "class folders, renamed pictures",
+            lambda: (photo_entry(self, photo) for photo in photos),
+            framing=CropSpec.fer2013(),
+            published=Published({"": CROPS}),
+        )
+
+    def _table(self, tree: Tree) -> Layout | None:
+        tables = [name for name in tables_in(tree) if TABLE_NAME.search(PurePosixPath(name).name)]
+        if len(tables) != 1:
+            return None
+        table = open_pixel_table(tree, tables[0], ("emotion", "pixels", "usage"))
+        self.notes.append("nobody can tell who is on the pictures of this table: a split by subject is impossible")
+        return Layout(PurePosixPath(tables[0]).name, lambda: self._rows(table), framing=CropSpec.fer2013())
+
+    def _rows(self, table: PixelTable) -> Iterator[Sample | Rejected]:
+        for row in table.rows():
+            if isinstance(row, BadRow):
+                yield self.reject(f"{row.number:07d}", DropReason.BAD_ROW, f"row {row.number}: {row.reason}")
+            else:
+                yield self._row(row)
+
+    def _row(self, row: PixelRow) -> Sample | Rejected:
+        key, code, usage = f"{row.number:07d}", row.cells["emotion"], row.cells["usage"]
+        split = TABLE_SPLITS.get(usage.lower())
+        if split is None:
+            known = "Training, PublicTest and PrivateTest"
+            return self.reject(key, DropReason.BAD_SPLIT, f"row {row.number}: Usage {usage[:40]!r}; {known} are known")
+        if code not in TABLE_CODES:
+            return self.reject(key, DropReason.BAD_LABEL, f"row {row.number}: emotion {code[:40]!r}, not 0 to 7", split)
+        return Sample(f"{self.name}/{key}", row.image, TABLE_CODES[code], self.name, split=split)
+
+
+def _stem(frame: Frame) -> str:
+    subject, sequence, number = frame
+    return f"S{subject:03d}_{sequence:03d}_{number:08d}"
+
+
+def read_emotion(tree: Tree, names: list[str]) -> Emotion | None:
+    """What the emotion files of one sequence say: one code, None where there is no file; anything else is an error."""
+    emotions = {name: _read_code(name, tree.members[name]) for name in names}
+    if len(set(emotions.values())) > 1:
+        said = ", ".join(f"{name}: {emotion}" for name, emotion in emotions.items())
+        raise DatasetError(names[0], f"the sequence has two labels ({said})")
+    return next(iter(emotions.values()), None)
+
+
+def _read_code(name: str, blob: Blob) -> Emotion:
+    try:
+        text = blob.read().decode("ascii", "replace").strip()
+        return CODES[float(text)]  # 3.0 finds 3
+    except OSError as error:
+        raise DatasetError(name, f"cannot be read: {error}") from error
+    except (ValueError, KeyError) as error:
+        raise DatasetError(name, f"{text[:40]!r} is no code from 0 to 7") from error
+
+
+def read_points(blob: Blob) -> NDArray[np.float64]:
+    """The 68 landmarks (x, y) of one frame, (68, 2), in pixels of the frame."""
+    try:
+        points = np.array([line.split() for line in blob.read().splitlines() if line.strip()], dtype=np.float64)
+    except (OSError, ValueError) as error:
+        raise DatasetError(blob.name, f"no landmarks that can be read: {error}") from error
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        raise DatasetError(blob.name, f"68 lines of x and y are expected, found {points.shape}")
+    return points

@@ -1,0 +1,188 @@
+"""FER2013: 35,887 grey faces of 48 x 48 pixels from the web, labelled with seven expressions (Goodfellow et al. 2013).
+
+    fer2013.csv                 emotion,pixels,Usage    (in fer2013.tar.gz; Usage: Training, PublicTest, PrivateTest)
+    icml_face_data.csv          emotion, Usage, pixels  (the same rows, spaces in the header)
+    train.csv, test.csv         emotion,pixels / pixels (the competition's; test.csv has no labels)
+    train.csv, val.csv, ...     the splits in files of their own; validation is PublicTest, test PrivateTest
+    train/angry/Training_12.jpg, test/angry/{PublicTest,PrivateTest}_34.jpg      (Kaggle's tree: JPEG)
+    train/, validation/, test/  the same in three
+    FER2013Train/fer0000000.png FER+'s tree: see ferplus.py
+
+Codes: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral. Folders in alphabetical order number
+otherwise, so folders are known by name. Training becomes `train`, PublicTest `validation`, PrivateTest `test`, here
+and nowhere else. The faces are cropped by their publisher; people cannot be told apart. Some trees hold copies that
+somebody augmented, in all splits alike (`Training_12.jpg3.jpg`): they are rejected.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from emonet.datasets.ferplus import VotedRow, label_files, read_votes, tree_samples
+from emonet.datasets.labels import emotion_named, split_named
+from emonet.datasets.pixel_table import BadRow, PixelRow, PixelTable, open_pixel_table
+from emonet.datasets.reader import Layout, Published, Reader
+from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.tree import Tree
+from emonet.labels import Emotion
+from facecrop import CropSpec
+
+CODES = dict(zip("0123456", Emotion, strict=False))
+USAGES = {"training": "train", "publictest": "validation", "privatetest": "test"}
+WHOLE_TABLES = ("fer2013.csv", "icml_face_data.csv")
+NO_TABLES = ("fer2013new.csv", "label.csv", "example_submission.csv")
+
+IMAGE_NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+", re.IGNORECASE)
+AUGMENTED = re.compile(r"\.(jpe?g|png)\d+\.(jpe?g|png)$|_aug|\(\d+\)\.", re.IGNORECASE)
+
+COUNTS = {
+    split: dict(zip(Emotion, counts, strict=False))
+    for split, counts in {
+        "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+        "validation": (467, 56, 496, 895, 653, 415, 607),
+        "test": (491, 55, 528, 879, 594, 416, 626),
+    }.items()
+}
+
+
+class Fer2013(Reader):
+    """FER2013 in any of its forms. `votes` is FER+'s fer2013new.csv, which joins by row."""
+
+    name: ClassVar[str] = "fer2013"
+    expected: ClassVar[str] = "fer2013.csv, icml_face_data.csv, train.csv, or folders train/angry/Training_12.jpg"
+    home: ClassVar[str] = "Kaggle: challenges in representation learning, facial expression recognition"
+    needs_subjects: ClassVar[bool] = False  # nobody knows who they are; copies are kept together instead
+
+    def __init__(self, path: str | os.PathLike[str], votes: str | os.PathLike[str] | None = None) -> None:
+        self.votes = None if votes is None else Path(votes)
+        super().__init__(path)
+        if self.votes is not None and not self._joins_votes:
+            raise ValueError(f"{self.votes}: votes join by row, and {self.path} has no rows ({self.layout.title})")
+
+    def recognise(self, tree: Tree) -> Layout | None:
+        self._joins_votes = False
+        return self._whole_table(tree) or self._ferplus_tree(tree) or self._split_tables(tree) or self._images(tree)
+
+    def _found(self, title: str, samples: Callable[[], Iterator[Sample | Rejected]]) -> Layout:
+        return Layout(title, samples, framing=CropSpec.fer2013(), published=Published(COUNTS))
+
+    def _whole_table(self, tree: Tree) -> Layout | None:
+        """One CSV that tells each row's split: the published name if it is there, else the only one of any name."""
+        tables = _tables(tree)
+        named = [name for known in WHOLE_TABLES for name in tables if PurePosixPath(name).name.lower() == known]
+        alone = [name for name in tables if len(tables) == 1 and not split_named(_stem(name))]
+        chosen = next(iter(named or alone), None)
+        if chosen is None:
+            return None
+        table = open_pixel_table(tree, chosen, ("emotion", "pixels", "usage"))
+        self._joins_votes = True
+        return self._found(f"{PurePosixPath(chosen).name} ({', '.join(table.columns)})", lambda: self._rows(table))
+
+    def _split_tables(self, tree: Tree) -> Layout | None:
+        """A CSV for each split, known by its name; one without labels is the competition's test.csv."""
+        names = [name for name in _tables(tree) if split_named(_stem(name))]
+        if not names:
+            return None
+        tables = {name: open_pixel_table(tree, name) for name in names}
+        return self._found(
+            ", ".join(PurePosixPath(name).name for name in names),
+            lambda: (
+                entry
+                for name, table in tables.items()
+                for entry in self._rows(table, f"{PurePosixPath(name).stem}/", split_named(_stem(name)))
+            ),
+        )
+
+    def _rows(self, table: PixelTable, prefix: str = "fer", split: str | None = None) -> Iterator[Sample | Rejected]:
+        votes = None if self.votes is None else read_votes(self.votes)
+        for row in table.rows():
+            key = f"{prefix}{row.number:07d}"
+            if isinstance(row, BadRow):
+                yield self.reject(key, DropReason.BAD_ROW, f"row {row.number}: {row.reason}", split)
+            else:
+                yield self._row(key, row, split, self._voted(votes, row))
+
+    def _row(self, key: str, row: PixelRow, split: str | None, votes: tuple[int, ...] | None) -> Sample | Rejected:
+        usage = row.cells.get("usage")
+        split = split if usage is None or split is not None else USAGES.get(usage.lower())
+        if split is None:
+            known = "Training, PublicTest and PrivateTest"
+            return self.reject(key, DropReason.BAD_SPLIT, f"row {row.number}: Usage {usage!r}; {known} are known")
+        code = row.cells.get("emotion")
+        if code is None:
+            return self.reject(key, DropReason.NO_LABEL, "the table has no labels", split)
+        if code not in CODES:
+            return self.reject(key, DropReason.BAD_LABEL, f"row {row.number}: emotion {code!r}, not 0 to 6", split)
+        return Sample(f"{self.name}/{key}", row.image, CODES[code], self.name, split=split, votes=votes)
+
+    def _voted(self, votes: list[VotedRow] | None, row: PixelRow) -> tuple[int, ...] | None:
+        if votes is None or self.votes is None:
+            return None
+        if row.number >= len(votes):
+            raise DatasetError(self.votes, f"{len(votes)} rows of votes, and the data have more")
+        voted = votes[row.number]
+        if voted.usage.lower() != row.cells.get("usage", "").lower():
+            raise DatasetError(
+                self.votes,
+                f"{voted.usage}, where {self.path.name} has {row.cells.get('usage')}: these are votes on other rows",
+                row.number + 2,
+            )
+        return voted.votes
+
+    def _ferplus_tree(self, tree: Tree) -> Layout | None:
+        if not label_files(tree):
+            return None
+        self.notes = ["labels are the majority of FER+'s votes; FER2013's own are not in this tree"]
+        layout = self._found("FER+ image tree", lambda: tree_samples(tree, self.name))
+        return replace(layout, published=None)
+
+    def _images(self, tree: Tree) -> Layout | None:
+        """Pictures in folders by split and expression; their names, where they are the usual ones, tell the split."""
+        pictures = [place for place, _ in tree.pictures()]
+        placed = [place for place in pictures if _folder_label(place) and _folder_split(place)]
+        named = [place for place in pictures if IMAGE_NAME.match(place.name)]
+        if not pictures or (not named and len(placed) < len(pictures)):
+            return None
+        if len(named) < len(pictures):
+            self.notes = ["splits are the folders': file names do not tell PublicTest from PrivateTest"]
+        folders = sorted({split for split in map(_folder_split, pictures) if split})
+        title = f"image tree ({', '.join(folders) or 'no split folders'})"
+        return self._found(title, lambda: (self._image(place, blob) for place, blob in tree.pictures()))
+
+    def _image(self, place: PurePosixPath, blob: Blob) -> Sample | Rejected:
+        prefix = IMAGE_NAME.match(place.name)
+        split = USAGES[prefix[1].lower()] if prefix else _folder_split(place)
+        emotion = _folder_label(place)
+        if AUGMENTED.search(place.name):
+            return self.reject(str(place), DropReason.AUGMENTED_COPY, "its name is that of an augmented copy", split)
+        if split is None:
+            return self.reject(str(place), DropReason.BAD_SPLIT, "neither its name nor a folder tells its split")
+        if emotion is None:
+            return self.reject(str(place), DropReason.BAD_LABEL, "no folder above it names an expression", split)
+        return Sample(f"{self.name}/{place}", EncodedImage(blob), emotion, self.name, split=split)
+
+
+def _tables(tree: Tree) -> list[str]:
+    """Tables that may hold pixels; the higher up, the earlier."""
+    names = [name for name in tree.members if name.lower().endswith(".csv")]
+    usable = [name for name in names if PurePosixPath(name).name.lower() not in NO_TABLES]
+    return sorted(usable, key=lambda name: (name.count("/"), name))
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem.lower()
+
+
+def _folder_label(place: PurePosixPath) -> Emotion | None:
+    """What the nearest folder says: a name, or a code of FER2013's."""
+    folder = place.parent.name
+    return CODES.get(folder) or emotion_named(folder)
+
+
+def _folder_split(place: PurePosixPath) -> str | None:
+    return next(filter(None, map(split_named, reversed(place.parts[:-1]))), None)

@@ -1,0 +1,146 @@
+"""From the words and codes of data sets to one vocabulary: synonyms, class lists, contempt, corrections by hand."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from emonet.datasets.sample import DatasetError, DropReason, Sample
+from emonet.labels import Emotion
+
+Contempt = Literal["drop", "keep", "disgust"]
+
+CLASS_LISTS = {
+    "fer7": tuple(emotion for emotion in Emotion if emotion is not Emotion.CONTEMPT),
+    "fer6": tuple(emotion for emotion in Emotion if emotion not in (Emotion.DISGUST, Emotion.CONTEMPT)),
+    "ck6": tuple(emotion for emotion in Emotion if emotion not in (Emotion.NEUTRAL, Emotion.CONTEMPT)),
+    "ck7": tuple(emotion for emotion in Emotion if emotion is not Emotion.NEUTRAL),
+    "ck8": tuple(Emotion),
+}
+
+SYNONYMS: dict[Emotion, tuple[str, ...]] = {
+    Emotion.ANGRY: ("angry", "anger", "an", "ang"),
+    Emotion.DISGUST: ("disgust", "disgusted", "di", "dis"),
+    Emotion.FEAR: ("fear", "fearful", "afraid", "scared", "fe", "fea"),
+    Emotion.HAPPY: ("happy", "happiness", "joy", "ha", "hap", "smile"),
+    Emotion.SAD: ("sad", "sadness", "sa"),
+    Emotion.SURPRISE: ("surprise", "surprised", "su", "sur"),
+    Emotion.NEUTRAL: ("neutral", "neutrality", "ne", "neu", "calm"),
+    Emotion.CONTEMPT: ("contempt", "contemptuous", "con"),
+}
+_BY_WORD = {word: emotion for emotion, words in SYNONYMS.items() for word in words}
+
+SPLIT_WORDS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "public", "publictest"),
+    "test": ("test", "private", "privatetest"),
+}
+_SPLIT_BY_WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
+
+DROP = "drop"
+
+
+def emotion_named(text: str) -> Emotion | None:
+    """The expression that a folder or a cell is named after, or None: "Happiness", "anger", "03_SURPRISED"."""
+    return _BY_WORD.get(re.sub(r"[\W\d_]+", "", text).casefold())
+
+
+def split_named(text: str) -> str | None:
+    """The split that a folder, a file or a cell is named after, or None."""
+    return _SPLIT_BY_WORD.get(re.sub(r"[\W_]+", "", text).casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRules:
+    """Which expressions the data set holds and what becomes of contempt. Classes stand in the vocabulary's order."""
+
+    classes: tuple[Emotion, ...] = CLASS_LISTS["fer7"]
+    contempt: Contempt = "drop"
+
+    def __post_init__(self) -> None:
+        classes = tuple(emotion for emotion in Emotion if emotion in self.classes)
+        object.__setattr__(self, "classes", classes)
+        if len(classes) < 2:
+            raise ValueError(f"a data set needs at least two classes, got {', '.join(classes) or 'none'}")
+        if self.contempt not in get_args(Contempt):
+            raise ValueError(f"contempt must be one of {', '.join(get_args(Contempt))}, got {self.contempt!r}")
+        if (self.contempt == "keep") != (Emotion.CONTEMPT in classes):
+            raise ValueError(f"contempt is {self.contempt!r}, which does not go with the classes {', '.join(classes)}")
+        if self.contempt == "disgust" and Emotion.DISGUST not in classes:
+            raise ValueError(f"contempt cannot become disgust: the classes are {', '.join(classes)}")
+
+    @classmethod
+    def parse(cls, classes: str, contempt: str | None = None) -> LabelRules:
+        """From a list's name (fer7, ck8, ...) or names with commas; contempt is kept where the list has it."""
+        chosen = CLASS_LISTS[classes] if classes in CLASS_LISTS else tuple(map(_named, classes.split(",")))
+        if contempt is None:
+            contempt = "keep" if Emotion.CONTEMPT in chosen else "drop"
+        return cls(chosen, contempt)  # type: ignore[arg-type]  # checked at birth
+
+    def label(self, emotion: Emotion) -> Emotion | DropReason:
+        """The class of an expression, or why it has none."""
+        if emotion is Emotion.CONTEMPT and self.contempt != "keep":
+            return Emotion.DISGUST if self.contempt == "disgust" else DropReason.CONTEMPT
+        return emotion if emotion in self.classes else DropReason.NOT_IN_CLASSES
+
+
+def _named(text: str) -> Emotion:
+    emotion = emotion_named(text)
+    if emotion is None:
+        lists = ", ".join(CLASS_LISTS)
+        raise ValueError(f"classes must be one of {lists} or a list of {', '.join(Emotion)}, got {text.strip()!r}")
+    return emotion
+
+
+class Corrections:
+    """Labels that people corrected by hand, by the key of a picture or of a sequence; None means drop."""
+
+    def __init__(self, labels: Mapping[str, Emotion | None]) -> None:
+        self._labels = dict(labels)
+        self._unused = set(labels)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Corrections:
+        """From a CSV of key,label, where the label may be `drop`; a line `key,label` at its top is passed over."""
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = enumerate(csv.reader(file), 1)
+            return cls(dict(_correction(path, number, row) for number, row in rows if row and not _is_header(row)))
+
+    def unused(self) -> list[str]:
+        """Keys that no sample had so far."""
+        return sorted(self._unused)
+
+    def label(self, sample: Sample) -> Emotion | DropReason | None:
+        """The sample's label, corrected where there is a correction; a picture's goes before its sequence's."""
+        for key in _keys(sample):
+            if key in self._labels:
+                self._unused.discard(key)
+                return self._labels[key] or DropReason.CORRECTED
+        return sample.emotion
+
+
+def _keys(sample: Sample) -> Iterable[str]:
+    yield sample.key
+    if sample.sequence is not None:
+        yield f"{sample.source}/{sample.sequence}"
+
+
+def _is_header(row: list[str]) -> bool:
+    return [cell.strip().lower() for cell in row[:2]] == ["key", "label"]
+
+
+def _correction(path: str | os.PathLike[str], number: int, row: list[str]) -> tuple[str, Emotion | None]:
+    if len(row) != 2:
+        raise DatasetError(path, f"a correction is key,label; this row has {len(row)} columns", number)
+    key, label = (cell.strip() for cell in row)
+    if label.lower() == DROP:
+        return key, None
+    emotion = emotion_named(label)
+    if emotion is None:
+        raise DatasetError(path, f"the label must be {DROP} or one of {', '.join(Emotion)}, got {label!r}", number)
+    return key, emotion

@@ -1,0 +1,98 @@
+"""What every reader is: it recognises how its data set lies before it, says so, and yields samples lazily."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from emonet.datasets.sample import DatasetError, DropReason, Rejected, Sample
+from emonet.datasets.tree import Tree, open_tree
+from emonet.labels import Emotion
+from facecrop import CropSpec
+
+Counts = Mapping[str, Mapping[Emotion, int]]  # split ("" where there is none) -> expression -> how many
+
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How many of each expression the publisher's own data hold, to tell variants and swapped splits."""
+
+    counts: Counts
+    unit: Literal["pictures", "sequences"] = "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way in which a data set lies on disk.
+
+    `framing` is the crop its publisher made; `subjects` says whether people can be told apart; `starts_neutral` that
+    sequences begin with a neutral face, so that onset frames are to be found.
+    """
+
+    title: str
+    samples: Callable[[], Iterator[Sample | Rejected]]
+    framing: CropSpec | None = None
+    subjects: bool = False
+    starts_neutral: bool = False
+    published: Published | None = None
+
+
+class Reader(ABC):
+    """A data set as it was downloaded. Iterating yields a Sample for every picture that has a legible label or none.
+
+    What could not become a sample lies in `rejected` after an iteration. `notes` are remarks for the user.
+    """
+
+    name: ClassVar[str]
+    expected: ClassVar[str]  # the trees that are known, for the message when nothing is recognised
+    home: ClassVar[str]  # where the data are to be had
+    needs_subjects: ClassVar[bool] = True  # a fair test keeps people apart
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.rejected: list[Rejected] = []
+        self.notes: list[str] = []
+        self.tree: Tree
+        if not self.path.exists():
+            raise FileNotFoundError(f"no such file or folder: {self.path}; expected {self.expected} ({self.home})")
+        self.layout = self._recognised(open_tree(self.path))
+
+    @abstractmethod
+    def recognise(self, tree: Tree) -> Layout | None:
+        """The layout of a tree, None if it is none of this data set's."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        self.rejected = [
+            Rejected(f"{self.name}/{name}", self.name, None, DropReason.UNREADABLE, reason)
+            for name, reason in self.tree.failures.items()
+        ]
+        for entry in self.layout.samples():
+            if isinstance(entry, Sample):
+                yield entry
+            else:
+                self.rejected.append(entry)
+
+    def _recognised(self, tree: Tree) -> Layout:
+        for archives_opened in (False, True):
+            self.tree, self.notes = tree.with_archives() if archives_opened else tree, []
+            layout = self.recognise(self.tree)
+            if layout is not None:
+                return layout
+        raise DatasetError(self.path, self._unknown(tree))
+
+    def _unknown(self, tree: Tree) -> str:
+        names = list(tree.members)
+        pickles = [name for name in names if name.lower().endswith(PICKLES)]
+        if pickles:
+            return f"{pickles[0]} is a pickle, and opening a stranger's pickle runs its code: it is not read"
+        found = ", ".join(names[:3]) + (f", ... ({len(names)} files)" if len(names) > 3 else "")
+        return f"not recognised as {self.name}: expected {self.expected} ({self.home}); found {found or 'no files'}"
+
+    def reject(self, key: str, reason: DropReason, detail: str, split: str | None = None) -> Rejected:
+        return Rejected(f"{self.name}/{key}", self.name, split, reason, detail)
