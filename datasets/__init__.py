@@ -7,9 +7,10 @@ from emonet.datasets.folder import Folder
 from emonet.datasets.jaffe import Jaffe
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import DatasetError, Sample
+from emonet.datasets.store import open_store
 
 __doc__ = """From each published data set to crops on disk: readers, the build that merges them, the store it writes."""
-__all__ = ["READERS", "DatasetError", "Sample"]
+__all__ = ["READERS", "CkPlus", "DatasetError", "Fer2013", "Folder", "Jaffe", "Reader", "Sample", "open_store"]
 
 READERS: dict[str, type[Reader]] = {
     "fer2013": Fer2013,

@@ -1,7 +1,7 @@
 """Tiny imitations of the published data sets, in their exact layouts, made of one portrait in the public domain.
 
-Each writer makes its folder and returns what a reader is to be given. Faces differ from person to person in side,
-light and width, and expressions are warps of the mouth and the brows, so that pictures are no copies of each other.
+Each writer makes its folder and returns what a reader is to be given. Faces differ from person to person in width
+and light, and expressions are warps of the mouth and the brows, so that pictures are no copies of each other.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def expression(portrait, emotion, activation):
 
 
 def person(portrait, number):
-    """The portrait as that of somebody else: looking the other way, wider or narrower, in another light."""
-    width = 1 + 0.04 * ((number * 3) % 5 - 2)
+    """The portrait as that of somebody else: wider or narrower, in another light."""
+    width = 1 + 0.03 * ((number * 3) % 7 - 3)
     turn = np.float32([[width, 0, FACE_CENTRE_XY[0] * (1 - width)], [0, 1, 0]])
     image = cv2.warpAffine(portrait, turn, portrait.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
     light = 0.75 + 0.05 * ((number * 7) % 10)
@@ -82,6 +82,12 @@ def framed(image, size_wh, scale, grey=True):
     return cv2.cvtColor(window, cv2.COLOR_RGB2GRAY) if grey else window
 
 
+def noisy(image, seed):
+    """The image with a camera's noise: no two frames are alike, however still a face is held."""
+    noise = np.random.default_rng(seed).integers(-2, 3, image.shape, np.int8)
+    return np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+
+
 def small_face(portrait, number, emotion="neutral", activation=1.0):
     """One of many grey faces of 48 x 48 pixels, framed as FER2013's; another number is another picture."""
     random = np.random.default_rng(number)
@@ -90,8 +96,7 @@ def small_face(portrait, number, emotion="neutral", activation=1.0):
     x, y = np.array(FACE_CENTRE_XY) + random.uniform(-2, 2, 2)
     matrix = np.float32([[scale, 0, 24 - scale * x], [0, scale, 24 - scale * y]])
     face = cv2.warpAffine(image, matrix, (48, 48), flags=cv2.INTER_AREA)
-    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) + random.normal(0, 2, (48, 48))
-    return np.clip(grey, 0, 255).astype(np.uint8)
+    return noisy(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), number)
 
 
 def save(path, image):
@@ -123,11 +128,11 @@ class Clip:
 
 
 def ckplus_clips(subjects=4, frames=10):
-    """Two sequences a person. The first person's first has no label, an empty folder instead; sizes and numbers vary."""
+    """Two sequences a person, of several sizes and numberings; the first has an empty folder in place of its label."""
     clips = []
     for person_number in range(subjects):
         for take in (1, 2):
-            index = 2 * person_number + take - 2
+            index = 2 * person_number + take - 1
             first = 5 if index % 4 == 3 else 1
             numbers = tuple(first + frame + (frame > 2) * (index % 4 == 3) for frame in range(frames))
             size_wh = {2: (640, 480), 5: (720, 480)}.get(index % 8, (640, 490))
@@ -151,7 +156,7 @@ def write_ckplus(folder, portrait, *, subjects=4, frames=10, clips=None, images=
         for number, activation in zip(clip.numbers, activations(len(clip.numbers)), strict=True):
             stem = f"{clip.subject}_{clip.sequence}_{number:08d}"
             frame = framed(expression(poser, emotion, activation), clip.size_wh, 1.9, clip.grey)
-            save(folder / images / place / f"{stem}.png", frame)
+            save(folder / images / place / f"{stem}.png", noisy(frame, number))
             write_landmarks(folder / "Landmarks" / place / f"{stem}_landmarks.txt", emotion, activation, clip.size_wh)
         (folder / labels / place).mkdir(parents=True)
         write_text(folder / "FACS" / place / f"{stem}_facs.txt", "   1.2000000e+01   3.0000000e+00\n")
@@ -307,7 +312,7 @@ def write_fer2013_split_csvs(folder, rows):
 
 
 def write_fer2013_tree(folder, rows, *, validation=None, augmented=False, classes=KAGGLE_FOLDERS):
-    """Kaggle's image tree; `validation` names a folder of its own for PublicTest, `augmented` adds copies of one class."""
+    """Kaggle's image tree; `validation` is PublicTest's own folder, `augmented` adds copies of one class."""
     places = {"Training": "train", "PublicTest": validation or "test", "PrivateTest": "test"}
     for number, row in enumerate(rows):
         place = folder / places[row.usage] / classes[row.code]

@@ -28,6 +28,7 @@ for module in ("transforms", "data", "train", "evaluate"):
     ALLOWED[f"emonet.{module}"] = [*LEARNING, "emonet.transforms", "emonet.data", "emonet.train", "emonet.evaluate"]
 
 BACK_ENDS = {"facenet_pytorch": "facecrop.detectors.mtcnn.networks", "dlib": "facecrop.detectors.dlib_hog"}
+TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "cv2", "dlib", "pyarrow", "sklearn", "rich"]
 
 
@@ -93,10 +94,9 @@ def test_all_lists_what_is_public(package):
 
 def test_packages_match_the_folders(root):
     listed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = [
-        path.parent.relative_to(root) for top in ("facecrop", "emonet") for path in root.glob(f"{top}/**/__init__.py")
-    ]
-    names = {".".join(folder.parts) for folder in found} | {"emonet.datasets"}
+    found = [path.parent.relative_to(root) for top in TOPS for path in root.glob(f"{top}/**/__init__.py")]
+    names = {".".join(folder.parts) for folder in found if folder.parts[:2] != ("emonet", "datasets")}
+    names = {f"emonet.{name}" if fits(name, "datasets") else name for name in names}
     assert sorted(listed) == sorted(names)
     assert (root / "emonet" / "datasets").resolve() == root / "datasets"
 

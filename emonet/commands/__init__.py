@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
+from emonet.commands.build import build
 from emonet.commands.faces import faces
 from emonet.commands.info import info
 
@@ -16,17 +19,25 @@ app = typer.Typer(
 )
 app.command()(info)
 app.command()(faces)
-
-
-@app.callback()
-def emonet() -> None:
-    """Keeps `emonet COMMAND` the form even while there is one command."""
+app.command()(build)
 
 
 def main() -> None:
+    """The console command."""
+    _run(app)
+
+
+def run(command: Callable[..., None]) -> None:
+    """One command as a script of its own: tools/*.py are doors to the same code."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(command)
+    _run(alone)
+
+
+def _run(application: typer.Typer) -> None:
     """Runs the command line; a caller's mistake is one line on standard error and exit status 1."""
     try:
-        app()
+        application()
     except (ValueError, OSError) as error:
         typer.echo(f"emonet: {error}", err=True)
         raise SystemExit(1) from error

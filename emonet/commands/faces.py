@@ -54,7 +54,7 @@ def faces(
     with listing, progress_bar("photos", _count(source)) as advance:
         for photo in scan_photos(_photos(source), finder):
             listing.add(photo.path, _handled(photo, rules, spec, source, crops, draw))
-            advance()
+            advance(1)
     if listing.read == 0:
         raise typer.Exit(NOTHING_READ)
     if listing.unreadable:

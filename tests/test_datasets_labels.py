@@ -1,0 +1,191 @@
+import pytest
+
+from emonet.datasets.labels import CLASS_LISTS, Corrections, LabelRules, emotion_named, split_named
+from emonet.datasets.sample import ArrayImage, DatasetError, DropReason, Sample
+from emonet.labels import Emotion
+
+ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = Emotion
+
+
+def sample(key, emotion=HAPPY, sequence=None):
+    return Sample(key, ArrayImage(None), emotion, "ckplus", sequence=sequence)
+
+
+@pytest.mark.parametrize(
+    ("text", "emotion"),
+    [
+        ("anger", ANGRY),
+        ("AN", ANGRY),
+        ("Disgusted", DISGUST),
+        ("fearful", FEAR),
+        ("Happiness", HAPPY),
+        ("joy", HAPPY),
+        ("4_sadness", SAD),
+        ("03_SURPRISED", SURPRISE),
+        (" Neutral ", NEUTRAL),
+        ("ne", NEUTRAL),
+        ("contempt", CONTEMPT),
+        *[(text, None) for text in ("", "3", "hapy", "unhappy", "S005", "001", "train", "happy faces")],
+    ],
+)
+def test_words_for_expressions(text, emotion):
+    assert emotion_named(text) is emotion
+
+
+@pytest.mark.parametrize("emotion", Emotion)
+def test_expressions_are_known_by_their_own_names(emotion):
+    assert emotion_named(emotion) is emotion
+    assert emotion_named(emotion.name) is emotion
+
+
+@pytest.mark.parametrize(
+    ("text", "split"),
+    [
+        ("train", "train"),
+        ("Training", "train"),
+        ("val", "validation"),
+        ("valid", "validation"),
+        ("PublicTest", "validation"),
+        ("test", "test"),
+        ("PrivateTest", "test"),
+        ("dev", None),
+        ("", None),
+        ("attest", None),
+    ],
+)
+def test_words_for_splits(text, split):
+    assert split_named(text) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out"),
+    [
+        ("fer7", {CONTEMPT}),
+        ("fer6", {DISGUST, CONTEMPT}),
+        ("ck6", {NEUTRAL, CONTEMPT}),
+        ("ck7", {NEUTRAL}),
+        ("ck8", set()),
+    ],
+)
+def test_class_lists_by_name(name, left_out):
+    rules = LabelRules.parse(name)
+    assert set(Emotion) - set(rules.classes) == left_out
+    assert rules.contempt == ("drop" if CONTEMPT in left_out else "keep")
+    assert rules.classes == CLASS_LISTS[name]
+
+
+def test_class_lists_of_ones_own_stand_in_the_vocabularys_order():
+    assert LabelRules.parse("surprise, joy,Sadness,joy").classes == (HAPPY, SAD, SURPRISE)
+
+
+def test_the_default_is_fer2013s_seven():
+    assert LabelRules() == LabelRules.parse("fer7") == LabelRules.parse("fer7", "drop")
+
+
+@pytest.mark.parametrize(
+    ("rules", "emotion", "label"),
+    [
+        (LabelRules(), HAPPY, HAPPY),
+        (LabelRules(), CONTEMPT, DropReason.CONTEMPT),
+        (LabelRules.parse("ck8"), CONTEMPT, CONTEMPT),
+        (LabelRules.parse("fer7", "disgust"), CONTEMPT, DISGUST),
+        (LabelRules.parse("fer6"), DISGUST, DropReason.NOT_IN_CLASSES),
+        (LabelRules.parse("ck6"), NEUTRAL, DropReason.NOT_IN_CLASSES),
+    ],
+)
+def test_labels_by_the_rules(rules, emotion, label):
+    assert rules.label(emotion) is label
+
+
+@pytest.mark.parametrize(
+    ("classes", "contempt", "message"),
+    [
+        ("fer7", "keep", "contempt is 'keep', which does not go with the classes angry"),
+        ("ck8", "drop", "contempt is 'drop', which does not go"),
+        ("ck7", "disgust", "contempt is 'disgust', which does not go"),
+        ("fer6", "disgust", "cannot become disgust"),
+        ("fer7", "ignore", "contempt must be one of drop, keep, disgust, got 'ignore'"),
+        ("fer9", None, r"must be one of fer7, .* or a list of angry, .*, got 'fer9'"),
+        ("happy,hapy", None, "got 'hapy'"),
+        ("happy", None, "at least two classes, got happy"),
+        ("happy,joy", None, "at least two classes, got happy"),
+        ("", None, "got ''"),
+    ],
+)
+def test_rules_that_cannot_hold_are_refused(classes, contempt, message):
+    with pytest.raises(ValueError, match=message):
+        LabelRules.parse(classes, contempt)
+
+
+def test_no_classes_are_refused():
+    with pytest.raises(ValueError, match="at least two classes, got none"):
+        LabelRules(classes=())
+
+
+@pytest.fixture
+def corrections(tmp_path):
+    def read(text):
+        (tmp_path / "corrections.csv").write_bytes(text.encode())
+        return Corrections.read(tmp_path / "corrections.csv")
+
+    return read
+
+
+@pytest.mark.parametrize("top", ["", "key,label\n", "\ufeffKey, Label\r\n", "\n"])
+def test_corrections_change_and_drop(top, corrections):
+    read = corrections(f"{top}a,sadness\nb , drop\n\n")
+    assert read.label(sample("a")) is SAD
+    assert read.label(sample("b")) is DropReason.CORRECTED
+    assert read.label(sample("c")) is HAPPY
+    assert read.label(sample("d", emotion=None)) is None
+
+
+def test_a_pictures_correction_goes_before_its_sequences(corrections):
+    read = corrections("ckplus/S010_001,fear\nckplus/S010_001_00000002,drop\n")
+    first, second = (sample(f"ckplus/S010_001_0000000{frame}", None, "S010_001") for frame in (1, 2))
+    assert read.label(first) is FEAR
+    assert read.label(second) is DropReason.CORRECTED
+
+
+def test_unknown_keys_are_reported(corrections):
+    read = corrections("b,sad\na,sad\nc,sad\n")
+    assert read.unused() == ["a", "b", "c"]
+    read.label(sample("b"))
+    assert read.unused() == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("b", "has 1 columns"),
+        ("b,sad,happy", "has 3 columns"),
+        ("b,hapy", "drop or one of angry, .*, got 'hapy'"),
+        ("b,", "got ''"),
+        ("b,3", "got '3'"),
+    ],
+)
+def test_bad_corrections_are_errors_with_their_row(row, message, corrections):
+    with pytest.raises(DatasetError, match=rf"corrections\.csv, row 2: .*{message}") as caught:
+        corrections(f"a,sad\n{row}\n")
+    assert caught.value.row == 2
+
+
+def test_no_corrections():
+    none = Corrections({})
+    assert none.label(sample("a")) is HAPPY
+    assert none.unused() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"key": ""}, "needs a key and a source"),
+        ({"source": ""}, "needs a key and a source"),
+        ({"emotion": "hapy"}, "'hapy' is not a valid Emotion"),
+        ({"split": "dev"}, "split must be one of train, validation, test or None, got 'dev'"),
+    ],
+)
+def test_samples_check_themselves(changes, message):
+    arguments = {"key": "a", "image": ArrayImage(None), "emotion": HAPPY, "source": "jaffe"}
+    with pytest.raises(ValueError, match=message):
+        Sample(**(arguments | changes))

@@ -1,0 +1,295 @@
+import io
+import multiprocessing
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import tarfile
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from operator import methodcaller
+
+import pytest
+
+from emonet.datasets.sample import DatasetError
+from emonet.datasets.tree import hash_inputs, open_tree
+
+FILES = {"a/1.png": b"one", "a/2.PNG": b"two" * 1000, "b/notes.txt": b"three", "b/c/x.jpeg": b""}
+ARCHIVES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
+BOMB = 200 * 2**20
+
+
+def write_folder(folder, files=FILES):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def write_zip(path, files=FILES, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def write_tar(path, files=FILES):
+    kind = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz"}.get(path.suffix, "")
+    with tarfile.open(path, f"w:{kind}") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def write_archive(path, files=FILES):
+    return write_zip(path, files) if path.suffix == ".zip" else write_tar(path, files)
+
+
+def contents(tree):
+    return {name: blob.read() for name, blob in tree.members.items()}
+
+
+def test_a_folder_is_its_files(tmp_path):
+    tree = open_tree(write_folder(tmp_path))
+    assert contents(tree) == FILES
+    assert list(tree.members) == sorted(FILES)
+
+
+@pytest.mark.parametrize("suffix", ARCHIVES)
+def test_an_archive_is_its_members(suffix, tmp_path):
+    tree = open_tree(write_archive(tmp_path / f"data{suffix}", dict(reversed(FILES.items()))))
+    assert contents(tree) == FILES
+    assert list(tree.members) == sorted(FILES)
+
+
+@pytest.mark.parametrize("suffix", [".ZIP", ".Tar.Gz"])
+def test_archives_are_known_in_any_case(suffix, tmp_path):
+    path = write_archive(tmp_path / f"data{suffix.lower()}")
+    assert contents(open_tree(path.rename(tmp_path / f"data{suffix}"))) == FILES
+
+
+def test_a_file_is_a_tree_of_one(tmp_path):
+    (tmp_path / "fer2013.csv").write_bytes(b"rows")
+    assert contents(open_tree(str(tmp_path / "fer2013.csv"))) == {"fer2013.csv": b"rows"}
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such file or folder: .*nowhere"):
+        open_tree(tmp_path / "nowhere")
+
+
+def test_pictures_are_known_by_their_suffix(tmp_path):
+    tree = open_tree(write_folder(tmp_path))
+    assert [str(place) for place, _ in tree.pictures()] == ["a/1.png", "a/2.PNG", "b/c/x.jpeg"]
+
+
+HIDDEN = [".DS_Store", "a/._1.png", "__MACOSX/a/1.png", ".cache/x.png", "a/Thumbs.db", "a/Desktop.ini"]
+
+
+@pytest.mark.parametrize("suffix", ARCHIVES)
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_hidden_files_are_passed_over(suffix, prefix, tmp_path):
+    names = [prefix + name for name in ("a/1.png", *HIDDEN)]
+    tree = open_tree(write_archive(tmp_path / f"data{suffix}", dict.fromkeys(names, b"x")))
+    assert list(tree.members) == ["a/1.png"]
+
+
+def test_hidden_files_of_a_folder_are_passed_over(tmp_path):
+    names = [name for name in HIDDEN if "MACOSX" not in name]
+    assert list(open_tree(write_folder(tmp_path, dict.fromkeys(("a/1.png", *names), b"x"))).members) == ["a/1.png"]
+
+
+def test_a_zip_made_with_backslashes_has_folders(tmp_path):
+    path = write_zip(tmp_path / "data.zip", {"a#1.png": b"one", "b#": b""})
+    path.write_bytes(path.read_bytes().replace(b"a#1.png", b"a\\1.png").replace(b"b#", b"b\\"))
+    assert contents(open_tree(path)) == {"a/1.png": b"one"}
+
+
+@pytest.mark.parametrize("suffix", ARCHIVES)
+@pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/etc/a.png", "..\\a.png", "\\a.png", "C:/a.png"])
+def test_members_that_lead_out_are_refused(suffix, name, tmp_path):
+    path = write_archive(tmp_path / f"data{suffix}", {"fine.png": b"x", name: b"x"})
+    with pytest.raises(DatasetError, match=rf"data{suffix}: the member .* leads out of the archive"):
+        open_tree(path)
+
+
+def test_links_and_devices_in_a_tar_are_not_followed(tmp_path):
+    path = tmp_path / "data.tar"
+    with tarfile.open(path, "w") as archive:
+        for kind, name in (
+            (tarfile.SYMTYPE, "link.png"),
+            (tarfile.LNKTYPE, "hard.png"),
+            (tarfile.FIFOTYPE, "pipe.png"),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            archive.addfile(entry)
+    assert open_tree(path).members == {}
+
+
+def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fine.png", b"x")
+        with archive.open("zeros.png", "w") as member:
+            for _ in range(BOMB // 2**20):
+                member.write(bytes(2**20))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(DatasetError, match=r"bomb\.zip: zeros\.png expands from [\d,]+ to 209,715,200 bytes"):
+        open_tree(path)
+
+
+def test_a_zip_that_lies_about_its_sizes_gives_no_more_than_it_says(tmp_path):
+    path = write_zip(tmp_path / "liar.zip", {"a.png": bytes(2**20)})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<L", 2**20), struct.pack("<L", 10)))
+    with pytest.raises(OSError, match="damaged in its archive"):
+        open_tree(path).members["a.png"].read()
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz"])
+def test_a_tar_bomb_is_refused(suffix, tmp_path):
+    path = write_tar(tmp_path / f"bomb{suffix}", {"zeros.png": bytes(BOMB)})
+    with pytest.raises(DatasetError, match=r"bomb.*: it expands to more than [\d,]+ bytes"):
+        open_tree(path)
+
+
+@pytest.mark.parametrize("suffix", ARCHIVES)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_part_of_an_archive_is_refused(suffix, share, tmp_path):
+    path = write_archive(tmp_path / f"data{suffix}", {f"{number}.png": os.urandom(5000) for number in range(8)})
+    path.write_bytes(path.read_bytes()[: int(share * 8 * 5000)])
+    with pytest.raises(DatasetError, match=rf"data{suffix}: not a complete"):
+        open_tree(path)
+
+
+@pytest.mark.parametrize("suffix", ARCHIVES)
+def test_something_else_under_an_archives_name_is_refused(suffix, tmp_path):
+    path = tmp_path / f"data{suffix}"
+    path.write_bytes(b"<!DOCTYPE html><p>Sign in to go on</p>" * 100)
+    with pytest.raises(DatasetError, match=rf"data{suffix}: not a complete"):
+        open_tree(path)
+
+
+def test_encrypted_members_are_refused(tmp_path):
+    path = write_zip(tmp_path / "data.zip", {"a.png": b"x"})
+    content = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # where the flags lie in the two headers
+        content[content.index(signature) + place] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"data\.zip: a\.png is encrypted"):
+        open_tree(path)
+
+
+def test_a_damaged_member_is_an_oserror_when_it_is_read(tmp_path):
+    path = write_zip(tmp_path / "data.zip", {"a.png": b"hello", "b.png": b"world"}, zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b"hello", b"hullo", 1))
+    members = open_tree(path).members
+    assert members["b.png"].read() == b"world"
+    with pytest.raises(OSError, match="damaged in its archive"):
+        members["a.png"].read()
+
+
+def test_archives_in_a_folder_are_opened_where_they_lie(tmp_path):
+    write_folder(tmp_path, {"frames/1.png": b"one"})
+    write_zip(tmp_path / "frames/more.zip", {"2.png": b"two"})
+    write_tar(tmp_path / "labels.tar.gz", {"labels/1.txt": b"label"})
+    tree = open_tree(tmp_path)
+    assert list(tree.archives()) == ["frames/more.zip", "labels.tar.gz"]
+    opened = tree.with_archives()
+    assert contents(opened) == {"frames/1.png": b"one", "frames/2.png": b"two", "labels/1.txt": b"label"}
+    assert opened.archives() == {}
+
+
+def test_archives_in_archives_stay_closed(tmp_path):
+    inner = write_zip(tmp_path / "inner.zip", {"../a.png": b"x"}).read_bytes()
+    tree = open_tree(write_zip(tmp_path / "outer.zip", {"inner.zip": inner}))
+    assert tree.archives() == {}
+    assert list(tree.with_archives().members) == ["inner.zip"]
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
+def test_members_lie_in_a_plain_file_where_one_is_needed(suffix, tmp_path):
+    tree = open_tree(write_archive(tmp_path / f"data{suffix}"))
+    path, offset, size = tree.plain_file("a/2.PNG")
+    assert path.read_bytes()[offset : offset + size] == FILES["a/2.PNG"]
+
+
+def test_files_of_a_folder_are_plain_already(tmp_path):
+    assert open_tree(write_folder(tmp_path)).plain_file("a/1.png") == (tmp_path / "a/1.png", 0, 3)
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+def test_temporary_files_go_with_the_process(suffix, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    path = write_archive(tmp_path / f"data{suffix}")
+    script = f"from emonet.datasets.tree import open_tree; tree = open_tree({str(path)!r}); tree.plain_file('a/2.PNG')"
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, check=True)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["", *ARCHIVES])
+def test_blobs_are_small_when_they_travel(suffix, tmp_path):
+    tree = open_tree(write_archive(tmp_path / f"data{suffix}") if suffix else write_folder(tmp_path / "data"))
+    for name, blob in tree.members.items():
+        assert pickle.loads(pickle.dumps(blob)).read() == FILES[name]
+        assert len(pickle.dumps(blob)) < 1000
+        assert name in blob.name
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forks of processes with threads
+def test_forked_processes_read_the_same_zip_at_once(tmp_path):
+    files = {f"{number}.bin": os.urandom(20_000) for number in range(400)}
+    blobs = list(open_tree(write_zip(tmp_path / "data.zip", files)).members.values())
+    blobs[0].read()
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        read = list(pool.map(methodcaller("read"), blobs, chunksize=20))
+    assert read == [files[blob.member] for blob in blobs]
+
+
+def test_a_zip_that_was_replaced_is_read_anew(tmp_path):
+    path = write_zip(tmp_path / "data.zip", {"a.png": b"old"})
+    assert contents(open_tree(path)) == {"a.png": b"old"}
+    path.unlink()
+    write_zip(path, {"a.png": b"new", "b.png": b"more"})
+    assert contents(open_tree(path)) == {"a.png": b"new", "b.png": b"more"}
+
+
+def changes(folder):
+    """Ways in which a folder becomes another."""
+    yield lambda: (folder / "a/1.png").write_bytes(b"eno")
+    yield lambda: (folder / "a/1.png").rename(folder / "a/0.png")
+    yield lambda: (folder / "b/new.txt").write_bytes(b"")
+    yield lambda: (folder / "b/notes.txt").unlink()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_hash_of_a_folder_knows_every_change(number, tmp_path):
+    before = hash_inputs(write_folder(tmp_path))
+    (tmp_path / ".DS_Store").write_bytes(b"left behind")
+    assert hash_inputs(tmp_path) == before
+    list(changes(tmp_path))[number]()
+    assert hash_inputs(tmp_path) != before
+
+
+def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"hello")
+    assert hash_inputs(tmp_path / "a.csv").startswith("2cf24dba5fb0a30e26e83b2ac5b9e29e")
+
+
+def test_a_file_without_permission_has_a_hash(tmp_path, monkeypatch):
+    write_folder(tmp_path)
+    fine = hash_inputs(tmp_path)
+    opened = type(tmp_path).open
+
+    def refuse(path, *arguments, **options):
+        if path.name == "notes.txt":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    assert hash_inputs(tmp_path) == hash_inputs(tmp_path) != fine
