@@ -66,7 +66,7 @@ class Jaffe(Reader):
         odd = [name for name, emotion in emotions.items() if _emotion(name) not in (None, emotion)]
         if odd:
             self.notes.append(
-                f"{len(odd)} pictures lie in a folder that their name contradicts, as {odd[0]}: names count"
+                f"names count more than folders, and contradict them in {len(odd)} of {len(emotions)}: {odd[0]}"
             )
         title = "class folders, by file names" if emotions else "file names"
         return Layout(title, lambda: self._pictures(tree), subjects=True, published=PUBLISHED)

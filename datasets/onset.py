@@ -35,7 +35,6 @@ FALL_BACK = 3  # frames kept where no rise is found
 CROP = CropSpec(size=96, margin=0.1, grey=True)
 SPACING = 3  # pixels of the crop between the places whose motion counts
 NEAR = 5.0  # pixels of the crop: light is evened out over such distances
-APEX = 0.75  # of the greatest activation: the frames with more of it tell the motion at the apex
 LEAST_MOTION = 0.0006  # widths of the face, root mean square; a sensor's noise gives a third of it
 
 
@@ -156,26 +155,27 @@ def _risen(activation: Sequence[float], share: float) -> tuple[bool, ...]:
 
 def _activation(motion: _Motion) -> tuple[float, ...] | None:
     """One value a frame, rounded so that no machine's arithmetic shows; None where nothing moves."""
-    root = np.sqrt(motion.weights)
-    head = np.linalg.qr(np.stack([root, root * motion.places], axis=1))[0]  # (N, 2): spans a * z + b
-    moved = motion.moved * root
-    moved = moved - (moved @ head.conj()) @ head.T
-    apex = moved[np.argmax(_median_of_3((np.abs(moved) ** 2).sum(axis=1)))]
-    for _ in range(3):
-        along = _median_of_3((moved @ apex.conj()).real)
-        if along.max() <= 0:
-            return None
-        apex = moved[along >= APEX * along.max()].mean(axis=0)
-    if np.linalg.norm(apex) <= LEAST_MOTION * np.linalg.norm(root):
+    z, root = motion.places, np.sqrt(motion.weights)
+    # What a head's own motion looks like: shift, zoom and turn, foreshortening, and the far side of a turned head
+    # drawing together. In real numbers (2 N), for the last two may not be turned.
+    flat = [np.ones_like(z), 1j + 0 * z, z, 1j * z, z.conj(), 1j * z.conj(), z.real * z, z.imag * z]
+    head = np.linalg.qr((np.array(flat) * root).view(np.float64).T)[0]  # (2 N, 8)
+    moved = (motion.moved * root).view(np.float64)  # (frames, 2 N)
+    moved = _median_of_3(moved - (moved @ head) @ head.T)
+    along = (moved**2).sum(axis=1)
+    for _ in range(4):
+        # About the mean, or the noise of the first frame, which is in every frame's motion, would be taken for motion.
+        apex = (along - along.mean()) @ moved
+        along = moved @ apex
+    if along.max() <= LEAST_MOTION * np.linalg.norm(apex) * np.linalg.norm(root):
         return None
-    along = _median_of_3((moved @ apex.conj()).real)
     return tuple((along / along.max()).round(4).tolist())
 
 
-def _median_of_3(values: Array) -> Array:
-    """Without what lasts a single frame; the ends stay as they are."""
-    padded = np.pad(values, 1, mode="edge")
-    return np.asarray(np.median([padded[:-2], values, padded[2:]], axis=0))
+def _median_of_3(moved: Array) -> Array:
+    """Without what lasts a single frame, such as most blinks; the first frame and the last stay as they are."""
+    before, after = np.concatenate([moved[:1], moved[:-1]]), np.concatenate([moved[1:], moved[-1:]])
+    return np.maximum(np.minimum(before, after), np.minimum(np.maximum(before, after), moved))
 
 
 def _motion_of_points(points: Sequence[Array]) -> _Motion:
@@ -203,7 +203,7 @@ def _motion_of_pictures(frames: Sequence[Image], faces: Sequence[Face | None]) -
         more_turn, more_shift = _similarity(places, flow[rows, columns] @ [1, 1j], weights)
         turn, shift = turn * more_turn, turn * more_shift + shift
         still = _evened(_undone(crop, turn, shift))
-        flow = np.asarray(cv2.calcOpticalFlowFarneback(first, still, None, 0.5, 3, 13, 3, 5, 1.1, 0))  # type: ignore[call-overload]
+        flow = np.asarray(cv2.calcOpticalFlowFarneback(first, still, None, 0.5, 3, 17, 3, 5, 1.1, 0))  # type: ignore[call-overload]
         moved.append(flow[rows, columns] @ [1, 1j])
     width = CROP.size / (1 + 2 * CROP.margin)
     return _Motion(places / width, np.array(moved) / width, weights)

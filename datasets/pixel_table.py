@@ -82,7 +82,7 @@ class PixelTable:
                 line_end = self.end if newline < 0 else newline
                 if line_end - offset > MAX_ROW:
                     yield BadRow(number, f"a row of {line_end - offset:,} bytes")
-                elif line_end > offset:
+                elif text[offset : min(line_end, offset + 2)] not in (b"", b"\r"):
                     yield self._row(number, text, offset, line_end, place)
                 number, offset = number + 1, line_end + 1
 

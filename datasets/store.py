@@ -63,15 +63,17 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pa.concat_tables(pq.read_table(file, columns=columns) for file in self.files(split))
+        chosen = None if columns is None else list(columns)
+        return pa.concat_tables(pq.read_table(file, columns=chosen) for file in self.files(split))
 
     def batches(self, split: str, columns: Sequence[str] | None = None, size: int = 1024) -> Iterator[pa.RecordBatch]:
         """A split piece by piece."""
         import pyarrow.parquet as pq
 
+        chosen = None if columns is None else list(columns)
         for path in self.files(split):
             with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(size, columns=columns)
+                yield from file.iter_batches(size, columns=chosen)
 
     def rejected(self) -> pa.Table:
         import pyarrow.parquet as pq

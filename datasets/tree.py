@@ -225,8 +225,8 @@ def _zip_tree(path: Path) -> Tree:
             raise DatasetError(path, f"{entry.filename} is encrypted")
         _check_expansion(path, entry.filename, entry.file_size, entry.compress_size)
     _check_total(path, sum(entry.file_size for entry in entries))
-    members = {entry.filename.replace("\\", "/"): ZipBlob(path, entry.filename) for entry in entries}
-    return Tree(path, {name: members[name] for name in sorted(members) if not _hidden(name)})
+    names = {entry.filename.replace("\\", "/").removeprefix("./"): entry.filename for entry in entries}
+    return Tree(path, {name: ZipBlob(path, names[name]) for name in sorted(names) if not _hidden(name)})
 
 
 def _tar_tree(path: Path) -> Tree:
@@ -267,7 +267,9 @@ def _unpacked(packed: IO[bytes], archive: Path) -> Scratch:
                 raise DatasetError(archive, f"it expands to more than {limit:,} bytes")
             scratch.file.write(block)
         scratch.file.flush()
-    except (*READ_ERRORS, gzip.BadGzipFile) as error:
+    except (*READ_ERRORS, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a full disk; what gzip and bz2 say of bad data has no number
         raise DatasetError(archive, f"not a complete archive: {error}") from error
     return scratch
 

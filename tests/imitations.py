@@ -156,7 +156,10 @@ def write_ckplus(folder, portrait, *, subjects=4, frames=10, clips=None, images=
         for number, activation in zip(clip.numbers, activations(len(clip.numbers)), strict=True):
             stem = f"{clip.subject}_{clip.sequence}_{number:08d}"
             frame = framed(expression(poser, emotion, activation), clip.size_wh, 1.9, clip.grey)
-            save(folder / images / place / f"{stem}.png", noisy(frame, number))
+            save(
+                folder / images / place / f"{stem}.png",
+                noisy(frame, (int(clip.subject[1:]), int(clip.sequence), number)),
+            )
             write_landmarks(folder / "Landmarks" / place / f"{stem}_landmarks.txt", emotion, activation, clip.size_wh)
         (folder / labels / place).mkdir(parents=True)
         write_text(folder / "FACS" / place / f"{stem}_facs.txt", "   1.2000000e+01   3.0000000e+00\n")

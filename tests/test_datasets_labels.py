@@ -1,3 +1,6 @@
+import pickle
+
+import numpy as np
 import pytest
 
 from emonet.datasets.labels import CLASS_LISTS, Corrections, LabelRules, emotion_named, split_named
@@ -189,3 +192,16 @@ def test_samples_check_themselves(changes, message):
     arguments = {"key": "a", "image": ArrayImage(None), "emotion": HAPPY, "source": "jaffe"}
     with pytest.raises(ValueError, match=message):
         Sample(**(arguments | changes))
+
+
+@pytest.mark.parametrize("row", [None, 7])
+def test_errors_about_data_survive_the_way_from_a_worker(row):
+    error = DatasetError("data/a.csv", "no such thing", row)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.path, copy.reason, copy.row) == (error.path, "no such thing", row)
+    assert str(copy) == str(error) == f"data/a.csv{', row 7' if row else ''}: no such thing"
+
+
+def test_pictures_at_hand_are_samples_too():
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert np.array_equal(ArrayImage(grey).read(), np.repeat(grey[..., None], 3, axis=2))

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import zlib
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ def in_file(name, **options):
 
 
 def ckplus(folder, portrait):
-    return imitations.write_ckplus(folder, portrait, frames=4)
+    return imitations.write_ckplus(folder, portrait, subjects=3, frames=3)
 
 
 def renamed_ckplus48(folder, portrait):
@@ -89,7 +90,7 @@ VARIANTS = {
     "augmented tree": fer2013(TREE, "image tree", rejected={"augmented_copy": 12}, validation="val", augmented=True),
     **{f"renamed to {how}": fer2013(TREE, "image tree", classes=classes) for how, classes in RENAMED.items()},
     "FER+ tree": fer2013(imitations.write_ferplus_tree, "FER+", 25, {"train": 13, "validation": 6, "test": 6}),
-    "CK+": Variant("ckplus", ckplus, "official tree", 32, {None: 32}, subjects=4),
+    "CK+": Variant("ckplus", ckplus, "official tree", 18, {None: 18}, subjects=3),
     "CK+48": Variant("ckplus", imitations.write_ckplus48, "CK+48", 21, {None: 21}, subjects=4, framed=True),
     "CK+48 renamed": Variant("ckplus", renamed_ckplus48, "renamed", 21, {None: 21}, framed=True),
     "ckextended": Variant(
@@ -386,12 +387,21 @@ def test_a_bad_row_of_fer2013_is_rejected(edit, reason, rows, tmp_path):
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
-    [(",", ",256 ", "2305 pixels"), (",", ",9", "more than 255|no grey value"), (",", ",-", "no grey value")],
+    [(",", ",256 ", "2305 pixels"), (",", ",9999", "more than 255"), (",", ",-", "no grey value")],
 )
 def test_bad_pixels_are_found_out_when_they_are_read(old, new, reason, rows, tmp_path):
     *_, sample = list(READERS["fer2013"](edited_csv(tmp_path / "fer2013.csv", rows, 3, old, new)))[:4]
     with pytest.raises(ImageError, match=rf"fer2013\.csv: row 3: .*({reason})"):
         sample.image.read()
+
+
+def test_rows_without_columns_and_rows_without_end_are_rejected(rows, tmp_path):
+    path = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    with path.open("a") as file:
+        file.write(f"nothing\n\n0,{'1 ' * 2**20},Training\n")
+    reader = READERS["fer2013"](path)
+    assert rejections(reader) == {"fer2013/fer0000028": "bad_row", "fer2013/fer0000030": "bad_row"}
+    assert "a row of 2,097,1" in reader.rejected[1].detail
 
 
 def test_thousands_of_bad_rows_are_counted(rows, tmp_path):
@@ -440,6 +450,57 @@ def test_ferplus_votes_on_other_rows_are_refused(rows, tmp_path):
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     with pytest.raises(DatasetError, match="votes on other rows"):
         list(READERS["fer2013"](table, votes=votes))
+
+
+def test_ferplus_votes_on_fewer_rows_are_refused(rows, tmp_path):
+    votes = imitations.write_ferplus_votes(tmp_path / "votes/fer2013new.csv", rows[:20])
+    table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    with pytest.raises(DatasetError, match=r"fer2013new\.csv: 20 rows of votes, and the data have more"):
+        list(READERS["fer2013"](table, votes=votes))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Usage,Image name,neutral\n", r"row 1: no column happiness, .*NF"),
+        (f"{imitations.FERPLUS_HEADER}\nTraining,fer0000000.png,4,0,x,1,3,2,0,0,0,0\n", "row 2: ten numbers of votes"),
+        (f"{imitations.FERPLUS_HEADER}\nTraining,fer0000000.png,4,0\n", "row 2: ten numbers of votes"),
+    ],
+)
+def test_bad_votes_are_errors_with_their_row(text, message, rows, tmp_path):
+    votes = imitations.write_text(tmp_path / "votes/fer2013new.csv", text)
+    table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    with pytest.raises(DatasetError, match=rf"fer2013new\.csv, {message}"):
+        list(READERS["fer2013"](table, votes=votes))
+
+
+def test_votes_do_not_join_a_tree(rows, tmp_path):
+    votes = imitations.write_ferplus_votes(tmp_path / "fer2013new.csv", rows)
+    with pytest.raises(ValueError, match="has no rows"):
+        READERS["fer2013"](imitations.write_fer2013_tree(tmp_path / "data", rows), votes=votes)
+
+
+def test_bad_entries_of_a_ferplus_tree_are_rejected(rows, tmp_path):
+    imitations.write_ferplus_tree(tmp_path, rows)
+    (tmp_path / "FER2013Train/fer0000001.png").unlink()
+    with (tmp_path / "FER2013Train/label.csv").open("a") as file:
+        file.write('\nfer0000008.png,"(0, 0, 48, 48)",1,2\n')
+        file.write('fer0000002.png,"(0, 0, 48, 48)",0,0,0,0,0,0,0,0,0,10\n')
+    reader = READERS["fer2013"](tmp_path)
+    found = rejections(reader)
+    assert found["fer2013/fer0000001"] == "unreadable"
+    assert found["fer2013/fer0000008"] == "bad_row"
+    assert found["fer2013/fer0000002"] == "not_a_face"
+
+
+def test_strange_places_in_a_tree_of_fer2013_are_rejected(rows, tmp_path):
+    imitations.write_fer2013_tree(tmp_path, rows)
+    touched(tmp_path, "train/hapy/Training_1.jpg", "angry/12.jpg", "train/angry/Training_2_aug.jpg")
+    assert rejections(READERS["fer2013"](tmp_path)) == {
+        "fer2013/train/hapy/Training_1.jpg": "bad_label",
+        "fer2013/angry/12.jpg": "bad_split",
+        "fer2013/train/angry/Training_2_aug.jpg": "augmented_copy",
+    }
 
 
 def test_ferplus_trees_are_labelled_by_the_majority(rows, tmp_path):
@@ -527,6 +588,15 @@ def test_an_emotion_file_that_holds_no_code_rejects_its_sequence(text, tmp_path)
     assert detail.isprintable()
     assert text[:40] in detail or not text.isprintable()
     assert len(detail) < 150
+
+
+def test_an_emotion_file_that_cannot_be_read_rejects_its_sequence(tmp_path):
+    archive = imitations.pack(official(tmp_path / "data", "   3.0000000e+00\n"), tmp_path / "ck.zip")
+    packed = zlib.compress(b"   3.0000000e+00\n")[2:-4]
+    archive.write_bytes(archive.read_bytes().replace(packed, packed[::-1]))
+    reader = READERS["ckplus"](archive)
+    assert set(rejections(reader).values()) == {"bad_label"}
+    assert "cannot be read" in reader.rejected[0].detail
 
 
 def test_two_labels_of_one_sequence_reject_it(tmp_path):
@@ -703,9 +773,7 @@ def test_strange_names_of_jaffe_are_counted(tmp_path):
 def test_jaffe_names_count_more_than_folders(tmp_path):
     reader = READERS["jaffe"](touched(tmp_path, "ANGRY/KA.AN1.39.tiff", "FEAR/KA.HA1.29.tiff"))
     assert {sample.key: sample.emotion for sample in reader}["jaffe/KA.HA1.29"] is Emotion.HAPPY
-    assert reader.notes == [
-        "1 pictures lie in a folder that their name contradicts, as FEAR/KA.HA1.29.tiff: names count"
-    ]
+    assert reader.notes == ["names count more than folders, and contradict them in 1 of 2: FEAR/KA.HA1.29.tiff"]
 
 
 @pytest.mark.parametrize("write", [jaffe(classes=JAFFE_FOLDERS, names=False), imitations.write_jaffe_list])
@@ -779,11 +847,18 @@ def test_people_are_known_only_when_all_are(tmp_path):
 
 def test_bad_rows_of_a_list_are_rejected_with_their_number(tmp_path):
     touched(tmp_path, "a.jpg", "b.jpg")
-    rows = ["a.jpg,happy,x,train", "none.jpg,sad,x,train", "b.jpg,hapy,x,train", "b.jpg,sad,x,practice", "b.jpg,sad"]
+    rows = [
+        "a.jpg,happy,x,train",
+        f"{'long' * 999}.jpg,sad,x,train",
+        "none.jpg,sad,x,train",
+        "b.jpg,hapy,x,train",
+        "b.jpg,sad,x,practice",
+        "b.jpg,sad",
+    ]
     reader = READERS["folder"](listed(tmp_path, *rows, "./a.jpg,sad,x,train", header="path,label,subject,split"))
     assert [sample.key for sample in reader] == ["folder/a.jpg"]
     found = [(rejected.reason, rejected.detail[:5]) for rejected in reader.rejected]
-    reasons = ("unreadable", "bad_label", "bad_split", "bad_row", "bad_row")
+    reasons = ("unreadable", "unreadable", "bad_label", "bad_split", "bad_row", "bad_row")
     assert found == [(reason, f"row {number}") for number, reason in enumerate(reasons, 3)]
 
 

@@ -17,7 +17,7 @@ from emonet.datasets.tree import hash_inputs, open_tree
 
 FILES = {"a/1.png": b"one", "a/2.PNG": b"two" * 1000, "b/notes.txt": b"three", "b/c/x.jpeg": b""}
 ARCHIVES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
-BOMB = 200 * 2**20
+BOMB = 100 * 2**20
 
 
 def write_folder(folder, files=FILES):
@@ -77,7 +77,7 @@ def test_a_file_is_a_tree_of_one(tmp_path):
 
 
 def test_what_is_not_there_is_said(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such file or folder: .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*nowhere"):
         open_tree(tmp_path / "nowhere")
 
 
@@ -138,7 +138,19 @@ def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
             for _ in range(BOMB // 2**20):
                 member.write(bytes(2**20))
     assert path.stat().st_size < 2**20
-    with pytest.raises(DatasetError, match=r"bomb\.zip: zeros\.png expands from [\d,]+ to 209,715,200 bytes"):
+    with pytest.raises(DatasetError, match=r"bomb\.zip: zeros\.png expands from [\d,]+ to 104,857,600 bytes"):
+        open_tree(path)
+
+
+def test_more_than_any_data_set_holds_is_refused(tmp_path):
+    path = write_zip(tmp_path / "huge.zip", {f"{number}.png": b"x" for number in range(20)})
+    content = bytearray(path.read_bytes())
+    entry = content.find(b"PK\1\2")
+    while entry >= 0:  # 4 GB each, packed and unpacked
+        content[entry + 20 : entry + 28] = b"\xf0\xff\xff\xff" * 2
+        entry = content.find(b"PK\1\2", entry + 1)
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"huge\.zip: it expands to 85,\d{3},\d{3},\d{3} bytes, more than"):
         open_tree(path)
 
 
@@ -148,6 +160,17 @@ def test_a_zip_that_lies_about_its_sizes_gives_no_more_than_it_says(tmp_path):
     path.write_bytes(content.replace(struct.pack("<L", 2**20), struct.pack("<L", 10)))
     with pytest.raises(OSError, match="damaged in its archive"):
         open_tree(path).members["a.png"].read()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files, which stands in for a full disk")
+def test_a_full_disk_is_no_damaged_archive(tmp_path):
+    path = write_tar(tmp_path / "data.tar.gz", {"a.png": os.urandom(2**20)})
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
+        f"from emonet.datasets.tree import open_tree; open_tree({str(path)!r})"
+    )
+    result = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True, check=False)
+    assert result.stderr.splitlines()[-1] == "OSError: [Errno 27] File too large"
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz"])

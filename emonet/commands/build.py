@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from emonet.commands.built import chosen_device, show_plan, show_result
-from emonet.commands.progress import progress_bar
+from emonet.commands.progress import progress_bars
 from emonet.datasets import READERS, open_store
 from emonet.datasets.build import BuildOptions, identify, prepare
 from emonet.datasets.imagefolder import write_imagefolder
@@ -139,7 +139,7 @@ def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) 
         typer.echo(f"emonet: {warning}", err=True)
     typer.echo(f"{prepared.options.detector} on {prepared.options.device}", err=True)
     try:
-        return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bar)
+        return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
     except KeyboardInterrupt:
         typer.echo("emonet: stopped; run the same command again to go on", err=True)
         raise typer.Exit(STOPPED) from None

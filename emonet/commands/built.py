@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from emonet.datasets.sample import BROKEN, SPLITS
+from emonet.labels import Emotion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,9 @@ def show_plan(prepared: Prepared) -> None:
         people = "people are known" if reader.layout.subjects else "people are not known"
         typer.echo(f"  {found.samples:,} pictures to work on, {framing}, {people}")
         for split in sorted({split for split, _ in found.counts}):
-            numbers = {str(e): count for (s, e), count in found.counts.items() if s == split}
+            numbers = {
+                str(e or "unlabelled"): found.counts[split, e] for e in (*Emotion, None) if found.counts[split, e]
+            }
             typer.echo(f"  {split or 'no official split'}: {_listed(numbers)}")
         reasons = Counter(one.reason for one in found.rejected)
         if reasons:

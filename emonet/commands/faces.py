@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from emonet.commands.listing import JsonListing, TableListing
-from emonet.commands.progress import progress_bar
+from emonet.commands.progress import progress_bars
 
 if TYPE_CHECKING:
     from facecrop import CropSpec, FilterRules, ImageError, Selection
@@ -51,10 +51,10 @@ def faces(
     finder = open_detector(detector, device, **_parsed(option or []))
     typer.echo(f"{detector} on {finder.device}", err=True)
     listing = JsonListing() if as_json else TableListing(source)
-    with listing, progress_bar("photos", _count(source)) as advance:
+    with listing, progress_bars({"photos": _count(source)}) as advance:
         for photo in scan_photos(_photos(source), finder):
             listing.add(photo.path, _handled(photo, rules, spec, source, crops, draw))
-            advance(1)
+            advance("photos", 1)
     if listing.read == 0:
         raise typer.Exit(NOTHING_READ)
     if listing.unreadable:

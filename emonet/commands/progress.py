@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while the block runs; what it yields is called with the number of things done."""
+def progress_bars(totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
+    """A bar on standard error for each name; what is yielded takes a name and how many of its things were done."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(what, total=total, rate="")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    hidden = not console.is_terminal
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden, transient=True) as progress:
+        tasks = {name: progress.add_task(name, total=total, rate="", start=False) for name, total in totals.items()}
 
-        def advance(count: int) -> None:
-            progress.advance(task, count)
-            speed = progress.tasks[task].speed
-            progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")
+        def advance(name: str, count: int) -> None:
+            task = progress.tasks[tasks[name]]
+            if not task.started:
+                progress.start_task(task.id)
+            progress.advance(task.id, count)
+            progress.update(task.id, rate=f"{task.speed:,.0f}/s" if task.speed else "")
 
         yield advance

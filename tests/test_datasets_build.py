@@ -1,0 +1,429 @@
+"""The build from end to end on imitations of the data sets: what is in, what is out and why, and the same bytes."""
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+import cv2
+import imitations
+import numpy as np
+import pytest
+
+from emonet.datasets import DatasetError, open_store
+from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.store import decode
+from facecrop import CropSpec, FilterRules
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, portrait):
+    """FER2013, CK+, JAFFE and photos of one's own, tiny."""
+    folder = tmp_path_factory.mktemp("inputs")
+    rows = imitations.fer2013_rows(portrait, training=42, tests=14)
+    return {
+        "fer2013": str(imitations.write_fer2013_csv(folder / "fer2013.csv", rows)),
+        "ckplus": str(imitations.write_ckplus(folder / "CK+", portrait, subjects=4, frames=6)),
+        "jaffe": str(imitations.write_jaffe(folder / "jaffe", portrait)),
+        "folder": str(imitations.write_folder(folder / "mine", portrait)),
+    }
+
+
+@pytest.fixture(scope="module")
+def merged(inputs, tmp_path_factory):
+    """All four in one data set, as the command builds it by default, with a hold-out."""
+    folder = tmp_path_factory.mktemp("merged")
+    return build_dataset(prepare(BuildOptions(inputs, dev=14)), folder / "out", workers=1).store
+
+
+def built(inputs, path, **options):
+    """A quick build: every picture is a face."""
+    return build_dataset(prepare(BuildOptions(inputs, **{"detector": "whole", **options})), path, workers=1).store
+
+
+def rows(store, *columns):
+    return [row for split in store.splits for row in store.table(split, columns or None).to_pylist()]
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def csv_of(tmp_path, pictures):
+    """A fer2013.csv of (code, usage, face)."""
+    table = [imitations.Row(code, usage, face) for code, usage, face in pictures]
+    return {"fer2013": str(imitations.write_fer2013_csv(tmp_path / "fer2013.csv", table))}
+
+
+def test_all_sources_are_in_one_data_set(merged):
+    found = {row["source"] for row in rows(merged, "source")}
+    assert found == {"fer2013", "ckplus", "jaffe", "folder"}
+    assert set(merged.splits) == {"train", "dev", "validation", "test"}
+    assert [str(emotion) for emotion in merged.classes] == merged.info["classes"]
+    assert merged.crop == CropSpec.fer2013()
+
+
+def test_every_row_says_what_it_is(merged):
+    for row in rows(merged):
+        assert row["key"].startswith(f"{row['source']}/")
+        assert merged.classes[row["label"]] == row["emotion"]
+        assert decode(row["image"]).shape == (48, 48, 3)
+        assert len(row["sha1"]) == 40
+        if row["box"] is not None:
+            assert row["detector"] == "mtcnn"
+            assert np.shape(row["landmarks"]) == (5, 2)
+            assert all(16 * side == round(16 * side) for side in row["box"])
+
+
+def test_nothing_is_lost(merged, inputs):
+    """Whatever the readers yield is either in the data set or among the rejected, once."""
+    prepared = prepare(BuildOptions(inputs))
+    read = Counter(sample.key for reader in prepared.readers.values() for sample in reader)
+    read.update(one.key for reader in prepared.readers.values() for one in reader.rejected)
+    kept = Counter(row["key"] for row in rows(merged, "key"))
+    rejected = Counter(merged.rejected().column("key").to_pylist())
+    assert kept + rejected == read
+    assert max(read.values()) == 1
+
+
+def test_published_crops_stay_as_they_are(merged, inputs):
+    faces = {f"fer2013/fer{n:07d}": face for n, face in enumerate(read_faces(inputs["fer2013"]))}
+    own = [row for row in rows(merged) if row["source"] == "fer2013"]
+    assert all((decode(row["image"]) == faces[row["key"]][..., None]).all() for row in own)
+    assert merged.info["sources"]["fer2013"]["cropped_by_publisher"] == CropSpec.fer2013().to_dict()
+    assert merged.info["sources"]["jaffe"]["cropped_by_publisher"] is False
+
+
+def read_faces(path):
+    from emonet.datasets import READERS
+
+    return [sample.image.read()[..., 0] for sample in READERS["fer2013"](path)]
+
+
+def test_onset_frames_are_dropped_and_the_activation_stays(merged):
+    kept = [row for row in rows(merged) if row["source"] == "ckplus"]
+    dropped = merged.info["rejected"]["ckplus"]["onset"]
+    assert kept
+    assert dropped >= len(kept) / 2
+    assert all(row["activation"] >= 0.5 for row in kept)
+    assert all(row["frame"] >= 3 for row in kept)
+
+
+def test_people_are_in_one_split(merged):
+    splits = {}
+    for split in merged.splits:
+        for row in merged.table(split, ["source", "subject"]).to_pylist():
+            if row["subject"] is not None and row["source"] != "folder":
+                splits.setdefault((row["source"], row["subject"]), set()).add(split)
+    assert splits
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_any_number_of_workers_writes_the_same_bytes(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr("emonet.datasets.build.plan.CHUNK", 16)
+    monkeypatch.setattr("emonet.datasets.build.run.CHUNK", 16)
+    prepared = prepare(BuildOptions(inputs))
+    for workers in (1, 3):
+        assert build_dataset(prepared, tmp_path / str(workers), workers=workers).new
+    assert files(tmp_path / "1") == files(tmp_path / "3")
+
+
+def test_a_finished_build_is_not_done_again(inputs, tmp_path):
+    prepared = prepare(BuildOptions(inputs, detector="whole"))
+    first = build_dataset(prepared, tmp_path / "out", workers=1)
+    again = build_dataset(prepared, tmp_path / "out", workers=1)
+    assert (first.new, again.new) == (True, False)
+    assert not (tmp_path / "out" / ".build").exists()
+
+
+def test_other_options_do_not_mix_with_an_old_build(inputs, tmp_path):
+    built(inputs, tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    other = prepare(BuildOptions(inputs, detector="whole", classes="fer6"))
+    with pytest.raises(ValueError, match=r"holds another build: classes was 'fer7', is 'fer6'"):
+        build_dataset(other, tmp_path / "out", workers=1)
+    assert "disgust" in open_store(tmp_path / "out").info["classes"]
+    store = build_dataset(other, tmp_path / "out", workers=1, overwrite=True).store
+    assert "disgust" not in store.info["classes"]
+    assert store.differences() == []
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+
+def test_changed_data_do_not_mix_with_an_old_build(inputs, tmp_path):
+    own = {"folder": shutil.copytree(inputs["folder"], tmp_path / "mine")}
+    own = {"folder": str(own["folder"])}
+    built(own, tmp_path / "out")
+    next((tmp_path / "mine").rglob("*.jpg")).unlink()
+    with pytest.raises(ValueError, match="holds another build: folder was"):
+        built(own, tmp_path / "out")
+
+
+def test_a_folder_with_other_things_is_left_alone(inputs, tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is not empty and holds no data set"):
+        built(inputs, tmp_path)
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        built(inputs, tmp_path / "letter.txt")
+
+
+def test_verifying_finds_a_changed_byte_and_a_missing_file(inputs, tmp_path):
+    store = built(inputs, tmp_path / "out")
+    assert store.differences() == []
+    shard = store.files("train")[0]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    (tmp_path / "out" / "report.html").unlink()
+    (tmp_path / "out" / "test-00007-of-00008.parquet").write_bytes(b"")
+    assert store.differences() == [
+        f"{shard.name} has other bytes",
+        "report.html is missing",
+        "test-00007-of-00008.parquet does not belong to it",
+    ]
+
+
+def test_options_come_back_from_what_was_stored(inputs, tmp_path):
+    options = BuildOptions(inputs, detector="whole", dev=5, rules=FilterRules(min_contrast=5, allow="largest"))
+    store = build_dataset(prepare(options), tmp_path / "out", workers=1).store
+    assert BuildOptions.from_dict(store.info["options"]) == options
+    with pytest.raises(ValueError, match="unknown options of a build: speed"):
+        BuildOptions.from_dict(store.info["options"] | {"speed": 2})
+
+
+@pytest.mark.parametrize(
+    ("classes", "contempt", "codes"),
+    [
+        ("fer7", None, {"angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"}),
+        ("fer6", None, {"angry", "fear", "happy", "sad", "surprise", "neutral"}),
+        ("ck7", None, {"angry", "disgust", "fear", "happy", "sad", "surprise", "contempt"}),
+        ("happy,sad", None, {"happy", "sad"}),
+    ],
+)
+def test_classes_are_those_asked_for(inputs, tmp_path, classes, contempt, codes):
+    store = built(inputs, tmp_path / "out", classes=classes, contempt=contempt)
+    assert {row["emotion"] for row in rows(store, "emotion")} <= codes
+    assert set(store.info["classes"]) == codes
+    rejected = Counter(store.rejected().column("reason").to_pylist())
+    assert (rejected["contempt"] > 0) == ("contempt" not in codes)
+
+
+def test_contempt_can_be_disgust(inputs, tmp_path):
+    own = {"ckplus": inputs["ckplus"]}
+    as_disgust = built(own, tmp_path / "disgust", contempt="disgust", onset="peak")
+    dropped = built(own, tmp_path / "dropped", onset="peak")
+    assert sum(as_disgust.splits.values()) > sum(dropped.splits.values())
+
+
+def test_first_frames_can_be_neutral_faces(inputs, tmp_path):
+    store = built({"ckplus": inputs["ckplus"]}, tmp_path / "out", neutral="first", onset="peak")
+    per_sequence = Counter((row["sequence"], row["emotion"] == "neutral") for row in rows(store))
+    assert set(per_sequence.values()) == {1}
+    assert len(per_sequence) == 2 * len({sequence for sequence, _ in per_sequence})
+
+
+def test_corrections_change_labels_and_name_unlabelled_sequences(inputs, tmp_path):
+    (tmp_path / "corrections.csv").write_text(
+        "key,label\nfer2013/fer0000000,happy\nfer2013/fer0000001,drop\nckplus/S010_001,sad\nfer2013/none,sad\n"
+    )
+    own = {name: inputs[name] for name in ("fer2013", "ckplus")}
+    prepared = prepare(BuildOptions(own, detector="whole", relabel=str(tmp_path / "corrections.csv"), onset="last=1"))
+    assert "1 keys in the corrections are in none of the data sets: fer2013/none" in list(prepared.warnings())
+    store = build_dataset(prepared, tmp_path / "out", workers=1).store
+    labels = {row["key"]: row["emotion"] for row in rows(store, "key", "emotion")}
+    assert labels["fer2013/fer0000000"] == "happy"
+    assert [emotion for key, emotion in labels.items() if key.startswith("ckplus/S010_001")] == ["sad"]
+    reasons = dict(zip(*(store.rejected().column(name).to_pylist() for name in ("key", "reason")), strict=True))
+    assert reasons["fer2013/fer0000001"] == "corrected"
+
+
+def test_training_copies_of_test_pictures_leave(portrait, tmp_path):
+    a, b, c = (imitations.small_face(portrait, number) for number in (1, 2, 3))
+    near = cv2.convertScaleAbs(b, alpha=0.95, beta=8)
+    pictures = [(0, "Training", a), (1, "Training", near), (2, "Training", c), (3, "Training", c)]
+    pictures += [(0, "PublicTest", a), (1, "PrivateTest", b)]
+    data = csv_of(tmp_path, pictures)
+    trained = {}
+    for leaks in ("drop", "near", "keep", "report"):
+        store = built(data, tmp_path / leaks, leaks=leaks)
+        trained[leaks] = [int(row["key"][-1]) for row in store.table("train").to_pylist()]
+    assert trained == {"drop": [1, 2, 3], "near": [2, 3], "keep": [0, 1, 2, 3], "report": [0, 1, 2, 3]}
+    copies = open_store(tmp_path / "report").info["copies"]
+    assert copies["exact_groups"] == copies["redundant_exact_copies"] == 2
+    assert (copies["evaluated_with_a_training_copy"], copies["evaluated_with_a_near_training_copy"]) == (1, 2)
+    assert (copies["conflicting_groups"], copies["conflicting_pictures"]) == (1, 2)
+
+
+def test_copies_share_their_group(portrait, tmp_path):
+    a, b = (imitations.small_face(portrait, number) for number in (1, 2))
+    store = built(csv_of(tmp_path, [(0, "Training", a), (1, "Training", b), (0, "Training", a)]), tmp_path / "out")
+    groups = [(row["duplicate_group"], row["near_group"]) for row in store.table("train").to_pylist()]
+    assert groups == [("fer2013/fer0000000",) * 2, (None, None), ("fer2013/fer0000000",) * 2]
+
+
+def test_the_hold_out_keeps_copies_whole_and_is_taken_from_training(portrait, tmp_path):
+    faces = [imitations.small_face(portrait, number) for number in range(30)]
+    pictures = [(number % 2, "Training", face) for number, face in enumerate(faces) for _ in range(2)]
+    store = built(csv_of(tmp_path, pictures), tmp_path / "out", dev=20, folds=3)
+    assert store.splits == {"train": 40, "dev": 20}
+    groups = {split: {row["duplicate_group"] for row in store.table(split).to_pylist()} for split in store.splits}
+    assert not groups["train"] & groups["dev"]
+    folds = {(row["duplicate_group"], row["fold"]) for row in rows(store)}
+    assert len(folds) == 30
+    assert {fold for _, fold in folds} == {0, 1, 2}
+
+
+@pytest.fixture
+def faceless(portrait, tmp_path):
+    """Faces, and grey noise that no detector takes for one, in every split; one picture is blank."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 48, 48), np.uint8)
+    blank = np.zeros((48, 48), np.uint8)
+    face = [imitations.small_face(portrait, number) for number in range(4)]
+    pictures = [(0, "Training", face[0]), (1, "Training", noise[0]), (1, "Training", blank)]
+    pictures += [(0, "PublicTest", face[1]), (1, "PublicTest", noise[1])]
+    return csv_of(tmp_path, pictures + [(0, "PrivateTest", face[2]), (1, "PrivateTest", noise[2])])
+
+
+def made(data, path, **options):
+    return build_dataset(prepare(BuildOptions(data, **options)), path, workers=1).store
+
+
+def test_faces_are_asked_of_training_pictures_only(faceless, tmp_path):
+    store = made(faceless, tmp_path / "out")
+    assert store.splits == {"train": 1, "validation": 2, "test": 2}
+    assert store.info["rejected"]["fer2013"] == {"no_face": 1, "blank": 1}
+    assert store.info["evaluated"]["test"] == {"kept": 2, "of": 2}
+    boxes = [(row["box"] is None, row["undetected"]) for row in store.table("test").to_pylist()]
+    assert boxes == [(False, None), (True, "no_face")]
+
+
+def test_tests_are_filtered_when_asked_and_then_it_is_said(faceless, tmp_path):
+    store = made(faceless, tmp_path / "out", filter_eval=True)
+    assert store.splits == {"train": 1, "validation": 1, "test": 1}
+    assert store.info["evaluated"] == {"validation": {"kept": 1, "of": 2}, "test": {"kept": 1, "of": 2}}
+
+
+def test_pictures_without_a_face_can_be_kept_and_are_marked(faceless, tmp_path):
+    store = made(faceless, tmp_path / "out", undetected="keep")
+    assert [row["undetected"] for row in store.table("train").to_pylist()] == [None, "no_face"]
+
+
+def test_crops_can_be_cut_anew(faceless, tmp_path):
+    published, anew = (made(faceless, tmp_path / str(recrop), recrop=recrop) for recrop in (False, True))
+    assert anew.splits == {"train": 1, "validation": 1, "test": 1}
+    pair = [decode(store.table("train").to_pylist()[0]["image"]) for store in (published, anew)]
+    assert pair[0].shape == pair[1].shape
+    assert (pair[0] != pair[1]).any()
+
+
+def test_votes_are_kept_and_can_filter(portrait, tmp_path):
+    table = imitations.fer2013_rows(portrait, training=20, tests=7)
+    data = {"fer2013": str(imitations.write_fer2013_csv(tmp_path / "fer2013.csv", table))}
+    votes = str(imitations.write_ferplus_votes(tmp_path / "fer2013new.csv", table))
+    store = built(data, tmp_path / "all", ferplus=votes)
+    assert all(sum(row["votes"]) == 10 for row in rows(store, "votes"))
+    filtered = built(data, tmp_path / "faces", ferplus=votes, drop_no_face_votes=True)
+    assert filtered.info["rejected"]["fer2013"] == {"not_a_face": 2}
+    assert filtered.splits["validation"] == 7
+
+
+def test_crops_can_be_large_and_in_colour(inputs, tmp_path):
+    crop = CropSpec(size=96, margin=0.2, align=True)
+    store = made({"folder": inputs["folder"]}, tmp_path / "out", crop=crop)
+    image = decode(rows(store)[0]["image"])
+    assert image.shape == (96, 96, 3)
+    assert (image[..., 0] != image[..., 2]).any()
+    assert store.crop == crop
+
+
+def test_broken_pictures_are_counted(inputs, tmp_path):
+    photos = shutil.copytree(inputs["folder"], tmp_path / "mine")
+    first = next(photos.rglob("*.jpg"))
+    first.write_bytes(first.read_bytes()[:200])
+    result = build_dataset(prepare(BuildOptions({"folder": str(photos)}, detector="whole")), tmp_path / "out", workers=1)
+    assert result.broken == 1
+    (broken,) = [one for one in result.store.rejected().to_pylist() if one["reason"] == "unreadable"]
+    assert "cannot be" in broken["detail"]
+
+
+def test_nothing_usable_is_an_error(portrait, tmp_path):
+    data = csv_of(tmp_path, [(7, "Training", imitations.small_face(portrait, 0))])
+    with pytest.raises(DatasetError, match=r"nothing usable; rejected: .*bad_label.*1"):
+        prepare(BuildOptions(data))
+    blank = csv_of(tmp_path, [(0, "Training", np.zeros((48, 48), np.uint8))])
+    with pytest.raises(DatasetError, match="nothing usable is left"):
+        made(blank, tmp_path / "out")
+
+
+@pytest.mark.parametrize("options", [{"split": "subject"}, {"folds": 2}])
+def test_people_who_are_not_known_cannot_be_kept_apart(portrait, tmp_path, options):
+    renamed = str(imitations.write_ckplus48(tmp_path / "CK+48", portrait, names=False))
+    with pytest.raises(ValueError, match="people cannot be told apart"):
+        prepare(BuildOptions({"ckplus": renamed}, **options))
+    assert set(built({"ckplus": renamed}, tmp_path / "out").splits) == {"train"}
+
+
+def test_folds_are_by_person(inputs, tmp_path):
+    store = built({"jaffe": inputs["jaffe"]}, tmp_path / "out", split="none", folds=5, leaks="keep")
+    folds = {(row["subject"], row["fold"]) for row in rows(store)}
+    assert Counter(fold for _, fold in folds) == dict.fromkeys(range(5), 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": {}}, "nothing to build from"),
+        ({"inputs": {"affectnet": "x"}}, "unknown data sets: affectnet; known: fer2013, ckplus, jaffe, folder"),
+        ({"undetected": "maybe"}, "undetected must be one of drop, keep, got 'maybe'"),
+        ({"leaks": "all"}, "leaks must be one of drop, near, keep, report"),
+        ({"near": 0}, "near must be a correlation"),
+        ({"folds": 1}, "folds must be"),
+        ({"dev": 10**6}, "dev must be smaller than the"),
+        ({"ferplus": "votes.csv", "inputs": {"jaffe": "x"}}, "votes belong to FER2013"),
+        ({"drop_no_face_votes": True}, "only where the votes are given"),
+        ({"classes": "ck6", "neutral": "first"}, "cannot be neutral faces"),
+        ({"classes": "fer7", "contempt": "keep"}, "contempt is 'keep'"),
+        ({"detector": "dlib", "crop": CropSpec(align=True)}, "aligned crops need landmarks"),
+        ({"detector": "dlib", "rules": FilterRules(max_yaw=30, allow="largest")}, "max_yaw: the detector 'dlib'"),
+        ({"rules": FilterRules()}, "a sample is one face"),
+        ({"onset": "half"}, "onset"),
+        ({"detector": "yolo"}, "unknown detector 'yolo'"),
+    ],
+)
+def test_mistakes_are_refused_before_anything_is_written(inputs, options, message):
+    with pytest.raises(ValueError, match=message):
+        prepare(BuildOptions(**{"inputs": {"fer2013": inputs["fer2013"]}, **options}))
+
+
+def test_bad_numbers_of_workers_are_refused(inputs, tmp_path):
+    with pytest.raises(ValueError, match="workers must be 1 or more"):
+        build_dataset(prepare(BuildOptions(inputs)), tmp_path / "out", workers=0)
+
+
+def test_a_description_that_is_none_is_refused(inputs, tmp_path):
+    store = built({"jaffe": inputs["jaffe"]}, tmp_path / "out")
+    description = tmp_path / "out" / "dataset.json"
+    description.write_text(json.dumps(store.info | {"format": 99}))
+    with pytest.raises(DatasetError, match="format 99"):
+        open_store(tmp_path / "out")
+    description.write_text("{")
+    with pytest.raises(DatasetError, match="not JSON"):
+        open_store(tmp_path / "out")
+    description.unlink()
+    with pytest.raises(DatasetError, match=r"no dataset\.json"):
+        open_store(tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        open_store(tmp_path / "elsewhere")
+
+
+def test_shards_are_cut_by_rows_and_bytes(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr("emonet.datasets.build.shards.SHARD_ROWS", 20)
+    store = built({"fer2013": inputs["fer2013"]}, tmp_path / "out")
+    assert [path.name for path in store.files("train")] == [f"train-{n:05d}-of-00003.parquet" for n in range(3)]
+    assert [batch.num_rows for batch in store.batches("train", ["key"])] == [20, 20, 2]
+    with pytest.raises(ValueError, match="no split 'dev'; it has train, validation, test"):
+        store.files("dev")
+
+
+def test_options_do_not_change(inputs):
+    options = BuildOptions(inputs)
+    assert replace(options, seed=1) != options
