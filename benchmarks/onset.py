@@ -4,8 +4,8 @@
 
 Real faces (of the photos in FOLDER, or scikit-image's portrait) are warped along known curves of activation, in frames
 like CK+'s, with one disturbance at a time. The truth is the first frame with half of the last frame's activation.
-Printed are the errors in frames of the rule `auto`, from the pictures alone and from 68 noisy landmarks, beside those
-of the rules that look at nothing. --detect takes the boxes from MTCNN in every frame instead of disturbing the true one.
+Printed are the errors in frames of the rule auto, from the pictures alone and from 68 noisy landmarks, beside those of
+the rules that look at nothing. --detect takes the boxes from MTCNN in every frame instead of disturbing the true one.
 """
 
 from __future__ import annotations
@@ -32,42 +32,26 @@ Rng = np.random.Generator
 SIZE_WH = (640, 490)
 LEAST_WIDTH, MOST_YAW = 80, 20  # pixels and degrees of the faces that are taken
 STEP = 5  # pixels between the nodes on which warps are computed
-LENGTHS = (6, 71)
 METHODS = ("auto", "auto, landmarks", "fraction=0.5", "last=3")
 
-# Smooth moves about MTCNN's landmarks, in distances between the eyes, for the viewer's right half of the face: where
-# from (eye, nose, corner of the mouth or its middle), how far off, which way and how wide. The left half mirrors them.
-Move = tuple[str, tuple[float, float], tuple[float, float], float]
-EXPRESSIONS: dict[str, list[Move]] = {
-    "smile": [
-        ("corner", (0.0, 0.0), (0.8, -0.6), 0.22),
-        ("eye", (0.0, 0.4), (0.1, -0.4), 0.25),
-        ("eye", (0.0, 0.1), (0, -0.2), 0.1),
-    ],
-    "open": [("mouth", (0.0, 0.3), (0.0, 0.5), 0.35), ("eye", (0.0, -0.35), (0.0, -0.7), 0.25)],
-    "frown": [
-        ("eye", (-0.25, -0.3), (-0.5, 0.8), 0.2),
-        ("mouth", (0.0, 0.15), (0.0, -0.25), 0.15),
-        ("eye", (0.0, 0.1), (0.0, -0.3), 0.12),
-    ],
-    "sad": [("corner", (0.0, 0.0), (0.2, 0.9), 0.2), ("eye", (-0.25, -0.3), (-0.2, -0.6), 0.18)],
-    "disgust": [
-        ("mouth", (0.0, -0.15), (0.0, -0.5), 0.2),
-        ("nose", (0.0, 0.0), (0.0, -0.25), 0.2),
-        ("eye", (0.0, 0.12), (0.0, -0.5), 0.15),
-        ("eye", (-0.1, -0.3), (0.0, 0.6), 0.2),
-    ],
-    "stretch": [("corner", (0.0, 0.05), (1.0, 0.2), 0.25), ("eye", (0.0, -0.35), (0.0, -0.5), 0.25)],
+# Smooth moves of the viewer's right half of the face, mirrored on the left: by which of MTCNN's landmarks (mouth is
+# between its corners), how far off (x y), which way (x y) and how wide, all in distances between the eyes.
+EXPRESSIONS = {
+    "smile": "corner 0 0 0.8 -0.6 0.22, eye 0 0.4 0.1 -0.4 0.25, eye 0 0.1 0 -0.2 0.1",
+    "open": "mouth 0 0.3 0 0.5 0.35, eye 0 -0.35 0 -0.7 0.25",
+    "frown": "eye -0.25 -0.3 -0.5 0.8 0.2, mouth 0 0.15 0 -0.25 0.15, eye 0 0.1 0 -0.3 0.12",
+    "sad": "corner 0 0 0.2 0.9 0.2, eye -0.25 -0.3 -0.2 -0.6 0.18",
+    "disgust": "mouth 0 -0.15 0 -0.5 0.2, nose 0 0 0 -0.25 0.2, eye 0 0.12 0 -0.5 0.15, eye -0.1 -0.3 0 0.6 0.2",
+    "stretch": "corner 0 0.05 1 0.2 0.25, eye 0 -0.35 0 -0.5 0.25",
 }
 # Folds, shadows and teeth: where, how far off, how wide, and by how many grey levels.
-Shade = tuple[str, tuple[float, float], float, float]
-SHADES: dict[str, list[Shade]] = {
-    "smile": [("corner", (0.05, -0.25), 0.1, -25), ("mouth", (0.0, 0.0), 0.12, 40)],
-    "open": [("mouth", (0.0, 0.12), 0.15, -60)],
-    "frown": [("eye", (-0.45, -0.2), 0.08, -30)],
-    "sad": [("corner", (0.1, 0.05), 0.08, -20)],
-    "disgust": [("nose", (0.25, 0.0), 0.1, -30)],
-    "stretch": [("mouth", (0.0, 0.0), 0.12, 30)],
+SHADES = {
+    "smile": "corner 0.05 -0.25 0.1 -25, mouth 0 0 0.12 40",
+    "open": "mouth 0 0.12 0.15 -60",
+    "frown": "eye -0.45 -0.2 0.08 -30",
+    "sad": "corner 0.1 0.05 0.08 -20",
+    "disgust": "nose 0.25 0 0.1 -30",
+    "stretch": "mouth 0 0 0.12 30",
 }
 
 
@@ -80,51 +64,51 @@ class Actor:
 
     @property
     def axes(self) -> Array:
-        """The distance between the eyes as vectors to the right and down: rows of (2, 2)."""
-        left, right = np.array(self.face.landmarks)[:2]
-        return np.array([right - left, [left[1] - right[1], right[0] - left[0]]])
+        """The distance between the eyes to the right and down, as two rows."""
+        (x1, y1), (x2, y2) = self.face.landmarks[:2]
+        return np.array([[x2 - x1, y2 - y1], [y1 - y2, x2 - x1]])
 
-    def anchors(self, name: str) -> list[tuple[Array, int]]:
-        """Where a move is anchored, and whether it is as written (1) or mirrored (-1)."""
-        points = np.array(self.face.landmarks)
-        pairs = {"eye": (points[1], points[0]), "corner": (points[4], points[3])}
-        middle = (points[3] + points[4]) / 2 if name == "mouth" else points[2]
-        return list(zip(pairs.get(name, (middle, middle)), (1, -1), strict=True))
+    def placed(self, table: str) -> Iterator[tuple[Array, Array, Array]]:
+        """For every entry of a table and each half of the face: the place, the mirror and the rest of the numbers."""
+        left_eye, right_eye, nose, left_corner, right_corner = np.array(self.face.landmarks)
+        mouth = (left_corner + right_corner) / 2
+        sides = {"eye": (left_eye, right_eye), "corner": (left_corner, right_corner), "mouth": (mouth, mouth)}
+        for name, *words in (entry.split() for entry in table.split(",")):
+            numbers = np.array(words, float)
+            for place, mirror in zip(sides.get(name, (nose, nose)), ([-1, 1], [1, 1]), strict=True):
+                yield place + (numbers[:2] * mirror) @ self.axes, np.array(mirror), numbers[2:]
 
 
 @dataclass
 class Script:
-    """What happens in a sequence: one entry a frame, and nothing at all by default."""
+    """What happens in a sequence."""
 
     curve: Array
     moves: list[tuple[Array, Array, float]]  # place, way and width in pixels
-    shades: list[tuple[Array, float, float]]
-    noise: float = 1.0
-    quality: int | None = None
-    jitter: float = 2.0
+    shades: list[tuple[Array, float, float]]  # place, width and grey levels
+    head: Array  # (n, 6): x and y in pixels, roll, zoom, foreshortening, how far the middle of the face moves off
+    light: Array  # (n, 3): gain, offset, slope across the picture
+    noise: float = 1.0  # grey levels
+    quality: int | None = None  # of JPEG
+    jitter: float = 2.0  # pixels of the box
     blinks: dict[int, float] = field(default_factory=dict)  # frame -> how far the eyes are closed
-    shift: Array = field(default_factory=lambda: np.zeros(0))  # (n, 5): x, y in pixels, roll, zoom, turn
-    light: Array = field(default_factory=lambda: np.zeros(0))  # (n, 3): gain, offset, slope over the face
+
+
+def scripted(actor: Actor, curve: Array, rng: Rng) -> Script:
+    """A random expression of 3 to 10 % of the face's width, with folds and shadows half of the time."""
+    name = str(rng.choice(list(EXPRESSIONS)))
+    far = rng.uniform(0.03, 0.1) * actor.face.width
+    eyes = float(np.linalg.norm(actor.axes[0]))
+    moves = [
+        (place, (numbers[:2] * mirror) @ actor.axes * far / eyes, numbers[2] * eyes)
+        for place, mirror, numbers in actor.placed(EXPRESSIONS[name])
+    ]
+    shades = [(place, numbers[0] * eyes, numbers[1]) for place, _, numbers in actor.placed(SHADES[name])]
+    n = len(curve)
+    return Script(curve, moves, shades if rng.random() < 0.5 else [], np.zeros((n, 6)), np.tile([1.0, 0, 0], (n, 1)))
 
 
 # ---- curves
-
-
-def still(n: int, rng: Rng) -> Array:
-    start = rng.uniform(0.2, 0.7) * n
-    return np.clip((np.arange(n) - start) / (n - 1 - start), 0, 1)
-
-
-def linear(n: int, _: Rng) -> Array:
-    return np.linspace(0, 1, n)
-
-
-def late(n: int, rng: Rng) -> Array:
-    return np.linspace(0, 1, n) ** rng.uniform(4, 10)
-
-
-def early(n: int, rng: Rng) -> Array:
-    return np.clip(np.arange(n) / max(1.0, rng.uniform(0.2, 0.5) * n), 0, 1)
 
 
 def sigmoid(n: int, rng: Rng) -> Array:
@@ -132,15 +116,27 @@ def sigmoid(n: int, rng: Rng) -> Array:
     return (curve - curve[0]) / (curve[-1] - curve[0])
 
 
-def step(n: int, rng: Rng) -> Array:
-    return (np.arange(n) >= rng.integers(1, n)).astype(float)
+def still(n: int, rng: Rng) -> Array:
+    start = rng.uniform(0.2, 0.7)
+    return np.clip((np.linspace(0, 1, n) - start) / (1 - start), 0, 1)
 
 
 CURVES: dict[str, Callable[[int, Rng], Array]] = {
-    curve.__name__: curve for curve in (still, linear, late, early, sigmoid, step)
+    "still, then rise": still,
+    "linear": lambda n, _: np.linspace(0, 1, n),
+    "late": lambda n, rng: np.linspace(0, 1, n) ** rng.uniform(4, 10),
+    "early": lambda n, rng: np.clip(np.linspace(0, 1, n) / rng.uniform(0.2, 0.5), 0, 1),
+    "sigmoid": sigmoid,
+    "step": lambda n, rng: (np.arange(n) >= rng.integers(1, n)).astype(float),
 }
 
 # ---- disturbances
+
+
+def wander(n: int, rng: Rng, most: Sequence[float]) -> Array:
+    """Walks of straight legs that begin at 0, one a column, each at most as far as told."""
+    knots = np.vstack([np.zeros(len(most)), rng.uniform(-1, 1, (3, len(most)))]) * most
+    return np.stack([np.interp(np.linspace(0, 3, n), range(4), knot) for knot in knots.T], axis=1)
 
 
 def blink(script: Script, rng: Rng) -> None:
@@ -150,19 +146,12 @@ def blink(script: Script, rng: Rng) -> None:
             script.blinks[frame] = rng.uniform(0.5, 1)
 
 
-def wander(n: int, rng: Rng, most: Sequence[float]) -> Array:
-    """Smooth random walks that begin at 0, (n, len(most)), each at most as far as told."""
-    knots = np.vstack([np.zeros(len(most)), rng.uniform(-1, 1, (3, len(most)))])
-    times = np.linspace(0, 3, n)
-    return np.stack([np.interp(times, range(4), knots[:, i]) * far for i, far in enumerate(most)], axis=1)
-
-
 def head(script: Script, rng: Rng) -> None:
-    script.shift = wander(len(script.curve), rng, (12, 12, np.radians(4), 0.04, 0.03))
+    script.head = wander(len(script.curve), rng, (12, 12, 0.07, 0.04, 0.03, 6))
 
 
 def light(script: Script, rng: Rng) -> None:
-    script.light = wander(len(script.curve), rng, (0.25, 20, 40)) + [1, 0, 0]
+    script.light = np.add(wander(len(script.curve), rng, (0.25, 20, 40)), (1, 0, 0))
 
 
 def noise(script: Script, rng: Rng) -> None:
@@ -178,154 +167,131 @@ def everything(script: Script, rng: Rng) -> None:
         disturb(script, rng)
 
 
-def nothing(*_: object) -> None:
-    pass
-
-
 DISTURBANCES: dict[str, Callable[[Script, Rng], None]] = {
-    disturb.__name__: disturb for disturb in (nothing, blink, head, light, noise, boxes, everything)
+    "none": lambda *_: None,
+    "blinks": blink,
+    "the head moves": head,
+    "the light drifts": light,
+    "noise and JPEG": noise,
+    "the box jitters": boxes,
+    "all of these": everything,
 }
 
 # ---- playing a script
-
-
-def scripted(actor: Actor, curve: Array, rng: Rng) -> Script:
-    """A random expression of 3 to 10 % of the face's width, with folds and shadows half of the time."""
-    name = str(rng.choice(list(EXPRESSIONS)))
-    axes, far = actor.axes, rng.uniform(0.03, 0.1) * actor.face.width
-    eyes = float(np.linalg.norm(axes[0]))
-    moves, shades = [], []
-    for where, off, way, wide in EXPRESSIONS[name]:
-        for place, side in actor.anchors(where):
-            flip = np.array([side, 1])
-            moves.append((place + (off * flip) @ axes, (way * flip) @ axes * (far / eyes), wide * eyes))
-    for where, off, wide, levels in SHADES[name] if rng.random() < 0.5 else []:
-        for place, side in actor.anchors(where):
-            shades.append((place + (off * np.array([side, 1])) @ axes, wide * eyes, levels))
-    n = len(curve)
-    script = Script(curve, moves, shades)
-    script.shift, script.light = np.zeros((n, 5)), np.zeros((n, 3)) + [1, 0, 0]
-    return script
 
 
 def bump(points: Array, place: Array, wide: float) -> Array:
     return np.exp(-((points - place) ** 2).sum(axis=-1) / (2 * wide**2))
 
 
-def displacement(points: Array, script: Script) -> Array:
-    return sum((bump(points, place, wide)[..., None] * way for place, way, wide in script.moves), np.zeros_like(points))
+def expressed(points: Array, script: Script, share: float) -> Array:
+    return points + sum(bump(points, place, wide)[..., None] * way * share for place, way, wide in script.moves)
 
 
-def shifted(points: Array, shift: Array, face: Face) -> Array:
-    """Points of the face where the head carries them: shift, roll, zoom and a turn that moves what stands out."""
-    x, y, roll, zoom, turn = shift
-    off = points - face.centre
-    turned = turn * face.width * bump(points, np.array(face.centre), 0.4 * face.width)
+def carried(points: Array, pose: Array, face: Face) -> Array:
+    """Points of the face where the head carries them."""
+    x, y, roll, zoom, narrower, turn = pose
+    off = (points - face.centre) * [1 - narrower, 1]
     cos, sin = np.cos(roll) * (1 + zoom), np.sin(roll) * (1 + zoom)
-    rolled = off @ np.array([[cos, sin], [-sin, cos]])
-    return rolled + face.centre + [x, y] + turned[..., None] * [1, 0]
+    middle = turn * bump(points, np.array(face.centre), 0.4 * face.width)[..., None] * [1, 0]
+    return off @ np.array([[cos, sin], [-sin, cos]]) + face.centre + [x, y] + middle
 
 
-def solved(forward: Callable[[Array], Array], points: Array) -> Array:
-    """Where the points came from, by fixed-point iteration."""
-    source = points.copy()
+def traced(forward: Callable[[Array], Array], points: Array) -> Array:
+    """Where points came from, by fixed-point iteration."""
+    source = points
     for _ in range(6):
-        source += points - forward(source)
+        source = source + points - forward(source)
     return source
 
 
-def frame_of(actor: Actor, script: Script, t: int, rng: Rng) -> Image:
+def grid(step: int) -> Array:
     width, height = SIZE_WH
-    nodes = np.stack(np.meshgrid(np.arange(0, width + STEP, STEP), np.arange(0, height + STEP, STEP)), axis=-1)
-    face, image = actor.face, actor.image.astype(np.float32)
+    return np.stack(np.meshgrid(np.arange(0, width + step, step), np.arange(0, height + step, step)), -1).astype(float)
+
+
+def enlarged(nodes: Array) -> NDArray[np.float32]:
+    """Values at the nodes, drawn out to every pixel."""
+    matrix = np.array([[1 / STEP, 0, 0], [0, 1 / STEP, 0]])
+    return cv2.warpAffine(nodes.astype(np.float32), matrix, SIZE_WH, flags=cv2.WARP_INVERSE_MAP)
+
+
+def drawn(actor: Actor, script: Script, t: int, rng: Rng) -> Image:
+    """One frame."""
+    share, nodes, image = script.curve[t], grid(STEP), actor.image.astype(np.float32)
     for place, wide, levels in script.shades:
-        image += enlarged(bump(nodes, place, wide) * levels * script.curve[t])[..., None]
-    image = closed(image, actor, script.blinks.get(t, 0.0))
-    at = solved(lambda points: shifted(points, script.shift[t], face), nodes.astype(float))
-    at = solved(lambda points: points + script.curve[t] * displacement(points, script), at)
+        image += enlarged(bump(nodes, place, wide) * levels * share)[..., None]
+    if t in script.blinks:
+        image = closed(image, actor, script.blinks[t])
+    at = traced(lambda points: carried(points, script.head[t], actor.face), nodes)
+    at = traced(lambda points: expressed(points, script, share), at)
     image = cv2.remap(image, enlarged(at[..., 0]), enlarged(at[..., 1]), cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
     gain, offset, slope = script.light[t]
-    image = image * gain + offset + slope * np.linspace(-1, 1, width, dtype=np.float32)[:, None]
-    image += script.noise * rng.standard_normal(image.shape, dtype=np.float32)
+    image = image * gain + offset + slope * np.linspace(-1, 1, SIZE_WH[0], dtype=np.float32)[:, None]
+    image += script.noise * rng.standard_normal(image.shape, np.float32)
     frame = image.clip(0, 255).astype(np.uint8)
     if script.quality is not None:
         frame = cv2.imdecode(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, script.quality])[1], 1)
     return np.asarray(frame)
 
 
-def enlarged(nodes: Array) -> NDArray[np.float32]:
-    """Values at the nodes, drawn out to every pixel."""
-    width, height = SIZE_WH
-    matrix = np.array([[1 / STEP, 0, 0], [0, 1 / STEP, 0]])
-    return cv2.warpAffine(nodes.astype(np.float32), matrix, (width, height), flags=cv2.WARP_INVERSE_MAP)
-
-
 def closed(image: NDArray[np.float32], actor: Actor, share: float) -> NDArray[np.float32]:
     """Eyes covered by the skin above them."""
-    if not share:
-        return image
     eyes = float(np.linalg.norm(actor.axes[0]))
-    lifted = np.roll(cv2.GaussianBlur(image, (0, 0), 0.05 * eyes), int(0.22 * eyes), axis=0)
-    nodes = np.stack(np.meshgrid(np.arange(SIZE_WH[0]), np.arange(SIZE_WH[1])), axis=-1)
-    for place, _ in actor.anchors("eye"):
-        off = (nodes - place) @ np.linalg.inv(actor.axes)
-        cover = np.exp(-((off[..., 0] / 0.25) ** 4) - (off[..., 1] / 0.12) ** 4)[..., None] * share
-        image = image * (1 - cover) + lifted * cover
-    return image.astype(np.float32)
-
-
-def template() -> Array:
-    """68 landmarks in their usual order, in distances between the eyes from the point between them."""
-    jaw = [(-np.cos(turn), 0.1 + 1.5 * np.sin(turn)) for turn in np.linspace(0, np.pi, 17)]
-    brow = [(x, -0.3 - 0.1 * np.sin(np.pi * (x - 0.2) / 0.65)) for x in np.linspace(0.2, 0.85, 5)]
-    bridge = [(0.0, y) for y in np.linspace(0, 0.55, 4)] + [(x, 0.68) for x in np.linspace(-0.22, 0.22, 5)]
-    eye = [(-0.2, 0.0), (-0.07, -0.07), (0.07, -0.07), (0.2, 0.0), (0.07, 0.06), (-0.07, 0.06)]
-    turns = -np.pi + np.arange(12) * np.pi / 6
-    lips = [(0.42 * np.cos(turn), 1.1 + 0.17 * np.sin(turn)) for turn in turns]
-    inner = [(0.34 * np.cos(turn), 1.1 + 0.04 * np.sin(turn)) for turn in -np.pi + np.arange(8) * np.pi / 4]
-    brows = [(-x, y) for x, y in reversed(brow)] + brow
-    eyes = [(x - 0.5, y) for x, y in eye] + [(x + 0.5, y) for x, y in eye]
-    return np.array(jaw + brows + bridge + eyes + lips + inner)
-
-
-def landmarks_of(actor: Actor, script: Script, rng: Rng) -> list[Array]:
-    """The template laid on the face, carried through the sequence, and noise of 0.5 to 1 pixel."""
-    five = np.array([(-0.5, 0), (0.5, 0), (0, 0.6), (-0.42, 1.1), (0.42, 1.1)])
-    fit = np.linalg.lstsq(np.c_[five, np.ones(5)], np.array(actor.face.landmarks), rcond=None)[0]
-    points = np.c_[template(), np.ones(68)] @ fit
-    moved = displacement(points, script)
-    return [
-        shifted(points + share * moved, shift, actor.face) + rng.normal(0, rng.uniform(0.5, 1), (68, 2))
-        for share, shift in zip(script.curve, script.shift, strict=True)
-    ]
+    lid = np.roll(cv2.GaussianBlur(image, (0, 0), 0.05 * eyes), int(0.22 * eyes), axis=0)
+    for place in np.array(actor.face.landmarks)[:2]:
+        off = (grid(STEP) - place) @ np.linalg.inv(actor.axes) / [0.25, 0.12]
+        image = image + (lid - image) * share * enlarged(np.exp(-(off**4).sum(axis=-1)))[..., None]
+    return np.asarray(image, np.float32)
 
 
 def boxes_of(actor: Actor, script: Script, rng: Rng) -> list[Face | None]:
-    """The face's box as a detector sees it: off by some pixels in every frame, now and then not at all."""
+    """The face's box as a detector sees it: off by some pixels in every frame, now and then not there at all."""
     faces: list[Face | None] = []
-    for shift in script.shift:
-        x1, y1, x2, y2 = (np.array(actor.face.box).reshape(2, 2) + shift[:2]).ravel()
+    for pose in script.head:
         dx, dy, larger = rng.normal(0, script.jitter, 3)
-        face = Face((x1 + dx - larger, y1 + dy - larger, x2 + dx + larger, y2 + dy + larger), 1.0)
-        faces.append(face if rng.random() > script.jitter / 60 else None)
+        x1, y1, x2, y2 = actor.face.box + np.tile(np.add(pose[:2], (dx, dy)), 2) + larger * np.array([-1, -1, 1, 1])
+        faces.append(Face((x1, y1, x2, y2), 1.0) if rng.random() > script.jitter / 60 else None)
     return faces
+
+
+def landmarks_of(actor: Actor, script: Script, rng: Rng) -> list[Array]:
+    """68 landmarks laid on the face by its five, carried through the sequence, with 0.5 to 1 pixel of noise."""
+    five = np.array([(-0.5, 0, 1), (0.5, 0, 1), (0, 0.6, 1), (-0.42, 1.1, 1), (0.42, 1.1, 1)])
+    fit = np.linalg.lstsq(five, np.array(actor.face.landmarks), rcond=None)[0]
+    points, sigma = np.c_[template(), np.ones(68)] @ fit, rng.uniform(0.5, 1)
+    moved = [expressed(points, script, share) for share in script.curve]
+    poses = zip(moved, script.head, strict=True)
+    return [carried(at, pose, actor.face) + rng.normal(0, sigma, (68, 2)) for at, pose in poses]
+
+
+def template() -> Array:
+    """The usual 68 landmarks in distances between the eyes, from the point between them."""
+
+    def arc(x: float, y: float, wide: float, high: float, first: float, last: float, count: int) -> list[Array]:
+        turns = np.radians(np.linspace(first, last, count))
+        return list(np.stack([x + wide * np.cos(turns), y + high * np.sin(turns)], axis=1))
+
+    brows = arc(-0.52, -0.3, 0.33, 0.1, -180, 0, 5) + arc(0.52, -0.3, 0.33, 0.1, -180, 0, 5)
+    nose = [np.array([0, y]) for y in np.linspace(0, 0.55, 4)] + arc(0, 0.62, 0.22, 0.06, 180, 0, 5)
+    eyes = arc(-0.5, 0, 0.2, 0.07, -180, 120, 6) + arc(0.5, 0, 0.2, 0.07, -180, 120, 6)
+    lips = arc(0, 1.1, 0.42, 0.17, -180, 150, 12) + arc(0, 1.1, 0.34, 0.04, -180, 135, 8)
+    return np.array(arc(0, 0.1, 1, 1.5, 180, 0, 17) + brows + nose + eyes + lips)
 
 
 # ---- actors
 
 
 def find_actors(pictures: Sequence[Picture]) -> list[Actor]:
-    """The faces that are large enough and turned to the camera, each in a frame of its own."""
-    detector = open_detector("mtcnn")
-    rng = np.random.default_rng(0)
+    """The faces that are large enough and turned to the camera, each alone in a frame, 200 to 280 pixels wide."""
+    detector, rng = open_detector("mtcnn"), np.random.default_rng(0)
     actors = []
     for picture, faces in zip(pictures, detector.detect([picture.image for picture in pictures]), strict=True):
         for face in faces:
             if face.width >= LEAST_WIDTH and abs(face.yaw or 0) <= MOST_YAW:
                 frame = framed(picture.image, face, rng.uniform(200, 280))
                 found = max(detector.detect([frame])[0], key=lambda face: face.area, default=None)
-                if found is not None:
-                    actors.append(Actor(frame, found))
+                actors += [Actor(frame, found)] if found is not None else []
     return actors
 
 
@@ -336,57 +302,57 @@ def framed(image: Image, face: Face, width: float) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, SIZE_WH, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
+def portrait() -> Picture:
+    from skimage import data
+
+    return Picture(data.astronaut(), None)
+
+
 # ---- scoring
 
 
 @dataclass(frozen=True)
 class Score:
-    curve: str
-    disturbance: str
+    groups: tuple[str, str]  # curve and disturbance
     frames: int
     seconds: float
-    errors: dict[str, int]  # by method
+    errors: dict[str, int]  # by method, in frames
 
 
 def play(actors: Sequence[Actor], repeats: int, detect: bool) -> Iterator[Score]:
-    """Every curve with every disturbance, `repeats` times over with faces, expressions and lengths drawn by lot."""
-    detector = open_detector("mtcnn")
-    kinds = itertools.product(CURVES, DISTURBANCES, range(repeats))
-    for seed, (curve, disturbance, _) in enumerate(kinds):
+    """Every curve with every disturbance, `repeats` times over; faces, expressions and lengths are drawn by lot."""
+    for seed, (curve, disturbance, _) in enumerate(itertools.product(CURVES, DISTURBANCES, range(repeats))):
         rng = np.random.default_rng(seed)
         actor = actors[rng.integers(len(actors))]
-        n = int(np.clip(16 * np.exp(0.5 * rng.standard_normal()), *LENGTHS))
+        n = int(np.clip(16 * np.exp(0.5 * rng.standard_normal()), 6, 71))  # CK+: 6 to 71, median 16
         script = scripted(actor, CURVES[curve](n, rng), rng)
         DISTURBANCES[disturbance](script, rng)
-        frames = [frame_of(actor, script, t, rng) for t in range(n)]
+        frames = [drawn(actor, script, t, rng) for t in range(n)]
         faces, points = boxes_of(actor, script, rng), landmarks_of(actor, script, rng)
         if detect:
-            faces = [max(found, key=lambda face: face.area, default=None) for found in detector.detect(frames)]
-        yield score(curve, disturbance, script, frames, faces, points)
+            found = open_detector("mtcnn").detect(frames)
+            faces = [max(some, key=lambda face: face.area, default=None) for some in found]
+        yield score((curve, disturbance), script.curve, frames, faces, points)
 
 
 def score(
-    curve: str, disturbance: str, script: Script, frames: list[Image], faces: list[Face | None], points: list[Array]
+    groups: tuple[str, str], curve: Array, frames: list[Image], faces: list[Face | None], points: list[Array]
 ) -> Score:
-    truth = int(np.argmax(script.curve >= 0.5 - 1e-9))
+    truth = int(np.argmax(curve >= 0.5 - 1e-9))
     started = time.perf_counter()
     onsets = {"auto": find_onset(frames, faces, OnsetRule())}
     seconds = time.perf_counter() - started
     onsets["auto, landmarks"] = find_onset(frames, faces, OnsetRule(), points)
-    for rule in METHODS[2:]:
-        onsets[rule] = find_onset(frames, faces, OnsetRule.parse(rule))
+    onsets |= {rule: find_onset(frames, faces, OnsetRule.parse(rule)) for rule in METHODS[2:]}
     errors = {method: abs(onset.kept.index(True) - truth) for method, onset in onsets.items()}
-    return Score(curve, disturbance, len(frames), seconds, errors)
+    return Score(groups, len(frames), seconds, errors)
 
 
-def report(scores: list[Score]) -> None:
-    """A row a group, and in it for each method: median, 90th percentile, mean, share of exact answers."""
-    print(f"{'errors in frames':18}" + "".join(f"{method:>26}" for method in METHODS))
-    print(" " * 18 + f"{'med  p90  mean  exact':>26}" * len(METHODS))
-    for title, names in (("curve", CURVES), ("disturbance", DISTURBANCES)):
-        for name in names:
-            print_row(name, [score for score in scores if getattr(score, title) == name])
-        print()
+def print_table(scores: Sequence[Score]) -> None:
+    print(" " * 18 + "".join(f"{method:>26}" for method in METHODS))
+    print("errors in frames  " + "   median  p90  mean  exact" * len(METHODS))
+    for name in (*CURVES, *DISTURBANCES):
+        print_row(name, [score for score in scores if name in score.groups])
     print_row("all", scores)
 
 
@@ -395,33 +361,25 @@ def print_row(name: str, scores: Sequence[Score]) -> None:
     for method in METHODS:
         errors = np.array([score.errors[method] for score in scores])
         median, most = np.percentile(errors, [50, 90])
-        cells.append(f"{median:4.1f} {most:4.1f} {errors.mean():5.2f} {(errors == 0).mean():6.0%}")
-    print(f"{name:18}" + "".join(f"{cell:>26}" for cell in cells))
+        cells.append(f"{median:9.1f} {most:4.1f} {errors.mean():5.2f} {(errors == 0).mean():5.0%}")
+    print(f"{name:18}" + "".join(cells))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", help="photos with faces of at least 80 pixels")
+    parser.add_argument("folder", type=Path, nargs="?", help=f"photos with faces of at least {LEAST_WIDTH} pixels")
     parser.add_argument("--repeats", type=int, default=4, help="sequences for each curve with each disturbance")
-    parser.add_argument("--detect", action="store_true", help="run MTCNN on every frame")
+    parser.add_argument("--detect", action="store_true", help="take the boxes from MTCNN")
     arguments = parser.parse_args()
     started = time.perf_counter()
     actors = find_actors(read_pictures(arguments.folder) if arguments.folder else [portrait()])
     scores = list(play(actors, arguments.repeats, arguments.detect))
     frames = sum(score.frames for score in scores)
-    print(f"{len(scores)} sequences of {len(actors)} faces, {frames} frames of {SIZE_WH[0]} x {SIZE_WH[1]}\n")
-    report(scores)
+    print(f"{len(scores)} sequences of {len(actors)} faces, {frames} frames of {SIZE_WH[0]} x {SIZE_WH[1]} pixels\n")
+    print_table(scores)
     rate = sum(score.seconds for score in scores) / frames
-    print(
-        f"\nauto takes {1000 * rate:.1f} ms a frame, {20 * rate:.3f} s for 20 frames on {cv2.getNumThreads()} threads"
-    )
-    print(f"The whole run took {time.perf_counter() - started:.0f} s")
-
-
-def portrait() -> Picture:
-    from skimage import data
-
-    return Picture(data.astronaut(), None)
+    print(f"\nauto takes {1000 * rate:.1f} ms a frame, {20 * rate:.3f} s for 20 frames")
+    print(f"the whole run took {time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":

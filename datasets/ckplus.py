@@ -25,8 +25,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.folder import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed, tables_in
-from emonet.datasets.pixel_table import BadRow, PixelRow, PixelTable, open_pixel_table
+from emonet.datasets.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
+from emonet.datasets.coded_rows import coded_samples
+from emonet.datasets.pixel_table import open_pixel_table
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
 from emonet.datasets.tree import PICTURE_SUFFIXES, Tree
@@ -44,7 +45,6 @@ CODES: dict[float, Emotion] = {
     7: Emotion.SURPRISE,
 }
 TABLE_CODES = dict(zip("01234567", Emotion, strict=True))  # ckextended.csv follows FER2013, contempt is 7
-TABLE_SPLITS = {"training": "train", "publictest": "validation", "privatetest": "test"}
 
 SEQUENCES = {
     Emotion.ANGRY: 45,
@@ -201,29 +201,16 @@ class CkPlus(Reader):
         )
 
     def _table(self, tree: Tree) -> Layout | None:
-        tables = [name for name in tables_in(tree) if TABLE_NAME.search(PurePosixPath(name).name)]
+        tables = [name for name in tree.tables() if TABLE_NAME.search(PurePosixPath(name).name)]
         if len(tables) != 1:
             return None
         table = open_pixel_table(tree, tables[0], ("emotion", "pixels", "usage"))
         self.notes.append("nobody can tell who is on the pictures of this table: a split by subject is impossible")
-        return Layout(PurePosixPath(tables[0]).name, lambda: self._rows(table), framing=CropSpec.fer2013())
-
-    def _rows(self, table: PixelTable) -> Iterator[Sample | Rejected]:
-        for row in table.rows():
-            if isinstance(row, BadRow):
-                yield self.reject(f"{row.number:07d}", DropReason.BAD_ROW, f"row {row.number}: {row.reason}")
-            else:
-                yield self._row(row)
-
-    def _row(self, row: PixelRow) -> Sample | Rejected:
-        key, code, usage = f"{row.number:07d}", row.cells["emotion"], row.cells["usage"]
-        split = TABLE_SPLITS.get(usage.lower())
-        if split is None:
-            known = "Training, PublicTest and PrivateTest"
-            return self.reject(key, DropReason.BAD_SPLIT, f"row {row.number}: Usage {usage[:40]!r}; {known} are known")
-        if code not in TABLE_CODES:
-            return self.reject(key, DropReason.BAD_LABEL, f"row {row.number}: emotion {code[:40]!r}, not 0 to 7", split)
-        return Sample(f"{self.name}/{key}", row.image, TABLE_CODES[code], self.name, split=split)
+        return Layout(
+            PurePosixPath(tables[0]).name,
+            lambda: coded_samples(self.name, table, TABLE_CODES),
+            framing=CropSpec.fer2013(),
+        )
 
 
 def _stem(frame: Frame) -> str:

@@ -23,9 +23,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
+from emonet.datasets.coded_rows import USAGES, coded_samples
 from emonet.datasets.ferplus import VotedRow, label_files, read_votes, tree_samples
 from emonet.datasets.labels import emotion_named, split_named
-from emonet.datasets.pixel_table import BadRow, PixelRow, PixelTable, open_pixel_table
+from emonet.datasets.pixel_table import PixelRow, PixelTable, open_pixel_table
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
 from emonet.datasets.tree import Tree
@@ -33,7 +34,6 @@ from emonet.labels import Emotion
 from facecrop import CropSpec
 
 CODES = dict(zip("0123456", Emotion, strict=False))
-USAGES = {"training": "train", "publictest": "validation", "privatetest": "test"}
 WHOLE_TABLES = ("fer2013.csv", "icml_face_data.csv")
 NO_TABLES = ("fer2013new.csv", "label.csv", "example_submission.csv")
 
@@ -100,25 +100,9 @@ class Fer2013(Reader):
 
     def _rows(self, table: PixelTable, prefix: str = "fer", split: str | None = None) -> Iterator[Sample | Rejected]:
         votes = None if self.votes is None else read_votes(self.votes)
-        for row in table.rows():
-            key = f"{prefix}{row.number:07d}"
-            if isinstance(row, BadRow):
-                yield self.reject(key, DropReason.BAD_ROW, f"row {row.number}: {row.reason}", split)
-            else:
-                yield self._row(key, row, split, self._voted(votes, row))
-
-    def _row(self, key: str, row: PixelRow, split: str | None, votes: tuple[int, ...] | None) -> Sample | Rejected:
-        usage = row.cells.get("usage")
-        split = split if usage is None or split is not None else USAGES.get(usage.lower())
-        if split is None:
-            known = "Training, PublicTest and PrivateTest"
-            return self.reject(key, DropReason.BAD_SPLIT, f"row {row.number}: Usage {usage!r}; {known} are known")
-        code = row.cells.get("emotion")
-        if code is None:
-            return self.reject(key, DropReason.NO_LABEL, "the table has no labels", split)
-        if code not in CODES:
-            return self.reject(key, DropReason.BAD_LABEL, f"row {row.number}: emotion {code!r}, not 0 to 6", split)
-        return Sample(f"{self.name}/{key}", row.image, CODES[code], self.name, split=split, votes=votes)
+        return coded_samples(
+            self.name, table, CODES, prefix=prefix, split=split, votes=lambda row: self._voted(votes, row)
+        )
 
     def _voted(self, votes: list[VotedRow] | None, row: PixelRow) -> tuple[int, ...] | None:
         if votes is None or self.votes is None:
@@ -130,7 +114,7 @@ class Fer2013(Reader):
             raise DatasetError(
                 self.votes,
                 f"{voted.usage}, where {self.path.name} has {row.cells.get('usage')}: these are votes on other rows",
-                row.number + 2,
+                row.line,
             )
         return voted.votes
 
@@ -169,8 +153,7 @@ class Fer2013(Reader):
 
 def _tables(tree: Tree) -> list[str]:
     """Tables that may hold pixels; the higher up, the earlier."""
-    names = [name for name in tree.members if name.lower().endswith(".csv")]
-    usable = [name for name in names if PurePosixPath(name).name.lower() not in NO_TABLES]
+    usable = [name for name in tree.tables() if PurePosixPath(name).name.lower() not in NO_TABLES]
     return sorted(usable, key=lambda name: (name.count("/"), name))
 
 

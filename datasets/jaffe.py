@@ -17,16 +17,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import ClassVar
 
-from emonet.datasets.folder import (
-    Photo,
-    best_copy_first,
-    listed_photos,
-    open_photo_table,
-    photo_entry,
-    pictures_in_folders,
-    renamed,
-    tables_in,
-)
+from emonet.datasets.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
+from emonet.datasets.photo_table import listed_photos, open_photo_table
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample
 from emonet.datasets.tree import Tree
@@ -83,7 +75,7 @@ class Jaffe(Reader):
 
     def _listed(self, tree: Tree) -> Layout | None:
         """By its name alone: this is not the place for lists of the user's own photos."""
-        tables = [name for name in tables_in(tree) if PurePosixPath(name).name.lower() == "data.csv"]
+        tables = [name for name in tree.tables() if PurePosixPath(name).name.lower() == "data.csv"]
         if len(tables) != 1:
             return None
         table = open_photo_table(tree, tables[0])

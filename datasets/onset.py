@@ -169,13 +169,14 @@ def _activation(motion: _Motion) -> tuple[float, ...] | None:
         along = moved @ apex
     if along.max() <= LEAST_MOTION * np.linalg.norm(apex) * np.linalg.norm(root):
         return None
-    return tuple((along / along.max()).round(4).tolist())
+    return tuple(((along / along.max()).round(4) + 0.0).tolist())  # never -0.0
 
 
 def _median_of_3(moved: Array) -> Array:
     """Without what lasts a single frame, such as most blinks; the first frame and the last stay as they are."""
     before, after = np.concatenate([moved[:1], moved[:-1]]), np.concatenate([moved[1:], moved[-1:]])
-    return np.maximum(np.minimum(before, after), np.minimum(np.maximum(before, after), moved))
+    low, high = np.minimum(before, after), np.maximum(before, after)
+    return moved.clip(low, high)
 
 
 def _motion_of_points(points: Sequence[Array]) -> _Motion:

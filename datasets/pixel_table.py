@@ -36,7 +36,7 @@ class PixelText:
     """The picture of one row: where its digits lie in the file."""
 
     path: Path
-    row: int
+    line: int  # of its row, the header being 1
     offset: int
     size: int
 
@@ -49,11 +49,16 @@ class PixelText:
 
 @dataclass(frozen=True, slots=True)
 class PixelRow:
-    """A row's cells without its pixels, and its picture. Rows count from 0 below the header."""
+    """A row's cells without its pixels, and its picture. Rows count from 0 below the header, as FER+ counts them."""
 
     number: int
     cells: dict[str, str]
     image: PixelText
+
+    @property
+    def line(self) -> int:
+        """The row as messages count it, and editors: the header is row 1."""
+        return self.number + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,10 @@ class BadRow:
 
     number: int
     reason: str
+
+    @property
+    def line(self) -> int:
+        return self.number + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ class PixelTable:
         texts = text[offset : max(first - 1, offset)].split(b",")[:place] + text[last + 1 : end].split(b",")
         names = self.columns[:place] + self.columns[place + 1 :]
         cells = {name: cell.decode("utf-8", "replace").strip(' "\r') for name, cell in zip(names, texts, strict=False)}
-        return PixelRow(number, cells, PixelText(self.path, number, first, last - first))
+        return PixelRow(number, cells, PixelText(self.path, number + 2, first, last - first))
 
     def _too_short(self, number: int) -> BadRow:
         return BadRow(number, f"fewer columns than the header's {len(self.columns)}")
@@ -177,7 +186,7 @@ def _parsed(text: bytes, row: PixelText) -> NDArray[np.uint8] | ImageError:
     try:
         return _parse_slowly(text)
     except ValueError as error:
-        return ImageError(row.path, f"row {row.row}: {error}")
+        return ImageError(row.path, f"row {row.line}: {error}")
 
 
 def _parse_slowly(text: bytes) -> NDArray[np.uint8]:
@@ -188,7 +197,7 @@ def _parse_slowly(text: bytes) -> NDArray[np.uint8]:
     numbers = [word for word in words if not word.isdigit()]
     if numbers:
         raise ValueError(f"{numbers[0][:20].decode('utf-8', 'replace')!r} is no grey value")
-    values = [int(word[:4]) for word in words]
+    values = [int(word.lstrip(b"0")[:4] or b"0") for word in words]  # as many digits as show that it is too large
     if max(values) > 255:
         raise ValueError(f"a grey value of {max(values)}, more than 255")
     return np.array(values, np.uint8).reshape(SIDE, SIDE)

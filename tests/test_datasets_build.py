@@ -280,7 +280,7 @@ def faceless(portrait, tmp_path):
     face = [imitations.small_face(portrait, number) for number in range(4)]
     pictures = [(0, "Training", face[0]), (1, "Training", noise[0]), (1, "Training", blank)]
     pictures += [(0, "PublicTest", face[1]), (1, "PublicTest", noise[1])]
-    return csv_of(tmp_path, pictures + [(0, "PrivateTest", face[2]), (1, "PrivateTest", noise[2])])
+    return csv_of(tmp_path, [*pictures, (0, "PrivateTest", face[2]), (1, "PrivateTest", noise[2])])
 
 
 def made(data, path, **options):
@@ -339,7 +339,9 @@ def test_broken_pictures_are_counted(inputs, tmp_path):
     photos = shutil.copytree(inputs["folder"], tmp_path / "mine")
     first = next(photos.rglob("*.jpg"))
     first.write_bytes(first.read_bytes()[:200])
-    result = build_dataset(prepare(BuildOptions({"folder": str(photos)}, detector="whole")), tmp_path / "out", workers=1)
+    result = build_dataset(
+        prepare(BuildOptions({"folder": str(photos)}, detector="whole")), tmp_path / "out", workers=1
+    )
     assert result.broken == 1
     (broken,) = [one for one in result.store.rejected().to_pylist() if one["reason"] == "unreadable"]
     assert "cannot be" in broken["detail"]

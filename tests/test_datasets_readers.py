@@ -391,7 +391,7 @@ def test_a_bad_row_of_fer2013_is_rejected(edit, reason, rows, tmp_path):
 )
 def test_bad_pixels_are_found_out_when_they_are_read(old, new, reason, rows, tmp_path):
     *_, sample = list(READERS["fer2013"](edited_csv(tmp_path / "fer2013.csv", rows, 3, old, new)))[:4]
-    with pytest.raises(ImageError, match=rf"fer2013\.csv: row 3: .*({reason})"):
+    with pytest.raises(ImageError, match=rf"fer2013\.csv: row 5: .*({reason})"):
         sample.image.read()
 
 

@@ -1,0 +1,166 @@
+"""A build that is killed at any moment and run again ends with the bytes of one that was not."""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imitations
+import pytest
+
+from emonet.datasets import open_store
+from emonet.datasets.build import BuildOptions, build_dataset, prepare
+
+# Small chunks, so that there are many; it prints those that it works on.
+SCRIPT = """
+import sys
+import emonet.datasets.build.plan as plan, emonet.datasets.build.run as run
+from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.build.work import Workshop
+
+plan.CHUNK = run.CHUNK = 4
+work = Workshop.work
+def told(self, chunk, path):
+    print(chunk.name, flush=True)
+    return work(self, chunk, path)
+Workshop.work = told
+
+if __name__ == "__main__":
+    options = BuildOptions({"fer2013": sys.argv[1]}, detector="whole", dev=10)
+    build_dataset(prepare(options), sys.argv[2], workers=int(sys.argv[3]))
+"""
+
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory, portrait):
+    rows = imitations.fer2013_rows(portrait, training=100, tests=14)
+    return imitations.write_fer2013_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", rows)
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("script") / "build.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(table, tmp_path_factory):
+    """What an uninterrupted build writes."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    build_dataset(prepare(BuildOptions({"fer2013": str(table)}, detector="whole", dev=10)), folder, workers=1)
+    return files(folder)
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def started(script, table, out, workers=1, **options):
+    command = [sys.executable, script, table, out, str(workers)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+
+
+def killed_when(process, condition):
+    """Kills the process at the first moment at which the condition holds; returns what it printed."""
+    while process.poll() is None and not condition():
+        time.sleep(0.0005)
+    process.kill()
+    return process.communicate()[0].split()
+
+
+def chunks_in(out):
+    return sorted(path.stem for path in (out / ".build" / "chunks").glob("*.parquet"))
+
+
+@pytest.mark.parametrize("done", [1, 9])
+def test_what_was_done_is_not_done_again(script, table, whole, tmp_path, done):
+    out = tmp_path / "out"
+    killed_when(started(script, table, out), lambda: len(chunks_in(out)) >= done)
+    there = chunks_in(out)
+    assert done <= len(there) < 32
+    worked_on = started(script, table, out).communicate()[0].split()
+    assert not set(worked_on) & set(there)
+    assert len(worked_on) + len(there) == 32
+    assert files(out) == whole
+
+
+@pytest.mark.parametrize(
+    "sign", [".build/finished/train-*", ".build/finished/report.html", "train-*", "rejected.parquet"]
+)
+def test_killed_while_it_writes_what_stays(script, table, whole, tmp_path, sign):
+    out = tmp_path / "out"
+    killed_when(started(script, table, out), lambda: any(out.glob(sign)))
+    if not (out / "dataset.json").exists():
+        with pytest.raises(ValueError, match="not finished"):
+            open_store(out)
+    assert started(script, table, out).wait() == 0
+    assert files(out) == whole
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("seed", range(25))
+def test_killed_at_random_again_and_again(script, table, whole, tmp_path, seed, workers):
+    lots = random.Random(seed)
+    out = tmp_path / "out"
+    for _ in range(lots.randint(1, 4)):
+        end = time.monotonic() + lots.uniform(0, 6)
+        killed_when(started(script, table, out, workers), lambda end=end: time.monotonic() >= end)
+    assert started(script, table, out, workers).wait() == 0
+    assert files(out) == whole
+
+
+@linux_only
+def test_workers_do_not_outlive_their_parent(script, table, tmp_path):
+    process = started(script, table, tmp_path / "out", workers=2, start_new_session=True)
+    killed_when(process, lambda: len(chunks_in(tmp_path / "out")) >= 1)
+    end = time.monotonic() + 20
+    while (left := of_session(process.pid)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert left == []
+
+
+def of_session(leader):
+    """The processes of a session, by number."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            if entry.name.isdigit() and os.getsid(int(entry.name)) == leader:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(script, table, whole, tmp_path):
+    """A limit on the size of files stands in for it: the same call fails, with another number."""
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    out = tmp_path / "out"
+    failed = started(script, table, out, preexec_fn=limited, stderr=subprocess.PIPE)
+    errors = failed.communicate()[1]
+    assert failed.returncode == 1
+    assert "OSError" in errors
+    assert not (out / "dataset.json").exists()
+    assert not list(out.rglob("*.part"))
+    assert started(script, table, out).wait() == 0
+    assert files(out) == whole
+
+
+def test_a_stopped_build_is_not_a_failed_one(script, table, whole, tmp_path):
+    out = tmp_path / "out"
+    process = started(script, table, out, stderr=subprocess.DEVNULL)
+    while not chunks_in(out):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert started(script, table, out).wait() == 0
+    assert files(out) == whole
