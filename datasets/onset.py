@@ -35,7 +35,7 @@ FALL_BACK = 3  # frames kept where no rise is found
 CROP = CropSpec(size=96, margin=0.1, grey=True)
 SPACING = 3  # pixels of the crop between the places whose motion counts
 NEAR = 5.0  # pixels of the crop: light is evened out over such distances
-LEAST_MOTION = 0.0006  # widths of the face, root mean square; a sensor's noise gives a third of it
+LEAST_MOTION = 0.001  # widths of the face, root mean square: more than a sensor's noise and JPEG's feign
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ FORMAT = 1
 DESCRIPTION = "dataset.json"
 REJECTED = "rejected.parquet"
 REPORT = "report.html"
+CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,13 @@ def started(script, table, out, workers=1, **options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
 
 
+def finished(process):
+    """Waits for the end; returns the names of the chunks that were worked on."""
+    printed, _ = process.communicate()
+    assert process.returncode == 0
+    return printed.split()
+
+
 def killed_when(process, condition):
     """Kills the process at the first moment at which the condition holds; returns what it printed."""
     while process.poll() is None and not condition():
@@ -86,7 +93,7 @@ def test_what_was_done_is_not_done_again(script, table, whole, tmp_path, done):
     killed_when(started(script, table, out), lambda: len(chunks_in(out)) >= done)
     there = chunks_in(out)
     assert done <= len(there) < 32
-    worked_on = started(script, table, out).communicate()[0].split()
+    worked_on = finished(started(script, table, out))
     assert not set(worked_on) & set(there)
     assert len(worked_on) + len(there) == 32
     assert files(out) == whole
@@ -101,7 +108,7 @@ def test_killed_while_it_writes_what_stays(script, table, whole, tmp_path, sign)
     if not (out / "dataset.json").exists():
         with pytest.raises(ValueError, match="not finished"):
             open_store(out)
-    assert started(script, table, out).wait() == 0
+    finished(started(script, table, out))
     assert files(out) == whole
 
 
@@ -114,7 +121,7 @@ def test_killed_at_random_again_and_again(script, table, whole, tmp_path, seed, 
     for _ in range(lots.randint(1, 4)):
         end = time.monotonic() + lots.uniform(0, 6)
         killed_when(started(script, table, out, workers), lambda end=end: time.monotonic() >= end)
-    assert started(script, table, out, workers).wait() == 0
+    finished(started(script, table, out, workers))
     assert files(out) == whole
 
 
@@ -151,7 +158,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(script, table, whole, tmp_path)
     assert "OSError" in errors
     assert not (out / "dataset.json").exists()
     assert not list(out.rglob("*.part"))
-    assert started(script, table, out).wait() == 0
+    finished(started(script, table, out))
     assert files(out) == whole
 
 
@@ -162,5 +169,5 @@ def test_a_stopped_build_is_not_a_failed_one(script, table, whole, tmp_path):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     process.communicate()
-    assert started(script, table, out).wait() == 0
+    finished(started(script, table, out))
     assert files(out) == whole
