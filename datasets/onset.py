@@ -197,10 +197,13 @@ def _motion_of_pictures(frames: Sequence[Image], faces: Sequence[Face | None]) -
     rows, columns, weights = _places(first)
     places: Complex = columns + 1j * rows
     rough = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # follows far motions, the other fine ones
-    turn, shift = 1 + 0j, 0j  # the head's motion so far: heads move on from where they were
+    turn, shift = 1 + 0j, 0j  # the head's motion so far
     moved = [np.zeros_like(places)]
     for crop in crops[1:]:
-        flow = np.asarray(rough.calc(first, _evened(_undone(crop, turn, shift)), None))  # type: ignore[call-overload]
+        # Heads move on from where they were; but what a broken frame led to is not followed.
+        starts = [(_evened(_undone(crop, *start)), *start) for start in ((turn, shift), (1 + 0j, 0j))]
+        near, turn, shift = min(starts, key=lambda start: cv2.norm(first, start[0], cv2.NORM_L1))
+        flow = np.asarray(rough.calc(first, near, None))  # type: ignore[call-overload]
         more_turn, more_shift = _similarity(places, flow[rows, columns] @ [1, 1j], weights)
         turn, shift = turn * more_turn, turn * more_shift + shift
         still = _evened(_undone(crop, turn, shift))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from emonet.commands.built import chosen_device, show_plan, show_result
+from emonet.commands.built import show_plan, show_result
 from emonet.commands.progress import progress_bars
 from emonet.datasets import READERS, open_store
 from emonet.datasets.build import BuildOptions, identify, prepare
 from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import read_description
-from facecrop import CropSpec, FilterRules
+from facecrop import CropSpec, FilterRules, open_detector
 
 if TYPE_CHECKING:
     from emonet.datasets.build import Built, Prepared
@@ -94,7 +94,7 @@ def build(
             onset=onset,
             neutral=cast("Neutral", neutral),
             detector=detector,
-            device=chosen_device(detector, device),
+            device=open_detector(detector, device).device,
             undetected=cast("Undetected", undetected),
             filter_eval=filter_eval,
             recrop=recrop,

@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 SHOWN = 5  # examples of what is broken
 
 
-def chosen_device(detector: str, device: str) -> str:
-    """What "auto" stands for; only MTCNN can use a GPU."""
-    if device != "auto" or detector != "mtcnn":
-        return "cpu" if device == "auto" else device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def show_plan(prepared: Prepared) -> None:
     """What would be read, and how it compares with what its publishers counted."""
     for name, reader in prepared.readers.items():
@@ -53,27 +44,26 @@ def show_result(built: Built) -> None:
     from rich.table import Table
 
     store, info = built.store, built.store.info
-    console = Console()
     if not built.new:
-        console.print("was complete already")
+        typer.echo("was complete already")
     splits = [split for split in SPLITS if split in store.splits]
     table = Table("source", *splits, box=None, pad_edge=False)
     for source, counts in info["counts"].items():
         table.add_row(source, *(f"{sum(counts.get(split, {}).values()):,}" for split in splits))
     table.add_row("all", *(f"{store.splits[split]:,}" for split in splits))
-    console.print(table)
+    Console().print(table)
     for source, reasons in info["rejected"].items():
-        console.print(f"{source}, rejected: {_listed(reasons)}", markup=False, highlight=False)
+        typer.echo(f"{source}, rejected: {_listed(reasons)}")
     for split, numbers in info["evaluated"].items():
         if numbers["kept"] != numbers["of"]:
-            console.print(f"{split} holds {numbers['kept']:,} of {numbers['of']:,} pictures: mind figures on it")
+            typer.echo(f"{split} holds {numbers['kept']:,} of {numbers['of']:,} pictures: mind figures on it")
     copies = info["copies"]
-    console.print(
+    typer.echo(
         f"{copies['redundant_exact_copies']:,} redundant copies in {copies['exact_groups']:,} groups; "
         f"{copies['evaluated_with_a_training_copy']:,} test or validation pictures have a training copy"
     )
     _show_broken(built)
-    console.print(f"{store.path}: look at {store.path / 'report.html'}", highlight=False, soft_wrap=True)
+    typer.echo(f"{store.path}: look at {store.path / 'report.html'}")
 
 
 def _show_broken(built: Built) -> None:

@@ -1,0 +1,198 @@
+"""Compares `emonet build` on FER2013 with the loop that one would write instead, in one run.
+
+    python benchmarks/build.py fer2013.csv [--rows 600] [--skip-memory]
+    python benchmarks/build.py fer2013.csv --near
+
+The loop reads with the csv module, enlarges one picture at a time to 160 pixels for facenet-pytorch's MTCNN and writes
+a PNG for each. It is timed on the first --rows rows, the build on all of them, with everything it does. Then the table
+is doubled, and the memory of all the build's processes (PSS, which counts shared pages once) is compared. Rates are to
+be compared with each other, not with other machines. --near tells instead how far the perceptual hashes of near copies
+lie apart, having compared every picture with every other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.duplicates import perceptual_hash
+from emonet.datasets.pixel_table import PixelRow, open_pixel_table, read_rows
+from emonet.datasets.tree import open_tree
+
+BATCH = 64  # rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="fer2013.csv")
+    parser.add_argument("--rows", type=int, default=600, help="that the loop is timed on")
+    parser.add_argument("--skip-memory", action="store_true", help="leave the doubled table out")
+    parser.add_argument("--near", action="store_true", help="only look at the hashes of near copies")
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)  # one build, in a process of its own
+    arguments = parser.parse_args()
+    if arguments.near:
+        print_near(arguments.table)
+    elif arguments.out:
+        build(arguments.table, arguments.out)
+    else:
+        compare(arguments.table, arguments.rows, arguments.skip_memory)
+
+
+def compare(table: Path, rows: int, skip_memory: bool) -> None:
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
+    compare_parsing(table)
+    with tempfile.TemporaryDirectory() as folder:
+        loop = plain_loop(table, rows, Path(folder) / "loop")
+        print(f"plain loop           {loop:8.1f} pictures/s ({rows} rows)")
+        once = measured(table, Path(folder) / "once")
+        rate = once["pictures"] / once["wall"]
+        print(f"emonet build         {rate:8.1f} pictures/s ({once['pictures']:,} rows, {once['wall']:.1f} s in all)")
+        print(f"                     {rate / loop:8.1f} times as fast\n")
+        for step, seconds in once["seconds"].items():
+            print(f"  {step:8} {once['pictures'] / seconds:9,.0f} pictures/s and core ({seconds:.1f} s)")
+        print(f"  the rest {once['wall'] - once['first_stage']:5.1f} s: copies, splits, shards, report; starting up")
+        print(f"\npeak memory          {once['pss'] / 2**20:8.0f} MiB over all processes")
+        if not skip_memory:
+            twice = measured(doubled(table, Path(folder)), Path(folder) / "twice")
+            print(f"with doubled rows    {twice['pss'] / 2**20:8.0f} MiB ({twice['pictures']:,} rows)")
+
+
+def compare_parsing(table: Path) -> None:
+    count, start = 0, time.perf_counter()
+    with table.open(newline="") as file:
+        for row in csv.DictReader(file):
+            np.array(row["pixels"].split(), np.uint8)
+            count += 1
+            if count == 4000:
+                break
+    theirs = count / (time.perf_counter() - start)
+    start = time.perf_counter()
+    ours = len(read_pixels(table)) / (time.perf_counter() - start)
+    print(f"csv and np.array     {theirs:8.0f} rows/s")
+    print(f"pixel_table          {ours:8.0f} rows/s, {ours / theirs:.1f} times as fast, in one thread\n")
+
+
+def read_pixels(table: Path) -> list[NDArray[np.uint8]]:
+    rows = [row.image for row in open_pixel_table(open_tree(table), table.name).rows() if isinstance(row, PixelRow)]
+    batches = (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
+    return [grey for batch in batches for grey in read_rows(batch) if isinstance(grey, np.ndarray)]
+
+
+def plain_loop(table: Path, rows: int, folder: Path) -> float:
+    """Pictures a second, the detector being open already."""
+    from facenet_pytorch import MTCNN
+
+    folder.mkdir()
+    mtcnn = MTCNN(keep_all=True)
+    with table.open(newline="") as file:
+        reader = csv.DictReader(file)
+        start = time.perf_counter()
+        for number, row in zip(range(rows), reader, strict=False):
+            face = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
+            large = cv2.cvtColor(cv2.resize(face, (160, 160)), cv2.COLOR_GRAY2RGB)
+            if mtcnn.detect(large)[0] is not None:
+                cv2.imwrite(str(folder / f"{row['Usage']}-{row['emotion']}-{number}.png"), face)
+        return rows / (time.perf_counter() - start)
+
+
+def build(table: Path, out: Path) -> None:
+    """One build; prints what it took as JSON."""
+    start = time.perf_counter()
+    prepared = prepare(BuildOptions({"fer2013": str(table)}, dev=3000))
+    built = build_dataset(prepared, out)
+    print(json.dumps({"pictures": prepared.samples, "seconds": built.seconds, "all": time.perf_counter() - start}))
+
+
+def measured(table: Path, out: Path) -> dict:
+    """A build in a process of its own: its seconds, the whole process's, and its peak memory."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, __file__, table, "--out", out], stdout=subprocess.PIPE, text=True)
+    peak = Peak(process.pid)
+    printed, _ = process.communicate()
+    wall = time.perf_counter() - start
+    peak.stop()
+    facts = json.loads(printed)
+    return facts | {"wall": wall, "first_stage": sum(facts["seconds"].values()) / 2, "pss": peak.most}
+
+
+class Peak:
+    """Watches the memory of a process and all that it started."""
+
+    def __init__(self, leader: int) -> None:
+        self.most = 0
+        self._leader = leader
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.25):
+            self.most = max(self.most, sum(map(proportional_set_size, family(self._leader))))
+
+
+def family(leader: int) -> list[int]:
+    """A process and its descendants."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # ended meanwhile
+            continue
+    found = [leader]
+    for process in found:
+        found += [child for child, parent in parents.items() if parent == process]
+    return found
+
+
+def proportional_set_size(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def doubled(table: Path, folder: Path) -> Path:
+    path = folder / "doubled.csv"
+    text = table.read_bytes()
+    path.write_bytes(text + text[text.index(b"\n") + 1 :])
+    return path
+
+
+def print_near(table: Path) -> None:
+    """Bits in which the hashes differ of all pairs that correlate by 0.97 or more, exact copies left out."""
+    pictures = np.unique(np.stack(read_pixels(table)), axis=0)
+    hashes = np.array([perceptual_hash(np.repeat(picture[..., None], 3, axis=2)) for picture in pictures], np.uint64)
+    vectors = torch.from_numpy(pictures.reshape(len(pictures), -1).astype(np.float32))
+    vectors -= vectors.mean(1, keepdim=True)
+    vectors /= vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    counts = np.zeros(65, np.int64)
+    for first in range(0, len(vectors), 2048):
+        left, right = torch.nonzero(vectors[first : first + 2048] @ vectors[first:].T >= 0.97, as_tuple=True)
+        pairs = (left < right).numpy()
+        left, right = left.numpy()[pairs] + first, right.numpy()[pairs] + first
+        np.add.at(counts, np.bitwise_count(hashes[left] ^ hashes[right]), 1)
+    print(f"{len(pictures):,} different pictures, {counts.sum()} near pairs")
+    for bits in np.flatnonzero(counts):
+        print(f"  {bits:2} bits: {counts[bits]}")
+
+
+if __name__ == "__main__":
+    main()
