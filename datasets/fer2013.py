@@ -7,6 +7,7 @@
     train/angry/Training_12.jpg, test/angry/{PublicTest,PrivateTest}_34.jpg      (Kaggle's tree: JPEG)
     train/, validation/, test/  the same in three
     FER2013Train/fer0000000.png FER+'s tree: see ferplus.py
+    train-*.parquet, publicTest-*.parquet, privateTest-*.parquet    as on Hugging Face, if the labels have their names
 
 Codes: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral. Folders in alphabetical order number
 otherwise, so folders are known by name. Training becomes `train`, PublicTest `validation`, PrivateTest `test`, here
@@ -26,6 +27,7 @@ from typing import ClassVar
 from emonet.datasets.coded_rows import USAGES, coded_samples
 from emonet.datasets.ferplus import VotedRow, label_files, read_votes, tree_samples
 from emonet.datasets.labels import emotion_named, split_named
+from emonet.datasets.parquet_table import open_parquet_table
 from emonet.datasets.pixel_table import PixelRow, PixelTable, open_pixel_table
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
@@ -66,7 +68,8 @@ class Fer2013(Reader):
 
     def recognise(self, tree: Tree) -> Layout | None:
         self._joins_votes = False
-        return self._whole_table(tree) or self._ferplus_tree(tree) or self._split_tables(tree) or self._images(tree)
+        layouts = (self._whole_table, self._ferplus_tree, self._split_tables, self._parquet, self._images)
+        return next(filter(None, (known(tree) for known in layouts)), None)
 
     def _found(self, title: str, samples: Callable[[], Iterator[Sample | Rejected]]) -> Layout:
         return Layout(title, samples, framing=CropSpec.fer2013(), published=Published(COUNTS))
@@ -117,6 +120,22 @@ class Fer2013(Reader):
                 row.line,
             )
         return voted.votes
+
+    def _parquet(self, tree: Tree) -> Layout | None:
+        """Shards named after their splits."""
+        shards = [name for name in tree.members if name.lower().endswith(".parquet")]
+        splits = {name: split_named(_stem(name).partition("-")[0]) for name in shards}
+        if not shards or not all(splits.values()):
+            return None
+        tables = {name: open_parquet_table(tree.own_file(name)) for name in shards}
+        return self._found(
+            f"{len(shards)} Parquet files",
+            lambda: (
+                entry
+                for name, table in tables.items()
+                for entry in table.samples(self.name, PurePosixPath(name).stem, splits[name])
+            ),
+        )
 
     def _ferplus_tree(self, tree: Tree) -> Layout | None:
         if not label_files(tree):

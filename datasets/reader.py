@@ -17,6 +17,7 @@ from facecrop import CropSpec
 Counts = Mapping[str, Mapping[Emotion, int]]  # split ("" where there is none) -> expression -> how many
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
+ARRAYS = (".npy", ".npz", ".h5", ".hdf5", ".mat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class Reader(ABC):
         pickles = [name for name in names if name.lower().endswith(PICKLES)]
         if pickles:
             return f"{pickles[0]} is a pickle, and opening a stranger's pickle runs its code: it is not read"
+        arrays = [name for name in names if name.lower().endswith(ARRAYS)]
+        if arrays:
+            return f"{arrays[0]} holds arrays, which do not tell what their labels mean: give folders or a CSV"
         found = ", ".join(names[:3]) + (f", ... ({len(names)} files)" if len(names) > 3 else "")
         return f"not recognised as {self.name}: expected {self.expected} ({self.home}); found {found or 'no files'}"
 

@@ -70,6 +70,17 @@ class Tree:
         """The members that are CSV files."""
         return [name for name in self.members if name.lower().endswith(".csv")]
 
+    def own_file(self, name: str) -> Path:
+        """A member as a file that holds nothing else, copied out of its archive if it is in one."""
+        blob = self.members[name]
+        if isinstance(blob, FileBlob):
+            return blob.path
+        copy = Scratch()
+        copy.file.write(blob.read())
+        copy.file.flush()
+        self.scratch.append(copy)
+        return copy.path
+
     def plain_file(self, name: str) -> tuple[Path, int, int]:
         """File, offset and size of a member as it lies on disk, unpacked into a temporary file where it is packed."""
         blob = self.members[name]

@@ -356,6 +356,22 @@ def write_ferplus_tree(folder, rows):
     return folder
 
 
+def write_fer2013_parquet(folder, rows, *, names=KAGGLE_FOLDERS):
+    """As on Hugging Face: a file for each split, and the labels' names in its metadata."""
+    from datasets import ClassLabel, Dataset, Features, Value
+    from datasets import Image as ImageFeature
+
+    folder.mkdir(parents=True, exist_ok=True)
+    label = ClassLabel(names=list(names)) if names else Value("int64")
+    for usage, name in {"Training": "train", "PublicTest": "publicTest", "PrivateTest": "privateTest"}.items():
+        own = [row for row in rows if row.usage == usage]
+        images = [{"bytes": cv2.imencode(".png", row.face)[1].tobytes(), "path": None} for row in own]
+        columns = {"image": images, "label": [row.code for row in own]}
+        table = Dataset.from_dict(columns, features=Features({"image": ImageFeature(), "label": label}))
+        table.to_parquet(str(folder / f"{name}-00000-of-00001.parquet"))
+    return folder
+
+
 def pack(folder, archive):
     """The folder's content as a .zip or a .tar.gz."""
     kind = {".zip": "zip", ".gz": "gztar", ".tar": "tar"}[archive.suffix]

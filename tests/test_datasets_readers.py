@@ -90,6 +90,7 @@ VARIANTS = {
     "augmented tree": fer2013(TREE, "image tree", rejected={"augmented_copy": 12}, validation="val", augmented=True),
     **{f"renamed to {how}": fer2013(TREE, "image tree", classes=classes) for how, classes in RENAMED.items()},
     "FER+ tree": fer2013(imitations.write_ferplus_tree, "FER+", 25, {"train": 13, "validation": 6, "test": 6}),
+    "Parquet": fer2013(imitations.write_fer2013_parquet, "3 Parquet files"),
     "CK+": Variant("ckplus", ckplus, "official tree", 18, {None: 18}, subjects=3),
     "CK+48": Variant("ckplus", imitations.write_ckplus48, "CK+48", 21, {None: 21}, subjects=4, framed=True),
     "CK+48 renamed": Variant("ckplus", renamed_ckplus48, "renamed", 21, {None: 21}, framed=True),
@@ -898,3 +899,48 @@ def test_a_list_that_is_no_text_is_an_error(content, tmp_path):
     (tmp_path / "photos.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=r"photos\.csv: "):
         READERS["folder"](tmp_path / "photos.csv")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path, rows: imitations.write_fer2013_parquet(path, rows, names=None), "its labels have no names"),
+        (lambda path, rows: imitations.write_text(path / "train.parquet", f"{len(rows)}"), "no Parquet file that can"),
+    ],
+)
+def test_parquet_that_does_not_tell_is_refused(make, words, tmp_path, portrait):
+    make(tmp_path / "faces", imitations.fer2013_rows(portrait, training=2, tests=1))
+    with pytest.raises(DatasetError, match=words):
+        READERS["fer2013"](tmp_path / "faces")
+
+
+def test_parquet_labels_and_pictures_that_are_none(tmp_path, portrait):
+    names = ("angry", "disgust", "puzzled", "happy", "sad", "surprise", "neutral")
+    reader = READERS["fer2013"](write_parquet_with_a_broken_picture(tmp_path / "faces", portrait, names))
+    first = next(sample for sample in reader if sample.split == "train")
+    with pytest.raises(ImageError, match="row 0 of row group 0: "):
+        first.image.read()
+    assert len(list(reader)) == 4
+    assert [one.detail for one in reader.rejected] == ["label 2 is 'puzzled', no expression"]
+
+
+def write_parquet_with_a_broken_picture(folder, portrait, names):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    imitations.write_fer2013_parquet(folder, imitations.fer2013_rows(portrait, training=3, tests=1), names=names)
+    path = folder / "train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    cells = table.column("image").to_pylist()
+    cells[0]["bytes"] = b"no picture"
+    pq.write_table(
+        table.set_column(0, table.schema.field("image"), pa.array(cells, table.schema.field("image").type)), path
+    )
+    return folder
+
+
+@pytest.mark.parametrize("name", ["fer2013.npz", "CK_data.h5"])
+def test_arrays_are_refused_with_the_reason(name, tmp_path):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DatasetError, match="holds arrays, which do not tell what their labels mean"):
+        READERS["fer2013"](tmp_path)

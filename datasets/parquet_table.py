@@ -1,0 +1,87 @@
+"""Pictures in Parquet files as Hugging Face keeps them: a column of bytes, and one of labels whose names are stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from emonet.datasets.labels import emotion_named
+from emonet.datasets.sample import DatasetError, DropReason, Rejected, Sample
+from facecrop.images import Image, ImageError, read_image
+
+LABELS = ("label", "labels", "emotion")
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetImage:
+    """The picture of one row of a row group; groups are read whole, and the last ones are kept."""
+
+    path: Path
+    group: int
+    row: int
+
+    def read(self) -> Image:
+        cell = _pictures(self.path, self.group)[self.row].as_py()
+        try:
+            return read_image((cell or {}).get("bytes") or b"")
+        except ImageError as error:
+            raise ImageError(self.path, f"row {self.row} of row group {self.group}: {error.reason}") from error
+
+
+@lru_cache(maxsize=2)
+def _pictures(path: Path, group: int) -> Any:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(group, columns=["image"]).column("image")
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """One file; `names` are those of its labels, by number."""
+
+    path: Path
+    label: str
+    names: tuple[str, ...]
+
+    def samples(self, source: str, prefix: str, split: str | None) -> Iterator[Sample | Rejected]:
+        import pyarrow.parquet as pq
+
+        number = 0
+        with pq.ParquetFile(self.path) as file:
+            for group in range(file.num_row_groups):
+                labels = file.read_row_group(group, columns=[self.label]).column(self.label).to_pylist()
+                for row, label in enumerate(labels):
+                    key = f"{source}/{prefix}/{number:07d}"
+                    number += 1
+                    name = self.names[label] if label is not None and 0 <= label < len(self.names) else None
+                    emotion = emotion_named(name or "")
+                    if emotion is None:
+                        detail = f"label {label} is {name!r}, no expression"
+                        yield Rejected(key, source, split, DropReason.BAD_LABEL, detail)
+                    else:
+                        yield Sample(key, ParquetImage(self.path, group, row), emotion, source, split=split)
+
+
+def open_parquet_table(path: Path) -> ParquetTable:
+    """DatasetError where the file is none, holds no pictures, or does not name its labels."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DatasetError(path, f"no Parquet file that can be read: {error}") from error
+    label = next((name for name in LABELS if name in schema.names), None)
+    if label is None or "image" not in schema.names:
+        found = ", ".join(schema.names)
+        raise DatasetError(path, f"columns image and {' or '.join(LABELS)} are expected, found {found}")
+    stored = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    feature = stored.get("info", {}).get("features", {}).get(label, {})
+    if "names" not in feature:
+        raise DatasetError(path, f"its labels have no names, and everybody numbers them otherwise ({label})")
+    return ParquetTable(path, label, tuple(feature["names"]))
