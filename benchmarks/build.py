@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.duplicates import perceptual_hash
 from emonet.datasets.pixel_table import PixelRow, open_pixel_table, read_rows
 from emonet.datasets.tree import open_tree

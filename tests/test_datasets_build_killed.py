@@ -14,14 +14,14 @@ import imitations
 import pytest
 
 from emonet.datasets import open_store
-from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 
 # Small chunks, so that there are many; it prints those that it works on.
 SCRIPT = """
 import sys
-import emonet.datasets.build.plan as plan, emonet.datasets.build.run as run
-from emonet.datasets.build import BuildOptions, build_dataset, prepare
-from emonet.datasets.build.work import Workshop
+import emonet.datasets.builder.plan as plan, emonet.datasets.builder.run as run
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder.work import Workshop
 
 plan.CHUNK = run.CHUNK = 4
 work = Workshop.work

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from emonet.datasets import READERS
-from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.fer2013 import COUNTS
 
 

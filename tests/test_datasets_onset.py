@@ -198,7 +198,7 @@ def test_frames_after_the_apex_go_when_they_fall_back(smile):
 
 
 def test_what_flares_up_before_the_rise_is_not_kept(smile):
-    flaring = [*smile[:2], smile[11], smile[11], *smile[:2], *smile]
+    flaring = [*smile[:2], smile[9], smile[9], *smile[:2], *smile]
     kept = find_onset(flaring, [FACE] * 18, AUTO).kept
     assert abs(kept.index(True) - 6 - RISEN_AT) <= 1
 

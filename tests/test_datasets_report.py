@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emonet.datasets.build import BuildOptions, build_dataset, prepare, run
-from emonet.datasets.build.report import write_report
-from emonet.datasets.build.report_rejections import MEANINGS
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare, run
+from emonet.datasets.builder.report import write_report
+from emonet.datasets.builder.report_pictures import read_pictures
+from emonet.datasets.builder.report_rejections import MEANINGS
+from emonet.datasets.duplicates import NearPair
 from emonet.datasets.sample import DropReason
 from facecrop import CropSpec, Reason
 
@@ -176,8 +178,8 @@ def test_notes_of_the_readers_are_shown(fer, tmp_path):
     [
         ([], "validation: 7 of 7</p>"),
         (["no_face"] * 3, "validation: 7 of 10: figures on it are not comparable. Left out: no_face 3<"),
-        (["onset"] * 3, "validation: 7 of 10; the others are frames before the expression has come<"),
-        (["onset", "no_face"], "validation: 7 of 9: figures on it are not comparable. Left out: no_face 1, onset 1<"),
+        (["onset"] * 3, "validation: 7 of 7; not counted: onset 3<"),
+        (["onset", "no_face"], "validation: 7 of 8: figures on it are not comparable. Left out: no_face 1, onset 1<"),
     ],
 )
 def test_an_evaluated_split_says_whether_it_is_whole(fer, tmp_path, reasons, expected):
@@ -187,9 +189,9 @@ def test_an_evaluated_split_says_whether_it_is_whole(fer, tmp_path, reasons, exp
 
 def test_an_evaluated_split_of_several_sources_is_counted_by_source(several):
     text = several.path.read_text(encoding="utf-8")
-    assert "test: 6 of 13 from 2 sources, of these:" in text
+    assert "test: 6 of 6 from 2 sources, of these:" in text
     assert "test, folder: 1 of 1</p>" in text
-    assert "test, ckplus: 5 of 12; the others are frames before" in text
+    assert "test, ckplus: 5 of 5; not counted: onset 7<" in text
 
 
 def test_data_without_a_test_say_so(fer, tmp_path):
@@ -267,6 +269,22 @@ def test_what_will_not_open_is_named_but_not_shown(several):
     part = section(several.path.read_text(encoding="utf-8"), "rejected")
     assert f"<code>folder/train/happy/{escape(HOSTILE)}</code>" in part
     assert not Tags(part).values("src")
+
+
+def test_a_row_without_a_picture_leaves_a_gap(several, tmp_path):
+    keys = several.index.column("key")
+    broken, other = keys.index(f"folder/train/happy/{HOSTILE}"), keys.index("folder/test/sad/b.png")
+    reasons = ["no_face" if row == broken else None for row in range(len(keys))]
+    index = replace(several.index, reason=reasons, pairs=[NearPair(broken, other, 0.98)], copies=np.arange(len(keys)))
+    text = written(several, tmp_path, index=index, info=several.info | {"counts": {}})
+    assert Tags(section(text, "copies")).values("alt") == [keys[other]]
+    assert not Tags(section(text, "rejected")).values("alt")
+
+
+def test_only_the_wanted_pictures_are_read(several):
+    last = several.index.rows.num_rows - 1
+    assert set(read_pictures(several.chunks, [last])) == {last}
+    assert not read_pictures(several.chunks[:1], [])
 
 
 def test_nothing_left_out_is_said(fer, tmp_path):

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from emonet.datasets import open_store
-from emonet.datasets.build import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import decode

@@ -10,14 +10,14 @@ import typer
 from emonet.commands.built import show_plan, show_result
 from emonet.commands.progress import progress_bars
 from emonet.datasets import READERS, open_store
-from emonet.datasets.build import BuildOptions, identify, prepare
+from emonet.datasets.builder import BuildOptions, identify, prepare
 from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import read_description
 from facecrop import CropSpec, FilterRules, open_detector
 
 if TYPE_CHECKING:
-    from emonet.datasets.build import Built, Prepared
-    from emonet.datasets.build.options import Leaks, Neutral, SplitBy, Undetected
+    from emonet.datasets.builder import Built, Prepared
+    from emonet.datasets.builder.options import Leaks, Neutral, SplitBy, Undetected
     from emonet.datasets.store import Store
     from facecrop.filtering import Allowed
 
@@ -133,7 +133,7 @@ def build(
 
 
 def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) -> Built:
-    from emonet.datasets.build import build_dataset
+    from emonet.datasets.builder import build_dataset
 
     for warning in prepared.warnings():
         typer.echo(f"emonet: {warning}", err=True)

@@ -13,7 +13,7 @@ from emonet.labels import Emotion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emonet.datasets.build import Built, Prepared
+    from emonet.datasets.builder import Built, Prepared
 
 SHOWN = 5  # examples of what is broken
 

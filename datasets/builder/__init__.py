@@ -1,0 +1,10 @@
+"""The build: data sets as they were downloaded become one on disk, in three stages.
+
+`plan.py` lists what is to be read, in chunks; `work.py` does one chunk and `chunks.py` all of them; `index.py` decides
+what needs to know everything; `shards.py`, `describe.py` and `report.py` write. `run.py` puts them together.
+"""
+
+from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.run import Built, Prepared, build_dataset, identify, prepare
+
+__all__ = ["BuildOptions", "Built", "Prepared", "build_dataset", "identify", "prepare"]

@@ -1,0 +1,46 @@
+"""README.md of a data set: what it is in a few lines, and for Hugging Face which shards are which split.
+
+Without it `load_dataset` would take `dev` and `validation` for one split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from emonet.datasets.atomic import write_atomically
+
+CARD = """---
+configs:
+- config_name: default
+  data_files:
+{files}
+---
+# A facial-expression data set, merged by emonet
+
+| source | {splits} |
+|---|{lines}|
+{rows}
+
+Classes, in the order of `label`: {classes}. Look at report.html for what was kept, dropped and why; dataset.json holds
+every option, and `emonet build --from dataset.json` repeats the build. The pictures are under their publishers' terms,
+which mostly forbid passing them on.
+"""
+
+
+def write_card(path: Path, info: dict[str, Any]) -> None:
+    splits = list(info["splits"])
+    files = "\n".join(f"  - split: {split}\n    path: {split}-*.parquet" for split in splits)
+    rows = "\n".join(
+        f"| {source} | {' | '.join(f'{sum(counts.get(split, {}).values()):,}' for split in splits)} |"
+        for source, counts in info["counts"].items()
+    )
+    card = CARD.format(
+        files=files,
+        splits=" | ".join(splits),
+        lines="|".join("---:" for _ in splits),
+        rows=rows,
+        classes=", ".join(info["classes"]),
+    )
+    with write_atomically(path) as temporary:
+        temporary.write_text(card, encoding="utf-8")

@@ -1,0 +1,119 @@
+"""Running the first stage: chunks are shared out among worker processes, and finished ones are never done again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.plan import Chunk
+from emonet.datasets.builder.work import Seconds, Workshop
+
+AHEAD = 2  # chunks a worker that are handed out: more would only fill memory
+
+Done = Callable[[Chunk, Seconds], None]
+
+
+def chunk_path(folder: Path, chunk: Chunk) -> Path:
+    return folder / f"{chunk.name}.parquet"
+
+
+def run_chunks(chunks: Iterable[Chunk], folder: Path, options: BuildOptions, workers: int, done: Done) -> None:
+    """Has every chunk's rows written into the folder; `done` is called for each, also for those that were there."""
+    missing = _missing(chunks, folder, done)
+    if workers == 1:
+        _work_alone(missing, folder, options, done)
+        return
+    context = multiprocessing.get_context("spawn")  # torch does not outlive a fork
+    with ProcessPoolExecutor(workers, context, _start, (options,)) as pool:
+        try:
+            _share_out(missing, folder, pool, AHEAD * workers, done)
+        except BrokenProcessPool as error:
+            raise OSError(
+                "a worker was killed, most likely for want of memory; what is done stays: run again, perhaps with "
+                "fewer workers"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:
+    for chunk in chunks:
+        if chunk_path(folder, chunk).exists():
+            done(chunk, {})
+        else:
+            yield chunk
+
+
+def _share_out(chunks: Iterator[Chunk], folder: Path, pool: ProcessPoolExecutor, ahead: int, done: Done) -> None:
+    running: dict[Future[Seconds], Chunk] = {}
+    exhausted = False
+    while running or not exhausted:
+        while len(running) < ahead and not exhausted:
+            chunk = next(chunks, None)
+            exhausted = chunk is None
+            if chunk is not None:
+                running[pool.submit(_work, chunk, chunk_path(folder, chunk))] = chunk
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            done(running.pop(future), future.result())
+
+
+def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
+    first = next(chunks, None)
+    if first is None:
+        return
+    workshop = Workshop(options)
+    with one_thread():
+        for chunk in chain([first], chunks):
+            done(chunk, workshop.work(chunk, chunk_path(folder, chunk)))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """OpenCV and torch, where a detector has loaded it, in one thread: more would add up numbers in another order."""
+    import cv2
+
+    torch = sys.modules.get("torch")
+    threads, cv_threads = torch and torch.get_num_threads(), cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    if torch is not None:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(cv_threads)
+        if torch is not None:
+            torch.set_num_threads(threads)
+
+
+_workshop: Workshop  # of a worker process
+
+
+def _start(options: BuildOptions) -> None:
+    """Makes a process a worker: a workshop in one thread, and an eye on its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    global _workshop
+    _workshop = Workshop(options)
+    one_thread().__enter__()  # for good
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot tell its workers to stop."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(chunk: Chunk, path: Path) -> Seconds:
+    return _workshop.work(chunk, path)

@@ -1,0 +1,132 @@
+"""dataset.json: what went into a data set, what came out, and what was found on the way."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from emonet.datasets.builder.index import EVALUATED, TRAINED, Index
+from emonet.datasets.duplicates import Indices
+from emonet.datasets.ferplus import VOTES
+from emonet.datasets.sample import DropReason
+from emonet.datasets.store import FORMAT
+from emonet.labels import Emotion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from emonet.datasets.builder.run import Prepared
+
+Info = dict[str, Any]
+
+# What was never meant to be in an evaluated split, and so is not missing from it.
+BY_DEFINITION = frozenset(
+    {
+        *(DropReason.NO_LABEL, DropReason.CORRECTED, DropReason.CONTEMPT, DropReason.NOT_IN_CLASSES, DropReason.ONSET),
+        *(DropReason.AUGMENTED_COPY, DropReason.CONVERTED_COPY),
+    }
+)
+
+
+def describe(
+    prepared: Prepared, index: Index, identity: Mapping[str, Any], splits: Mapping[str, Any], rejected: pa.Table
+) -> Info:
+    return {
+        "format": FORMAT,
+        "classes": [str(emotion) for emotion in prepared.options.labels.classes],
+        "splits": dict(splits),
+        "counts": _counts(index),
+        "rejected": _reasons(rejected),
+        "evaluated": _evaluated(index, rejected),
+        "copies": _copies(index),
+        "sources": {name: _source(prepared, name) for name in prepared.readers},
+        "votes": list(VOTES),
+        **identity,
+    }
+
+
+def _source(prepared: Prepared, name: str) -> Info:
+    reader, found = prepared.readers[name], prepared.surveys[name]
+    layout = reader.layout
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for (split, emotion), count in sorted(found.counts.items(), key=lambda item: (item[0][0], _place(item[0][1]))):
+        counts[split or "none"][str(emotion) if emotion else "unlabelled"] = count
+    return {
+        "layout": layout.title,
+        "cropped_by_publisher": layout.framing is not None and layout.framing.to_dict(),
+        "subjects": layout.subjects,
+        "read": dict(counts),
+        "notes": reader.notes,
+        "differs_from_published": found.warning,
+    }
+
+
+def _place(emotion: Emotion | None) -> int:
+    return list(Emotion).index(emotion) if emotion else len(Emotion)
+
+
+def _counts(index: Index) -> Info:
+    """Source -> split -> class -> pictures in the data set."""
+    counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    columns = zip(index.column("source"), index.split, index.column("emotion"), index.reason, strict=True)
+    for source, split, emotion, reason in columns:
+        if reason is None:
+            counts[source][split][emotion] += 1
+    return {
+        source: {split: {str(e): numbers[e] for e in Emotion if numbers[e]} for split, numbers in by_split.items()}
+        for source, by_split in counts.items()
+    }
+
+
+def _reasons(rejected: pa.Table) -> Info:
+    """Source -> reason -> how many, the commonest first."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for source, reason in zip(*(rejected.column(name).to_pylist() for name in ("source", "reason")), strict=True):
+        counts[source][reason] += 1
+    return {source: dict(numbers.most_common()) for source, numbers in counts.items()}
+
+
+def _evaluated(index: Index, rejected: pa.Table) -> Info:
+    """How many of an evaluated split's pictures are in it: a figure on fewer is a figure on an easier test."""
+    kept = Counter(split for split, reason in zip(index.split, index.reason, strict=True) if reason is None)
+    columns = zip(rejected.column("split").to_pylist(), rejected.column("reason").to_pylist(), strict=True)
+    out = Counter(split for split, reason in columns if reason not in BY_DEFINITION)
+    return {
+        split: {"kept": kept[split], "of": kept[split] + out[split]} for split in EVALUATED if kept[split] + out[split]
+    }
+
+
+def _copies(index: Index) -> Info:
+    sizes = Counter(index.copies.tolist())
+    blank = Counter(split for split, is_blank in zip(index.split, index.column("blank"), strict=True) if is_blank)
+    groups, pictures = _conflicts(index)
+    return {
+        "exact_groups": sum(size > 1 for size in sizes.values()),
+        "redundant_exact_copies": sum(size - 1 for size in sizes.values()),
+        "evaluated_with_a_training_copy": _leaking(index, index.copies),
+        "evaluated_with_a_near_training_copy": _leaking(index, index.near_groups),
+        "near_pairs": len(index.pairs),
+        "conflicting_groups": groups,
+        "conflicting_pictures": pictures,
+        "blank": dict(sorted(blank.items())),
+    }
+
+
+def _leaking(index: Index, groups: Indices) -> int:
+    """Pictures of evaluated splits that have a copy among the training rows, dropped or not."""
+    trained = {group for group, split in zip(groups.tolist(), index.split, strict=True) if split in TRAINED}
+    return sum(
+        split in EVALUATED and group in trained for group, split in zip(groups.tolist(), index.split, strict=True)
+    )
+
+
+def _conflicts(index: Index) -> tuple[int, int]:
+    """Groups of exact copies with different labels, and the pictures in them."""
+    labels: dict[int, set[str]] = defaultdict(set)
+    sizes: Counter[int] = Counter()
+    for group, emotion in zip(index.copies.tolist(), index.column("emotion"), strict=True):
+        labels[group].add(emotion)
+        sizes[group] += 1
+    conflicting = [group for group, names in labels.items() if len(names) > 1]
+    return len(conflicting), sum(sizes[group] for group in conflicting)

@@ -1,0 +1,163 @@
+"""What a build will read: the opened readers, the label of each sample, and the chunks that are worked on at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from emonet.datasets import READERS
+from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.labels import Corrections
+from emonet.datasets.reader import Published, Reader
+from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.labels import Emotion
+from facecrop import CropSpec
+
+CHUNK = 256  # samples, or a few more where a sequence ends later: what is lost when a build is killed
+
+Unit = tuple[Sample, ...]  # what must be seen together: the frames of a sequence, or one picture
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of work for one worker; which samples it holds does not depend on how many workers there are."""
+
+    source: str
+    number: int
+    units: tuple[Unit, ...]
+    framing: CropSpec | None  # the publisher's crop
+    sequences: bool  # units are sequences that start neutral
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}-{self.number:05d}"
+
+    def __len__(self) -> int:
+        return sum(map(len, self.units))
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one pass over a reader showed; `warning` is set where it differs from what its publisher counted."""
+
+    counts: Counter[tuple[str, Emotion | None]] = field(default_factory=Counter)  # (split or "", label) -> pictures
+    samples: int = 0  # that will be worked on
+    rejected: list[Rejected] = field(default_factory=list)
+    warning: str | None = None
+
+
+class Labeller:
+    """Gives each sample its class, or the reason why it has none."""
+
+    def __init__(self, options: BuildOptions) -> None:
+        self._rules = options.labels
+        self.corrections = Corrections({}) if options.relabel is None else Corrections.read(options.relabel)
+
+    def __call__(self, sample: Sample) -> Sample | Rejected:
+        label = self.corrections.label(sample)
+        if label is None:
+            return _rejected(sample, DropReason.NO_LABEL, f"sequence {sample.sequence}" if sample.sequence else "")
+        if isinstance(label, Emotion):
+            emotion = label
+            label = self._rules.label(label)
+        if isinstance(label, DropReason):
+            corrected = label is DropReason.CORRECTED
+            return _rejected(sample, label, "by the corrections" if corrected else f"labelled {emotion}")
+        return sample if label is sample.emotion else replace(sample, emotion=label)
+
+
+def _rejected(sample: Sample, reason: DropReason, detail: str) -> Rejected:
+    return Rejected(sample.key, sample.source, sample.split, reason, detail)
+
+
+def open_readers(options: BuildOptions) -> dict[str, Reader]:
+    """The readers of a build, in the registry's order whatever order they were named in."""
+    unknown = sorted(set(options.inputs) - set(READERS))
+    if unknown:
+        raise ValueError(f"unknown data sets: {', '.join(unknown)}; known: {', '.join(READERS)}")
+    extra = {"fer2013": {"votes": options.ferplus}}
+    return {
+        name: reader(options.inputs[name], **extra.get(name, {}))
+        for name, reader in READERS.items()
+        if name in options.inputs
+    }
+
+
+def survey(reader: Reader, labeller: Labeller) -> Survey:
+    """Reads all of a source but its pictures."""
+    result = Survey()
+    sequences: set[tuple[str | None, str | None]] = set()
+    published: Counter[tuple[str, Emotion | None]] = Counter()
+    by_sequence = reader.layout.published is not None and reader.layout.published.unit == "sequences"
+    for sample in reader:
+        place = (sample.split or "", sample.emotion)
+        result.counts[place] += 1
+        if not by_sequence or (sample.subject, sample.sequence) not in sequences:
+            sequences.add((sample.subject, sample.sequence)) if by_sequence else None
+            published[place] += 1
+        labelled = labeller(sample)
+        if isinstance(labelled, Rejected):
+            result.rejected.append(labelled)
+        else:
+            result.samples += 1
+    result.rejected = [*reader.rejected, *result.rejected]
+    if reader.layout.published is not None:
+        result.warning = _difference(reader.layout.published, published)
+    return result
+
+
+def chunks(reader: Reader, labeller: Labeller) -> Iterator[Chunk]:
+    """The source's samples that have a class, in chunks of whole units."""
+    layout = reader.layout
+    units: list[Unit] = []
+    number = size = 0
+    for unit in _units(reader, labeller):
+        units.append(unit)
+        size += len(unit)
+        if size >= CHUNK:
+            yield Chunk(reader.name, number, tuple(units), layout.framing, layout.starts_neutral)
+            units, number, size = [], number + 1, 0
+    if units:
+        yield Chunk(reader.name, number, tuple(units), layout.framing, layout.starts_neutral)
+
+
+def _units(reader: Reader, labeller: Labeller) -> Iterator[Unit]:
+    """Single pictures; where sequences start neutral, all frames of one together."""
+    frames: list[Sample] = []
+    for sample in reader:
+        labelled = labeller(sample)
+        if isinstance(labelled, Rejected):
+            continue
+        if frames and not (reader.layout.starts_neutral and sample.sequence == frames[0].sequence is not None):
+            yield tuple(frames)
+            frames = []
+        frames.append(labelled)
+    if frames:
+        yield tuple(frames)
+
+
+def _difference(published: Published, found: Counter[tuple[str, Emotion | None]]) -> str | None:
+    """Both tables where they differ; a split that is wholly absent is named as that."""
+    counts = {split: dict(numbers) for split, numbers in published.counts.items()}
+    here = {split: {e: n for (s, e), n in found.items() if s == split and e is not None} for split in counts}
+    if here == counts:
+        return None
+    lines = [f"the number of {published.unit} differs from the published one:"]
+    for split, numbers in counts.items():
+        if here[split] == numbers:
+            continue
+        name = split or "all"
+        if not here[split]:
+            lines.append(f"  {name}: none here, published {sum(numbers.values()):,}")
+            continue
+        swapped = next((other for other, theirs in counts.items() if other != split and theirs == here[split]), None)
+        lines.append(f"  {name}, here:      {_table(numbers, here[split])}")
+        lines.append(f"  {name}, published: {_table(numbers, numbers)}")
+        if swapped:
+            lines.append(f"  these are the numbers of {swapped}: the splits may have been swapped")
+    return "\n".join(lines)
+
+
+def _table(order: dict[Emotion, int], numbers: dict[Emotion, int]) -> str:
+    return "  ".join(f"{emotion} {numbers.get(emotion, 0):,}" for emotion in (*order, *(set(numbers) - set(order))))

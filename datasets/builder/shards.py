@@ -1,0 +1,123 @@
+"""The third stage: from the chunks and the index to what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emonet.datasets.atomic import write_atomically
+from emonet.datasets.builder.index import Index
+from emonet.datasets.sample import SPLITS, Rejected
+from emonet.datasets.store import REJECTED, shard_schema
+from emonet.labels import Emotion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHARD_ROWS = 8192
+SHARD_BYTES = 256 * 2**20
+GROUP_ROWS = 1024  # of a Parquet row group: what a reader has to take at once
+
+
+def write_shards(
+    index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], folder: Path
+) -> dict[str, list[Any]]:
+    """Writes the shards of every split; returns name and number of rows of each."""
+    written: dict[str, list[Any]] = {}
+    for split in SPLITS:
+        shards = _shared_out(index, split)
+        rows = _rows(index, chunks, classes, [row for shard in shards for row in shard])
+        for number, shard in enumerate(shards):
+            name = f"{split}-{number:05d}-of-{len(shards):05d}.parquet"
+            _write_shard(rows, len(shard), folder / name, classes)
+            written.setdefault(split, []).append({"name": name, "rows": len(shard)})
+    return written
+
+
+def _shared_out(index: Index, split: str) -> list[list[int]]:
+    """The rows of a split, cut into shards by their number and size."""
+    sizes = index.column("size")
+    kept = index.kept()
+    shards: list[list[int]] = []
+    room = 0
+    for row in range(len(sizes)):
+        if index.split[row] != split or not kept[row]:
+            continue
+        if not shards or len(shards[-1]) == SHARD_ROWS or room < sizes[row]:
+            shards.append([])
+            room = SHARD_BYTES
+        shards[-1].append(row)
+        room -= sizes[row]
+    return shards
+
+
+def _rows(
+    index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], wanted: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """The rows of a split in order, read from one chunk after the other."""
+    import pyarrow.parquet as pq
+
+    labels = {str(emotion): number for number, emotion in enumerate(classes)}
+    keys = index.column("key")
+    copies, near = index.copies.tolist(), index.near_groups.tolist()
+    in_copies, in_near = _grouped(copies), _grouped(near)
+    remaining = iter(wanted)
+    row = next(remaining, None)
+    first = 0
+    for path in chunks:
+        end = first + pq.read_metadata(path).num_rows
+        if row is None or row >= end:
+            first = end
+            continue
+        table = pq.read_table(path).to_pylist()
+        while row is not None and row < end:
+            cells = table[row - first]
+            cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
+            cells["label"] = labels[cells["emotion"]]
+            cells["undetected"] = cells["reason"]
+            cells["fold"] = index.fold[row]
+            cells["duplicate_group"] = keys[copies[row]] if copies[row] in in_copies else None
+            cells["near_group"] = keys[near[row]] if near[row] in in_near else None
+            yield cells
+            row = next(remaining, None)
+        first = end
+
+
+def _grouped(groups: list[int]) -> set[int]:
+    """Those groups that hold more than one row."""
+    return {group for row, group in enumerate(groups) if row != group}
+
+
+def _write_shard(rows: Iterator[dict[str, Any]], count: int, path: Path, classes: Sequence[Emotion]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = shard_schema(classes)
+    with write_atomically(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for start in range(0, count, GROUP_ROWS):
+            group = [next(rows) for _ in range(min(GROUP_ROWS, count - start))]
+            columns = {name: [cells[name] for cells in group] for name in schema.names}
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def write_rejected(index: Index, early: Sequence[Rejected], folder: Path) -> pa.Table:
+    """What is not in the data set: first what the readers and the labels left out, then what the build did."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    late = zip(index.column("key"), index.column("source"), index.split, index.reason, index.detail, strict=True)
+    rejected = [
+        *early,
+        *(
+            Rejected(key, source, split, reason, detail or "")
+            for key, source, split, reason, detail in late
+            if reason is not None
+        ),
+    ]
+    names = ("key", "source", "split", "reason", "detail")
+    columns = {name: [getattr(one, name) for one in rejected] for name in names}
+    table = pa.table(columns, schema=pa.schema([(name, pa.string()) for name in names]))
+    with write_atomically(folder / REJECTED) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return table
