@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REBUILD = """\
-# the same build again, on the same inputs
+# the same build on the same inputs
 emonet build --from dataset.json --out AGAIN
-# whether every byte of a data set is what it was
+# is every byte what it was?
 emonet build --verify FOLDER"""
 
 

@@ -224,6 +224,7 @@ img { display: block; background: var(--line); border-radius: .25rem; }
 .groups > div > div { min-width: 0; }
 .groups ul { list-style: none; padding: 0; margin: .2rem 0 0; }
 .groups li { margin: .15rem 0; }
+.groups li .soft { white-space: nowrap; }
 .curves .warning { font-size: .85rem; padding: .1rem .6rem; }
 .curves svg { display: block; width: 100%; height: auto; margin: .3rem 0; }
 .curves figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 .8rem; }
