@@ -14,7 +14,7 @@ help:
 	@echo "make test   run the tests with coverage"
 	@echo "make check  formatting, lint and types"
 	@echo "make bench  the benchmarks behind the README's figures (FOLDER=photos FER2013=fer2013.csv)"
-	@echo "make soak   the long fuzz tests"
+	@echo "make soak   the long tests: builds killed at random moments"
 
 # An environment that was moved, or whose Python is gone, is made anew.
 $(shell $(BIN)/coverage --version >/dev/null 2>&1 || rm -f $(READY))
@@ -48,6 +48,8 @@ format: $(READY)
 bench: $(READY)
 	@test "$(FOLDER)" != demo/photos || $(BIN)/python tools/make_sample.py demo/photos
 	$(BIN)/python benchmarks/detect.py "$(FOLDER)" $(if $(FER2013),--fer2013 "$(FER2013)")
+	$(BIN)/python benchmarks/onset.py "$(FOLDER)"
+	$(if $(FER2013),$(BIN)/python benchmarks/build.py "$(FER2013)")
 
 soak: $(READY)
 	$(BIN)/pytest -m soak

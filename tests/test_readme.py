@@ -2,8 +2,11 @@
 
 import re
 
+import imitations
 import PIL.Image
 import pytest
+
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 
 
 def examples(root):
@@ -23,7 +26,7 @@ def holiday(tmp_path, monkeypatch, portrait):
 
 @pytest.mark.usefixtures("holiday")
 def test_the_examples_find_the_face(root, capsys):
-    first, folder = examples(root)
+    first, folder, _ = examples(root)
     names = {}
     exec(first, names)
     assert len(names["faces"]) == 1
@@ -32,6 +35,16 @@ def test_the_examples_find_the_face(root, capsys):
     exec(folder, names)
     assert names["reasons"] == {"unreadable": 1, "no_face": 1}
     assert "unreadable" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("holiday")
+def test_the_examples_read_data_sets(root, tmp_path, portrait, capsys):
+    imitations.write_jaffe(tmp_path / "jaffe", portrait, people=("KA", "KL"))
+    build_dataset(prepare(BuildOptions({"jaffe": "jaffe"}, detector="whole")), "merged", workers=1)
+    names = {}
+    exec(examples(root)[2], names)
+    assert names["labels"].num_rows == names["store"].splits["train"]
+    assert "jaffe/KA.AN1.1 angry KA (256, 256, 3)" in capsys.readouterr().out
 
 
 def test_every_folder_it_shows_exists(root):

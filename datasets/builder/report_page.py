@@ -169,7 +169,6 @@ body { margin: 0 auto; max-width: 74rem; padding: 1rem clamp(1rem, 4vw, 2.5rem) 
 h1 { font-size: clamp(1.6rem, 5vw, 2.2rem); line-height: 1.2; margin: 1.2rem 0 .6rem; }
 h2 { font-size: 1.4rem; margin: 3rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1.08rem; margin: 1.8rem 0 .6rem; }
-h4 { font-size: 1rem; margin: 0 0 .3rem; }
 p, ul { margin: .5rem 0; max-width: 48rem; }
 ul { padding-left: 1.3rem; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .92rem; }
@@ -236,5 +235,6 @@ img { display: block; background: var(--line); border-radius: .25rem; }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
   .groups img { width: 3.25rem; height: 3.25rem; } .groups > div { gap: .5rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; }
-  pre { white-space: pre-wrap; } h2, h3, h4 { break-after: avoid; } }
+  pre { white-space: pre-wrap; } h2, h3 { break-after: avoid; } .wide { overflow: visible; }
+  table { font-size: .8rem; } }
 """ + "".join(f"i.{emotion}.{emotion} {{ background: {colour}; }}\n" for emotion, colour in COLOURS.items())
