@@ -84,7 +84,8 @@ def test_the_options_arrive(run, data, tmp_path):
 
 def test_a_build_is_repeated_and_compared(run, table, tmp_path):
     assert run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first").exit_code == 0
-    moved = shutil.move(table, tmp_path / "moved.csv")
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.move(table, tmp_path / "elsewhere")
     stored = tmp_path / "first" / "dataset.json"
     again = run("--from", stored, "--fer2013", moved, "-o", tmp_path / "second", "--imagefolder", tmp_path / "pictures")
     assert again.exit_code == 0, message(again)

@@ -28,6 +28,9 @@ emonet build --from dataset.json --out AGAIN
 # is every byte what it was?
 emonet build --verify FOLDER"""
 
+# Where the inputs lay changes nothing about the data set, so it is in dataset.json alone.
+PLACES = ("inputs", "ferplus", "relabel")
+
 
 def write_report(path: Path, info: dict[str, Any], index: Index, rejected: pa.Table, chunks: list[Path]) -> None:
     sections = [
@@ -48,10 +51,11 @@ def write_report(path: Path, info: dict[str, Any], index: Index, rejected: pa.Ta
 def making(info: Mapping[str, Any]) -> Section:
     def content(_: Pictures) -> Html:
         inputs = table(("input", "SHA-256"), ((name, code(hashed)) for name, hashed in info["inputs"].items()))
-        options = table(("option", "value"), ((name, code(value)) for name, value in _options(info["options"])))
+        options = {name: value for name, value in info["options"].items() if name not in PLACES}
+        chosen = table(("option", "value"), ((name, code(value)) for name, value in _options(options)))
         versions = ((name, code(version or "not there")) for name, version in info["versions"].items())
         beside = (
-            tag("div", tag("h3", "Options"), options),
+            tag("div", tag("h3", "Options"), chosen),
             tag("div", tag("h3", "Versions"), table(("package", "version"), versions)),
         )
         return join(tag("pre", REBUILD), tag("h3", "Inputs"), inputs, tag("div", *beside, class_="beside"))
