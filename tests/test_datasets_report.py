@@ -358,7 +358,7 @@ def test_sequences_in_which_no_onset_was_looked_for_are_no_curves(several, tmp_p
 
 
 def test_a_name_that_is_no_text_does_no_harm(fer, tmp_path):
-    options = fer.info["options"] | {"onset": "caf\udce9 \u202e<i>"}
+    options = fer.info["options"] | {"classes": "caf\udce9 \u202e<i>"}
     assert "caf\\udce9 \u202e&lt;i&gt;" in written(fer, tmp_path, info=fer.info | {"options": options})
 
 
