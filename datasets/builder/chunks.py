@@ -79,20 +79,27 @@ def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, do
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """OpenCV and torch, where a detector has loaded it, in one thread: more would add up numbers in another order."""
-    import cv2
-
-    torch = sys.modules.get("torch")
-    threads, cv_threads = torch and torch.get_num_threads(), cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    if torch is not None:
-        torch.set_num_threads(1)
+    """OpenCV and torch in one thread while the block runs."""
+    before = _use_threads(1, 1)
     try:
         yield
     finally:
-        cv2.setNumThreads(cv_threads)
-        if torch is not None:
-            torch.set_num_threads(threads)
+        _use_threads(*before)
+
+
+def _use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
+    """Sets the numbers of threads, torch's only if a detector has loaded it; returns what they were.
+
+    Results must not depend on them, and more than one would add up numbers in another order.
+    """
+    import cv2
+
+    torch = sys.modules.get("torch")
+    before = cv2.getNumThreads(), torch.get_num_threads() if torch else 1
+    cv2.setNumThreads(of_opencv)
+    if torch:
+        torch.set_num_threads(of_torch)
+    return before
 
 
 _workshop: Workshop  # of a worker process
@@ -104,7 +111,7 @@ def _start(options: BuildOptions) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     global _workshop
     _workshop = Workshop(options)
-    one_thread().__enter__()  # for good
+    _use_threads(1, 1)
 
 
 def _end_with_parent() -> None:
