@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -31,8 +33,7 @@ from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.duplicates import perceptual_hash
 from emonet.datasets.pixel_table import PixelRow, open_pixel_table, read_rows
 from emonet.datasets.tree import open_tree
-
-BATCH = 64  # rows
+from facecrop import ImageError
 
 
 def main() -> None:
@@ -71,24 +72,30 @@ def compare(table: Path, rows: int, skip_memory: bool) -> None:
 
 
 def compare_parsing(table: Path) -> None:
-    count, start = 0, time.perf_counter()
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file):
-            np.array(row["pixels"].split(), np.uint8)
-            count += 1
-            if count == 4000:
-                break
-    theirs = count / (time.perf_counter() - start)
-    start = time.perf_counter()
-    ours = len(read_pixels(table)) / (time.perf_counter() - start)
+    """The best of three each, in one thread; every picture is let go before the next."""
+    theirs, ours = (max(rate(table) for _ in range(3)) for rate in (plain_parsing, own_parsing))
     print(f"csv and np.array     {theirs:8.0f} rows/s")
     print(f"pixel_table          {ours:8.0f} rows/s, {ours / theirs:.1f} times as fast, in one thread\n")
 
 
-def read_pixels(table: Path) -> list[NDArray[np.uint8]]:
-    rows = [row.image for row in open_pixel_table(open_tree(table), table.name).rows() if isinstance(row, PixelRow)]
-    batches = (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
-    return [grey for batch in batches for grey in read_rows(batch) if isinstance(grey, np.ndarray)]
+def plain_parsing(table: Path) -> float:
+    start = time.perf_counter()
+    with table.open(newline="") as file:
+        for _, row in zip(range(4000), csv.DictReader(file), strict=False):
+            np.array(row["pixels"].split(), np.uint8)
+    return 4000 / (time.perf_counter() - start)
+
+
+def own_parsing(table: Path) -> float:
+    start = time.perf_counter()
+    count = sum(len(batch) for batch in read_pixels(table))
+    return count / (time.perf_counter() - start)
+
+
+def read_pixels(table: Path) -> Iterator[list[NDArray[np.uint8] | ImageError]]:
+    rows = open_pixel_table(open_tree(table), table.name).rows()
+    while batch := [row.image for row in itertools.islice(rows, 256) if isinstance(row, PixelRow)]:
+        yield read_rows(batch)
 
 
 def plain_loop(table: Path, rows: int, folder: Path) -> float:
@@ -178,7 +185,7 @@ def doubled(table: Path, folder: Path) -> Path:
 
 def print_near(table: Path) -> None:
     """Bits in which the hashes differ of all pairs that correlate by 0.97 or more, exact copies left out."""
-    pictures = np.unique(np.stack(read_pixels(table)), axis=0)
+    pictures = np.unique(np.stack([grey for batch in read_pixels(table) for grey in batch]), axis=0)
     hashes = np.array([perceptual_hash(np.repeat(picture[..., None], 3, axis=2)) for picture in pictures], np.uint64)
     vectors = torch.from_numpy(pictures.reshape(len(pictures), -1).astype(np.float32))
     vectors -= vectors.mean(1, keepdim=True)

@@ -15,7 +15,7 @@ import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,14 @@ from facecrop.images import Image, ImageError
 
 SIDE = 48
 PIXELS = "pixels"
+BATCH = 16  # rows that are parsed together: more would need memory that the system has to clear each time
 MAX_ROW = 2**20  # bytes: a row of 48 x 48 has at most 9,300
 
 SPACE, NOUGHT = ord(" "), ord("0")
 
 
-@dataclass(frozen=True, slots=True)
-class PixelText:
-    """The picture of one row: where its digits lie in the file."""
+class PixelText(NamedTuple):
+    """The picture of one row: where its digits lie in the file. (There are many, and tuples are made fastest.)"""
 
     path: Path
     line: int  # of its row, the header being 1
@@ -47,8 +47,7 @@ class PixelText:
         return np.repeat(grey[..., None], 3, axis=2)
 
 
-@dataclass(frozen=True, slots=True)
-class PixelRow:
+class PixelRow(NamedTuple):
     """A row's cells without its pixels, and its picture. Rows count from 0 below the header, as FER+ counts them."""
 
     number: int
@@ -84,6 +83,7 @@ class PixelTable:
 
     def rows(self) -> Iterator[PixelRow | BadRow]:
         place = self.columns.index(PIXELS)
+        names = self.columns[:place] + self.columns[place + 1 :]
         with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             number, offset = 0, self.start
             while offset < self.end:
@@ -91,24 +91,25 @@ class PixelTable:
                 line_end = self.end if newline < 0 else newline
                 if line_end - offset > MAX_ROW:
                     yield BadRow(number, f"a row of {line_end - offset:,} bytes")
-                elif text[offset : min(line_end, offset + 2)] not in (b"", b"\r"):
-                    yield self._row(number, text, offset, line_end, place)
+                elif line_end - offset > 1 or text[offset:line_end] not in (b"", b"\r"):
+                    yield self._row(number, text, offset, line_end, place, names)
                 number, offset = number + 1, line_end + 1
 
-    def _row(self, number: int, text: mmap.mmap, offset: int, end: int, place: int) -> PixelRow | BadRow:
+    def _row(
+        self, number: int, text: mmap.mmap, offset: int, end: int, place: int, names: Sequence[str]
+    ) -> PixelRow | BadRow:
         """The cells on either side of the pixels are sought from the row's two ends: its middle is not looked at."""
         first, last = offset, end
         for _ in range(place):
             first = text.find(b",", first, end) + 1
             if not first:
                 return self._too_short(number)
-        for _ in range(len(self.columns) - place - 1):
+        for _ in range(len(names) - place):
             last = text.rfind(b",", first, last)
             if last < 0:
                 return self._too_short(number)
-        texts = text[offset : max(first - 1, offset)].split(b",")[:place] + text[last + 1 : end].split(b",")
-        names = self.columns[:place] + self.columns[place + 1 :]
-        cells = {name: cell.decode("utf-8", "replace").strip(' "\r') for name, cell in zip(names, texts, strict=False)}
+        beside = (text[offset:first] + text[last + 1 : end]).decode("utf-8", "replace").split(",")
+        cells = {name: cell.strip(' "\r') for name, cell in zip(names, beside, strict=False)}
         return PixelRow(number, cells, PixelText(self.path, number + 2, first, last - first))
 
     def _too_short(self, number: int) -> BadRow:
@@ -150,27 +151,34 @@ def _parse_regular(texts: Sequence[bytes]) -> NDArray[np.uint8] | None:
     up to its last digit, but for the hundreds of a number of one digit: there they are the number before.
     """
     symbols = np.frombuffer(b"  " + b" ".join(texts) + b" ", np.uint8)
-    space = symbols == SPACE
-    digits = symbols & 15
-    hundreds = (digits[:-3] * (~space[1:-2]).view(np.uint8)).astype(np.uint16)
-    numbers = 100 * hundreds + 10 * digits[1:-2] + digits[2:-1]
+    space, digits = symbols == SPACE, symbols & 15
     last_digits = np.flatnonzero(space[3:] > space[2:-1])
     text_ends = np.cumsum([len(text) + 1 for text in texts]) - 2
     if len(last_digits) != SIDE * SIDE * len(texts) or (last_digits[SIDE * SIDE - 1 :: SIDE * SIDE] != text_ends).any():
         return None
-    values = numbers.take(last_digits)
+    hundreds = (digits[:-3] * (~space[1:-2]).view(np.uint8)).take(last_digits)
+    rest = (10 * digits[1:-2] + digits[2:-1]).take(last_digits)
+    too_large = (hundreds > 2) | ((hundreds == 2) & (rest > 55))
     too_long = ~(space[:-3] | space[1:-2] | space[2:-1] | space[3:])
-    not_a_digit = (symbols - np.uint8(NOUGHT) > 9) & ~space
-    if values.max() > 255 or too_long.any() or not_a_digit.any():
+    if too_large.any() or too_long.any() or symbols.max() > NOUGHT + 9:
         return None
-    images: NDArray[np.uint8] = values.astype(np.uint8).reshape(-1, SIDE, SIDE)
+    if np.count_nonzero(symbols < NOUGHT) != np.count_nonzero(space):
+        return None
+    images: NDArray[np.uint8] = (100 * hundreds + rest).reshape(-1, SIDE, SIDE)
     return images
 
 
 def read_rows(rows: Sequence[PixelText]) -> list[NDArray[np.uint8] | ImageError]:
     """The grey pictures of rows of one file, several times faster than one by one."""
+    greys: list[NDArray[np.uint8] | ImageError] = []
     with rows[0].path.open("rb", buffering=0) as file:
-        texts = [_text(file, row) for row in rows]
+        for first in range(0, len(rows), BATCH):
+            greys += _read_batch(file, rows[first : first + BATCH])
+    return greys
+
+
+def _read_batch(file: IO[bytes], rows: Sequence[PixelText]) -> list[NDArray[np.uint8] | ImageError]:
+    texts = [_text(file, row) for row in rows]
     try:
         return list(parse_many(texts))
     except ValueError:

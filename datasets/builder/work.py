@@ -157,7 +157,7 @@ def read_pictures(samples: Sequence[Sample]) -> Iterator[Read]:
     for kind, group in groupby(samples, key=lambda sample: isinstance(sample.image, PixelText)):
         if kind:
             rows = [sample.image for sample in group if isinstance(sample.image, PixelText)]
-            greys = (grey for start in range(0, len(rows), 32) for grey in read_rows(rows[start : start + 32]))
+            greys = read_rows(rows)
             yield from (grey if isinstance(grey, ImageError) else np.repeat(grey[..., None], 3, 2) for grey in greys)
         else:
             yield from map(_read, group)
