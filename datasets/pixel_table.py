@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,33 +83,33 @@ class PixelTable:
     def rows(self) -> Iterator[PixelRow | BadRow]:
         place = self.columns.index(PIXELS)
         names = self.columns[:place] + self.columns[place + 1 :]
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        with self.path.open("rb", buffering=2**20) as file:
+            file.seek(self.start)
             number, offset = 0, self.start
-            while offset < self.end:
-                newline = text.find(b"\n", offset, self.end)
-                line_end = self.end if newline < 0 else newline
-                if line_end - offset > MAX_ROW:
-                    yield BadRow(number, f"a row of {line_end - offset:,} bytes")
-                elif line_end - offset > 1 or text[offset:line_end] not in (b"", b"\r"):
-                    yield self._row(number, text, offset, line_end, place, names)
-                number, offset = number + 1, line_end + 1
+            while line := file.readline(min(MAX_ROW, self.end - offset)):
+                size = len(line)
+                while not line.endswith(b"\n") and (rest := file.readline(min(MAX_ROW, self.end - offset - size))):
+                    line, size = line[-1:] + rest, size + len(rest)  # what is so long is only counted
+                if size > MAX_ROW:
+                    yield BadRow(number, f"a row of {size:,} bytes")
+                elif line not in (b"\n", b"\r\n"):
+                    yield self._row(number, line, offset, place, names)
+                number, offset = number + 1, offset + size
 
-    def _row(
-        self, number: int, text: mmap.mmap, offset: int, end: int, place: int, names: Sequence[str]
-    ) -> PixelRow | BadRow:
+    def _row(self, number: int, line: bytes, offset: int, place: int, names: Sequence[str]) -> PixelRow | BadRow:
         """The cells on either side of the pixels are sought from the row's two ends: its middle is not looked at."""
-        first, last = offset, end
+        first, last = 0, len(line)
         for _ in range(place):
-            first = text.find(b",", first, end) + 1
+            first = line.find(b",", first) + 1
             if not first:
                 return self._too_short(number)
         for _ in range(len(names) - place):
-            last = text.rfind(b",", first, last)
+            last = line.rfind(b",", first, last)
             if last < 0:
                 return self._too_short(number)
-        beside = (text[offset:first] + text[last + 1 : end]).decode("utf-8", "replace").split(",")
-        cells = {name: cell.strip(' "\r') for name, cell in zip(names, beside, strict=False)}
-        return PixelRow(number, cells, PixelText(self.path, number + 2, first, last - first))
+        beside = (line[:first] + line[last + 1 :]).decode("utf-8", "replace").split(",")
+        cells = {name: cell.strip(' "\r\n') for name, cell in zip(names, beside, strict=False)}
+        return PixelRow(number, cells, PixelText(self.path, number + 2, offset + first, last - first))
 
     def _too_short(self, number: int) -> BadRow:
         return BadRow(number, f"fewer columns than the header's {len(self.columns)}")

@@ -43,7 +43,7 @@ def test_rows_are_counted_with_those_that_are_bad(tmp_path):
     assert [row.number for row in rows] == [0, 1, 2, 3]
     assert [row.reason for row in rows if isinstance(row, BadRow)] == [
         "fewer columns than the header's 2",
-        "a row of 2,097,152 bytes",
+        "a row of 2,097,153 bytes",
     ]
 
 
