@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SUFFIX = ".part"
+SUFFIX = ".emonet-part"
 
 
 @contextmanager
@@ -23,7 +23,6 @@ def write_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_parts(folder: Path) -> None:
-    """What writers left behind that were killed."""
-    for part in folder.glob(f"*{SUFFIX}"):
-        part.unlink(missing_ok=True)
+def parts(folder: Path) -> list[Path]:
+    """What writers left in a folder that were killed."""
+    return list(folder.glob(f"*.*{SUFFIX}"))

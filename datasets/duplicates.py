@@ -34,8 +34,13 @@ class NearPair:
 
 def content_hash(image: Image) -> str:
     """SHA-1 of the pixels; a grey picture's has one value a pixel, whatever its file was like."""
-    grey = (image == image[..., :1]).all()
-    return sha1((image[..., 0] if grey else image).tobytes(), usedforsecurity=False).hexdigest()
+    return sha1((image[..., 0] if is_grey(image) else image).tobytes(), usedforsecurity=False).hexdigest()
+
+
+def is_grey(image: Image) -> bool:
+    """Whether all three channels are the same."""
+    red, green, blue = image[..., 0], image[..., 1], image[..., 2]
+    return np.array_equal(red, green) and np.array_equal(red, blue)
 
 
 def is_blank(image: Image) -> bool:

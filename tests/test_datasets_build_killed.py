@@ -157,7 +157,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(script, table, whole, tmp_path)
     assert failed.returncode == 1
     assert "OSError" in errors
     assert not (out / "dataset.json").exists()
-    assert not list(out.rglob("*.part"))
+    assert not list(out.rglob("*-part"))
     finished(started(script, table, out))
     assert files(out) == whole
 

@@ -27,7 +27,7 @@ LEARNING = ["emonet.models", "emonet.datasets.store", "emonet.labels", "emonet.i
 for module in ("transforms", "data", "train", "evaluate"):
     ALLOWED[f"emonet.{module}"] = [*LEARNING, "emonet.transforms", "emonet.data", "emonet.train", "emonet.evaluate"]
 
-BACK_ENDS = {"facenet_pytorch": "facecrop.detectors.mtcnn.networks", "dlib": "facecrop.detectors.dlib_hog"}
+BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "cv2", "dlib", "pyarrow", "sklearn", "rich"]
 
@@ -81,6 +81,13 @@ def test_importing_pulls_in_nothing_heavy(package):
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not set(HEAVY) & set(loaded)
     assert len(loaded) < 250
+
+
+def test_mtcnn_needs_the_weights_of_facenet_pytorch_and_not_its_imports():
+    script = "import sys, facecrop; facecrop.open_detector('mtcnn'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "torch" in loaded
+    assert not {"facenet_pytorch", "torchvision"} & set(loaded)
 
 
 @pytest.mark.parametrize("package", ["facecrop", "emonet", "emonet.datasets"])

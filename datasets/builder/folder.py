@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emonet.datasets.atomic import remove_parts, write_atomically
+from emonet.datasets.atomic import parts, write_atomically
 from emonet.datasets.sample import SPLITS
 from emonet.datasets.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, open_store
 
@@ -49,9 +49,10 @@ class BuildFolder:
         return None
 
     def begin(self, identity: Mapping[str, Any]) -> None:
-        for folder in (self.chunks, self.finished):
+        for folder in (self.path, self.work, self.chunks, self.finished):
             folder.mkdir(parents=True, exist_ok=True)
-            remove_parts(folder)
+            for part in parts(folder):
+                part.unlink()
         with write_atomically(self.work / PLAN) as temporary:
             temporary.write_text(json.dumps(identity), encoding="utf-8")
 
@@ -78,7 +79,7 @@ class BuildFolder:
 
     def _foreign(self) -> bool:
         """Whether there is anything that no build wrote."""
-        known = {WORK, *(path.name for path in self._written())}
+        known = {WORK, *(path.name for path in self._written()), *(path.name for path in parts(self.path))}
         return self.path.is_dir() and any(path.name not in known for path in self.path.iterdir())
 
     def _written(self) -> Iterable[Path]:

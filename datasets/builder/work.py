@@ -16,7 +16,7 @@ from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk, Unit
 from emonet.datasets.builder.rows import Row, write_rows
 from emonet.datasets.ckplus import read_points
-from emonet.datasets.duplicates import content_hash, is_blank, perceptual_hash
+from emonet.datasets.duplicates import content_hash, is_blank, is_grey, perceptual_hash
 from emonet.datasets.ferplus import is_no_face
 from emonet.datasets.onset import OnsetRule, find_onset
 from emonet.datasets.pixel_table import PixelText, read_rows
@@ -123,9 +123,15 @@ class Workshop:
         if face is None:
             row.preview = _preview(image)
             return
-        crop = crop_face(image, face, self.options.crop)
+        crop = self._crop(image, face)
         row.image, row.perceptual = _png(crop), perceptual_hash(crop)
         row.size = len(row.image)
+
+    def _crop(self, image: Image, face: Face) -> Image:
+        spec = self.options.crop
+        if face.framed and image.shape == (spec.size, spec.size, 3) and (is_grey(image) or not spec.grey):
+            return image  # a published crop of the right size, as it is
+        return crop_face(image, face, spec)
 
     def _trouble(self, one: _Seen) -> tuple[str | None, str | None]:
         votes = one.sample.votes
@@ -203,6 +209,5 @@ def _png(image: Image) -> bytes:
     """As a grey picture where it is grey."""
     import cv2
 
-    grey = (image == image[..., :1]).all()
-    _, data = cv2.imencode(".png", image[..., 0] if grey else image[..., ::-1])
+    _, data = cv2.imencode(".png", image[..., 0] if is_grey(image) else image[..., ::-1])
     return data.tobytes()

@@ -1,8 +1,7 @@
-"""MTCNN's three networks as functions from uint8 pictures to numpy arrays: the only module that knows facenet-pytorch.
+"""MTCNN's three networks as functions from uint8 pictures to numpy arrays.
 
-facenet-pytorch brings the layers and their weights in its wheel; its own detection code is not used. Three things make
-them several times faster on a processor than plain calls: channels last (the layout pictures come in anyway), pooling
-by the larger of neighbouring slices, and pieces that fit the cache.
+Three things make them several times faster on a processor than plain calls: channels last (the layout pictures come in
+anyway), pooling by the larger of neighbouring slices, and pieces that fit the cache.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from facecrop.detectors.mtcnn.boxes import Array, Index
+from facecrop.detectors.mtcnn.layers import ONet, PNet, RNet, open_network
 
 Pixels = NDArray[np.uint8]
 
@@ -66,7 +65,7 @@ class Networks:
         self.pnet, self.rnet, self.onet = (self._opened(network) for network in (PNet, RNet, ONet))
 
     def _opened(self, network: type[Any]) -> Any:
-        return network().eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        return open_network(network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _input(self, pixels: Pixels) -> Tensor:
         x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)  # (N, 3, H, W), channels last in memory
