@@ -347,6 +347,30 @@ def test_broken_pictures_are_counted(inputs, tmp_path):
     assert "cannot be" in broken["detail"]
 
 
+def test_broken_landmarks_are_as_good_as_none(portrait, tmp_path):
+    whole = imitations.write_ckplus(tmp_path / "CK+", portrait, subjects=2, frames=6)
+    first = made({"ckplus": str(whole)}, tmp_path / "whole")
+    broken = shutil.copytree(whole, tmp_path / "broken")
+    landmarks = list(broken.rglob("*_landmarks.txt"))
+    for path in landmarks:
+        path.write_text("no numbers")
+    second = made({"ckplus": str(broken)}, tmp_path / "out")
+    assert landmarks
+    assert sum(second.splits.values()) == pytest.approx(sum(first.splits.values()), abs=4)
+
+
+def test_what_passes_for_a_crop_and_is_none_is_cropped(portrait, tmp_path):
+    """Whole frames in CK+48's folders: published crops are square."""
+    frame = imitations.framed(portrait, (640, 490), 1.9)
+    imitations.save(tmp_path / "CK+48" / "happy" / "S010_004_00000017.png", frame)
+    imitations.save(tmp_path / "CK+48" / "sad" / "S011_004_00000017.png", imitations.noisy(frame, 1))
+    store = made({"ckplus": str(tmp_path / "CK+48")}, tmp_path / "out", split="none")
+    boxes = [row["box"] for row in rows(store)]
+    crop = decode(rows(store)[0]["image"])
+    assert len(boxes) == 2
+    assert np.corrcoef(crop[..., 0].ravel(), cv2.resize(frame, (48, 48)).ravel())[0, 1] < 0.9
+
+
 def test_nothing_usable_is_an_error(portrait, tmp_path):
     data = csv_of(tmp_path, [(7, "Training", imitations.small_face(portrait, 0))])
     with pytest.raises(DatasetError, match=r"nothing usable; rejected: .*bad_label.*1"):

@@ -135,6 +135,21 @@ def test_workers_do_not_outlive_their_parent(script, table, tmp_path):
     assert left == []
 
 
+@linux_only
+def test_a_worker_that_is_killed_is_told(script, table, whole, tmp_path):
+    out = tmp_path / "out"
+    process = started(script, table, out, workers=2, start_new_session=True, stderr=subprocess.PIPE)
+    while not chunks_in(out):
+        time.sleep(0.001)
+    workers = [member for member in of_session(process.pid) if member != process.pid]
+    os.kill(max(workers), signal.SIGKILL)
+    errors = process.communicate()[1]
+    if process.returncode:  # it was not done yet
+        assert "OSError: a worker was killed, most likely for want of memory" in errors
+    finished(started(script, table, out))
+    assert files(out) == whole
+
+
 def of_session(leader):
     """The processes of a session, by number."""
     found = []

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import imitations
@@ -140,6 +142,18 @@ def test_a_complete_build_says_so(run, table, tmp_path):
     arguments = ("--fer2013", table, "--detector", "whole", "-o", tmp_path / "out")
     assert "was complete already" not in run(*arguments).output
     assert "was complete already" in run(*arguments).output
+
+
+def test_a_build_that_is_stopped_says_how_to_go_on(table, tmp_path):
+    header, *lines = table.read_text().splitlines()
+    table.write_text("\n".join([header, *(lines * 80)]) + "\n")
+    command = [sys.executable, "-m", "emonet", "build", "--fer2013", table, "-o", tmp_path / "out", "--workers", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not any((tmp_path / "out" / ".build").glob("chunks/*.parquet")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert "stopped; run the same command again to go on" in process.communicate()[1]
+    assert process.returncode == 130
 
 
 def test_bad_rows_are_counted_and_the_first_are_shown(run, table, tmp_path):
