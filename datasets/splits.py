@@ -87,7 +87,10 @@ def _is_spared(group: str, splits: Mapping[str, str], labels: Mapping[str, set[H
 
 
 def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
-    """Groups of together `size` pictures, or a few less where groups are large, every class in its own proportion."""
+    """Groups of together `size` pictures, or a few less where groups are large, every class in its own proportion.
+
+    What large groups leave open at the end is filled with whatever fits.
+    """
     if not 0 <= size < len(members):
         raise ValueError(f"a hold-out must be smaller than the {len(members)} pictures there are, got {size}")
     counts: dict[str, Counter[Hashable]] = defaultdict(Counter)
@@ -95,9 +98,15 @@ def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
         counts[member.group][member.label] += 1
     quota = _quotas(Counter(member.label for member in members), size)
     chosen = set()
-    for group in sorted(counts, key=lambda name: (lot(seed, name), name)):
+    order = sorted(counts, key=lambda name: (lot(seed, name), name))
+    for group in order:
         if all(quota[label] >= count for label, count in counts[group].items()):
             quota.subtract(counts[group])
+            chosen.add(group)
+    left = quota.total()
+    for group in order:
+        if group not in chosen and counts[group].total() <= left:
+            left -= counts[group].total()
             chosen.add(group)
     return chosen
 

@@ -70,6 +70,12 @@ def test_a_hold_out_takes_whole_people():
     assert 50 <= len(held) <= 60
 
 
+def test_what_large_groups_leave_open_is_filled():
+    members = [*pictures(1000), *(Member(f"person {n}", "fear") for n in range(2) for _ in range(100))]
+    chosen = hold_out(members, 120, 0)
+    assert sum(member.group in chosen for member in members) == 120
+
+
 def test_a_hold_out_of_everything_is_refused():
     with pytest.raises(ValueError, match="smaller than the 20"):
         hold_out(pictures(20), 20, 0)

@@ -1,11 +1,13 @@
 """`emonet build` and tools/build_dataset.py, as people call them."""
 
+import inspect
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import imitations
@@ -13,7 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from emonet.commands import app
+from emonet.commands.build import build
 from emonet.datasets import READERS, open_store
+from emonet.datasets.builder import BuildOptions
+from facecrop import FilterRules
 
 
 @pytest.fixture
@@ -55,9 +60,11 @@ def test_the_tool_merges_three_data_sets(root, data, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_every_reader_has_its_option(run):
-    shown = run("--help").output
-    assert all(f"--{name}" in shown for name in READERS)
+def test_every_reader_and_every_option_of_a_build_can_be_given():
+    parameters = inspect.signature(build).parameters
+    options = {field.name for field in fields(BuildOptions)} - {"inputs", "rules", "crop"}
+    assert {*READERS, *options} <= set(parameters)
+    assert {field.name for field in fields(FilterRules)} <= set(parameters)
 
 
 def test_a_dry_run_writes_nothing(run, data, tmp_path):

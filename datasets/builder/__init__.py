@@ -4,7 +4,8 @@
 what needs to know everything; `shards.py`, `describe.py` and `report.py` write. `run.py` puts them together.
 """
 
+from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
-from emonet.datasets.builder.run import Built, Prepared, build_dataset, identify, prepare
+from emonet.datasets.builder.run import Built, Prepared, build_dataset, prepare
 
 __all__ = ["BuildOptions", "Built", "Prepared", "build_dataset", "identify", "prepare"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.datasets.builder.index import EVALUATED, TRAINED, Index
 from emonet.datasets.duplicates import Indices
 from emonet.datasets.ferplus import VOTES
-from emonet.datasets.sample import DropReason
+from emonet.datasets.sample import SPLITS, DropReason
 from emonet.datasets.store import FORMAT
 from emonet.labels import Emotion
 
@@ -74,8 +74,9 @@ def _counts(index: Index) -> Info:
         if reason is None:
             counts[source][split][emotion] += 1
     return {
-        source: {split: {str(e): numbers[e] for e in Emotion if numbers[e]} for split, numbers in by_split.items()}
+        source: {split: {str(e): by_split[split][e] for e in Emotion if by_split[split][e]} for split in here}
         for source, by_split in counts.items()
+        if (here := [split for split in SPLITS if split in by_split])
     }
 
 

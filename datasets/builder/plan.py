@@ -16,6 +16,7 @@ from facecrop import CropSpec
 
 CHUNK = 256  # samples, or a few more where a sequence ends later: what is lost when a build is killed
 
+Counts = Counter[tuple[str, Emotion | None]]  # (split or "", label) -> how many
 Unit = tuple[Sample, ...]  # what must be seen together: the frames of a sequence, or one picture
 
 
@@ -41,7 +42,7 @@ class Chunk:
 class Survey:
     """What one pass over a reader showed; `warning` is set where it differs from what its publisher counted."""
 
-    counts: Counter[tuple[str, Emotion | None]] = field(default_factory=Counter)  # (split or "", label) -> pictures
+    counts: Counts = field(default_factory=Counter)
     samples: int = 0  # that will be worked on
     rejected: list[Rejected] = field(default_factory=list)
     warning: str | None = None
@@ -87,23 +88,24 @@ def open_readers(options: BuildOptions) -> dict[str, Reader]:
 def survey(reader: Reader, labeller: Labeller) -> Survey:
     """Reads all of a source but its pictures."""
     result = Survey()
-    sequences: set[tuple[str | None, str | None]] = set()
-    published: Counter[tuple[str, Emotion | None]] = Counter()
-    by_sequence = reader.layout.published is not None and reader.layout.published.unit == "sequences"
+    seen: set[str] = set()  # what was counted of what the publisher counted: pictures, or sequences
+    counted: Counts = Counter()
+    published = reader.layout.published
     for sample in reader:
         place = (sample.split or "", sample.emotion)
         result.counts[place] += 1
-        if not by_sequence or (sample.subject, sample.sequence) not in sequences:
-            sequences.add((sample.subject, sample.sequence)) if by_sequence else None
-            published[place] += 1
+        thing = sample.sequence if published and published.unit == "sequences" else None
+        if thing is None or thing not in seen:
+            counted[place] += 1
+        if thing is not None:
+            seen.add(thing)
         labelled = labeller(sample)
         if isinstance(labelled, Rejected):
             result.rejected.append(labelled)
         else:
             result.samples += 1
     result.rejected = [*reader.rejected, *result.rejected]
-    if reader.layout.published is not None:
-        result.warning = _difference(reader.layout.published, published)
+    result.warning = _difference(published, counted) if published else None
     return result
 
 
@@ -137,7 +139,7 @@ def _units(reader: Reader, labeller: Labeller) -> Iterator[Unit]:
         yield tuple(frames)
 
 
-def _difference(published: Published, found: Counter[tuple[str, Emotion | None]]) -> str | None:
+def _difference(published: Published, found: Counts) -> str | None:
     """Both tables where they differ; a split that is wholly absent is named as that."""
     counts = {split: dict(numbers) for split, numbers in published.counts.items()}
     here = {split: {e: n for (s, e), n in found.items() if s == split and e is not None} for split in counts}

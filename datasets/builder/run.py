@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from emonet.datasets.builder.card import write_card
 from emonet.datasets.builder.chunks import chunk_path, run_chunks
 from emonet.datasets.builder.describe import describe
 from emonet.datasets.builder.folder import BuildFolder
+from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.index import check_subjects, make_index
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, chunks, open_readers, survey
@@ -26,23 +25,10 @@ from emonet.datasets.duplicates import Indices
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, DatasetError, Rejected
 from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode, file_hash
-from emonet.datasets.tree import hash_inputs
 from facecrop.images import Image
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PACKAGES = (
-    "emonet",
-    "torch",
-    "numpy",
-    "opencv-python-headless",
-    "pillow",
-    "pyarrow",
-    "scikit-learn",
-    "facenet-pytorch",
-    "dlib-bin",
-)
 
 Progress = Callable[[Mapping[str, int]], AbstractContextManager[Callable[[str, int], None]]]
 
@@ -134,26 +120,6 @@ def build_dataset(
 @contextmanager
 def _silent(_totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
     yield lambda _source, _count: None
-
-
-def identify(options: BuildOptions) -> dict[str, Any]:
-    """What makes a build this one: options, the inputs' bytes, the versions of what worked on them."""
-    files = {**options.inputs, **{name: path for name in ("ferplus", "relabel") if (path := getattr(options, name))}}
-    return {
-        "options": options.to_dict(),
-        "inputs": {name: hash_inputs(Path(path)) for name, path in files.items()},
-        "versions": {
-            "python": platform.python_version(),
-            **{package: _version(package) for package in PACKAGES},
-        },
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _first_stage(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +19,14 @@ from facecrop import CropSpec, FilterRules, open_detector
 
 if TYPE_CHECKING:
     from emonet.datasets.builder import Built, Prepared
-    from emonet.datasets.builder.options import Leaks, Neutral, SplitBy, Undetected
     from emonet.datasets.store import Store
-    from facecrop.filtering import Allowed
+
+# The panels of --help.
+DATA, RUNNING, LABELS, FACES, CROPS = "Data", "Running", "Labels and frames", "Faces", "Crops"
+COPIES = "Copies and splits"
+
+BESIDE = ("ferplus", "relabel")  # files that belong to the data
+RULES = ("min_size", "min_share", "min_score", "max_roll", "max_yaw", "min_sharpness", "min_contrast", "allow")
 
 SOME_UNREADABLE = 3
 STOPPED = 130
@@ -27,95 +34,133 @@ STOPPED = 130
 
 def build(
     context: typer.Context,
-    fer2013: Annotated[Path | None, typer.Option(help="FER2013: a CSV, a folder of pictures, or an archive.")] = None,
-    ckplus: Annotated[Path | None, typer.Option(help="CK+: the folder with its four parts, or CK+48.")] = None,
-    jaffe: Annotated[Path | None, typer.Option(help="JAFFE: the folder with its pictures.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Your photos in folders named by expression, or a CSV.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the data set to write.")] = None,
-    stored: Annotated[Path | None, typer.Option("--from", help="Repeat the build of this dataset.json.")] = None,
-    verify: Annotated[Path | None, typer.Option(help="Check that a data set's bytes are what they were.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be read, and write nothing.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another build in the folder.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores unless told. Changes no byte.")] = None,
-    imagefolder: Annotated[Path | None, typer.Option(help="Also write split/expression/*.png here.")] = None,
-    classes: Annotated[str, typer.Option(help="fer7, fer6, ck6, ck7, ck8, or names with commas.")] = "fer7",
-    contempt: Annotated[str | None, typer.Option(help="drop, keep or disgust; kept where classes have it.")] = None,
-    relabel: Annotated[Path | None, typer.Option(help="A CSV of key,label: labels corrected by hand.")] = None,
-    ferplus: Annotated[Path | None, typer.Option(help="FER+'s fer2013new.csv: its votes join FER2013's rows.")] = None,
-    drop_no_face_votes: Annotated[bool, typer.Option(help="Drop what half of FER+'s people saw no face in.")] = False,
-    onset: Annotated[str, typer.Option(help="auto[=SHARE], fraction=SHARE, last=N or peak.")] = "auto",
-    neutral: Annotated[str, typer.Option(help="First frames of sequences: drop, or first: neutral faces.")] = "drop",
-    detector: Annotated[str, typer.Option(help="mtcnn, dlib or whole.")] = "mtcnn",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    undetected: Annotated[str, typer.Option(help="Cropped training pictures without a face: drop or keep.")] = "drop",
-    filter_eval: Annotated[bool, typer.Option(help="Filter validation and test like training.")] = False,
-    recrop: Annotated[bool, typer.Option(help="Cut published crops anew, from the face found in them.")] = False,
-    allow: Annotated[str, typer.Option(help="Of several faces: one (reject), largest or most_central.")] = "largest",
-    min_size: Annotated[float | None, typer.Option(help="Least shorter side of a face in pixels.")] = None,
-    min_score: Annotated[float | None, typer.Option(help="Least score of the detector.")] = None,
-    max_roll: Annotated[float | None, typer.Option(help="Most degrees a face is tilted.")] = None,
-    max_yaw: Annotated[float | None, typer.Option(help="Most degrees a face is turned.")] = None,
-    min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness of a face.")] = None,
-    min_contrast: Annotated[float | None, typer.Option(help="Least contrast of a face.")] = None,
-    size: Annotated[int, typer.Option(help="Crops: pixels a side.")] = 48,
-    margin: Annotated[float, typer.Option(help="Crops: margin on each side, as a share of the face.")] = 0.125,
-    align: Annotated[bool, typer.Option(help="Crops: turn until the eyes are level.")] = False,
-    colour: Annotated[bool, typer.Option(help="Crops: keep colours.")] = False,
-    leaks: Annotated[str, typer.Option(help="Training copies of test pictures: drop, near, report, keep.")] = "drop",
-    near: Annotated[float, typer.Option(help="Least correlation of near copies.")] = 0.97,
-    split: Annotated[str, typer.Option(help="Without official splits: auto or subject (by person), none.")] = "auto",
-    shares: Annotated[str, typer.Option(help="Of people: train,validation,test.")] = "0.8,0.1,0.1",
-    dev: Annotated[int, typer.Option(help="Pictures to hold out of train, for choosing anything.")] = 0,
-    folds: Annotated[int, typer.Option(help="Number the training pictures' folds, people whole.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of every draw by lot.")] = 0,
+    fer2013: Annotated[
+        Path | None, typer.Option(rich_help_panel=DATA, help="FER2013: a CSV, a folder of pictures, or an archive.")
+    ] = None,
+    ckplus: Annotated[
+        Path | None, typer.Option(rich_help_panel=DATA, help="CK+: the folder with its four parts, or CK+48.")
+    ] = None,
+    jaffe: Annotated[
+        Path | None, typer.Option(rich_help_panel=DATA, help="JAFFE: the folder with its pictures.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(rich_help_panel=DATA, help="Your photos in folders named by expression, or a CSV.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", rich_help_panel=RUNNING, help="Folder of the data set to write.")
+    ] = None,
+    stored: Annotated[
+        Path | None, typer.Option("--from", rich_help_panel=RUNNING, help="Repeat the build of this dataset.json.")
+    ] = None,
+    verify: Annotated[
+        Path | None, typer.Option(rich_help_panel=RUNNING, help="Check that a data set's bytes are what they were.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=RUNNING, help="Show what would be read, and write nothing.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=RUNNING, help="Replace another build in the folder.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(rich_help_panel=RUNNING, help="Processes; all cores unless told. Changes no byte.")
+    ] = None,
+    imagefolder: Annotated[
+        Path | None, typer.Option(rich_help_panel=RUNNING, help="Also write split/expression/*.png here.")
+    ] = None,
+    classes: Annotated[
+        str, typer.Option(rich_help_panel=LABELS, help="fer7, fer6, ck6, ck7, ck8, or names with commas.")
+    ] = "fer7",
+    contempt: Annotated[
+        str | None, typer.Option(rich_help_panel=LABELS, help="drop, keep or disgust; kept where classes have it.")
+    ] = None,
+    relabel: Annotated[
+        Path | None, typer.Option(rich_help_panel=LABELS, help="A CSV of key,label: labels corrected by hand.")
+    ] = None,
+    ferplus: Annotated[
+        Path | None, typer.Option(rich_help_panel=DATA, help="FER+'s fer2013new.csv: its votes join FER2013's rows.")
+    ] = None,
+    drop_no_face_votes: Annotated[
+        bool,
+        typer.Option(
+            "--drop-no-face-votes", rich_help_panel=LABELS, help="Drop what half of FER+'s people saw no face in."
+        ),
+    ] = False,
+    onset: Annotated[
+        str, typer.Option(rich_help_panel=LABELS, help="auto[=SHARE], fraction=SHARE, last=N or peak.")
+    ] = "auto",
+    neutral: Annotated[
+        str, typer.Option(rich_help_panel=LABELS, help="First frames of sequences: drop, or first: neutral faces.")
+    ] = "drop",
+    detector: Annotated[str, typer.Option(rich_help_panel=FACES, help="mtcnn, dlib or whole.")] = "mtcnn",
+    device: Annotated[str, typer.Option(rich_help_panel=FACES, help="auto, cpu or cuda.")] = "auto",
+    undetected: Annotated[
+        str, typer.Option(rich_help_panel=FACES, help="Cropped training pictures without a face: drop or keep.")
+    ] = "drop",
+    filter_eval: Annotated[
+        bool, typer.Option("--filter-eval", rich_help_panel=FACES, help="Filter validation and test like training.")
+    ] = False,
+    recrop: Annotated[
+        bool,
+        typer.Option("--recrop", rich_help_panel=FACES, help="Cut published crops anew, from the face found in them."),
+    ] = False,
+    allow: Annotated[
+        str, typer.Option(rich_help_panel=FACES, help="Of several faces: one (reject), largest or most_central.")
+    ] = "largest",
+    min_size: Annotated[
+        float | None, typer.Option(rich_help_panel=FACES, help="Least shorter side of a face in pixels.")
+    ] = None,
+    min_share: Annotated[
+        float | None, typer.Option(rich_help_panel=FACES, help="Least share of the picture's shorter side.")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(rich_help_panel=FACES, help="Least score of the detector.")] = None,
+    max_roll: Annotated[
+        float | None, typer.Option(rich_help_panel=FACES, help="Most degrees a face is tilted.")
+    ] = None,
+    max_yaw: Annotated[float | None, typer.Option(rich_help_panel=FACES, help="Most degrees a face is turned.")] = None,
+    min_sharpness: Annotated[
+        float | None, typer.Option(rich_help_panel=FACES, help="Least sharpness of a face.")
+    ] = None,
+    min_contrast: Annotated[float | None, typer.Option(rich_help_panel=FACES, help="Least contrast of a face.")] = None,
+    size: Annotated[int, typer.Option(rich_help_panel=CROPS, help="Crops: pixels a side.")] = 48,
+    margin: Annotated[
+        float, typer.Option(rich_help_panel=CROPS, help="Crops: margin on each side, as a share of the face.")
+    ] = 0.125,
+    align: Annotated[
+        bool, typer.Option("--align", rich_help_panel=CROPS, help="Crops: turn until the eyes are level.")
+    ] = False,
+    colour: Annotated[bool, typer.Option("--colour", rich_help_panel=CROPS, help="Crops: keep colours.")] = False,
+    leaks: Annotated[
+        str, typer.Option(rich_help_panel=COPIES, help="Training copies of test pictures: drop, near, report, keep.")
+    ] = "drop",
+    near: Annotated[float, typer.Option(rich_help_panel=COPIES, help="Least correlation of near copies.")] = 0.97,
+    split: Annotated[
+        str, typer.Option(rich_help_panel=COPIES, help="Without official splits: auto or subject (by person), none.")
+    ] = "auto",
+    shares: Annotated[
+        str, typer.Option(rich_help_panel=COPIES, help="Of people: train,validation,test.")
+    ] = "0.8,0.1,0.1",
+    dev: Annotated[
+        int, typer.Option(rich_help_panel=COPIES, help="Pictures to hold out of train, for choosing anything.")
+    ] = 0,
+    folds: Annotated[
+        int, typer.Option(rich_help_panel=COPIES, help="Number the training pictures' folds, people whole.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(rich_help_panel=COPIES, help="Of every draw by lot.")] = 0,
 ) -> None:
     """Merge data sets into one clean data set on disk, with a report of everything kept and dropped.
 
     Stopped and run again, it goes on where it was. Exit status: 0 everything was read, 3 some could not be,
     1 nothing was usable or the call was mistaken.
     """
+    chosen = dict(locals())
     if verify is not None:
         _verify(verify)
         return
-    given = {"fer2013": fer2013, "ckplus": ckplus, "jaffe": jaffe, "folder": folder}
-    inputs = {name: str(path) for name, path in given.items() if path is not None}
-    beside = {name: str(path) for name, path in {"ferplus": ferplus, "relabel": relabel}.items() if path is not None}
-    if stored is not None:
-        _check_alone(context)
-        options = _stored_options(stored, inputs, beside)
+    if stored is None:
+        options = _chosen_options(chosen)
     else:
-        options = BuildOptions(
-            inputs=inputs,
-            ferplus=beside.get("ferplus"),
-            relabel=beside.get("relabel"),
-            drop_no_face_votes=drop_no_face_votes,
-            classes=classes,
-            contempt=contempt,
-            onset=onset,
-            neutral=cast("Neutral", neutral),
-            detector=detector,
-            device=open_detector(detector, device).device,
-            undetected=cast("Undetected", undetected),
-            filter_eval=filter_eval,
-            recrop=recrop,
-            rules=FilterRules(
-                min_size=min_size,
-                min_score=min_score,
-                max_roll=max_roll,
-                max_yaw=max_yaw,
-                min_sharpness=min_sharpness,
-                min_contrast=min_contrast,
-                allow=cast("Allowed", allow),
-            ),
-            crop=CropSpec(size=size, margin=margin, align=align, grey=not colour),
-            leaks=cast("Leaks", leaks),
-            near=near,
-            split=cast("SplitBy", split),
-            shares=_parsed_shares(shares),
-            dev=dev,
-            folds=folds,
-            seed=seed,
-        )
+        _check_alone(context)
+        options = _stored_options(stored, chosen)
     prepared = prepare(options)
     if dry_run:
         show_plan(prepared)
@@ -130,6 +175,26 @@ def build(
         _compare(built.store, stored)
     if built.broken:
         raise typer.Exit(SOME_UNREADABLE)
+
+
+def _chosen_options(chosen: Mapping[str, Any]) -> BuildOptions:
+    """The build that the command line asks for. Its options have the names of BuildOptions and FilterRules."""
+    crop = CropSpec(chosen["size"], chosen["margin"], chosen["align"], grey=not chosen["colour"])
+    rules = FilterRules(**{name: chosen[name] for name in RULES})
+    own = {field.name: chosen[field.name] for field in fields(BuildOptions) if field.name in chosen}
+    given = {
+        "inputs": _paths(chosen, READERS),
+        "ferplus": None,
+        "relabel": None,
+        **_paths(chosen, BESIDE),
+        "device": open_detector(chosen["detector"], chosen["device"]).device,
+        "shares": _parsed_shares(chosen["shares"]),
+    }
+    return BuildOptions(**own | given, rules=rules, crop=crop)
+
+
+def _paths(chosen: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    return {name: str(chosen[name]) for name in names if chosen[name] is not None}
 
 
 def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) -> Built:
@@ -155,20 +220,21 @@ def _parsed_shares(text: str) -> dict[str, float]:
 
 def _check_alone(context: typer.Context) -> None:
     """A repeated build takes its options from its file: others beside it would be ignored in silence."""
-    beside = {"stored", "out", "workers", "overwrite", "dry_run", "imagefolder", "ferplus", "relabel", *READERS}
+    beside = {"stored", "out", "workers", "overwrite", "dry_run", "imagefolder", *BESIDE, *READERS}
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
     if others := sorted(set(given) - beside):
         raise ValueError(f"--from takes every option from its file; leave out {', '.join(others)}")
 
 
-def _stored_options(path: Path, inputs: dict[str, str], beside: dict[str, str]) -> BuildOptions:
+def _stored_options(path: Path, chosen: Mapping[str, Any]) -> BuildOptions:
     """The options of a dataset.json, with other paths where the data have moved; the data must be the same."""
     info = read_description(path)
-    options = BuildOptions.from_dict(info["options"])
-    if added := sorted((set(inputs) | set(beside)) - set(info["inputs"])):
+    inputs, beside = _paths(chosen, READERS), _paths(chosen, BESIDE)
+    if added := sorted({**inputs, **beside}.keys() - info["inputs"].keys()):
         raise ValueError(f"{path} was built without {', '.join(added)}")
-    options = BuildOptions.from_dict(options.to_dict() | {"inputs": {**options.inputs, **inputs}} | beside)
+    places = {"inputs": {**info["options"]["inputs"], **inputs}, **beside}
+    options = BuildOptions.from_dict(info["options"] | places)
     hashes = identify(options)["inputs"]
     changed = [name for name, digest in info["inputs"].items() if hashes[name] != digest]
     if changed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -36,21 +35,16 @@ def _facts() -> dict[str, str | int | None]:
     import torch
     from PIL import features
 
+    from emonet.datasets.builder.identity import installed_version
+
     cuda = torch.cuda.is_available()
     return {
         "emonet": emonet.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        **{name: _version(name) for name in PACKAGES},
-        "dlib comes from": next((name for name in ("dlib-bin", "dlib") if _version(name)), None),
+        **{name: installed_version(name) for name in PACKAGES},
+        "dlib comes from": next((name for name in ("dlib-bin", "dlib") if installed_version(name)), None),
         "AVIF pictures": "read" if features.check("avif") else "not read by this Pillow",
         "device": f"cuda ({torch.cuda.get_device_name()})" if cuda else "cpu",
         "processor threads": torch.get_num_threads(),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

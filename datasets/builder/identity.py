@@ -1,0 +1,36 @@
+"""What makes two builds the same: options, the inputs' bytes, the versions of what worked on them."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.tree import hash_inputs
+
+PACKAGES = (
+    *("emonet", "torch", "facenet-pytorch", "dlib-bin", "numpy", "opencv-python-headless", "pillow"),
+    *("pyarrow", "scikit-learn"),
+)
+
+
+def identify(options: BuildOptions) -> dict[str, Any]:
+    """The parts of dataset.json that are known before a build begins."""
+    beside = {name: path for name in ("ferplus", "relabel") if (path := getattr(options, name))}
+    return {
+        "options": options.to_dict(),
+        "inputs": {name: hash_inputs(Path(path)) for name, path in {**options.inputs, **beside}.items()},
+        "versions": {
+            "python": platform.python_version(),
+            **{package: installed_version(package) for package in PACKAGES},
+        },
+    }
+
+
+def installed_version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
