@@ -26,6 +26,15 @@ CK_CODES = {0: "neutral", 1: "angry", 2: "contempt", 3: "disgust", 4: "fear", 5:
 CK48_FOLDERS = {1: "anger", 2: "contempt", 3: "disgust", 4: "fear", 5: "happy", 6: "sadness", 7: "surprise"}
 JAFFE_PEOPLE = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
 JAFFE_CODES = ("AN", "DI", "FE", "HA", "NE", "SA", "SU")
+JAFFE_FOLDERS = {
+    "AN": "ANGRY",
+    "DI": "Disgust",
+    "FE": "FEAR",
+    "HA": "happy",
+    "NE": "Neutral",
+    "SA": "SAD",
+    "SU": "SURPRISE",
+}
 KAGGLE_FOLDERS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # by FER2013's code
 FERPLUS_HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 FERPLUS_FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
@@ -113,6 +122,13 @@ def write_text(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+def touched(folder, *names):
+    """Files without content: readers go by names."""
+    for name in names:
+        write_text(folder / name, "")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -230,6 +246,11 @@ def write_jaffe(folder, portrait, *, people=JAFFE_PEOPLE, suffix=".tiff", classe
     write_text(folder / "a_names.dat", "KA.AN1.39")
     write_text(folder / ".DS_Store", "left behind")
     return folder
+
+
+def jaffe_writer(people=JAFFE_PEOPLE[:3], **options):
+    """write_jaffe with its options given, for a few people."""
+    return lambda folder, portrait: write_jaffe(folder, portrait, people=people, **options)
 
 
 def write_jaffe_list(folder, portrait, *, people=("KA", "KL")):

@@ -1,0 +1,126 @@
+"""The user's own photos: class folders, and tables that list photos."""
+
+import imitations
+import pytest
+
+from emonet.datasets import READERS, DatasetError
+from emonet.labels import Emotion
+
+
+def listed(folder, *rows, header="path,label,subject"):
+    return imitations.write_text(folder / "photos.csv", "\n".join([header, *rows]) + "\n")
+
+
+def rejections(reader):
+    """Reads everything; key -> reason of what was rejected."""
+    list(reader)
+    return {rejected.key: rejected.reason for rejected in reader.rejected}
+
+
+def test_folders_tell_expression_and_split(portrait, tmp_path):
+    samples = {sample.key: sample for sample in READERS["folder"](imitations.write_folder(tmp_path, portrait))}
+    assert samples["folder/train/happy/summer/b.png"].emotion is Emotion.HAPPY
+    assert samples["folder/val/01_surprised/d.jpg"].split == "validation"
+    assert samples["folder/test/ANGRY/no suffix"].emotion is Emotion.ANGRY
+
+
+def test_a_private_folder_is_no_split_and_neither_is_one_below(tmp_path):
+    reader = READERS["folder"](imitations.touched(tmp_path, "private/happy/a.jpg", "happy/test/b.jpg"))
+    assert {sample.split for sample in reader} == {None}
+
+
+def test_files_in_no_class_folder_are_rejected(tmp_path):
+    imitations.touched(
+        tmp_path, "happy/a.jpg", "hapy/b.jpg", "hapy/c", "d.png", "notes.txt", "happy/Di/e.jpg", "anger/anger/f.jpg"
+    )
+    reader = READERS["folder"](tmp_path)
+    wrong = ("hapy/b.jpg", "hapy/c", "d.png", "happy/Di/e.jpg")
+    assert rejections(reader) == {f"folder/{name}": "bad_label" for name in wrong}
+    details = {rejected.key: rejected.detail for rejected in reader.rejected}
+    assert "'hapy'" in details["folder/hapy/b.jpg"]
+    assert "happy" in details["folder/happy/Di/e.jpg"]
+    assert "Di" in details["folder/happy/Di/e.jpg"]
+    assert [sample.key for sample in reader] == ["folder/anger/anger/f.jpg", "folder/happy/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "header", ["filepath,facial_expression,person,Usage", " Image ; Emotion;subject;set", "file\tclass\tsubject\tsplit"]
+)
+def test_columns_of_a_list_have_several_names(header, portrait, tmp_path):
+    imitations.write_photo_list(tmp_path, portrait)
+    delimiter = next(sign for sign in ";\t," if sign in header)
+    rows = (tmp_path / "photos.csv").read_text().splitlines()[1:]
+    text = "\n".join([header, *(row.replace(",", delimiter) for row in rows)])
+    reader = READERS["folder"](imitations.write_text(tmp_path / "photos.csv", f"\ufeff{text}"))
+    samples = list(reader)
+    assert {(sample.subject, sample.split) for sample in samples[:2]} == {("anna", "train"), ("otto", "train")}
+    assert len(samples) == 8
+    assert reader.layout.subjects
+
+
+def test_a_list_without_people(portrait, tmp_path):
+    reader = READERS["folder"](imitations.write_photo_list(tmp_path, portrait, header="path,label"))
+    assert not reader.layout.subjects
+    assert {(sample.subject, sample.split) for sample in reader} == {(None, None)}
+
+
+def test_people_are_known_only_when_all_are(tmp_path):
+    imitations.touched(tmp_path, "a.jpg", "b.jpg")
+    reader = READERS["folder"](listed(tmp_path, "a.jpg,happy,anna", "b.jpg,sad,"))
+    assert not reader.layout.subjects
+    assert [sample.subject for sample in reader] == ["anna", None]
+
+
+def test_bad_rows_of_a_list_are_rejected_with_their_number(tmp_path):
+    imitations.touched(tmp_path, "a.jpg", "b.jpg")
+    rows = [
+        "a.jpg,happy,x,train",
+        f"{'long' * 999}.jpg,sad,x,train",
+        "none.jpg,sad,x,train",
+        "b.jpg,hapy,x,train",
+        "b.jpg,sad,x,practice",
+        "b.jpg,sad",
+    ]
+    reader = READERS["folder"](listed(tmp_path, *rows, "./a.jpg,sad,x,train", header="path,label,subject,split"))
+    assert [sample.key for sample in reader] == ["folder/a.jpg"]
+    found = [(rejected.reason, rejected.detail[:5]) for rejected in reader.rejected]
+    reasons = ("unreadable", "unreadable", "bad_label", "bad_split", "bad_row", "bad_row")
+    assert found == [(reason, f"row {number}") for number, reason in enumerate(reasons, 3)]
+
+
+def test_an_empty_label_is_no_label(tmp_path):
+    imitations.touched(tmp_path, "a.jpg")
+    (sample,) = READERS["folder"](listed(tmp_path, "a.jpg,,anna"))
+    assert sample.emotion is None
+
+
+def test_paths_of_a_list_are_relative_to_it_or_absolute(tmp_path):
+    imitations.touched(tmp_path, "here/a.jpg", "there/b.jpg", "there/c.jpg")
+    absolute = tmp_path / "there/c.jpg"
+    rows = ("a.jpg,happy,anna", "..\\there\\b.jpg,happy,anna", f"{absolute},sad,anna")
+    reader = READERS["folder"](listed(tmp_path / "here", *rows))
+    assert [sample.key for sample in reader] == ["folder/a.jpg", "folder/../there/b.jpg", f"folder/{absolute}"]
+    assert rejections(reader) == {}
+
+
+def test_a_list_in_an_archive_finds_its_members_alone(tmp_path):
+    imitations.touched(tmp_path, "data/sub/a.jpg", "outside.jpg")
+    rows = ("a.jpg,happy,x", "../../outside.jpg,sad,x", f"{tmp_path / 'outside.jpg'},sad,x")
+    listed(tmp_path / "data/sub", *rows)
+    reader = READERS["folder"](imitations.pack(tmp_path / "data", tmp_path / "data.zip"))
+    assert [sample.key for sample in reader] == ["folder/sub/a.jpg"]
+    assert list(rejections(reader).values()) == ["unreadable", "unreadable"]
+
+
+@pytest.mark.parametrize("header", ["path,mood", "photo,label", "path,file,label", "path label"])
+def test_a_list_without_its_columns_is_an_error_at_row_1(header, tmp_path):
+    with pytest.raises(DatasetError, match=r"photos\.csv, row 1: ") as caught:
+        READERS["folder"](listed(tmp_path, "a,b", header=header))
+    assert caught.value.row == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"path,label\n\xff\xfe,happy\n"])
+def test_a_list_that_is_no_text_is_an_error(content, tmp_path):
+    (tmp_path / "photos.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"photos\.csv: "):
+        READERS["folder"](tmp_path / "photos.csv")

@@ -1,0 +1,45 @@
+"""Parquet files: labels without names, labels that are no expressions, and pictures that are none."""
+
+import imitations
+import pytest
+
+from emonet.datasets import READERS, DatasetError
+from facecrop import ImageError
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path, rows: imitations.write_fer2013_parquet(path, rows, names=None), "its labels have no names"),
+        (lambda path, rows: imitations.write_text(path / "train.parquet", f"{len(rows)}"), "no Parquet file that can"),
+    ],
+)
+def test_parquet_that_does_not_tell_is_refused(make, words, tmp_path, portrait):
+    make(tmp_path / "faces", imitations.fer2013_rows(portrait, training=2, tests=1))
+    with pytest.raises(DatasetError, match=words):
+        READERS["fer2013"](tmp_path / "faces")
+
+
+def test_parquet_labels_and_pictures_that_are_none(tmp_path, portrait):
+    names = ("angry", "disgust", "puzzled", "happy", "sad", "surprise", "neutral")
+    reader = READERS["fer2013"](write_parquet_with_a_broken_picture(tmp_path / "faces", portrait, names))
+    first = next(sample for sample in reader if sample.split == "train")
+    with pytest.raises(ImageError, match="row 0 of row group 0: "):
+        first.image.read()
+    assert len(list(reader)) == 4
+    assert [one.detail for one in reader.rejected] == ["label 2 is 'puzzled', no expression"]
+
+
+def write_parquet_with_a_broken_picture(folder, portrait, names):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    imitations.write_fer2013_parquet(folder, imitations.fer2013_rows(portrait, training=3, tests=1), names=names)
+    path = folder / "train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    cells = table.column("image").to_pylist()
+    cells[0]["bytes"] = b"no picture"
+    pq.write_table(
+        table.set_column(0, table.schema.field("image"), pa.array(cells, table.schema.field("image").type)), path
+    )
+    return folder
