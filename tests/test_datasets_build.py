@@ -149,6 +149,17 @@ def test_other_options_do_not_mix_with_an_old_build(inputs, tmp_path):
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
+def test_options_of_the_later_stages_need_no_second_look(faceless, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="a hold-out must be smaller than the 1 pictures"):
+        made(faceless, tmp_path / "out", dev=2)
+    monkeypatch.setattr("facecrop.detectors.mtcnn.MtcnnDetector.detect", lambda *_: pytest.fail("looked again"))
+    options = BuildOptions(faceless, undetected="keep")
+    with pytest.raises(ValueError, match="holds another build: undetected was 'drop', is 'keep'; dev was 2, is 0"):
+        build_dataset(prepare(options), tmp_path / "out", workers=1)
+    store = build_dataset(prepare(options), tmp_path / "out", workers=1, overwrite=True).store
+    assert store.splits == {"train": 2, "validation": 2, "test": 2}
+
+
 def test_changed_data_do_not_mix_with_an_old_build(inputs, tmp_path):
     own = {"folder": shutil.copytree(inputs["folder"], tmp_path / "mine")}
     own = {"folder": str(own["folder"])}

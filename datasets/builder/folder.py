@@ -15,6 +15,9 @@ from emonet.datasets.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, op
 WORK = ".build"
 PLAN = "plan.json"
 
+# Options of the later stages: another choice of them needs no picture to be looked at again.
+LATER_OPTIONS = ("undetected", "filter_eval", "leaks", "near", "split", "shares", "dev", "folds", "seed")
+
 _ADVICE = "choose another folder, or overwrite it"
 
 IDENTITY = ("options", "inputs", "versions")  # what makes two builds the same
@@ -39,7 +42,7 @@ class BuildFolder:
                 raise ValueError(
                     f"{self.path} holds another build: {different}; choose another folder, or overwrite it"
                 )
-            self._clear()
+            self._clear(keep_chunks=_early(there) == _early(identity))
             there = None
         if there is None and not overwrite and self._foreign():
             raise ValueError(f"{self.path} is not empty and holds no data set; {_ADVICE}")
@@ -87,11 +90,19 @@ class BuildFolder:
         for split in SPLITS:
             yield from self.path.glob(f"{split}-*-of-*.parquet")
 
-    def _clear(self) -> None:
+    def _clear(self, keep_chunks: bool) -> None:
         """Removes what builds wrote and nothing else; dataset.json first, so that no broken data set is left."""
         for path in self._written():
             path.unlink(missing_ok=True)
-        self.remove_work()
+        if not keep_chunks:
+            self.remove_work()
+
+
+def _early(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides about the first stage, in the form in which it is stored."""
+    stored: dict[str, Any] = json.loads(json.dumps(identity))
+    options = {name: value for name, value in stored["options"].items() if name not in LATER_OPTIONS}
+    return {part: stored[part] for part in IDENTITY} | {"options": options}
 
 
 def _differences(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:

@@ -87,31 +87,22 @@ def _near(rows: pa.Table, copies: Indices, threshold: float, pictures: Pictures)
 def _splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
     """The official split, or that of the person, or `train`: nothing is claimed of data whose people are unknown."""
     official: list[str | None] = rows.column("split").to_pylist()
-    sources = rows.column("source").to_pylist()
-    by_person = {name for name, reader in readers.items() if _splits_by_person(reader, options)}
+    sources, emotions, sizes = (rows.column(name).to_pylist() for name in ("source", "emotion", "size"))
     people = _people(rows)
-    members = [
-        Member(people[i] or "", (sources[i], emotion))
-        for i, emotion in enumerate(rows.column("emotion").to_pylist())
-        if official[i] is None and sources[i] in by_person
-    ]
+    by_person = {name for name, reader in readers.items() if reader.layout.subjects and options.split != "none"}
+    members: dict[str, list[Member]] = defaultdict(list)
+    for split, source, person, emotion, size in zip(official, sources, people, emotions, sizes, strict=True):
+        if split is None and person is not None and size is not None and source in by_person:
+            members[source].append(Member(person, emotion))
     drawn: dict[str, str] = {}
-    for source in sorted({member.label[0] for member in members}):  # type: ignore[index]
-        drawn |= split_groups(
-            [member for member in members if member.label[0] == source],  # type: ignore[index]
-            options.shares,
-            options.seed,
-        )
+    for of_source in members.values():
+        drawn |= split_groups(of_source, options.shares, options.seed)
     return [split or drawn.get(person or "", "train") for split, person in zip(official, people, strict=True)]
 
 
 def _people(rows: pa.Table) -> list[str | None]:
     pairs = zip(rows.column("source").to_pylist(), rows.column("subject").to_pylist(), strict=True)
     return [None if subject is None else f"{source}/{subject}" for source, subject in pairs]
-
-
-def _splits_by_person(reader: Reader, options: BuildOptions) -> bool:
-    return reader.layout.subjects and options.split != "none"
 
 
 def check_subjects(readers: Mapping[str, Reader], options: BuildOptions) -> None:
