@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import resource
 import shutil
 import signal
 import subprocess
@@ -149,6 +150,30 @@ def test_a_complete_build_says_so(run, table, tmp_path):
     arguments = ("--fer2013", table, "--detector", "whole", "-o", tmp_path / "out")
     assert "was complete already" not in run(*arguments).output
     assert "was complete already" in run(*arguments).output
+
+
+def test_a_full_disk_is_one_line(table, tmp_path):
+    """A limit on the size of files stands in for it: the same call fails, with another number."""
+    command = [
+        sys.executable,
+        "-m",
+        "emonet",
+        "build",
+        "--fer2013",
+        table,
+        "-o",
+        tmp_path / "out",
+        "--detector",
+        "whole",
+    ]
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, resource.RLIM_INFINITY))
+
+    result = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].endswith("make room and run the same command again")
+    assert "Traceback" not in result.stderr
 
 
 def test_a_build_that_is_stopped_says_how_to_go_on(table, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -27,6 +28,8 @@ COPIES = "Copies and splits"
 
 BESIDE = ("ferplus", "relabel")  # files that belong to the data
 RULES = ("min_size", "min_share", "min_score", "max_roll", "max_yaw", "min_sharpness", "min_contrast", "allow")
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 SOME_UNREADABLE = 3
 STOPPED = 130
@@ -205,6 +208,10 @@ def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) 
     typer.echo(f"{prepared.options.detector} on {prepared.options.device}", err=True)
     try:
         return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
+    except OSError as error:
+        if error.errno in FULL:
+            raise OSError(f"{error}; what is done stays in {out}: make room and run the same command again") from error
+        raise
     except KeyboardInterrupt:
         typer.echo("emonet: stopped; run the same command again to go on", err=True)
         raise typer.Exit(STOPPED) from None
