@@ -174,5 +174,5 @@ def _plain_feature(kind: pa.DataType) -> Any:
     import pyarrow as pa
 
     if pa.types.is_list(kind):
-        return {"feature": _plain_feature(kind.value_type), "_type": "List"}
+        return [_plain_feature(kind.value_type)]  # in this form Hugging Face's old versions know it too
     return {"dtype": {"float": "float32"}.get(str(kind), str(kind)), "_type": "Value"}
