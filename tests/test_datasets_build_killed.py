@@ -16,9 +16,9 @@ import pytest
 from emonet.datasets import open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 
-# Small chunks, so that there are many; it prints those that it works on.
+# Small chunks, so that there are many, and slow ones, so that there is time to kill it; it prints those it works on.
 SCRIPT = """
-import sys
+import sys, time
 import emonet.datasets.builder.plan as plan, emonet.datasets.builder.run as run
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.builder.work import Workshop
@@ -27,6 +27,7 @@ plan.CHUNK = run.CHUNK = 4
 work = Workshop.work
 def told(self, chunk, path):
     print(chunk.name, flush=True)
+    time.sleep(0.02)
     return work(self, chunk, path)
 Workshop.work = told
 
