@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import imitations
@@ -169,10 +170,25 @@ def test_changed_data_do_not_mix_with_an_old_build(inputs, tmp_path):
         built(own, tmp_path / "out")
 
 
-def test_a_folder_with_other_things_is_left_alone(inputs, tmp_path):
-    (tmp_path / "letter.txt").write_text("mine")
+def test_shards_without_a_description_are_not_mixed_in(inputs, tmp_path):
+    store = built(inputs, tmp_path / "out")
+    (tmp_path / "out" / "dataset.json").unlink()
+    store.files("train")[0].rename(tmp_path / "out" / "train-00007-of-00009.parquet")
     with pytest.raises(ValueError, match="is not empty and holds no data set"):
-        built(inputs, tmp_path)
+        built(inputs, tmp_path / "out")
+    prepared = prepare(BuildOptions(inputs, detector="whole"))
+    again = build_dataset(prepared, tmp_path / "out", workers=1, overwrite=True).store
+    assert again.differences() == []
+    assert files(tmp_path / "out").keys() == {Path("dataset.json"), *map(Path, again.info["files"])}
+
+
+def test_a_folder_with_other_things_is_left_alone(inputs, tmp_path):
+    for name in ("README.md", "letter.txt"):
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(ValueError, match="is not empty and holds no data set"):
+            built(inputs, tmp_path)
+        assert (tmp_path / name).read_text() == "mine"
+        (tmp_path / "README.md").unlink(missing_ok=True)
     with pytest.raises(NotADirectoryError, match="is a file"):
         built(inputs, tmp_path / "letter.txt")
 

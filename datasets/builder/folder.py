@@ -39,9 +39,7 @@ class BuildFolder:
         there = self._there()
         if there is not None and (different := _differences(there, identity)):
             if not overwrite:
-                raise ValueError(
-                    f"{self.path} holds another build: {different}; choose another folder, or overwrite it"
-                )
+                raise ValueError(f"{self.path} holds another build: {different}; {_ADVICE}")
             self._clear(keep_chunks=_early(there) == _early(identity))
             there = None
         if there is None and not overwrite and self._foreign():
@@ -52,6 +50,9 @@ class BuildFolder:
         return None
 
     def begin(self, identity: Mapping[str, Any]) -> None:
+        """Makes room; what lies there without a dataset.json is what a killed build moved or had not removed yet."""
+        for path in self._written():
+            path.unlink(missing_ok=True)
         for folder in (self.path, self.work, self.chunks, self.finished):
             folder.mkdir(parents=True, exist_ok=True)
             for part in parts(folder):
@@ -81,8 +82,8 @@ class BuildFolder:
         return stored
 
     def _foreign(self) -> bool:
-        """Whether there is anything that no build wrote."""
-        known = {WORK, *(path.name for path in self._written()), *(path.name for path in parts(self.path))}
+        """Whether anything is there besides what a build has begun: a README.md may be anybody's."""
+        known = {WORK, *(path.name for path in parts(self.path))}
         return self.path.is_dir() and any(path.name not in known for path in self.path.iterdir())
 
     def _written(self) -> Iterable[Path]:
@@ -91,9 +92,8 @@ class BuildFolder:
             yield from self.path.glob(f"{split}-*-of-*.parquet")
 
     def _clear(self, keep_chunks: bool) -> None:
-        """Removes what builds wrote and nothing else; dataset.json first, so that no broken data set is left."""
-        for path in self._written():
-            path.unlink(missing_ok=True)
+        """Without its dataset.json it is no data set any more, and `begin` removes the rest of it."""
+        (self.path / DESCRIPTION).unlink(missing_ok=True)
         if not keep_chunks:
             self.remove_work()
 
