@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from emonet.datasets.ferplus import Votes
 from emonet.datasets.pixel_table import BadRow, PixelRow, PixelTable
 from emonet.datasets.sample import DropReason, Rejected, Sample
 from emonet.labels import Emotion
 
 USAGES = {"training": "train", "publictest": "validation", "privatetest": "test"}
 
-Votes = tuple[int, ...]
 Codes = Mapping[str, Emotion]
 
 

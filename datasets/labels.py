@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from emonet.datasets.sample import DatasetError, DropReason, Sample
 from emonet.labels import Emotion
@@ -80,7 +80,7 @@ class LabelRules:
         chosen = CLASS_LISTS[classes] if classes in CLASS_LISTS else tuple(map(_named, classes.split(",")))
         if contempt is None:
             contempt = "keep" if Emotion.CONTEMPT in chosen else "drop"
-        return cls(chosen, contempt)  # type: ignore[arg-type]  # checked at birth
+        return cls(chosen, cast("Contempt", contempt))  # checked at birth
 
     def label(self, emotion: Emotion) -> Emotion | DropReason:
         """The class of an expression, or why it has none."""

@@ -199,6 +199,7 @@ def _motion_of_pictures(frames: Sequence[Image], faces: Sequence[Face | None]) -
     rough = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # follows far motions, the other fine ones
     turn, shift = 1 + 0j, 0j  # the head's motion so far
     moved = [np.zeros_like(places)]
+    # OpenCV's stubs do not know that both flows may start from None, and a picture of zeros is something else to DIS.
     for crop in crops[1:]:
         # Heads move on from where they were; but what a broken frame led to is not followed.
         starts = [(_evened(_undone(crop, *start)), *start) for start in ((turn, shift), (1 + 0j, 0j))]

@@ -6,7 +6,6 @@ dataset.json is written last: without it there is no data set.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.sample import SPLITS, DatasetError
+from emonet.datasets.tree import file_hash
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import Image
@@ -115,11 +115,6 @@ def read_description(path: Path) -> dict[str, Any]:
         found = info.get("format") if isinstance(info, dict) else None
         raise DatasetError(path, f"format {found!r}, and this version reads {FORMAT}")
     return info
-
-
-def file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def decode(image: dict[str, Any]) -> Image:

@@ -111,19 +111,23 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
 def hash_inputs(path: Path) -> str:
     """SHA-256 of a file; of a folder, that of its files' names and hashes."""
     if not path.is_dir():
-        return _file_hash(path)
+        return file_hash(path)
     files = [file for file, _ in iter_files(path)]
     whole = hashlib.sha256()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for file, digest in zip(files, pool.map(_file_hash, files), strict=True):
+        for file, digest in zip(files, pool.map(_hash_or_failure, files), strict=True):
             whole.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0" + digest.encode() + b"\n")
     return whole.hexdigest()
 
 
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_or_failure(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_hash(path)
     except OSError as error:  # a file without permission is a reject later; here it only has to be the same each time
         return f"unreadable ({error.strerror})"
 

@@ -42,9 +42,8 @@ def run_chunks(chunks: Iterable[Chunk], folder: Path, options: BuildOptions, wor
                 "a worker was killed, most likely for want of memory; what is done stays: run again, perhaps with "
                 "fewer workers"
             ) from error
-        except BaseException:
+        finally:
             pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:

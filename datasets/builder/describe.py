@@ -99,17 +99,17 @@ def _evaluated(index: Index, rejected: pa.Table) -> Info:
 
 
 def _copies(index: Index) -> Info:
-    sizes = Counter(index.copies.tolist())
+    groups, emotions = index.copy_groups(), index.column("emotion")
+    conflicting = [group for group in groups if len({emotions[row] for row in group}) > 1]
     blank = Counter(split for split, is_blank in zip(index.split, index.column("blank"), strict=True) if is_blank)
-    groups, pictures = _conflicts(index)
     return {
-        "exact_groups": sum(size > 1 for size in sizes.values()),
-        "redundant_exact_copies": sum(size - 1 for size in sizes.values()),
+        "exact_groups": len(groups),
+        "redundant_exact_copies": sum(len(group) - 1 for group in groups),
         "evaluated_with_a_training_copy": _leaking(index, index.copies),
         "evaluated_with_a_near_training_copy": _leaking(index, index.near_groups),
         "near_pairs": len(index.pairs),
-        "conflicting_groups": groups,
-        "conflicting_pictures": pictures,
+        "conflicting_groups": len(conflicting),
+        "conflicting_pictures": sum(map(len, conflicting)),
         "blank": dict(sorted(blank.items())),
     }
 
@@ -120,14 +120,3 @@ def _leaking(index: Index, groups: Indices) -> int:
     return sum(
         split in EVALUATED and group in trained for group, split in zip(groups.tolist(), index.split, strict=True)
     )
-
-
-def _conflicts(index: Index) -> tuple[int, int]:
-    """Groups of exact copies with different labels, and the pictures in them."""
-    labels: dict[int, set[str]] = defaultdict(set)
-    sizes: Counter[int] = Counter()
-    for group, emotion in zip(index.copies.tolist(), index.column("emotion"), strict=True):
-        labels[group].add(emotion)
-        sizes[group] += 1
-    conflicting = [group for group, names in labels.items() if len(names) > 1]
-    return len(conflicting), sum(sizes[group] for group in conflicting)

@@ -43,6 +43,13 @@ class Index:
         values: list[Any] = self.rows.column(name).to_pylist()
         return values
 
+    def copy_groups(self) -> list[list[int]]:
+        """The rows of each group of exact copies, in the order of their first."""
+        groups: dict[int, list[int]] = defaultdict(list)
+        for row, first in enumerate(self.copies.tolist()):
+            groups[first].append(row)
+        return [group for group in groups.values() if len(group) > 1]
+
     def kept(self) -> NDArray[np.bool_]:
         return np.array([reason is None for reason in self.reason], bool)
 

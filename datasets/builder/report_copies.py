@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +23,7 @@ LEAKS = {
 
 
 def copies(info: Mapping[str, Any], index: Index) -> Section:
-    groups = _groups(index)
+    groups = sorted(index.copy_groups(), key=lambda group: (-len(group), group[0]))  # the largest first
     emotions = index.column("emotion")
     conflicting = [group for group in groups if len({emotions[row] for row in group}) > 1]
     agreeing = [group for group in groups if len({emotions[row] for row in group}) == 1]
@@ -41,14 +41,6 @@ def copies(info: Mapping[str, Any], index: Index) -> Section:
     shown = [group[0] for group in (*conflicting[:SHOWN], *agreeing[:SHOWN])]
     shown += [row for pair in crossing[:SHOWN] for row in (pair.first, pair.second)]
     return Section("copies", "Copies", content, shown)
-
-
-def _groups(index: Index) -> list[list[int]]:
-    """Groups of exact copies, the largest first."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for row, first in enumerate(index.copies.tolist()):
-        groups[first].append(row)
-    return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group[0]))
 
 
 def _crossing(index: Index) -> list[NearPair]:

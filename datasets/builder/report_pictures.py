@@ -9,7 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from emonet.datasets.builder.rows import read_rows_of
+from emonet.datasets.duplicates import is_grey
 from emonet.datasets.store import decode
+from facecrop import read_image
 from facecrop.images import Image
 
 SIDE = 72  # pixels: larger ones are reduced
@@ -23,21 +26,11 @@ Pictures = Mapping[int, Image]  # row -> its crop, or the small picture of what 
 
 def read_pictures(chunks: Sequence[Path], wanted: Iterable[int]) -> Pictures:
     """What rows that have neither crop nor preview show is nothing, and they are not in the answer."""
-    import pyarrow.parquet as pq
-
     pictures: dict[int, Image] = {}
-    first, left = 0, sorted(set(wanted))
-    for path in chunks:
-        end = first + pq.read_metadata(path).num_rows
-        here = [row for row in left if row < end]
-        left = left[len(here) :]
-        if here:
-            columns = pq.read_table(path, columns=["image", "preview"])
-            for row in here:
-                data = columns["image"][row - first].as_py() or columns["preview"][row - first].as_py()
-                if data is not None:
-                    pictures[row] = _reduced(decode({"bytes": data}))
-        first = end
+    for row, cells in read_rows_of(chunks, sorted(set(wanted)), ["image", "preview"]):
+        data = cells["image"] or cells["preview"]
+        if data is not None:
+            pictures[row] = read_image(decode({"bytes": data}), max_side=SIDE)
     return pictures
 
 
@@ -55,16 +48,6 @@ def contact_sheet(images: Sequence[Image]) -> Image:
 def data_uri(image: Image) -> str:
     import cv2
 
-    grey = (image == image[..., :1]).all()
-    _, data = cv2.imencode(".jpg", image[..., 0] if grey else image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    channels = image[..., 0] if is_grey(image) else image[..., ::-1]
+    _, data = cv2.imencode(".jpg", channels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
-
-
-def _reduced(image: Image) -> Image:
-    import cv2
-
-    share = SIDE / max(image.shape[:2])
-    if share >= 1:
-        return image
-    size_wh = (max(1, round(image.shape[1] * share)), max(1, round(image.shape[0] * share)))
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,23 @@ def write_rows(rows: list[Row], path: Path) -> None:
     table = pa.table(columns, schema=_schema())
     with write_atomically(path) as temporary:
         pq.write_table(table, temporary)
+
+
+def read_rows_of(
+    chunks: Iterable[Path], wanted: Sequence[int], columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The cells of rows given in rising order, which are counted over all chunks; a chunk is in memory at a time."""
+    import pyarrow.parquet as pq
+
+    first = place = 0
+    for path in chunks:
+        end = first + pq.read_metadata(path).num_rows
+        here = wanted[place : bisect_left(wanted, end)]
+        if here:
+            chosen = None if columns is None else list(columns)
+            cells = pq.read_table(path, columns=chosen).take([int(row) - first for row in here]).to_pylist()
+            yield from zip(here, cells, strict=True)
+        first, place = end, place + len(here)
 
 
 def _schema() -> Any:

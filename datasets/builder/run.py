@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +19,14 @@ from emonet.datasets.builder.index import check_subjects, make_index
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, chunks, open_readers, survey
 from emonet.datasets.builder.report import write_report
+from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.builder.shards import write_rejected, write_shards
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.duplicates import Indices
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, DatasetError, Rejected
-from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode, file_hash
+from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode
+from emonet.datasets.tree import file_hash
 from facecrop.images import Image
 
 if TYPE_CHECKING:
@@ -175,16 +177,7 @@ def _read_rows(paths: list[Path]) -> pa.Table:
     return pa.concat_tables(pq.read_table(path, columns=names) for path in paths)
 
 
-def _pictures(paths: list[Path], wanted: Indices) -> Iterable[Image]:
-    """The crops of rows given in rising order, a chunk at a time."""
-    import pyarrow.parquet as pq
-
-    first, left = 0, list(wanted)
-    for path in paths:
-        end = first + pq.read_metadata(path).num_rows
-        here = [row for row in left if row < end]
-        left = left[len(here) :]
-        if here:
-            images = pq.read_table(path, columns=["image"]).column("image")
-            yield from (decode({"bytes": images[int(row) - first].as_py()}) for row in here)
-        first = end
+def _pictures(paths: list[Path], wanted: Indices) -> Iterator[Image]:
+    """The crops of rows given in rising order."""
+    for _, cells in read_rows_of(paths, wanted.tolist(), ["image"]):
+        yield decode({"bytes": cells["image"]})

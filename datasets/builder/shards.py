@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.atomic import write_atomically
 from emonet.datasets.builder.index import Index
+from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.sample import SPLITS, Rejected
 from emonet.datasets.store import REJECTED, shard_schema
 from emonet.labels import Emotion
@@ -56,32 +57,18 @@ def _rows(
     index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], wanted: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
     """The rows of a split in order, read from one chunk after the other."""
-    import pyarrow.parquet as pq
-
     labels = {str(emotion): number for number, emotion in enumerate(classes)}
     keys = index.column("key")
     copies, near = index.copies.tolist(), index.near_groups.tolist()
     in_copies, in_near = _grouped(copies), _grouped(near)
-    remaining = iter(wanted)
-    row = next(remaining, None)
-    first = 0
-    for path in chunks:
-        end = first + pq.read_metadata(path).num_rows
-        if row is None or row >= end:
-            first = end
-            continue
-        table = pq.read_table(path).to_pylist()
-        while row is not None and row < end:
-            cells = table[row - first]
-            cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
-            cells["label"] = labels[cells["emotion"]]
-            cells["undetected"] = cells["reason"]
-            cells["fold"] = index.fold[row]
-            cells["duplicate_group"] = keys[copies[row]] if copies[row] in in_copies else None
-            cells["near_group"] = keys[near[row]] if near[row] in in_near else None
-            yield cells
-            row = next(remaining, None)
-        first = end
+    for row, cells in read_rows_of(chunks, wanted):
+        cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
+        cells["label"] = labels[cells["emotion"]]
+        cells["undetected"] = cells["reason"]
+        cells["fold"] = index.fold[row]
+        cells["duplicate_group"] = keys[copies[row]] if copies[row] in in_copies else None
+        cells["near_group"] = keys[near[row]] if near[row] in in_near else None
+        yield cells
 
 
 def _grouped(groups: list[int]) -> set[int]:

@@ -65,7 +65,7 @@ class Networks:
         self.pnet, self.rnet, self.onet = (self._opened(network) for network in (PNet, RNet, ONet))
 
     def _opened(self, network: type[Any]) -> Any:
-        return open_network(network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return open_network(network).to(self.device).to(memory_format=torch.channels_last)
 
     def _input(self, pixels: Pixels) -> Tensor:
         x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)  # (N, 3, H, W), channels last in memory
