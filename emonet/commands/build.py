@@ -12,6 +12,7 @@ import typer
 
 from emonet.commands.built import show_plan, show_result
 from emonet.commands.progress import progress_bars
+from emonet.commands.status import SOME_UNREADABLE, STOPPED
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare
 from emonet.datasets.imagefolder import write_imagefolder
@@ -30,9 +31,6 @@ BESIDE = ("ferplus", "relabel")  # files that belong to the data
 RULES = ("min_size", "min_share", "min_score", "max_roll", "max_yaw", "min_sharpness", "min_contrast", "allow")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-SOME_UNREADABLE = 3
-STOPPED = 130
 
 
 def build(

@@ -11,14 +11,12 @@ import typer
 
 from emonet.commands.listing import JsonListing, TableListing
 from emonet.commands.progress import progress_bars
+from emonet.commands.status import NOTHING_READ, SOME_UNREADABLE
 
 if TYPE_CHECKING:
     from facecrop import CropSpec, FilterRules, ImageError, Selection
     from facecrop.filtering import Allowed
     from facecrop.scanning import ScannedPhoto
-
-NOTHING_READ = 1
-SOME_UNREADABLE = 3
 
 
 def faces(
