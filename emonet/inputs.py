@@ -1,0 +1,147 @@
+"""What a network sees: how large its pictures are, grey or in colour, and how their numbers are scaled.
+
+It is stored with every model, so that use can never prepare a face otherwise than training did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Scaling = Literal["unit", "centred", "standardised", "per_picture", "local_contrast"]
+Pixels = NDArray[np.uint8]
+
+FLAT = 1e-3  # of 1: pictures that vary less are divided by this instead
+FLAT_NEARBY = 0.02  # the same of neighbourhoods, where noise would fill the frame
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The pictures of one network. `mean` and `std` (a number a channel, of 0 to 1) belong to `standardised` alone.
+
+    - `unit`: from 0 to 1.
+    - `centred`: (x - 128) / 128.
+    - `standardised`: less the mean of all training pictures, divided by their standard deviation, by channel.
+    - `per_picture`: the same with each picture's own mean and deviation.
+    - `local_contrast`: the same with those of each pixel's 9x9 neighbourhood.
+    """
+
+    size: int = 48  # pixels a side
+    channels: int = 1
+    scaling: Scaling = "unit"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 8:
+            raise ValueError(f"size must be a whole number of pixels, at least 8, got {self.size!r}")
+        if isinstance(self.channels, bool) or self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 or 3, got {self.channels!r}")
+        if self.scaling not in get_args(Scaling):
+            raise ValueError(f"scaling must be one of {', '.join(get_args(Scaling))}, got {self.scaling!r}")
+        object.__setattr__(self, "mean", tuple(map(float, self.mean)))  # lists, where they come from JSON
+        object.__setattr__(self, "std", tuple(map(float, self.std)))
+        allowed = (0, self.channels) if self.scaling == "standardised" else (0,)
+        if len(self.mean) != len(self.std) or len(self.mean) not in allowed:
+            raise ValueError(f"mean and std must be one number for each of {self.channels} channels, if standardised")
+        if not all(value > 0 for value in self.std):
+            raise ValueError(f"std must be above 0, got {self.std}")
+
+    @property
+    def measured(self) -> bool:
+        """Whether all that the scaling needs is known."""
+        return self.scaling != "standardised" or bool(self.mean)
+
+    def with_statistics(self, pictures: Pixels) -> InputSpec:
+        """The same with mean and deviation of training pictures (N, size, size, channels)."""
+        values = _moments(pictures)
+        return InputSpec.from_dict(self.to_dict() | {"mean": values[0], "std": values[1]})
+
+    def picture(self, image: Pixels) -> Pixels:
+        """A crop, RGB (height, width, 3), as (size, size, channels): averaged when reduced, cubic when enlarged."""
+        import cv2
+
+        pixels: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if self.channels == 1 else image
+        if pixels.shape[:2] != (self.size, self.size):
+            method = cv2.INTER_AREA if min(pixels.shape[:2]) >= self.size else cv2.INTER_CUBIC
+            pixels = cv2.resize(pixels, (self.size, self.size), interpolation=method)
+        return np.asarray(pixels, np.uint8).reshape(self.size, self.size, self.channels)
+
+    def scale(self, pixels: Tensor) -> Tensor:
+        """Pixels from 0 to 255 (N, channels, height, width) as the network takes them, in float32."""
+        if not self.measured:
+            raise ValueError("mean and std of the training pictures are not known yet")
+        return _SCALINGS[self.scaling](self, pixels.float())
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> InputSpec:
+        """From what `to_dict` gave; unknown names are refused."""
+        if unknown := sorted(set(stored) - {field.name for field in fields(cls)}):
+            raise ValueError(f"unknown fields of an input: {', '.join(unknown)}")
+        return cls(**stored)
+
+
+def _moments(pictures: Pixels) -> tuple[list[float], list[float]]:
+    """Mean and deviation by channel, exactly and without a copy in floating point."""
+    counts = [np.bincount(pictures[..., channel].ravel(), minlength=256) for channel in range(pictures.shape[-1])]
+    levels = np.arange(256) / 255
+    means = [float(count @ levels / count.sum()) for count in counts]
+    variances = [count @ (levels - mean) ** 2 / count.sum() for count, mean in zip(counts, means, strict=True)]
+    return means, [max(float(np.sqrt(variance)), FLAT) for variance in variances]
+
+
+def _unit(_: InputSpec, x: Tensor) -> Tensor:
+    return x / 255
+
+
+def _centred(_: InputSpec, x: Tensor) -> Tensor:
+    return (x - 128) / 128
+
+
+def _standardised(spec: InputSpec, x: Tensor) -> Tensor:
+    mean = x.new_tensor(spec.mean).view(-1, 1, 1)
+    std = x.new_tensor(spec.std).view(-1, 1, 1)
+    return (x / 255 - mean) / std
+
+
+def _per_picture(_: InputSpec, x: Tensor) -> Tensor:
+    x = x / 255
+    std, mean = _std_mean(x)
+    return (x - mean) / std
+
+
+def _std_mean(x: Tensor) -> tuple[Tensor, Tensor]:
+    mean = x.mean(dim=(1, 2, 3), keepdim=True)
+    return (x - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(FLAT), mean
+
+
+def _local_contrast(_: InputSpec, x: Tensor) -> Tensor:
+    x = x / 255
+    x = x - _neighbourhood(x)
+    return x / _neighbourhood(x.square()).sqrt().clamp_min(FLAT_NEARBY)
+
+
+def _neighbourhood(x: Tensor) -> Tensor:
+    """The mean of the 9x9 pixels about each; at the edge, of those that there are."""
+    from torch.nn.functional import avg_pool2d
+
+    return avg_pool2d(x, 9, stride=1, padding=4, count_include_pad=False)
+
+
+_SCALINGS: dict[str, Callable[[InputSpec, Tensor], Tensor]] = {
+    "unit": _unit,
+    "centred": _centred,
+    "standardised": _standardised,
+    "per_picture": _per_picture,
+    "local_contrast": _local_contrast,
+}
