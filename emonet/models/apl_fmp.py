@@ -1,0 +1,128 @@
+"""`apl_fmp`: activations that are learned for every unit (APL), and max-pooling by a fraction (FMP).
+
+The source reports six classes without disgust, on FER2013: 66.22 % of PublicTest (F1 66.07), 65.385 % of PrivateTest,
+and in its own ablation 57.3, 58.4, 59.5, 60.7 and 66.2. Its listing and its text differ: the listing pools by 2.6
+and drops no input; the text pools by the square root of 2, which makes 90.7 million parameters, and drops a tenth.
+The defaults are the listing's.
+
+Guesses. APL begins as ReLU: slopes at 0 (its authors' are within 0.2 of it), hinges as its authors' about 0 with a
+deviation of 0.5, for those that begin alike stay alike. A picture's regions are drawn anew at each step and shared by
+its maps; in TensorFlow the whole batch shares them. `pool="max"` takes 3x3 every 2 pixels, as the first pooling does.
+`prelu` learns a slope for each map, beginning at 0.25.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import partial
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emonet.inputs import InputSpec
+from emonet.models import like_keras
+from emonet.models.arguments import check_between, check_choice, check_dropout, check_whole
+from emonet.models.averaged import mean_scores
+from emonet.models.network import Network
+from emonet.models.piecewise import AdaptivePiecewiseLinear
+
+Activation = Literal["apl", "prelu", "relu"]
+Pool = Literal["fmp", "max"]
+
+POOLED = 20  # pixels a side of what the second pooling takes
+
+
+class AplFmp(Network):
+    """In evaluation the regions are fixed, so that predictions repeat; `draws` of them are averaged."""
+
+    title = "3 convolutions, learned activations, fractional max-pooling"
+    input = InputSpec(size=48, channels=1, scaling="unit")
+
+    def __init__(
+        self,
+        classes: int = 6,
+        *,
+        activation: Activation = "apl",
+        pool: Pool = "fmp",
+        ratio: float = 2.6,
+        draws: int = 1,
+        input_dropout: float = 0.0,
+        dropout: float = 0.25,
+    ) -> None:
+        super().__init__()
+        check_choice("activation", activation, get_args(Activation))
+        check_choice("pool", pool, get_args(Pool))
+        check_between("ratio", ratio, 1.2, 4)
+        check_whole("draws", draws)
+        check_dropout("input_dropout", input_dropout)
+        check_dropout("dropout", dropout)
+        if pool == "max" and draws > 1:
+            raise ValueError(f"draws must be 1 where pool is max, which draws nothing, got {draws}")
+        units = partial(_units, activation)
+        fractional = pool == "fmp"
+        side = int(POOLED / ratio) - 1 if fractional else 8  # of the last maps: 6
+        if fractional and ratio < 2:
+            millions = 128 * side**2 * 4096 / 1e6
+            warnings.warn(f"pooling by {ratio} makes a dense layer of {millions:.0f} million weights", stacklevel=2)
+        self.layers = nn.Sequential(
+            nn.Dropout(input_dropout),
+            nn.Conv2d(1, 64, 5, padding=1),  # (N, 64, 46, 46)
+            units(64, 46, 46),
+            nn.MaxPool2d(3, 2),  # (N, 64, 22, 22)
+            nn.Conv2d(64, 64, 5, padding=1),  # (N, 64, 20, 20)
+            units(64, POOLED, POOLED),
+            FractionalMaxPool(ratio, draws) if fractional else nn.MaxPool2d(3, 2),  # (draws N, 64, 7, 7)
+            nn.Conv2d(64, 128, 4, padding=1),  # (draws N, 128, 6, 6)
+            units(128, side, side),
+            nn.Flatten(),  # (draws N, 4608)
+            nn.Dropout(dropout),
+            nn.Linear(128 * side**2, 4096),
+            units(4096),
+            nn.Linear(4096, classes),
+        )
+        like_keras.initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
+        scores = self.layers(x)  # (draws N, classes)
+        return mean_scores(scores.unflatten(0, (-1, len(x))))
+
+
+class FractionalMaxPool(nn.Module):
+    """Max-pooling to 1/ratio of the side, in steps that vary (Graham, 2014). Torch's own draws in evaluation, too.
+
+    Torch knows no `overlapping`: its regions are of one size, and overlap where they are larger than the step. Here
+    they are a pixel larger than the longest step (4 where the steps are 2 and 3), so that neighbours share a line of
+    pixels, or two after a short step. TensorFlow's overlapping regions end on the first line of the next: they are of
+    3 or 4 and always share one.
+    In evaluation the whole batch is answered `draws` times, one answer after the other.
+    """
+
+    def __init__(self, ratio: float, draws: int = 1) -> None:
+        super().__init__()
+        self.ratio = ratio
+        self.kernel = math.ceil(ratio) + 1
+        # Spread evenly over the square whatever their number; the first is its centre.
+        self.places = [((0.5 + 0.7549 * draw) % 1, (0.5 + 0.5698 * draw) % 1) for draw in range(draws)]
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
+        count, channels, *sides = x.shape
+        if self.training:
+            places = torch.rand(count, 2, device=x.device)
+        else:
+            places = torch.tensor(self.places, device=x.device).repeat_interleave(count, dim=0)  # (draws N, 2)
+            x = x.repeat(len(self.places), 1, 1, 1)
+        return functional.fractional_max_pool2d(
+            x.float(),  # half precision is too coarse to place regions with
+            self.kernel,
+            output_size=tuple(int(side / self.ratio) for side in sides),
+            _random_samples=places[:, None].expand(-1, channels, -1).contiguous(),
+        ).to(x.dtype)
+
+
+def _units(activation: Activation, *shape: int) -> nn.Module:
+    if activation == "apl":
+        return AdaptivePiecewiseLinear(*shape)
+    return nn.PReLU(shape[0]) if activation == "prelu" else nn.ReLU()

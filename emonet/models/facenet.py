@@ -1,0 +1,34 @@
+"""`facenet`: facenet-pytorch's InceptionResnetV1, which tells people apart, with a new layer that answers.
+
+Weights are random, or with `pretrained="vggface2"` those of the library, learned on VGGFace2's people and downloaded by
+it. They were trained on 160 pixels scaled by (x - 127.5) / 128, which `centred` comes within half a grey level of.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from emonet.inputs import InputSpec
+from emonet.models.network import Network
+from emonet.models.pretrained import downloading, nothing_to_load
+
+
+class Facenet(Network):
+    title = "InceptionResnetV1, made for telling people apart"
+    input = InputSpec(size=160, channels=3, scaling="centred")
+
+    def __init__(self, classes: int = 7, *, pretrained: Literal["vggface2"] | None = None) -> None:
+        from facenet_pytorch import InceptionResnetV1
+
+        super().__init__()
+        if pretrained not in (None, "vggface2"):
+            raise ValueError(f"pretrained must be vggface2, or left out, got {pretrained!r}")
+        with downloading("facenet-pytorch's weights of vggface2"):
+            weights = None if nothing_to_load() else pretrained
+            self.network = InceptionResnetV1(weights, classify=True, num_classes=classes)
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, 3, 160, 160) -> (N, classes)
+        scores: Tensor = self.network(x)
+        return scores

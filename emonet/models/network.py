@@ -1,0 +1,31 @@
+"""What every network here is: a module that takes scaled faces and gives one score a class."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from emonet.inputs import InputSpec
+
+
+class Network(nn.Module):
+    """Subclasses take `classes` and options of their own, all with defaults, and say what pictures they were made for.
+
+    `forward` maps (N, channels, size, size) to scores (N, classes), whose softmax are the probabilities.
+    """
+
+    title: ClassVar[str]  # a line for lists
+    input: InputSpec = InputSpec()
+    learns: ClassVar[Literal["by_gradient", "by_heart"]] = "by_gradient"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        scores: Tensor = super().__call__(x)
+        return scores
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size) -> (N, classes)
+        raise NotImplementedError
+
+    def memorise(self, x: Tensor, labels: Tensor) -> None:
+        """All the learning there is, in networks that learn by heart: x as `forward` takes it, labels (N,)."""
+        raise NotImplementedError

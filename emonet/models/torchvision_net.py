@@ -1,0 +1,58 @@
+"""`torchvision:<name>`: torchvision's image networks (vgg16, resnet50, mobilenet_v2 and others) as baselines.
+
+Weights are random, or with `pretrained` the best that torchvision offers, learned on ImageNet and downloaded by it; the
+layer that answers is always new. 96 pixels is our choice: ImageNet's 224 are many more than a face of FER2013 has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from emonet.inputs import InputSpec
+from emonet.models.arguments import check_choice, check_switch
+from emonet.models.network import Network
+from emonet.models.pretrained import downloading, nothing_to_load
+
+# What ImageNet's networks were trained with.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+UNFIT = ("vit_", "maxvit_", "googlenet", "inception_")  # tied to 224 pixels, or answering more than scores
+
+
+class TorchvisionNet(Network):
+    title = "an image network by name: torchvision:vgg16, torchvision:resnet18 ..."
+    input = InputSpec(size=96, channels=3, scaling="standardised", mean=MEAN, std=STD)
+
+    def __init__(self, classes: int = 7, *, architecture: str = "resnet50", pretrained: bool = False) -> None:
+        from torchvision import models
+
+        super().__init__()
+        known = [name for name in models.list_models(module=models) if not name.startswith(UNFIT)]
+        check_choice("architecture", architecture, known)
+        check_switch("pretrained", pretrained)
+        self.network = _make(architecture, num_classes=classes)
+        if pretrained and not nothing_to_load():
+            with downloading(f"torchvision's weights of {architecture}"):
+                trained = _make(architecture, weights="DEFAULT").state_dict()
+            own = self.network.state_dict()
+            fitting = {name: value for name, value in trained.items() if value.shape == own[name].shape}
+            self.network.load_state_dict(own | fitting)  # all but the layer that answers
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, 3, 96, 96) -> (N, classes)
+        scores: Tensor = self.network(x)
+        return scores
+
+
+def _make(architecture: str, **arguments: Any) -> nn.Module:
+    from torchvision import models
+
+    try:
+        network: nn.Module = models.get_model(architecture, **arguments)
+    except NotImplementedError:  # regnets read their widths from tensors, which hold no numbers on the meta device
+        with torch.device("cpu"):
+            network = models.get_model(architecture, **arguments).to("meta")
+    return network

@@ -1,0 +1,38 @@
+"""Our own networks: the limits that they keep to, and what their arguments may be."""
+
+import pytest
+import torch
+
+from emonet.models import create_model, outline
+from emonet.models.summary import summary
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "most_parameters", "most_macs"),
+    [("emonet", 3_807_467, 4_000_000, 400_000_000), ("emonet_fast", 502_055, 600_000, 25_000_000)],
+)
+def test_they_are_as_small_as_they_must_be(name, parameters, most_parameters, most_macs):
+    counted = summary(outline(name))
+    assert parameters == counted.parameters <= most_parameters
+    assert 0 < counted.macs <= most_macs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"widths": (8, 8), "blocks": (1,)}, "widths and blocks be as many"),
+        ({"widths": (), "blocks": ()}, "widths and blocks be as many"),
+        ({"stem": ()}, "stem must not be empty"),
+        ({"widths": (8, 0), "blocks": (1, 1)}, "widths must be a whole number, at least 1, got 0"),
+        ({"dropout": 1.0}, "dropout must be a number"),
+        ({"crop": 0}, "crop must be a whole number"),
+    ],
+)
+def test_arguments_that_make_no_network_are_refused(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        create_model("emonet", **arguments)
+
+
+def test_gates_and_blocks_leave_the_size_to_the_stages():
+    network = create_model("emonet_fast", stem=[4], widths=[4, 8], blocks=[1, 2]).eval()
+    assert network.stages(torch.zeros(1, 4, 22, 22)).shape == (1, 8, 11, 11)

@@ -1,0 +1,207 @@
+"""What is particular to each of the students' networks."""
+
+import pytest
+import torch
+from torch import nn
+
+from emonet.models import create_model, outline
+from emonet.models.apl_fmp import FractionalMaxPool
+from emonet.models.averaged import mean_scores
+from emonet.models.crops import Crop
+from emonet.models.piecewise import CHUNK, AdaptivePiecewiseLinear
+from emonet.models.summary import summary
+
+KERAS = ["apl_fmp", "leaky_cifar", "crop_three", "tuned_five", "tiny_vgg"]
+
+
+def ramp(count, side):
+    """Pictures whose every pixel tells where it stands."""
+    return torch.arange(float(side**2)).view(1, 1, side, side).repeat(count, 1, 1, 1)
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_keras_networks_begin_as_keras_begins_them(name):
+    for module in create_model(name).modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fans = module.weight.shape[0] + module.weight.shape[1]
+            bound = (6 / fans / module.weight[0, 0].numel()) ** 0.5
+            assert 0.9 * bound < module.weight.abs().max() <= bound
+            assert not module.bias.any()
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.eps, module.momentum) == (1e-3, 0.01)
+
+
+def test_lenet28_begins_as_its_source():
+    for name, tensor in create_model("lenet28").named_parameters():
+        if name.endswith("bias"):
+            assert (tensor == 1).all()
+        else:
+            assert 0.15 < tensor.abs().max() <= 0.2
+
+
+def test_units_bend_where_and_as_they_learned():
+    unit = AdaptivePiecewiseLinear(3, 2, 2)
+    nn.init.normal_(unit.slopes)
+    x = torch.linspace(-2, 2, 24).view(2, 3, 2, 2)
+    expected = x.clamp_min(0) + sum(
+        slope * (hinge - x).clamp_min(0) for slope, hinge in zip(unit.slopes, unit.hinges, strict=True)
+    )
+    assert torch.allclose(unit(x), expected)
+    assert sum(tensor.numel() for tensor in unit.parameters()) == 2 * 5 * 12
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("side", [4, CHUNK // 1024])  # in one piece, and a picture at a time
+def test_units_gradients_are_those_of_the_formula(layout, side):
+    unit = AdaptivePiecewiseLinear(3, 8, side).double()
+    nn.init.normal_(unit.slopes)
+    x = torch.randn(3, 3, 8, side, dtype=torch.double).contiguous(memory_format=layout).requires_grad_()
+    terms = [slope * (hinge - x).relu() for slope, hinge in zip(unit.slopes, unit.hinges, strict=True)]
+    wanted = (x, unit.slopes, unit.hinges)
+    expected = torch.autograd.grad((x.relu() + sum(terms)).square().sum(), wanted)
+    found = torch.autograd.grad(unit(x).square().sum(), wanted)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other)
+
+
+def test_units_begin_as_relu_and_no_two_hinges_alike():
+    unit = AdaptivePiecewiseLinear(1000)
+    x = torch.linspace(-2, 2, 2000).view(2, 1000)
+    assert torch.equal(unit(x), x.relu())
+    unit(x).sum().backward()
+    assert (unit.slopes.grad.std(dim=0) > 0).any()
+    assert len(unit.hinges.unique()) > 4900
+
+
+def test_fractional_regions_cover_all_and_overlap():
+    pool = FractionalMaxPool(2.6)
+    for _ in range(20):
+        ends = pool(ramp(1, 20))[0, 0, -1].long() - 19 * 20  # the last column of each region
+        starts = ends - 3
+        assert (int(starts[0]), int(ends[-1]), len(ends)) == (0, 19, 7)
+        assert set((starts[1:] - starts[:-1]).tolist()) <= {2, 3}
+        assert (starts[1:] <= ends[:-1]).all()
+
+
+def test_fractional_regions_are_drawn_for_each_picture_from_torchs_generator():
+    pool = FractionalMaxPool(2.6)
+    torch.manual_seed(3)
+    drawn = pool(ramp(8, 20).repeat(1, 2, 1, 1))
+    torch.manual_seed(3)
+    assert torch.equal(pool(ramp(8, 20).repeat(1, 2, 1, 1)), drawn)
+    assert not torch.equal(pool(ramp(8, 20).repeat(1, 2, 1, 1)), drawn)
+    assert len(drawn.unique(dim=0)) > 1
+    assert torch.equal(drawn[:, 0], drawn[:, 1])
+
+
+def test_fractional_regions_are_fixed_in_evaluation_whatever_the_batch():
+    pool = FractionalMaxPool(2.6).eval()
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    assert len(pool(ramp(8, 20)).unique(dim=0)) == 1
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_draws_are_different_regions_one_after_the_other():
+    one, three = (FractionalMaxPool(2.6, draws).eval()(ramp(2, 20)) for draws in (1, 3))
+    assert len(three) == 6
+    assert torch.equal(three[:2], one)
+    assert len(three.unique(dim=0)) == 3
+
+
+def test_scores_of_several_draws_are_their_mean_probability():
+    torch.manual_seed(0)
+    network = create_model("apl_fmp", draws=3).eval()
+    x = torch.rand(2, 1, 48, 48)
+    each = network.layers(x).view(3, 2, 6).softmax(2)
+    assert torch.allclose(network(x).softmax(1), each.mean(0), atol=1e-6)
+    assert not torch.allclose(each[0], each[1])
+    assert network.train()(x).shape == (2, 6)
+
+
+def test_pooling_by_the_root_of_two_is_warned_of():
+    with pytest.warns(UserWarning, match="89 million weights"):
+        outline("apl_fmp", ratio=2**0.5)
+
+
+@pytest.mark.parametrize("pool", ["fmp", "max"])
+@pytest.mark.parametrize("activation", ["prelu", "relu"])
+def test_the_ablations_of_apl_fmp_answer(activation, pool):
+    network = create_model("apl_fmp", activation=activation, pool=pool, classes=7).eval()
+    assert network(torch.rand(1, 1, 48, 48)).shape == (1, 7)
+
+
+def test_apl_fmp_learns_in_half_precision():
+    network = create_model("apl_fmp")
+    with torch.autocast("cpu", torch.bfloat16):
+        network(torch.rand(2, 1, 48, 48)).logsumexp(1).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_crops_lie_anywhere_while_learning():
+    crop = Crop(42)
+    torch.manual_seed(0)
+    x = ramp(500, 48)
+    cut = crop(x)
+    corners = cut[:, 0, 0, 0].long()
+    tops, lefts = corners // 48, corners % 48
+    assert set(tops.tolist()) == set(lefts.tolist()) == set(range(7))
+    assert all(
+        torch.equal(cut[index], x[index, :, top : top + 42, left : left + 42])
+        for index, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True))
+    )
+
+
+def test_crops_are_the_centre_in_use():
+    assert torch.equal(Crop(42).eval()(ramp(2, 48)), ramp(2, 48)[:, :, 3:45, 3:45])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_pictures_of_the_crops_size_pass(training):
+    x = ramp(2, 42)
+    assert torch.equal(Crop(42).train(training)(x), x)
+
+
+def test_pictures_smaller_than_the_crop_are_refused():
+    with pytest.raises(ValueError, match="40x40"):
+        Crop(42)(ramp(1, 40))
+
+
+def test_crop_three_sees_the_centre_in_use():
+    network = create_model("crop_three").eval()
+    x = torch.rand(1, 1, 48, 48)
+    framed = x.clone()
+    framed[:, :, :3] = framed[:, :, :, 45:] = 9
+    assert torch.equal(network(x), network(framed))
+    assert torch.equal(network(x), network(x[:, :, 3:45, 3:45]))
+
+
+def test_tuned_five_takes_what_was_searched_for_from_lists():
+    network = create_model(
+        "tuned_five", widths=[4, 6, 8, 10], activations=["relu", "elu", "tanh", "relu"], dropout=[0, 0.1, 0.2, 0.5]
+    )
+    kinds = [type(layer) for layer in network.layers]
+    assert [kind for kind in kinds if kind in (nn.ReLU, nn.ELU, nn.Tanh)] == [nn.ReLU, nn.ELU, nn.Tanh, nn.ReLU]
+    assert [layer.p for layer in network.layers if isinstance(layer, nn.Dropout)] == [0, 0.1, 0.2, 0.5]
+    assert summary(network).parameters == 40 + 222 + 440 + 2890 + 77
+
+
+def test_tiny_vgg_layer_by_layer():
+    counted = [layer.parameters for layer in summary(outline("tiny_vgg")).layers if layer.parameters]
+    expected = [416, 2320, 64, 2030, 1778, 56, 7112, 28280, 28280, 224, 127260, 571788, 571788, 778267, 117992, 2408]
+    assert counted == expected
+
+
+def test_averaged_answers_the_mean_probability():
+    torch.manual_seed(0)
+    network = create_model("averaged", model="lenet28", members=3, arguments={"hidden": 8}).eval()
+    x = torch.rand(2, 1, 28, 28)
+    each = torch.stack([member(x).softmax(1) for member in network.members])
+    assert network.input.size == 28
+    assert torch.allclose(network(x).softmax(1), each.mean(0), atol=1e-6)
+    assert not torch.allclose(each[0], each[1])
+
+
+def test_scores_of_one_are_left_as_they_are():
+    scores = torch.randn(1, 4, 7)
+    assert torch.equal(mean_scores(scores), scores[0])

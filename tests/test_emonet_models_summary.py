@@ -1,0 +1,152 @@
+"""Counting networks, and the command that shows it."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from emonet.commands import app, main
+from emonet.commands.settings import parsed_settings
+from emonet.models import MODELS, create_model, outline
+from emonet.models.summary import summary
+
+
+@pytest.fixture
+def run():
+    """Runs `emonet models ...` in this process."""
+    runner = CliRunner(env={"COLUMNS": "120"})
+    return lambda *arguments: runner.invoke(app, ["models", *arguments])
+
+
+def test_layers_come_in_order_with_shapes_and_costs():
+    layers = summary(outline("lenet28")).layers
+    rows = [(layer.kind, layer.shape, layer.parameters, layer.macs) for layer in layers if layer.parameters]
+    assert rows == [
+        ("Conv2d", (16, 28, 28), 416, 28 * 28 * 16 * 25),
+        ("Conv2d", (16, 14, 14), 6416, 14 * 14 * 16 * 16 * 25),
+        ("Linear", (64,), 50_240, 784 * 64),
+        ("Linear", (7,), 455, 64 * 7),
+    ]
+
+
+@pytest.mark.parametrize("name", ["apl_fmp", "crop_three", "tiny_vgg", "averaged", "torchvision:vgg16", "facenet"])
+def test_the_layers_add_up(name):
+    counted = summary(outline(name))
+    assert sum(layer.parameters for layer in counted.layers) == counted.parameters
+    assert sum(layer.macs for layer in counted.layers) == counted.macs > 0
+
+
+def test_another_size_costs_more():
+    network = outline("torchvision:resnet18")
+    assert summary(network, 192).macs > 3.5 * summary(network).macs
+
+
+def test_counting_changes_nothing():
+    network = create_model("crop_three").train()
+    network.layers[2].eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    state = torch.get_rng_state()
+    assert summary(network) == summary(outline("crop_three"))
+    assert [module.training for module in network.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_failed_count_leaves_no_trace():
+    network = create_model("lenet28").train()
+    with pytest.raises(RuntimeError):
+        summary(network, 40)
+    assert network.training
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_what_is_frozen_is_not_trainable():
+    network = create_model("lenet28")
+    network.layers[0].requires_grad_(False)
+    counted = summary(network)
+    assert counted.parameters - counted.trainable == 416
+
+
+def test_what_learns_by_heart_has_no_layers():
+    assert summary(create_model("knn", examples=3)).to_dict() == {
+        "layers": (),
+        "trainable": 0,
+        "parameters": 0,
+        "macs": 0,
+    }
+
+
+def test_the_command_lists_all(run):
+    result = run("--json")
+    listed = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert [one["name"] for one in listed] == list(MODELS)
+    table = run().stdout
+    assert all(one["title"].split()[0] in table and f"{one['parameters']:,}" in table for one in listed)
+    assert "96x96 colour, standardised" in table
+
+
+def test_the_command_shows_layers(run):
+    shown = run("tiny_vgg", "--set", "classes=6").stdout
+    assert "252 x 6 x 6" in shown
+    assert "571,788" in shown
+    assert "2,239,719 parameters, 2,239,547 of them trainable" in shown
+
+
+def test_the_command_takes_arguments(run):
+    facts = json.loads(run("averaged", "--set", "model=lenet28", "--set", "arguments={hidden = 8}", "--json").stdout)
+    assert facts["input"]["size"] == 28
+    assert facts["layers"][0] == {
+        "name": "members.0.layers.0",
+        "kind": "Conv2d",
+        "shape": [16, 28, 28],
+        "parameters": 416,
+        "macs": 313_600,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vgg"], "unknown model 'vgg'; known models"),
+        (["tiny_vgg", "--set", "depth=3"], "known arguments: classes"),
+        (["--set", "depth=3"], "needs the name"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["emonet", "models", *arguments])
+    with pytest.raises(SystemExit) as status:
+        main()
+    assert status.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [
+        ("a=1", 1),
+        ("a=0.5", 0.5),
+        ("a = true", True),
+        ("a=same", "same"),
+        ('a="1"', "1"),
+        ("a=torchvision:vgg16", "torchvision:vgg16"),
+        ("a=[1, 2]", [1, 2]),
+        ("a={b = false}", {"b": False}),
+        ("a=b=c", "b=c"),
+        ("a=", ""),
+    ],
+)
+def test_settings_are_toml_or_words(item, value):
+    assert parsed_settings([item]) == {"a": value}
+    assert type(parsed_settings([item])["a"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("items", "match"), [(["a"], "KEY=VALUE"), (["=1"], "KEY=VALUE"), (["a=[1"], "of a"), (["a=1", "a=2"], "twice")]
+)
+def test_settings_that_are_none(items, match):
+    with pytest.raises(ValueError, match=match):
+        parsed_settings(items)
