@@ -1,0 +1,159 @@
+"""A model file: weights and all that is needed to use them as they were trained, in one safetensors file.
+
+No code runs when it is opened. What is not weights is JSON in the file's header.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emonet.datasets.atomic import write_atomically
+from emonet.inputs import InputSpec
+from emonet.labels import Emotion
+from facecrop import CropSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from emonet.models import Network
+
+FORMAT = 1
+HEADER = "emonet"  # the key of the JSON in the file's header
+
+
+class CheckpointError(ValueError):
+    """A model file that cannot be used: which one, and what differs."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+    def __reduce__(self) -> tuple[type[CheckpointError], tuple[Path, str]]:
+        return CheckpointError, (self.path, self.reason)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A trained network: what it is, what it sees, what it answers, how it came to be and what it scored."""
+
+    model: str
+    arguments: Mapping[str, Any]
+    classes: tuple[Emotion, ...]  # in the order of the network's answers
+    crop: CropSpec  # how its faces were cut out
+    detector: str  # what found them
+    input: InputSpec
+    weights: Mapping[str, Tensor]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("arguments", "training", "scores"):  # as JSON has them, and so as a file will give them back
+            object.__setattr__(self, name, json.loads(json.dumps(dict(getattr(self, name)))))
+
+    def network(self) -> Network:
+        """The network with its weights, ready to predict."""
+        from emonet.models import outline
+
+        network = outline(self.model, classes=len(self.classes), **self.arguments)
+        network.load_state_dict(dict(self.weights), assign=True)
+        return network.eval()
+
+    def save(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
+        """Writes the file, whole or not at all; `half` stores kernels in 16 bits."""
+        import torch
+        from safetensors.torch import save
+
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.weights.items()}
+        if half:  # what has one dimension (biases, batch norm) is small, and may not bear the loss
+            weights = {
+                name: tensor.to(torch.float16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+                for name, tensor in weights.items()
+            }
+        with write_atomically(Path(path)) as temporary:  # save_file would let nobody else read the file
+            temporary.write_bytes(save(weights, {HEADER: json.dumps(self._header())}))
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "model": self.model,
+            "arguments": self.arguments,
+            "classes": list(self.classes),
+            "crop": self.crop.to_dict(),
+            "detector": self.detector,
+            "input": self.input.to_dict(),
+            "training": self.training,
+            "scores": self.scores,
+        }
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """The model in a file, checked to fit its own description."""
+    header, weights = _read(Path(path))
+    try:
+        checkpoint = Checkpoint(
+            model=str(header["model"]),
+            arguments=header["arguments"],
+            classes=tuple(map(Emotion, header["classes"])),
+            crop=CropSpec(**header["crop"]),
+            detector=header["detector"],
+            input=InputSpec.from_dict(header["input"]),
+            weights=weights,
+            training=header["training"],
+            scores=header["scores"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(path, f"its description cannot be understood: {error}") from error
+    _check_weights(Path(path), checkpoint)
+    return checkpoint
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    import torch
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no such model file: {path}; `emonet train` writes them")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(path, f"not a safetensors file, or a damaged one: {error}") from error
+    if HEADER not in metadata:
+        raise CheckpointError(path, "weights of something else: it has no description of emonet's")
+    try:
+        header = json.loads(metadata[HEADER])
+    except json.JSONDecodeError as error:
+        raise CheckpointError(path, f"its description is not JSON: {error}") from error
+    found = header.get("format") if isinstance(header, dict) else None
+    if found != FORMAT:
+        raise CheckpointError(path, f"format {found!r}, and this version reads {FORMAT}")
+    return header, {
+        name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in weights.items()
+    }
+
+
+def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
+    """Raises unless the network that the file describes takes the file's weights."""
+    from emonet.models import outline
+
+    try:
+        network = outline(checkpoint.model, classes=len(checkpoint.classes), **checkpoint.arguments)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise CheckpointError(path, f"its network cannot be made: {error}") from error
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in checkpoint.weights.items()}
+    if differing := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
+        name = differing[0]
+        raise CheckpointError(
+            path,
+            f"{len(differing)} weights differ from those of {checkpoint.model!r}; {name}: "
+            f"{found.get(name, 'not there')} in the file, {expected.get(name, 'not there')} in the network",
+        )

@@ -1,0 +1,205 @@
+"""Model files, and the networks in them in use."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from emonet.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from emonet.classifier import Classifier
+from emonet.datasets.labels import CLASS_LISTS
+from emonet.devices import open_machine
+from emonet.inputs import InputSpec
+from emonet.labels import Emotion
+from emonet.models import create_model
+from facecrop import CropSpec
+
+ARGUMENTS = {"stem": [4], "widths": [4, 8], "blocks": [1, 1]}
+SPEC = InputSpec(size=48, channels=1, scaling="standardised", mean=(0.5,), std=(0.25,))
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    """Of a network with batch norm, laid out as training leaves it."""
+    torch.manual_seed(1)
+    network = create_model("emonet_fast", classes=7, **ARGUMENTS).to(memory_format=torch.channels_last)
+    network(torch.rand(8, 1, 48, 48))
+    return Checkpoint(
+        model="emonet_fast",
+        arguments=ARGUMENTS,
+        classes=CLASS_LISTS["fer7"],
+        crop=CropSpec.fer2013(),
+        detector="mtcnn",
+        input=SPEC,
+        weights=network.state_dict(),
+        training={"config": {"epochs": 3}, "seconds": 1.25},
+        scores={"dev": {"accuracy": 0.5, "recall": [1.0, None]}},
+    )
+
+
+@pytest.fixture
+def path(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def pictures(count=5):
+    return np.random.default_rng(2).integers(0, 256, (count, 48, 48, 1), np.uint8)
+
+
+def probabilities(checkpoint, **options):
+    return Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"), **options)(pictures())
+
+
+def header(path):
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["emonet"])
+
+
+def test_a_model_comes_back_bit_for_bit(checkpoint, path):
+    loaded = load_checkpoint(path)
+    for name in ("model", "arguments", "classes", "crop", "detector", "input", "training", "scores"):
+        assert getattr(loaded, name) == getattr(checkpoint, name)
+    assert loaded.classes[0] is Emotion.ANGRY
+    assert loaded.weights.keys() == checkpoint.weights.keys()
+    assert all(torch.equal(loaded.weights[name], tensor) for name, tensor in checkpoint.weights.items())
+    assert (probabilities(loaded) == probabilities(checkpoint)).all()
+
+
+def test_a_loaded_network_is_ready_to_predict(path):
+    network = load_checkpoint(path).network()
+    assert not network.training
+    assert not [name for name, tensor in network.state_dict().items() if tensor.device.type == "meta"]
+
+
+def test_half_of_the_bytes_keeps_what_is_small_exactly(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / "half.safetensors", half=True)
+    loaded = load_checkpoint(tmp_path / "half.safetensors")
+    for name, tensor in checkpoint.weights.items():
+        expected = tensor.half().float() if tensor.ndim > 1 else tensor
+        assert torch.equal(loaded.weights[name], expected)
+        assert loaded.weights[name].dtype == tensor.dtype
+    assert probabilities(loaded) == pytest.approx(probabilities(checkpoint), abs=0.01)
+    assert {tensor.dtype for tensor in load_file(tmp_path / "half.safetensors").values() if tensor.ndim > 1} == {
+        torch.float16
+    }
+
+
+def test_the_same_content_is_the_same_bytes(path, tmp_path):
+    load_checkpoint(path).save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_a_model_in_memory_says_what_its_file_will(checkpoint):
+    given = replace(checkpoint, scores={"dev": {"interval": (0.1, 0.2)}}, arguments={**ARGUMENTS, "widths": (4, 8)})
+    assert given.scores == {"dev": {"interval": [0.1, 0.2]}}
+    assert given.arguments == ARGUMENTS
+
+
+def test_a_failed_save_leaves_the_file_before(checkpoint, path):
+    before = path.read_bytes()
+    twice = {"one": torch.zeros(3)}
+    twice["other"] = twice["one"]
+    with pytest.raises(RuntimeError, match="share memory"):
+        replace(checkpoint, weights=twice).save(path)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def with_header(**changes):
+    """A way to spoil a file: other values in its description, or none."""
+
+    def spoil(path):
+        described = {key: value for key, value in (header(path) | changes).items() if value is not None}
+        save_file(load_file(path), path, {"emonet": json.dumps(described)})
+
+    return spoil
+
+
+def with_weights(**changes):
+    def spoil(path):
+        weights = {name: tensor for name, tensor in (load_file(path) | changes).items() if tensor is not None}
+        save_file(weights, path, {"emonet": json.dumps(header(path))})
+
+    return spoil
+
+
+def with_text(text):
+    return lambda path: save_file(load_file(path), path, {"emonet": text})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_bytes(b""), "not a safetensors file, or a damaged one"),
+        (lambda path: path.write_bytes(b"weights" * 100), "not a safetensors file, or a damaged one"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "not a safetensors file, or a damaged one"),
+        (lambda path: save_file(load_file(path), path), "weights of something else"),
+        (lambda path: save_file(load_file(path), path, {"format": "pt"}), "weights of something else"),
+        (with_text("emonet"), "its description is not JSON"),
+        (with_text("[1]"), "format None, and this version reads 1"),
+        (with_header(format=2), "format 2, and this version reads 1"),
+        (with_header(crop=None), "cannot be understood: 'crop'"),
+        (with_header(crop={"size": 48, "width": 3}), "cannot be understood: .*width"),
+        (with_header(input={"size": 48, "colour": 1}), "cannot be understood: unknown fields of an input: colour"),
+        (with_header(classes=["angry", "joy"]), "cannot be understood: 'joy' is not a valid Emotion"),
+        (with_header(classes=7), "cannot be understood"),
+        (with_header(model="vgg17"), "its network cannot be made: unknown model 'vgg17'; known models: emonet,"),
+        (with_header(model=7), "its network cannot be made: unknown model '7'"),
+        (with_header(arguments={"depth": 4}), "its network cannot be made: unknown arguments .* depth; known"),
+        (with_header(arguments={"classes": 7}), "its network cannot be made: "),
+        (with_header(arguments="depth"), "cannot be understood"),
+        (with_header(training=3), "cannot be understood"),
+        (with_header(arguments={**ARGUMENTS, "dropout": "much"}), "its network cannot be made: dropout"),
+        (with_header(arguments={**ARGUMENTS, "widths": [10**10, 8]}), "its network cannot be made: "),
+        (
+            with_header(arguments={**ARGUMENTS, "stem": [8]}),
+            "12 weights differ .*: not there in the file",
+        ),
+        (with_header(classes=["angry", "happy"]), r"2 weights differ .* head.bias: \(7,\) in the file, \(2,\) in the"),
+        (with_weights(**{"head.bias": None}), r"1 weights differ .* head.bias: not there in the file, \(7,\) in the"),
+        (with_weights(**{"tail.bias": torch.zeros(3)}), r"tail.bias: \(3,\) in the file, not there in the network"),
+        (with_weights(**{"head.weight": torch.zeros(8, 7)}), r"head.weight: \(8, 7\) in the file, \(7, 8\) in the"),
+    ],
+)
+def test_what_cannot_be_used_says_why(path, spoil, words):
+    spoil(path)
+    with pytest.raises(CheckpointError, match=words) as raised:
+        load_checkpoint(path)
+    assert raised.value.path == path
+    assert str(raised.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("place", ["nowhere.safetensors", "."])
+def test_an_absent_file_is_named(tmp_path, place):
+    with pytest.raises(FileNotFoundError, match=r"no such model file: .*; `emonet train` writes them"):
+        load_checkpoint(tmp_path / place)
+
+
+def test_errors_cross_processes():
+    error = pickle.loads(pickle.dumps(CheckpointError("model.safetensors", "damaged")))
+    assert (str(error), error.reason) == ("model.safetensors: damaged", "damaged")
+
+
+def test_probabilities_are_those_of_the_scores(checkpoint):
+    x = SPEC.scale(torch.from_numpy(pictures()).permute(0, 3, 1, 2))
+    expected = checkpoint.network()(x).softmax(1).detach().numpy()
+    found = probabilities(checkpoint)
+    assert found.dtype == np.float32
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_batch_size_changes_no_answer(checkpoint):
+    assert probabilities(checkpoint, batch_size=2) == pytest.approx(probabilities(checkpoint), abs=1e-6)
+
+
+def test_in_half_the_precision_answers_are_nearly_the_same(checkpoint):
+    classify = Classifier(checkpoint.network().train(), SPEC, open_machine("cpu", "bf16"))
+    found = classify(pictures())
+    assert found.dtype == np.float32
+    assert found == pytest.approx(probabilities(checkpoint), abs=0.02)
