@@ -1,0 +1,93 @@
+"""The pictures of a split, decoded once: in memory where they fit, else in a file that is paged in as needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.datasets.store import Store, decode
+from emonet.inputs import InputSpec, Pixels
+from emonet.labels import Emotion
+from emonet.training.config import Storage
+
+SHARE_OF_MEMORY = 0.5  # of what is free; pictures that need more lie on the disk
+
+COLUMNS = ("image", "label", "source", "key", "fold")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """Pictures with their labels, in the order of the store."""
+
+    pixels: Pixels  # (N, size, size, channels)
+    labels: NDArray[np.int64]  # places in `classes`
+    sources: NDArray[np.str_]
+    keys: list[str]
+    classes: tuple[Emotion, ...]
+    left_out: dict[str, int]  # class or source that was not asked for -> how many pictures
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def read_faces(
+    store: Store,
+    splits: Sequence[str],
+    spec: InputSpec,
+    *,
+    classes: Sequence[Emotion] = (),
+    sources: Sequence[str] = (),
+    folds: tuple[int, bool] | None = None,
+    storage: Storage = "auto",
+) -> Faces:
+    """The pictures of some splits as the network wants them; `folds` is a fold and whether to take it or the rest."""
+    chosen = tuple(classes) or store.classes
+    places = {store.classes.index(emotion): place for place, emotion in enumerate(chosen)}
+    rows: list[tuple[int, str, str]] = []
+    left_out: dict[str, int] = {}
+    pixels = _room(sum(store.splits[split] for split in splits), spec, storage)
+    for row in _rows(store, splits):
+        if folds is not None and (row["fold"] == folds[0]) is not folds[1]:
+            continue
+        if sources and row["source"] not in sources:
+            left_out[row["source"]] = left_out.get(row["source"], 0) + 1
+        elif row["label"] not in places:
+            name = str(store.classes[row["label"]])
+            left_out[name] = left_out.get(name, 0) + 1
+        else:
+            pixels[len(rows)] = spec.picture(decode(row["image"]))
+            rows.append((places[row["label"]], row["source"], row["key"]))
+    labels, names, keys = zip(*rows, strict=True) if rows else ((), (), ())
+    return Faces(
+        pixels[: len(rows)], np.array(labels, np.int64), np.array(names, np.str_), list(keys), chosen, left_out
+    )
+
+
+def _rows(store: Store, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for split in splits:
+        for batch in store.batches(split, COLUMNS):
+            yield from batch.to_pylist()
+
+
+def _room(count: int, spec: InputSpec, storage: Storage) -> Pixels:
+    """An array for so many pictures. One on the disk has no name there, and is gone with the process."""
+    shape = (count, spec.size, spec.size, spec.channels)
+    if storage == "memory" or (storage == "auto" and np.prod(shape, dtype=float) <= SHARE_OF_MEMORY * _free_memory()):
+        return np.empty(shape, np.uint8)
+    with TemporaryFile(dir=Path.cwd() if os.access(".", os.W_OK) else None) as file:
+        return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def _free_memory() -> float:
+    """Bytes; without end where the system does not say."""
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")

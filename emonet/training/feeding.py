@@ -1,0 +1,136 @@
+"""From places in the data to augmented batches, by albumentations in threads of their own, or by torch."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emonet.classifier import pictures_as_tensor
+from emonet.inputs import Pixels
+from emonet.training.batch_augmenter import BatchAugmenter
+from emonet.training.config import TrainConfig
+from emonet.training.distributed import Processes
+from emonet.training.picture_augmenter import PictureAugmenter
+from emonet.training.policies import find_policy
+from emonet.training.sampling import Indices, Sampling
+from emonet.training.seeds import sample_seed
+
+AHEAD = 4  # batches a thread prepares before they are asked for
+
+
+class Batch(NamedTuple):
+    """Pictures to learn from, and where they came from."""
+
+    pixels: Tensor  # (N, channels, size, size), from 0 to 255
+    places: Tensor  # (N,), in the training data
+    whole: int  # how many pictures the batch has in all processes together
+
+
+class Feed(Protocol):
+    """Batches for as long as they are asked for, from a step of an epoch on; each says its epoch and step."""
+
+    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]: ...
+
+
+class Order(NamedTuple):
+    """One batch to be made: which pictures, and their places in the epoch, which decide their augmentation."""
+
+    epoch: int
+    places: Indices
+    turns: Indices
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The orders of a run, for this process."""
+
+    sampling: Sampling
+    processes: Processes
+
+    def orders(self, epoch: int, step: int, epochs: int) -> Iterator[Order]:
+        for number in range(epoch, epochs):
+            turn = 0
+            for place, batch in enumerate(self.sampling.batches(number, self.processes.count)):
+                turns = np.arange(turn, turn + len(batch))
+                turn += len(batch)
+                if number > epoch or place >= step:
+                    share = self.processes.share
+                    yield Order(number, share(batch), share(turns), len(batch))
+
+
+class PictureFeed:
+    """Albumentations, a picture at a time. Threads work ahead while the network learns.
+
+    Threads and not processes: what takes the time, in OpenCV as in torch, runs without Python's lock, and nothing has
+    to be copied from one process to another.
+    """
+
+    def __init__(self, pixels: Pixels, plan: Plan, config: TrainConfig, device: torch.device) -> None:
+        self._pixels, self._plan, self._config = pixels, plan, config
+        spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the processor takes all of it
+        self._workers = config.workers if config.workers >= 0 else min(8, spare)
+        self._own = threading.local()  # of each thread: its augmenters, which keep a generator
+
+    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+        orders = self._plan.orders(epoch, step, epochs)
+        if not self._workers:
+            yield from map(self._made, orders)
+            return
+        pool = ThreadPoolExecutor(self._workers)
+        try:
+            coming = deque(pool.submit(self._made, order) for order in islice(orders, AHEAD * self._workers))
+            while coming:
+                batch = coming.popleft().result()
+                coming.extend(pool.submit(self._made, order) for order in islice(orders, 1))
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _made(self, order: Order) -> Batch:
+        augment = self._augmenter(self._config.policy(order.epoch + 1))
+        seeds = (sample_seed(self._config.seed, self._config.order, order.epoch, int(turn)) for turn in order.turns)
+        pictures = [augment(self._pixels[place], seed) for place, seed in zip(order.places, seeds, strict=True)]
+        x = pictures_as_tensor(np.stack(pictures)).contiguous()
+        return Batch(x, torch.from_numpy(order.places), order.whole)
+
+    def _augmenter(self, policy: str) -> PictureAugmenter:
+        augmenters: dict[str, PictureAugmenter] = self._own.__dict__
+        if policy not in augmenters:
+            augmenters[policy] = PictureAugmenter(find_policy(policy))
+        return augmenters[policy]
+
+
+class TensorFeed:
+    """Torch, a batch at a time, on the device: for when albumentations cannot keep the network busy."""
+
+    def __init__(self, pixels: Pixels, plan: Plan, config: TrainConfig, device: torch.device) -> None:
+        self._plan = plan
+        self._config = config
+        self._device = device
+        self._pixels = pictures_as_tensor(pixels)
+        if device.type != "cpu" and not isinstance(pixels, np.memmap):
+            self._pixels = self._pixels.to(device)
+        self._turns = len(plan.sampling.order(0))
+
+    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+        seed = sample_seed(self._config.seed, self._config.order)
+        augmenters: dict[str, BatchAugmenter] = {}
+        for order in self._plan.orders(epoch, step, epochs):
+            policy = self._config.policy(order.epoch + 1)
+            if policy not in augmenters:
+                augmenters[policy] = BatchAugmenter(find_policy(policy), self._turns, seed)
+            places = torch.from_numpy(order.places)
+            pixels = self._pixels[places.to(self._pixels.device)].to(self._device)
+            turns = torch.from_numpy(order.turns).to(self._device)
+            yield Batch(augmenters[policy](pixels, order.epoch, turns), places, order.whole)

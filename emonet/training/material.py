@@ -1,0 +1,113 @@
+"""What a run learns from and what it is chosen on. Validation and test are never opened here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from emonet.checkpoint import Checkpoint, load_checkpoint
+from emonet.datasets.labels import LabelRules
+from emonet.datasets.store import Store
+from emonet.inputs import InputSpec
+from emonet.labels import Emotion
+from emonet.models import outline
+from emonet.training.config import TrainConfig
+from emonet.training.data import Faces, read_faces
+
+TRAIN, DEV = "train", "dev"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """Pictures, and how the network sees them."""
+
+    train: Faces
+    dev: Faces | None  # none where everything is learned from
+    spec: InputSpec
+    start: Checkpoint | None  # of the weights to start from
+
+    def words(self) -> str:
+        """What there is, in a line."""
+        sources = Counter(self.train.sources.tolist())
+        learned = ", ".join(f"{count:,} {source}" for source, count in sorted(sources.items()))
+        chosen = "none" if self.dev is None else f"{len(self.dev):,}"
+        left_out = ", ".join(f"{count:,} {name}" for name, count in sorted(self.train.left_out.items()))
+        return f"to learn from: {learned}; to choose on: {chosen}" + (f"; left out: {left_out}" if left_out else "")
+
+
+def gather_material(config: TrainConfig, store: Store) -> Material:
+    """Reads the pictures; whatever does not fit together is an error here, before the first step."""
+    start = load_checkpoint(config.init) if config.init else None
+    spec = _spec(config, start)
+    classes = _classes(config, store)
+    _check_start(config, start, classes)
+    _check_splits(config, store)
+    read = partial(read_faces, store, spec=spec, classes=classes, sources=config.sources, storage=config.storage)
+    if config.all_train:
+        train, dev = read([split for split in (TRAIN, DEV) if split in store.splits]), None
+    elif config.fold >= 0:
+        train, dev = read([TRAIN], folds=(config.fold, False)), read([TRAIN], folds=(config.fold, True))
+    else:
+        train, dev = read([TRAIN]), read([DEV])
+    _check_faces(config, train, dev)
+    return Material(train, dev, spec if spec.measured else spec.with_statistics(train.pixels), start)
+
+
+def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
+    """The network's own pictures, or those of the weights that it starts from, but for what was asked for."""
+    own = start.input if start else outline(config.model, **config.arguments).input
+    asked = {name: getattr(config, name) for name in ("size", "channels", "scaling") if getattr(config, name)}
+    forget = {name for name in ("channels", "scaling") if asked.get(name, getattr(own, name)) != getattr(own, name)}
+    return InputSpec.from_dict(own.to_dict() | asked | ({"mean": (), "std": ()} if forget else {}))
+
+
+def _classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
+    if not config.classes:
+        return store.classes
+    chosen = LabelRules.parse(config.classes).classes
+    if missing := [emotion for emotion in chosen if emotion not in store.classes]:
+        there = ", ".join(store.classes)
+        raise ValueError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
+    return chosen
+
+
+def _check_start(config: TrainConfig, start: Checkpoint | None, classes: Sequence[Emotion]) -> None:
+    if start is None:
+        return
+    if start.model != config.model or dict(start.arguments) != dict(config.arguments):
+        raise ValueError(
+            f"{config.init} is {start.model!r} with {dict(start.arguments)}, "
+            f"and the run trains {config.model!r} with {dict(config.arguments)}"
+        )
+    if start.classes != tuple(classes) and not config.new_head:
+        raise ValueError(
+            f"{config.init} answers {', '.join(start.classes)}, and the data have {', '.join(classes)}; "
+            "new_head begins its last layer anew"
+        )
+
+
+def _check_splits(config: TrainConfig, store: Store) -> None:
+    if TRAIN not in store.splits:
+        raise ValueError(f"{store.path} has nothing to train on: its splits are {', '.join(store.splits)}")
+    if DEV not in store.splits and config.fold < 0 and not config.all_train:
+        raise ValueError(
+            f"{store.path} has no split 'dev' to choose the epoch on: build it with --dev, "
+            "choose on a fold, or learn from everything with all_train"
+        )
+
+
+def _check_faces(config: TrainConfig, train: Faces, dev: Faces | None) -> None:
+    there = {*train.sources.tolist(), *(train.left_out.keys() - set(Emotion))}
+    if unknown := sorted({*config.sources, *config.source_weights} - set(train.sources.tolist())):
+        known = ", ".join(sorted(there)) or "nowhere"
+        raise ValueError(f"no training pictures from {', '.join(unknown)}; there are some from {known}")
+    if not len(train):
+        raise ValueError("no training pictures are left" + _fold_hint(config))
+    if dev is not None and not len(dev):
+        raise ValueError("no pictures are left to choose on" + _fold_hint(config))
+
+
+def _fold_hint(config: TrainConfig) -> str:
+    return f": fold {config.fold} is empty; `emonet build --folds N` numbers them from 0" if config.fold >= 0 else ""

@@ -1,0 +1,76 @@
+"""What training makes small, and the optimiser and learning rate that do it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emonet.training.config import TrainConfig
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+KERNELS = (nn.Linear, nn.modules.conv._ConvNd)
+
+
+def make_objective(config: TrainConfig, class_weights: Sequence[float] | None, device: torch.device) -> Objective:
+    """A loss a picture, from scores and class probabilities, both (N, classes)."""
+    weights = None if class_weights is None else torch.tensor(class_weights, device=device)
+    if config.loss == "hinge":
+        return lambda scores, targets: _squared_hinge(scores, targets, weights)
+    return lambda scores, targets: F.cross_entropy(
+        scores, targets, weights, reduction="none", label_smoothing=config.smoothing
+    )
+
+
+def _squared_hinge(scores: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Each class against the rest, the margin 1, as in a support vector machine with the L2 loss."""
+    losses = (1 - (2 * targets - 1) * scores).clamp_min(0).square()
+    return losses.mean(1) if weights is None else (losses * targets.mul(weights).sum(1, keepdim=True)).mean(1)
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Kernels decay; biases, batch norm and the slopes of activations do not, unless everything shall."""
+    kernels = {id(module.weight) for module in network.modules() if isinstance(module, KERNELS)}
+    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    decaying = [parameter for parameter in learned if config.decay == "all" or id(parameter) in kernels]
+    free = [parameter for parameter in learned if config.decay != "all" and id(parameter) not in kernels]
+    groups = [{"params": decaying, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "sgd":
+        nesterov = config.momentum > 0
+        return torch.optim.SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=nesterov)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, config.learning_rate)
+
+
+class LearningRate:
+    """The rate of each step, counted from 0; `drops` is how often a plateau has lowered it."""
+
+    def __init__(self, config: TrainConfig, steps: int, steps_an_epoch: int) -> None:
+        self._config = config
+        self._steps = steps
+        self._warmup = min(steps, round(config.warmup * steps_an_epoch))
+        self.drops = 0
+
+    def at(self, step: int) -> float:
+        rate = self._config.learning_rate
+        if step < self._warmup:
+            return rate * (step + 1) / self._warmup
+        if self._config.schedule == "cosine":
+            done = (step - self._warmup) / max(1, self._steps - self._warmup)
+            return rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
+        return rate * self._config.factor**self.drops
+
+    def observe(self, stale: int) -> None:
+        """After an epoch: `stale` are those since the best one. Lowers the rate each time `patience` have passed."""
+        if self._config.schedule == "plateau" and stale and stale % self._config.patience == 0:
+            self.drops += 1
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,94 @@
+"""What augmentation may do to a picture: ranges and probabilities that both back ends read, with the named policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Range = tuple[float, float]  # lowest and highest; the same number twice is a fixed value
+
+ASPECTS: Range = (0.5, 2.0)  # width / height of an erased rectangle
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One augmentation. Numbers are drawn evenly from the ranges, anew for each picture; the defaults change nothing.
+
+    A picture is mirrored; placed anew about its centre (zoom, turn, shear, shift, all in one resampling that repeats
+    the edge); made lighter or darker; and loses a rectangle to one grey.
+    """
+
+    mirror: float = 0.0  # probability
+    placed: float = 1.0  # probability of zoom, turn, shear and shift, all together
+    zoom: Range = (1.0, 1.0)  # above 1 enlarges
+    zoom_each_axis: bool = False  # height and width on their own
+    turn: Range = (0.0, 0.0)  # degrees against the clock
+    shear: Range = (0.0, 0.0)  # degrees by which upright lines lean to the right
+    shift: Range = (0.0, 0.0)  # share of the side, right and down on their own, cut to whole pixels
+    contrast: Range = (1.0, 1.0)  # factor of every value's distance from the picture's mean
+    brightness: Range = (1.0, 1.0)  # factor of every value
+    erase: float = 0.0  # probability
+    erased: Range = (0.02, 0.2)  # share of the picture
+
+    def __post_init__(self) -> None:
+        for name in ("mirror", "placed", "erase"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be a probability from 0 to 1, got {getattr(self, name)!r}")
+        for name, (least, most) in _LIMITS.items():
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise ValueError(f"{name} must be a range within {least:g} to {most:g}, got {getattr(self, name)!r}")
+
+    @property
+    def places(self) -> bool:
+        """Whether it ever resamples."""
+        stays = ((1, 1), (0, 0), (0, 0), (0, 0))
+        return self.placed > 0 and (self.zoom, self.turn, self.shear, self.shift) != stays
+
+    @property
+    def shades(self) -> bool:
+        """Whether it ever changes contrast or brightness."""
+        return (self.contrast, self.brightness) != ((1, 1), (1, 1))
+
+
+_LIMITS: dict[str, Range] = {
+    "zoom": (0.1, 10),
+    "turn": (-360, 360),
+    "shear": (-60, 60),
+    "shift": (-1, 1),
+    "contrast": (0, 10),
+    "brightness": (0, 10),
+    "erased": (0, ASPECTS[0]),  # in larger ones not every aspect would fit
+}
+
+
+def _classic(turn: float = 30, shift: float = 0.2) -> Policy:
+    """Keras' ImageDataGenerator with rotation, shear, shifts, a zoom of 0.2 for each axis, and flips."""
+    return Policy(
+        mirror=0.5, zoom=(0.8, 1.2), zoom_each_axis=True, turn=(-turn, turn), shear=(-10, 10), shift=(-shift, shift)
+    )
+
+
+POLICIES: dict[str, Policy] = {
+    "none": Policy(),
+    "mirror": Policy(mirror=0.5),
+    "tilted": Policy(mirror=0.5, placed=0.5, turn=(10, 10)),
+    "classic": _classic(),
+    "turned": _classic(turn=45),
+    "shifted": _classic(shift=0.5),
+    "strong": Policy(
+        mirror=0.5,
+        zoom=(0.85, 1.15),
+        turn=(-15, 15),
+        shift=(-0.06, 0.06),
+        contrast=(0.7, 1.3),
+        brightness=(0.7, 1.3),
+        erase=0.5,
+    ),
+}
+
+
+def find_policy(name: str) -> Policy:
+    """The policy registered under a name; a miss lists the known ones."""
+    if name not in POLICIES:
+        raise ValueError(f"unknown augmentation {name!r}; known augmentations: {', '.join(POLICIES)}")
+    return POLICIES[name]

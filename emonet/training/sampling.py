@@ -1,0 +1,86 @@
+"""Which pictures an epoch shows, how often, in which order: decided by the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.training.config import TrainConfig
+from emonet.training.data import Faces
+
+Indices = NDArray[np.int64]
+
+
+class Sampling:
+    """Every epoch shows the pictures of a source and class `times` times: whole rounds, and a fraction by lot."""
+
+    def __init__(self, faces: Faces, config: TrainConfig) -> None:
+        self._seed = (config.seed, config.order)
+        self._batch_size = config.batch_size
+        self._groups = list(_groups(faces, config))
+
+    def order(self, epoch: int) -> Indices:
+        """The places of an epoch's pictures."""
+        chance = np.random.default_rng([*self._seed, epoch])
+        drawn = []
+        for places, count in self._groups:
+            rounds, rest = divmod(count, len(places))
+            drawn += [np.tile(places, rounds), chance.permutation(places)[:rest]]
+        return chance.permutation(np.concatenate(drawn))
+
+    def batches(self, epoch: int, processes: int = 1) -> list[Indices]:
+        """The epoch in batches that differ in size by one at most, so that none is a small remainder."""
+        order = self.order(epoch)
+        count = max(1, -(-len(order) // (self._batch_size * processes)))
+        return np.array_split(order, count)
+
+    def steps(self, processes: int = 1) -> int:
+        """Batches in an epoch."""
+        return max(1, -(-sum(count for _, count in self._groups) // (self._batch_size * processes)))
+
+
+def _groups(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:
+    """Pictures of one source and class, and how many of them an epoch shows."""
+    sources = _source_times(faces, config)
+    classes = _class_times(faces, config)
+    groups = []
+    for source in sorted(set(faces.sources.tolist())):
+        for label, emotion in enumerate(faces.classes):
+            places = np.flatnonzero((faces.sources == source) & (faces.labels == label))
+            count = round(len(places) * sources[source] * classes[emotion])
+            if count:
+                groups.append((places, count))
+    if not groups:
+        raise ValueError("nothing to learn from: every picture is left out")
+    return groups
+
+
+def _source_times(faces: Faces, config: TrainConfig) -> dict[str, float]:
+    counts = Counter(faces.sources.tolist())
+    if config.balance_sources:
+        return {source: len(faces) / len(counts) / count for source, count in counts.items()}
+    return {source: config.source_weights.get(source, 1.0) for source in counts}
+
+
+def _class_times(faces: Faces, config: TrainConfig) -> dict[str, float]:
+    if config.balance == "oversample":
+        return {str(name): weight for name, weight in zip(faces.classes, balanced(faces), strict=True)}
+    return {str(emotion): config.oversample.get(emotion, 1.0) for emotion in faces.classes}
+
+
+def class_weights(faces: Faces, config: TrainConfig) -> list[float] | None:
+    """A weight a class for the loss."""
+    if config.balance == "weights":
+        return balanced(faces)
+    if not config.class_weights:
+        return None
+    return [config.class_weights.get(emotion, 1.0) for emotion in faces.classes]
+
+
+def balanced(faces: Faces) -> list[float]:
+    """Numbers that make every class count alike and change no sum."""
+    counts = np.bincount(faces.labels, minlength=len(faces.classes))
+    present = np.count_nonzero(counts)
+    return [float(len(faces) / present / count) if count else 0.0 for count in counts]

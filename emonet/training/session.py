@@ -1,0 +1,110 @@
+"""What all networks of a run share, and the files of its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from emonet.checkpoint import Checkpoint, load_checkpoint
+from emonet.classifier import Classifier
+from emonet.datasets.store import Store
+from emonet.devices import Machine
+from emonet.metrics import score
+from emonet.models import Network
+from emonet.training.config import TrainConfig
+from emonet.training.distributed import Processes
+from emonet.training.material import Material
+from emonet.training.state import stored_identity
+from emonet.training.watch import Watch
+
+MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, TENSORBOARD = (
+    "model.safetensors",
+    "config.toml",
+    "log.csv",
+    "curves.png",
+    "samples.png",
+    "state.safetensors",
+    "tensorboard",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """What all networks of a run share."""
+
+    store: Store
+    material: Material
+    machine: Machine
+    processes: Processes
+    watch: Watch
+
+    def identity(self, config: TrainConfig) -> dict[str, Any]:
+        """What must be the same for a run to go on: options, data, and how many processes share a batch."""
+        files = json.dumps(self.store.info["files"], sort_keys=True)
+        data = hashlib.sha256(files.encode()).hexdigest()
+        return {**config.identity(), "data": data, "processes": self.processes.count}
+
+    def about(self, config: TrainConfig) -> dict[str, Any]:
+        """How a network was trained, for its card."""
+        train = self.material.train
+        return {
+            "identity": self.identity(config),
+            "config": config.to_dict(),
+            "pictures": len(train),
+            "sources": dict(Counter(train.sources.tolist())),
+            "left_out": train.left_out,
+            "machine": str(self.machine),
+            "processes": self.processes.count,
+            "versions": {name: version(name) for name in ("emonet", "torch", "albumentations", "numpy")},
+        }
+
+    def scores(self, network: Network) -> dict[str, Any]:
+        """On dev, where there is one, and on each source's part of it."""
+        dev = self.material.dev
+        if dev is None:
+            return {}
+        classify = Classifier(network.to(self.machine.device), self.material.spec, self.machine)
+        answers = classify(dev.pixels)
+        parts = {source: dev.sources == source for source in sorted(set(dev.sources.tolist()))}
+        by_source = {
+            source: score(answers[part], dev.labels[part], dev.classes).to_dict() for source, part in parts.items()
+        }
+        return {"dev": score(answers, dev.labels, dev.classes).to_dict(), "dev_by_source": by_source}
+
+    def write(self, folder: Path, checkpoint: Checkpoint) -> Checkpoint:
+        """The result, and the end of the state that led to it."""
+        if self.processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(folder / MODEL)
+            (folder / STATE).unlink(missing_ok=True)
+        self.processes.agreed(None)  # nobody goes on before it is written
+        return checkpoint
+
+
+def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Raises if the folder holds another run's work."""
+    if (folder / MODEL).is_file():
+        stored = load_checkpoint(folder / MODEL).training.get("identity", {})
+    elif (folder / STATE).is_file():
+        stored = stored_identity(folder / STATE)
+    else:
+        return
+    if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
+        raise ValueError(
+            f"{folder} holds a run with other {', '.join(differing)}; choose another folder or overwrite it"
+        )
+
+
+def clear_folder(folder: Path) -> None:
+    """Removes what runs write, and nothing else."""
+    for place in (folder, *folder.glob("member-*"), *folder.glob("order-*")):
+        for name in (MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE):
+            (place / name).unlink(missing_ok=True)
+        for events in place.glob(f"{TENSORBOARD}/events.out.tfevents.*"):
+            events.unlink()

@@ -1,0 +1,118 @@
+"""Several processes that `torchrun` starts train the network that one would with a batch as large as all of theirs."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import trainings
+from torch import distributed
+
+from emonet.checkpoint import load_checkpoint
+from emonet.devices import open_machine
+from emonet.training.config_file import write_config
+from emonet.training.distributed import Processes, joined_processes
+
+OPTIONS = {**trainings.LENET, "augment": "classic", "optimizer": "sgd", "learning_rate": 0.02, "clip": 1}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    return trainings.build_faces(tmp_path_factory.mktemp("faces"), portrait)
+
+
+def run_two(root, store, folder, config):
+    """`torchrun` on this machine, on a port that is free."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "tools/train.py", store.path, "--out", folder, "--config", config]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_two_processes_are_one_with_twice_the_batch(root, store, tmp_path):
+    one = trainings.trained(store, tmp_path / "one", **OPTIONS, batch_size=8)
+    write_config(trainings.quick(**OPTIONS, batch_size=4), tmp_path / "config.toml")
+    result = run_two(root, store, tmp_path / "two", tmp_path / "config.toml")
+    assert result.returncode == 0, result.stderr
+    two = load_checkpoint(tmp_path / "two" / "model.safetensors")
+    apart = [float((two.weights[name] - tensor).abs().max()) for name, tensor in one.weights.items()]
+    assert max(apart) < 1e-5
+    for row, other in zip(trainings.log(tmp_path / "two"), trainings.log(tmp_path / "one"), strict=True):
+        assert (row.step, row.learning_rate) == (other.step, other.learning_rate)
+        assert (row.train_loss, row.dev_loss) == pytest.approx((other.train_loss, other.dev_loss), rel=1e-4)
+        assert (row.train_accuracy, row.dev_accuracy) == (other.train_accuracy, other.dev_accuracy)
+    assert two.training["processes"] == 2
+    assert result.stdout.count("model.safetensors") == 1  # the first process alone speaks
+    assert result.stderr.count("epoch   3") == 1
+
+
+def test_a_batch_is_shared_out():
+    batch = np.arange(7)
+    shares = [Processes(rank, 3).share(batch).tolist() for rank in range(3)]
+    assert shares == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+def test_one_process_agrees_with_itself():
+    alone = Processes()
+    network = torch.nn.Linear(2, 2)
+    assert alone.first
+    assert alone.joined(network, None) is network
+    assert alone.agreed("so be it") == "so be it"
+    assert alone.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+
+
+def test_without_torchrun_there_is_one(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with joined_processes("auto") as (processes, device):
+        assert (processes, device) == (Processes(0, 1), "auto")
+
+
+@pytest.fixture
+def group(tmp_path):
+    """A group of one, for what is said to it."""
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+def test_a_group_is_asked_for_everything_that_all_must_know():
+    several = Processes(0, 2)
+    network = torch.nn.Linear(2, 2)
+    joined = several.joined(network, open_machine("cpu", "fp32"))
+    assert isinstance(joined, torch.nn.parallel.DistributedDataParallel)
+    assert joined.module is network
+    assert several.agreed(["so be it"]) == ["so be it"]
+    assert several.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+
+
+@pytest.mark.usefixtures("group")
+def test_a_group_that_is_there_is_used(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with joined_processes("cpu") as (processes, device):
+        assert (processes, device) == (Processes(0, 1), "cpu")
+    assert distributed.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("cards", "asked", "device", "backend"),
+    [
+        (2, "auto", "cuda:1", "nccl"),
+        (2, "cuda", "cuda:1", "nccl"),
+        (2, "cpu", "cpu", "gloo"),
+        (0, "auto", "cpu", "gloo"),
+    ],
+)
+def test_each_process_takes_a_card_of_its_own(monkeypatch, cards, asked, device, backend):
+    calls = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
+    monkeypatch.setattr(torch.cuda, "set_device", calls.append)
+    monkeypatch.setattr(distributed, "init_process_group", calls.append)
+    monkeypatch.setattr(distributed, "destroy_process_group", lambda: calls.append("end"))
+    with joined_processes(asked) as (_, given):
+        assert given == device
+    assert calls == [device, backend, "end"][device == "cpu" :]

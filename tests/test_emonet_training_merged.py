@@ -1,0 +1,82 @@
+"""Three data sets in one: what is learned from each, and what is scored on each."""
+
+from collections import Counter
+
+import imitations
+import pytest
+import trainings
+
+from emonet.classifier import Classifier
+from emonet.devices import open_machine
+from emonet.metrics import score
+from emonet.training.data import read_faces
+from emonet.training.sampling import Sampling
+
+SOURCES = ("ckplus", "fer2013", "jaffe")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    folder = tmp_path_factory.mktemp("merged")
+    inputs = {
+        "fer2013": trainings.write_faces(folder / "fer2013.csv", portrait),
+        "ckplus": imitations.write_ckplus(folder / "CK+", portrait, subjects=6, frames=5),
+        "jaffe": imitations.write_jaffe(folder / "jaffe", portrait, people=imitations.JAFFE_PEOPLE[:4]),
+    }
+    return trainings.build_store(folder / "store", inputs, dev=24, shares={"train": 1.0})
+
+
+@pytest.fixture(scope="module")
+def checkpoint(store, tmp_path_factory):
+    return trainings.trained(store, tmp_path_factory.mktemp("run"), balance_sources=True)
+
+
+def counted(store, split):
+    return {source: sum(splits.get(split, {}).values()) for source, splits in store.info["counts"].items()}
+
+
+def test_all_three_are_learned_from(store, checkpoint):
+    assert checkpoint.training["sources"] == counted(store, "train")
+    assert set(checkpoint.training["sources"]) == set(SOURCES)
+    assert min(checkpoint.training["sources"].values()) > 0
+
+
+def test_each_is_shown_equally_often(store, checkpoint):
+    faces = read_faces(store, ["train"], checkpoint.input)
+    order = Sampling(faces, trainings.quick(balance_sources=True)).order(0)
+    shares = Counter(faces.sources[order].tolist())
+    for source in SOURCES:
+        assert shares[source] == pytest.approx(len(faces) / 3, abs=3.5)  # a class of a source is rounded to pictures
+    assert len(set(counted(store, "train").values())) == 3
+
+
+def test_each_is_scored_by_itself(store, checkpoint):
+    dev = read_faces(store, ["dev"], checkpoint.input)
+    answers = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(dev.pixels)
+    parts = checkpoint.scores["dev_by_source"]
+    assert {source: part["n"] for source, part in parts.items()} == counted(store, "dev")
+    for source, part in parts.items():
+        own = dev.sources == source
+        expected = score(answers[own], dev.labels[own], dev.classes)
+        assert (part["accuracy"], part["macro_f1"]) == (expected.accuracy, expected.macro_f1)
+    right = sum(part["accuracy"] * part["n"] for part in parts.values())
+    assert right / len(dev) == pytest.approx(checkpoint.scores["dev"]["accuracy"])
+
+
+def test_one_that_is_weighted_is_learned_better(store, tmp_path):
+    options = {"arguments": {"widths": [8, 8, 8, 32]}, "scaling": "standardised", "learning_rate": 0.01, "epochs": 6}
+    losses = {}
+    for name, weights in {"fer2013": {"jaffe": 0}, "jaffe": {"fer2013": 0}}.items():
+        trained = trainings.trained(store, tmp_path / name, source_weights=weights, **options)
+        faces = read_faces(store, ["train"], trained.input, sources=["jaffe"])
+        answers = Classifier(trained.network(), trained.input, open_machine("cpu", "fp32"))(faces.pixels)
+        losses[name] = score(answers, faces.labels, faces.classes).log_loss
+    assert losses["jaffe"] < losses["fer2013"]
+
+
+def test_some_of_them_are_a_data_set_too(store, tmp_path):
+    checkpoint = trainings.trained(store, tmp_path, sources=["ckplus", "jaffe"])
+    counts = counted(store, "train")
+    assert checkpoint.training["sources"] == {source: counts[source] for source in ("ckplus", "jaffe")}
+    assert checkpoint.training["left_out"] == {"fer2013": counts["fer2013"]}
+    assert set(checkpoint.scores["dev_by_source"]) == {"ckplus", "jaffe"}

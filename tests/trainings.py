@@ -1,0 +1,78 @@
+"""What tests of training share: a tiny data set, and runs on it that take a moment."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import imitations
+
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+from emonet.training import TrainConfig, train
+from emonet.training.log import read_rows
+from emonet.training.watch import Silent
+
+FIVE = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8]}}
+FIVE_DROPPING = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8], "dropout": [0.0, 0.2, 0.2, 0.5]}}
+LENET = {"model": "lenet28", "arguments": {"hidden": 8}}
+# With batch norm, random crops and dropout.
+FAST = {"model": "emonet_fast", "arguments": {"stem": [4], "widths": [4, 8, 8], "blocks": [1, 1, 1], "dropout": 0.1}}
+
+QUICK = {
+    "epochs": 3,
+    "batch_size": 8,
+    "optimizer": "adam",
+    "learning_rate": 0.003,
+    "warmup": 0,
+    "augment": "none",
+    "workers": 0,
+    "precision": "fp32",
+    "device": "cpu",
+}
+
+
+def write_faces(path, portrait, *, training=35, tests=7):
+    return imitations.write_fer2013_csv(path, imitations.fer2013_rows(portrait, training=training, tests=tests))
+
+
+def build_store(folder, inputs, **options):
+    """A data set of pictures that are faces as they are."""
+    chosen = BuildOptions({name: str(path) for name, path in inputs.items()}, detector="whole", **options)
+    return build_dataset(prepare(chosen), folder, workers=1).store
+
+
+def build_faces(folder, portrait, **options):
+    """28 faces to learn from, 7 to choose on and 7 each for validation and test, in as good as three folds."""
+    table = write_faces(folder / "fer2013.csv", portrait)
+    return build_store(folder / "store", {"fer2013": table}, **{"dev": 7, "folds": 3, **options})
+
+
+def quick(**options):
+    """A training of a small network for a moment."""
+    return TrainConfig.from_dict(FIVE | QUICK | options)
+
+
+def trained(store, folder, watch=None, *, overwrite=False, **options):
+    """`train` without its curves: drawing them takes longer than training networks so small."""
+    with mock.patch("emonet.training.single.draw_curves"):
+        return train(quick(**options), store, folder, watch, overwrite=overwrite)
+
+
+def log(folder):
+    return read_rows(folder / "log.csv")
+
+
+class Stopping(Silent):
+    """Ends a run in the middle, after so many steps or epochs, as Ctrl-C does."""
+
+    def __init__(self, *, steps=0, epochs=0):
+        self._steps, self._epochs = steps, epochs
+
+    def step(self, *_):
+        self._steps -= 1
+        if self._steps == 0:
+            raise KeyboardInterrupt
+
+    def epoch(self, *_):
+        self._epochs -= 1
+        if self._epochs == 0:
+            raise KeyboardInterrupt
