@@ -19,17 +19,22 @@ ALLOWED = {
     "emonet.inputs": [],
     "emonet.datasets": ["emonet.datasets", "emonet.labels", "facecrop"],
     "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],
+    "emonet.devices": [],
+    "emonet.metrics": [],
+    "emonet.checkpoint": ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.datasets.atomic", "facecrop"],
+    "emonet.classifier": ["emonet.inputs", "emonet.devices"],
     "emonet.predict": ["emonet", "facecrop"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
-LEARNING = ["emonet.models", "emonet.datasets.store", "emonet.labels", "emonet.inputs"]
-for module in ("transforms", "data", "train", "evaluate"):
-    ALLOWED[f"emonet.{module}"] = [*LEARNING, "emonet.transforms", "emonet.data", "emonet.train", "emonet.evaluate"]
+USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
+STORED = ["emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
+ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "cv2", "dlib", "pyarrow", "sklearn", "rich"]
+HEAVY += ["matplotlib", "tensorboard", "pandas"]
 
 
 def fits(name, prefix):

@@ -9,6 +9,8 @@ import typer
 from emonet.commands.build import build
 from emonet.commands.faces import faces
 from emonet.commands.info import info
+from emonet.commands.models import models
+from emonet.commands.train import train
 
 app = typer.Typer(
     name="emonet",
@@ -20,6 +22,8 @@ app = typer.Typer(
 app.command()(info)
 app.command()(faces)
 app.command()(build)
+app.command()(train)
+app.command()(models)
 
 
 def main() -> None:
