@@ -26,7 +26,7 @@ def holiday(tmp_path, monkeypatch, portrait):
 
 @pytest.mark.usefixtures("holiday")
 def test_the_examples_find_the_face(root, capsys):
-    first, folder, _ = examples(root)
+    first, folder, *_ = examples(root)
     names = {}
     exec(first, names)
     assert len(names["faces"]) == 1
@@ -45,6 +45,17 @@ def test_the_examples_read_data_sets(root, tmp_path, portrait, capsys):
     exec(examples(root)[2], names)
     assert names["labels"].num_rows == names["store"].splits["train"]
     assert "jaffe/KA.AN1.1 angry KA (256, 256, 3)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("holiday")
+def test_the_examples_train_a_network(root, tmp_path, portrait):
+    rows = imitations.fer2013_rows(portrait, training=40, tests=2)
+    imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    build_dataset(prepare(BuildOptions({"fer2013": "fer2013.csv"}, detector="whole", dev=10)), "merged", workers=1)
+    names = {}
+    exec(examples(root)[3], names)
+    assert names["network"].training is False
+    assert (tmp_path / "runs" / "lenet28" / "curves.png").is_file()
 
 
 def test_every_folder_it_shows_exists(root):
