@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emonet.devices import Machine
 from emonet.inputs import InputSpec, Pixels
+from emonet.views import find_view
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,12 +20,19 @@ BATCH = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classifier:
-    """Calling it with pictures (N, size, size, channels) gives their probabilities (N, classes), in float32."""
+    """Calling it with pictures (N, size, size, channels) gives their probabilities (N, classes), in float32.
+
+    With a view other than `none` they are the mean of what the network says of each view.
+    """
 
     network: nn.Module
     spec: InputSpec
     machine: Machine
     batch_size: int = BATCH
+    view: str = "none"
+
+    def __post_init__(self) -> None:
+        find_view(self.view)
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
         import torch
@@ -37,11 +45,10 @@ class Classifier:
     def _probabilities(self, piece: Tensor) -> Tensor:
         import torch
 
-        x = self.spec.scale(piece.to(self.machine.device)).contiguous(memory_format=torch.channels_last)
+        views = find_view(self.view)(self.spec.scale(piece.to(self.machine.device)))
         with self.machine.autocast():
-            scores = self.network(x)
-        probabilities: Tensor = scores.float().softmax(1)
-        return probabilities
+            scores = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
+        return torch.stack([one.float().softmax(1) for one in scores]).mean(0)
 
 
 def pictures_as_tensor(pixels: Pixels) -> Tensor:

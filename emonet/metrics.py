@@ -1,16 +1,19 @@
-"""How good the answers are: accuracy and its uncertainty, F1, confusions and log loss of probabilities."""
+"""How good the answers are: accuracy and its uncertainty, F-scores, agreement, confusions, and whether probabilities
+mean what they say."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Z_95 = 1.959964  # standard deviations about a normal mean that hold 95 %
+BINS = 15  # of confidence, as is usual
 SUM_TOLERANCE = 0.01  # by which the probabilities of a picture may miss 1: half precision rounds
 
 
@@ -18,25 +21,32 @@ SUM_TOLERANCE = 0.01  # by which the probabilities of a picture may miss 1: half
 class ClassScores:
     """One class against the rest. What would divide by nothing is None.
 
-    That is recall and F1 of a class that does not occur, and precision of one that was never answered.
+    That is recall, F1 and F-beta of a class that does not occur, and precision of one that was never answered.
     """
 
     precision: float | None
     recall: float | None
     f1: float | None
+    f_beta: float | None
     support: int  # how often it occurs
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a network scored on n pictures. Macro F1 is the mean over the classes that occur; nothing is ever NaN."""
+    """What a network scored on n pictures. Macro means are over the classes that occur; nothing is ever NaN."""
 
     n: int
+    correct: int
     accuracy: float
     accuracy_interval: tuple[float, float]  # Wilson's, 95 %
+    top_2: float  # share of pictures whose class is among the two likeliest
     macro_f1: float
     weighted_f1: float  # by support
+    beta: float  # how many times recall counts as much as precision
+    macro_f_beta: float
+    kappa: float | None  # Cohen's; None where chance alone would agree always
     log_loss: float  # natural; probabilities below 2e-16 count as that
+    calibration_error: float  # expected, over the bins of `reliability`
     classes: Mapping[str, ClassScores]
     confusion: tuple[tuple[int, ...], ...]  # rows: the true class; columns: the answer
 
@@ -45,28 +55,63 @@ class Scores:
         return asdict(self)
 
 
-def score(probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str]) -> Scores:
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The pictures whose likeliest class has a probability above `low`, up to `high`; None where there are none."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float | None  # the mean probability
+    accuracy: float | None
+
+
+def score(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str], *, beta: float = 2.0
+) -> Scores:
     """Scores of probabilities (N, classes) for the labels (N,), which are places in `classes`."""
     from sklearn.metrics import confusion_matrix, log_loss
 
     _check(probabilities, labels, classes)
+    if not 0 < beta < math.inf:
+        raise ValueError(f"beta must be above 0, got {beta}")
     places = np.arange(len(classes))
     confusion = confusion_matrix(labels, probabilities.argmax(1), labels=places)
-    by_class = _class_scores(confusion)
-    occurring = [(one.f1, one.support) for one in by_class if one.f1 is not None]
-    f1, support = np.array(occurring).T
+    by_class = _class_scores(confusion, beta)
+    occurring = [(one.f1, one.f_beta, one.support) for one in by_class if one.f1 is not None]
+    f1, f_beta, support = np.array(occurring).T
     exact = probabilities.astype(np.float64)
     correct = int(confusion.trace())
     return Scores(
         n=len(labels),
+        correct=correct,
         accuracy=correct / len(labels),
         accuracy_interval=wilson_interval(correct, len(labels)),
+        top_2=float((np.argsort(-exact, axis=1, kind="stable")[:, :2] == labels[:, None]).any(1).mean()),
         macro_f1=float(f1.mean()),
         weighted_f1=float(np.average(f1, weights=support)),
+        beta=beta,
+        macro_f_beta=float(f_beta.mean()),
+        kappa=_kappa(confusion),
         log_loss=float(log_loss(labels, exact / exact.sum(1, keepdims=True), labels=places)),
+        calibration_error=_calibration_error(reliability(probabilities, labels)),
         classes=dict(zip(map(str, classes), by_class, strict=True)),
         confusion=tuple(map(tuple, confusion.tolist())),
     )
+
+
+def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = BINS) -> tuple[Bin, ...]:
+    """How often the likeliest class is the right one, by how probable it was said to be; bins of equal width."""
+    confidence = probabilities.max(1).astype(np.float64)
+    right = probabilities.argmax(1) == labels
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)
+    found = []
+    for number, (low, high) in enumerate(pairwise(edges.tolist())):
+        inside = place == number
+        means = (float(confidence[inside].mean()), float(right[inside].mean())) if inside.any() else (None, None)
+        found.append(Bin(low, high, int(inside.sum()), *means))
+    return tuple(found)
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
@@ -79,13 +124,31 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _class_scores(confusion: NDArray[np.integer]) -> list[ClassScores]:
+def _kappa(confusion: NDArray[np.integer]) -> float | None:
+    """The agreement beyond what the frequencies of labels and answers would give by chance."""
+    n = float(confusion.sum())
+    by_chance = float(confusion.sum(0) @ confusion.sum(1)) / n**2
+    return None if by_chance == 1 else (float(confusion.trace()) / n - by_chance) / (1 - by_chance)
+
+
+def _calibration_error(bins: Sequence[Bin]) -> float:
+    """The mean distance between what was said and what came true, each bin as heavy as its pictures are many."""
+    apart = [
+        one.n * abs(one.confidence - one.accuracy)
+        for one in bins
+        if one.confidence is not None and one.accuracy is not None
+    ]
+    return sum(apart) / sum(one.n for one in bins)
+
+
+def _class_scores(confusion: NDArray[np.integer], beta: float) -> list[ClassScores]:
     hits, answered, support = confusion.diagonal().tolist(), confusion.sum(0).tolist(), confusion.sum(1).tolist()
     return [
         ClassScores(
             precision=hit / answers if answers else None,
             recall=hit / there if there else None,
             f1=2 * hit / (answers + there) if there else None,
+            f_beta=(1 + beta**2) * hit / (answers + beta**2 * there) if there else None,
             support=there,
         )
         for hit, answers, there in zip(hits, answered, support, strict=True)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score
+from sklearn.metrics import cohen_kappa_score, f1_score, fbeta_score
 
 from emonet.labels import Emotion
-from emonet.metrics import ClassScores, score, wilson_interval
+from emonet.metrics import ClassScores, reliability, score, wilson_interval
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -25,25 +25,28 @@ def test_figures_worked_out_by_hand():
     assert scores.n == 6
     assert scores.accuracy == 3 / 6
     assert scores.confusion == ((2, 0, 0), (1, 1, 1), (0, 1, 0))
-    assert scores.classes["cat"] == ClassScores(precision=2 / 3, recall=1.0, f1=0.8, support=2)
-    assert scores.classes["dog"] == ClassScores(precision=1 / 2, recall=1 / 3, f1=0.4, support=3)
-    assert scores.classes["owl"] == ClassScores(precision=0.0, recall=0.0, f1=0.0, support=1)
+    assert scores.classes["cat"] == ClassScores(precision=2 / 3, recall=1.0, f1=0.8, f_beta=10 / 11, support=2)
+    assert scores.classes["dog"] == ClassScores(precision=1 / 2, recall=1 / 3, f1=0.4, f_beta=5 / 14, support=3)
+    assert scores.classes["owl"] == ClassScores(precision=0.0, recall=0.0, f1=0.0, f_beta=0.0, support=1)
     assert scores.macro_f1 == pytest.approx((0.8 + 0.4 + 0.0) / 3)
     assert scores.weighted_f1 == pytest.approx((2 * 0.8 + 3 * 0.4 + 0.0) / 6)
     assert scores.log_loss == pytest.approx(-(3 * math.log(0.8) + 3 * math.log(0.1)) / 6)
+    assert scores.macro_f_beta == pytest.approx((10 / 11 + 5 / 14) / 3)
+    assert scores.kappa == pytest.approx((3 / 6 - 13 / 36) / (1 - 13 / 36))
+    assert scores.calibration_error == pytest.approx(0.8 - 3 / 6)
 
 
 def test_classes_that_do_not_occur_are_left_out_of_the_mean():
     scores = score(answers(0, 1, 0), np.array([0, 0, 0]), CLASSES)
-    assert scores.classes["dog"] == ClassScores(precision=0.0, recall=None, f1=None, support=0)
-    assert scores.classes["owl"] == ClassScores(precision=None, recall=None, f1=None, support=0)
+    assert scores.classes["dog"] == ClassScores(precision=0.0, recall=None, f1=None, f_beta=None, support=0)
+    assert scores.classes["owl"] == ClassScores(precision=None, recall=None, f1=None, f_beta=None, support=0)
     assert scores.classes["cat"].f1 == 0.8
     assert (scores.macro_f1, scores.weighted_f1) == pytest.approx((0.8, 0.8))
 
 
 def test_a_class_that_is_never_answered_counts_as_zero():
     scores = score(answers(0, 0), np.array([0, 1]), CLASSES)
-    assert scores.classes["dog"] == ClassScores(precision=None, recall=0.0, f1=0.0, support=1)
+    assert scores.classes["dog"] == ClassScores(precision=None, recall=0.0, f1=0.0, f_beta=0.0, support=1)
     assert scores.macro_f1 == pytest.approx(1 / 3)
 
 
@@ -65,13 +68,19 @@ def test_all_is_finite_and_agrees_with_scikit_learn(classes, n, seed, dtype):
     expected = f1_score(labels, answered, labels=occurring, average="macro", zero_division=0)
     assert scores.macro_f1 == pytest.approx(expected)
     assert scores.weighted_f1 == pytest.approx(f1_score(labels, answered, average="weighted", zero_division=0))
+    f_beta = fbeta_score(labels, answered, beta=2, labels=occurring, average="macro", zero_division=0)
+    assert scores.macro_f_beta == pytest.approx(f_beta)
+    if scores.kappa is not None:
+        assert scores.kappa == pytest.approx(cohen_kappa_score(labels, answered))
+    assert scores.accuracy <= scores.top_2 <= 1
+    assert 0 <= scores.calibration_error <= 1
 
 
 def test_scores_in_json_bear_the_names_of_the_classes():
     scores = score(answers(0, 1, 2), np.array([0, 1, 2]), list(Emotion)[:3])
     stored = json.loads(json.dumps(scores.to_dict()))
     assert list(stored["classes"]) == ["angry", "disgust", "fear"]
-    assert stored["classes"]["fear"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+    assert stored["classes"]["fear"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "f_beta": 1.0, "support": 1}
     assert stored["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
@@ -122,3 +131,28 @@ def test_half_precision_may_round():
     rounded = np.array([[0.6, 0.3, 0.1]], np.float16)
     scores = score(rounded, np.array([0]), CLASSES)
     assert scores.log_loss == pytest.approx(-math.log(0.6), abs=1e-3)
+
+
+def test_the_second_guess_counts_for_top_2():
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
+    assert score(probabilities, np.array([1, 2, 2]), CLASSES).top_2 == pytest.approx(2 / 3)
+
+
+def test_agreement_that_chance_would_always_reach_says_nothing():
+    assert score(answers(0, 0), np.array([0, 0]), CLASSES).kappa is None
+    assert score(answers(0, 1), np.array([0, 1]), CLASSES).kappa == 1
+
+
+@pytest.mark.parametrize("beta", [0, -1, math.inf, math.nan])
+def test_a_beta_without_meaning_is_refused(beta):
+    with pytest.raises(ValueError, match="beta must be above 0"):
+        score(answers(0), np.array([0]), CLASSES, beta=beta)
+
+
+def test_bins_hold_what_was_said_and_what_came_true():
+    probabilities = np.array([[0.55, 0.45], [0.45, 0.55], [0.95, 0.05], [1.0, 0.0]])
+    bins = reliability(probabilities, np.array([0, 0, 0, 1]), bins=10)
+    assert [one.n for one in bins] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2]
+    assert (bins[5].confidence, bins[5].accuracy) == (pytest.approx(0.55), 0.5)
+    assert (bins[9].confidence, bins[9].accuracy) == (pytest.approx(0.975), 0.5)
+    assert (bins[0].low, bins[0].high, bins[0].confidence, bins[0].accuracy) == (0, 0.1, None, None)

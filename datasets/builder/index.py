@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.duplicates import Indices, NearPair, group_copies, join_groups, near_pairs
+from emonet.datasets.leaks import COPY_OF
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import DropReason
 from emonet.datasets.splits import Member, assign_folds, hold_out, split_groups
@@ -147,7 +148,7 @@ def _drop_leaks(index: Index, options: BuildOptions) -> None:
             if index.split[i] == "train" and group in evaluated and index.reason[i] != DropReason.LEAK:
                 other = evaluated[group]
                 index.reason[i] = reason
-                index.detail[i] = f"{'a' if reason is DropReason.LEAK else 'nearly a'} copy of {keys[other]}"
+                index.detail[i] = f"{'' if reason is DropReason.LEAK else 'nearly '}{COPY_OF}{keys[other]}"
 
 
 def _evaluated(index: Index, groups: Indices) -> dict[int, int]:

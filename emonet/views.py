@@ -1,0 +1,42 @@
+"""Test-time augmentation: several views of a picture, whose probabilities are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHIFT = 1 / 24  # of the picture's side: 2 pixels of 48, so that nets that see the middle 44 see its corners
+
+
+def find_view(name: str) -> Callable[[Tensor], list[Tensor]]:
+    """A way to look at pictures (N, C, H, W), which gives each view of all of them, of the same size."""
+    if name not in VIEWS:
+        raise ValueError(f"no view {name!r}; there are {', '.join(VIEWS)}")
+    return VIEWS[name]
+
+
+def _none(x: Tensor) -> list[Tensor]:
+    return [x]
+
+
+def _mirror(x: Tensor) -> list[Tensor]:
+    return [x, x.flip(3)]
+
+
+def _ten_crop(x: Tensor) -> list[Tensor]:
+    """The picture and its four shifts to the corners, each also mirrored."""
+    from torch.nn import functional as F
+
+    height, width = x.shape[2:]
+    down, right = max(1, round(SHIFT * height)), max(1, round(SHIFT * width))
+    wide = F.pad(x, (right, right, down, down), mode="replicate")
+    corners = [(top, left) for top in (0, 2 * down) for left in (0, 2 * right)]
+    shifted = [wide[:, :, top : top + height, left : left + width] for top, left in corners]
+    return [view for one in (x, *shifted) for view in _mirror(one)]
+
+
+# What there is to choose from: `ten_crop` is the usual name for four corners and the centre, mirrored.
+VIEWS: dict[str, Callable[[Tensor], list[Tensor]]] = {"none": _none, "mirror": _mirror, "ten_crop": _ten_crop}
