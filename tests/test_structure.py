@@ -17,12 +17,15 @@ ALLOWED = {
     "emonet": ["emonet"],
     "emonet.labels": [],
     "emonet.inputs": [],
-    "emonet.datasets": ["emonet.datasets", "emonet.labels", "facecrop"],
+    "emonet.page": ["emonet.labels"],
+    "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
     "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],
     "emonet.devices": [],
     "emonet.metrics": [],
     "emonet.checkpoint": ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.datasets.atomic", "facecrop"],
-    "emonet.classifier": ["emonet.inputs", "emonet.devices"],
+    "emonet.views": [],
+    "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views"],
+    "emonet.weights": ["emonet.checkpoint"],
     "emonet.predict": ["emonet", "facecrop"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
@@ -30,6 +33,8 @@ ALLOWED = {
 USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
 STORED = ["emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
 ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics"]
+ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
+ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from emonet.commands.build import build
+from emonet.commands.evaluate import evaluate
 from emonet.commands.faces import faces
 from emonet.commands.info import info
 from emonet.commands.models import models
@@ -23,6 +24,7 @@ app.command()(info)
 app.command()(faces)
 app.command()(build)
 app.command()(train)
+app.command()(evaluate)
 app.command()(models)
 
 

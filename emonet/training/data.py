@@ -47,9 +47,12 @@ def read_faces(
     folds: tuple[int, bool] | None = None,
     storage: Storage = "auto",
 ) -> Faces:
-    """The pictures of some splits as the network wants them; `folds` is a fold and whether to take it or the rest."""
+    """The pictures of some splits as the network wants them; `folds` is a fold and whether to take it or the rest.
+
+    Classes that the data set does not know have no pictures.
+    """
     chosen = tuple(classes) or store.classes
-    places = {store.classes.index(emotion): place for place, emotion in enumerate(chosen)}
+    places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
     rows: list[tuple[int, str, str]] = []
     left_out: dict[str, int] = {}
     pixels = _room(sum(store.splits[split] for split in splits), spec, storage)

@@ -1,0 +1,110 @@
+"""`emonet evaluate`: what a model scores on a split of a data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from emonet.evaluation import Evaluation
+    from emonet.metrics import Scores
+    from emonet.training.log import EpochRow
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or emonet or emonet_fast.")],
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for report.html, its pictures and evaluation.json.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="validation, test, or dev.")] = "validation",
+    views: Annotated[str, typer.Option(help="Ways to look at a picture: none, mirror, ten_crop.")] = "none,mirror",
+    beta: Annotated[float, typer.Option(help="Of F-beta: how many times recall counts as much as precision.")] = 2.0,
+    face: Annotated[str, typer.Option(help="Key of the picture whose feature maps the report shows.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor has it.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="All figures as one JSON object.")] = False,
+) -> None:
+    """Score a model on a split of a data set, as a whole and in parts.
+
+    Nothing is chosen here. Each way to look at a picture is stated apart: as it is (none), averaged with its mirror
+    image (mirror), or over shifts to the four corners, all mirrored (ten_crop).
+    """
+    from emonet.datasets.store import open_store
+    from emonet.devices import open_machine
+    from emonet.evaluation import evaluate as run
+    from emonet.weights import open_model
+
+    evaluation = run(
+        open_model(model),
+        open_store(store),
+        split,
+        name=_name(model),
+        views=views.split(","),
+        machine=open_machine(device, precision),
+        beta=beta,
+    )
+    if as_json:
+        typer.echo(json.dumps(evaluation.to_dict(), indent=2))
+    else:
+        _show(evaluation)
+    if out is not None:
+        from emonet.report import write_report
+
+        page = write_report(evaluation, out, log=_log(Path(model)), face=face)
+        typer.echo(f"look at {page}", err=as_json)
+
+
+def _name(model: str) -> str:
+    """Runs all call their model the same: its folder's name says more."""
+    path = Path(model)
+    return (path.parent.name or path.stem) if path.suffix else model
+
+
+def _log(model: Path) -> list[EpochRow]:
+    """The log of the run that a model file lies in."""
+    from emonet.training.log import read_rows
+
+    log = model.with_name("log.csv")
+    return read_rows(log) if log.is_file() else []
+
+
+def _show(evaluation: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from emonet.evaluation.parts import ALL
+
+    cost = evaluation.cost
+    typer.echo(f"{evaluation.name} on {evaluation.split} of {evaluation.store.path}")
+    numbers = [
+        Column(heading, justify="right", no_wrap=True)
+        for heading in ("n", "accuracy", "95 %", "macro F1", "top 2", "ECE")
+    ]
+    table = Table(Column("view: pictures"), *numbers, box=None, pad_edge=False)
+    for view, parts in evaluation.scores.items():
+        for part, scores in parts.items():
+            table.add_row(f"{view}: {part}" if part == ALL else f"  {part}", *_figures(scores))
+    Console().print(table)
+    typer.echo(
+        f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M MACs; {cost.pictures_per_second:,.0f} pictures/s in "
+        f"batches, {cost.milliseconds:.1f} ms for one; {cost.machine}"
+    )
+    for remark in evaluation.remarks:
+        typer.echo(f"emonet: {remark}", err=True)
+
+
+def _figures(scores: Scores) -> tuple[str, ...]:
+    low, high = scores.accuracy_interval
+    return (
+        f"{scores.n:,}",
+        f"{scores.accuracy:.2%}",
+        f"{100 * low:.1f}-{100 * high:.1f}",
+        f"{scores.macro_f1:.4f}",
+        f"{scores.top_2:.1%}",
+        f"{scores.calibration_error:.4f}",
+    )

@@ -1,0 +1,26 @@
+"""The models that come with the package, each beside its card."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emonet.checkpoint import Checkpoint
+
+FOLDER = Path(__file__).parent
+BUNDLED = ("emonet", "emonet_fast")
+
+
+def open_model(model: str | os.PathLike[str]) -> Checkpoint:
+    """A model that comes with the package, by its name, or the one in a file. A file is meant where there is a dot or
+    a folder in the name."""
+    from emonet.checkpoint import load_checkpoint
+
+    path = Path(model)
+    if path.suffix or len(path.parts) > 1:
+        return load_checkpoint(path)
+    if str(model) not in BUNDLED:
+        raise ValueError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
+    return load_checkpoint(FOLDER / f"{model}.safetensors")

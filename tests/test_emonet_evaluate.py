@@ -1,0 +1,69 @@
+import json
+
+import pytest
+import trainings
+from typer.testing import CliRunner
+
+from emonet.commands import app
+from emonet.weights import open_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, portrait):
+    """A data set and a run on it."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    trainings.trained(trainings.build_faces(folder, portrait), folder / "run", epochs=1)
+    return folder
+
+
+@pytest.fixture
+def evaluated(folder):
+    def run(*options):
+        arguments = ["evaluate", str(folder / "run" / "model.safetensors"), str(folder / "store"), "--device", "cpu"]
+        return CliRunner().invoke(app, [*arguments, *map(str, options)])
+
+    return run
+
+
+def test_the_command_shows_each_view_and_part(evaluated, folder):
+    result = evaluated("--views", "none,ten_crop")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"run on validation of {folder / 'store'}"
+    assert [line.split()[:3] for line in lines if "all" in line] == [["none:", "all", "7"], ["ten_crop:", "all", "7"]]
+    assert "parameters" in lines[-1]
+    assert "nan" not in result.stdout.lower()
+
+
+def test_json_is_all_there_is_on_standard_output(evaluated):
+    told = json.loads(evaluated("--json", "--views", "none", "--beta", "0.5").stdout)
+    assert list(told["scores"]) == ["none"]
+    assert told["scores"]["none"]["all"]["beta"] == 0.5
+
+
+def test_remarks_stand_on_standard_error(evaluated):
+    result = evaluated("--split", "dev", "--views", "none")
+    assert "this is no test" in result.stderr
+    assert "this is no test" not in result.stdout
+
+
+def test_the_report_is_written_with_the_curves_of_the_run(evaluated, tmp_path):
+    result = evaluated("-o", tmp_path / "report", "--views", "none")
+    assert result.exit_code == 0
+    assert f"look at {tmp_path / 'report' / 'report.html'}" in result.stdout
+    assert json.loads((tmp_path / "report" / "evaluation.json").read_text())["name"] == "run"
+    assert (tmp_path / "report" / "curves.png").is_file()
+
+
+def test_a_split_that_is_missing_is_an_error_without_a_traceback(evaluated):
+    result = evaluated("--split", "dev2")
+    assert isinstance(result.exception, ValueError)
+    assert "no split 'dev2'; it has train, dev, validation, test" in str(result.exception)
+
+
+def test_models_are_names_or_files(folder):
+    assert open_model(folder / "run" / "model.safetensors").model == "tuned_five"
+    with pytest.raises(ValueError, match="no model 'emonett': there are emonet, emonet_fast, and model files"):
+        open_model("emonett")
+    with pytest.raises(FileNotFoundError, match="no such model file"):
+        open_model("runs/emonet")

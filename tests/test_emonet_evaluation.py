@@ -1,0 +1,161 @@
+import json
+from dataclasses import replace
+
+import imitations
+import numpy as np
+import pytest
+import trainings
+
+from emonet.checkpoint import load_checkpoint
+from emonet.datasets.leaks import has_training_copy
+from emonet.devices import open_machine
+from emonet.evaluation import evaluate
+from emonet.labels import Emotion
+from emonet.metrics import score
+
+CPU = open_machine("cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory, portrait):
+    return trainings.build_faces(tmp_path_factory.mktemp("faces"), portrait)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, faces):
+    folder = tmp_path_factory.mktemp("run")
+    trainings.trained(faces, folder / "run", epochs=1)
+    return load_checkpoint(folder / "run" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def evaluation(faces, checkpoint):
+    return evaluate(checkpoint, faces, name="five", views=("none", "mirror"), machine=CPU)
+
+
+def test_every_picture_is_answered_and_scored_for_each_view(evaluation, faces):
+    assert list(evaluation.answers) == list(evaluation.scores) == ["none", "mirror"]
+    assert evaluation.view == "mirror"
+    for view, answers in evaluation.answers.items():
+        assert answers.shape == (faces.splits["validation"], 7)
+        assert answers.sum(1) == pytest.approx(1, abs=1e-5)
+        expected = score(answers, evaluation.faces.labels, evaluation.faces.classes)
+        assert evaluation.scores[view]["all"] == expected
+
+
+def test_dev_scores_are_those_that_training_stored(checkpoint, faces):
+    again = evaluate(checkpoint, faces, "dev", views=["none"], machine=CPU)
+    stored, scores = checkpoint.scores["dev"], again.scores["none"]["all"].to_dict()
+    assert scores["confusion"] == tuple(map(tuple, stored["confusion"]))
+    assert scores["log_loss"] == pytest.approx(stored["log_loss"], abs=1e-5)
+    assert "this is no test" in again.remarks[0]
+
+
+def test_figures_are_json_that_tells_where_they_come_from(evaluation, faces):
+    told = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert (told["name"], told["model"], told["split"]) == ("five", "tuned_five", "validation")
+    assert told["data"] == faces.info["inputs"]
+    assert told["scores"]["none"]["all"]["n"] == 7
+    assert told["remarks"] == []
+
+
+def test_costs_are_counted_and_measured(evaluation):
+    cost = evaluation.cost
+    assert 0 < cost.trainable <= cost.parameters
+    assert cost.macs > 0
+    assert cost.pictures_per_second > 0
+    assert cost.milliseconds > 0
+    assert cost.machine == str(CPU)
+
+
+def test_pictures_of_classes_that_the_model_does_not_know_are_counted(faces, tmp_path):
+    six = trainings.trained(faces, tmp_path / "run", classes="fer6", epochs=1)
+    evaluation = evaluate(six, faces, machine=CPU)
+    assert evaluation.faces.left_out == {"disgust": 1}
+    assert evaluation.scores["none"]["all"].n == 6
+    assert evaluation.remarks == ("6 of 7 pictures are scored; the model does not know disgust 1",)
+
+
+def test_a_class_of_the_model_may_have_no_pictures(checkpoint, portrait, tmp_path):
+    rows = [row for row in imitations.fer2013_rows(portrait, training=14, tests=7) if row.code != 1]  # no disgust
+    imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    store = trainings.build_store(tmp_path / "six", {"fer2013": tmp_path / "fer2013.csv"}, classes="fer6")
+    evaluation = evaluate(checkpoint, store, machine=CPU)
+    scores = evaluation.scores["mirror"]["all"]
+    assert (scores.n, scores.classes["disgust"].support, scores.classes["disgust"].recall) == (6, 0, None)
+    assert "the data know no disgust" in evaluation.remarks[0]
+
+
+def test_a_model_and_data_that_share_no_class_are_refused(checkpoint, faces):
+    stranger = replace(checkpoint, classes=(Emotion.CONTEMPT,) * 7)
+    with pytest.raises(ValueError, match="nothing to score in 'validation': the model knows contempt"):
+        evaluate(stranger, faces, machine=CPU)
+
+
+def test_a_split_that_is_not_there_is_named_with_those_that_are(checkpoint, portrait, tmp_path):
+    rows = imitations.fer2013_rows(portrait, training=14, tests=0)
+    imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    store = trainings.build_store(tmp_path / "store", {"fer2013": tmp_path / "fer2013.csv"})
+    with pytest.raises(ValueError, match="no split 'validation'; it has train"):
+        evaluate(checkpoint, store, machine=CPU)
+
+
+@pytest.mark.parametrize("views", [[], ["none", "none"], ["sideways"]])
+def test_views_must_be_known_and_different(checkpoint, faces, views):
+    with pytest.raises(ValueError, match="view"):
+        evaluate(checkpoint, faces, views=views, machine=CPU)
+
+
+def test_faces_that_were_cut_otherwise_are_remarked_on(checkpoint, faces):
+    wide = replace(checkpoint, crop=replace(checkpoint.crop, margin=0.5))
+    assert "cut out otherwise" in evaluate(wide, faces, machine=CPU).remarks[0]
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory, portrait):
+    """Two of the evaluated pictures are in the training data too; people voted on all."""
+    folder = tmp_path_factory.mktemp("leaking")
+    rows = imitations.fer2013_rows(portrait, training=28, tests=7)
+    tests = [row for row in rows if row.usage == "PublicTest"]
+    rows = [*rows, *(replace(row, usage="Training") for row in tests[:2])]
+    imitations.write_fer2013_csv(folder / "fer2013.csv", rows)
+    imitations.write_ferplus_votes(folder / "votes.csv", rows)
+    inputs = {"fer2013": folder / "fer2013.csv"}
+    return {
+        leaks: trainings.build_store(folder / leaks, inputs, leaks=leaks, ferplus=str(folder / "votes.csv"))
+        for leaks in ("keep", "drop")
+    }
+
+
+@pytest.mark.parametrize("leaks", ["keep", "drop"])
+def test_copies_of_training_pictures_are_scored_apart_whether_or_not_they_were_kept(checkpoint, leaking, leaks):
+    evaluation = evaluate(checkpoint, leaking[leaks], machine=CPU)
+    assert has_training_copy(leaking[leaks], "validation").sum() == 2
+    scores = evaluation.scores["none"]
+    assert (scores["training copy"].n, scores["no training copy"].n) == (2, 5)
+    assert [int(mask.sum()) for mask in (evaluation.parts["all"], evaluation.parts["training copy"])] == [7, 2]
+
+
+def test_parts_by_agreement_are_all_pictures_that_people_voted_on(checkpoint, leaking):
+    evaluation = evaluate(checkpoint, leaking["keep"], machine=CPU)
+    levels = [mask for name, mask in evaluation.parts.items() if name.startswith("FER+ agree")]
+    assert (np.sum(levels, axis=0) <= 1).all()
+    votes = leaking["keep"].table("validation", ["votes"])["votes"].to_pylist()
+    for name, low, high in (("FER+ agree 50-70 %", 0.5, 0.7), ("FER+ agree 70-90 %", 0.7, 0.9)):
+        expected = [low < max(row) / sum(row) <= high for row in votes]
+        assert not any(expected) or all(expected) or evaluation.parts[name].tolist() == expected
+
+
+def test_sources_are_scored_apart_and_sequences_by_their_vote(checkpoint, portrait, tmp_path):
+    imitations.write_ckplus(tmp_path / "ckplus", portrait, subjects=3, frames=6)
+    trainings.write_faces(tmp_path / "fer2013.csv", portrait)
+    inputs = {"fer2013": tmp_path / "fer2013.csv", "ckplus": tmp_path / "ckplus"}
+    store = trainings.build_store(tmp_path / "store", inputs, dev=7, onset="last=3")
+    split = next(split for split in ("validation", "test", "train") if "ckplus" in sources(store, split))
+    scores = evaluate(checkpoint, store, split, machine=CPU).scores["none"]
+    assert scores["source ckplus"].n == sources(store, split).count("ckplus")
+    assert 0 < scores["per sequence"].n < scores["source ckplus"].n
+
+
+def sources(store, split):
+    return store.table(split, ["source"])["source"].to_pylist() if split in store.splits else []
