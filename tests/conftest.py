@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage import data
 
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from facecrop import DETECTORS, open_detector
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "photos"
+FER2013 = ROOT.parent / "shared" / "fer2013"
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,21 @@ def photos():
     if not PHOTOS.is_dir():
         pytest.skip("the annotated photos are not on this machine")
     return PHOTOS
+
+
+@pytest.fixture(scope="session")
+def fer2013_table(tmp_path_factory):
+    """The published rows of FER2013, which may not be passed on and are absent from most machines."""
+    if not FER2013.is_dir():
+        pytest.skip("FER2013 may not be passed on and is not on this machine")
+    path = tmp_path_factory.mktemp("fer2013") / "fer2013.csv"
+    subprocess.run([sys.executable, FER2013 / "unpack.py", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fer2013_store(fer2013_table, tmp_path_factory):
+    """All of them, every one taken for a face, with votes and a hold-out."""
+    votes = str(FER2013 / "fer2013new.csv")
+    options = BuildOptions({"fer2013": str(fer2013_table)}, detector="whole", dev=3000, ferplus=votes)
+    return build_dataset(prepare(options), tmp_path_factory.mktemp("store") / "out").store

@@ -1,76 +1,54 @@
 """The published rows of FER2013, where they are at hand: the counts that everybody can check."""
 
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
 
 from emonet.datasets import READERS
-from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder import BuildOptions, prepare
 from emonet.datasets.fer2013 import COUNTS
 
 
-@pytest.fixture(scope="module")
-def shared(root):
-    folder = root.parent / "shared" / "fer2013"
-    if not folder.is_dir():
-        pytest.skip("FER2013 may not be passed on and is not on this machine")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def table(shared, tmp_path_factory):
-    path = tmp_path_factory.mktemp("fer2013") / "fer2013.csv"
-    subprocess.run([sys.executable, shared / "unpack.py", path], check=True)
-    return path
-
-
-@pytest.fixture(scope="module")
-def store(shared, table, tmp_path_factory):
-    """All rows, every one taken for a face, with votes and a hold-out."""
-    options = BuildOptions({"fer2013": str(table)}, detector="whole", dev=3000, ferplus=str(shared / "fer2013new.csv"))
-    return build_dataset(prepare(options), tmp_path_factory.mktemp("store") / "out").store
-
-
-def test_rows_and_classes_are_the_published_ones(table):
-    counts = Counter((sample.split, sample.emotion) for sample in READERS["fer2013"](table))
+def test_rows_and_classes_are_the_published_ones(fer2013_table):
+    counts = Counter((sample.split, sample.emotion) for sample in READERS["fer2013"](fer2013_table))
     assert counts == {(split, e): n for split in ("train", "validation") for e, n in COUNTS[split].items()}
     assert sum(n for (split, _), n in counts.items() if split == "train") == 28_709
 
 
-def test_the_missing_split_is_told(table):
-    (warning,) = prepare(BuildOptions({"fer2013": str(table)})).warnings()
+def test_the_missing_split_is_told(fer2013_table):
+    (warning,) = prepare(BuildOptions({"fer2013": str(fer2013_table)})).warnings()
     assert warning.endswith("test: none here, published 3,589")
     assert "train" not in warning
 
 
-def test_the_copies_are_the_known_ones(store):
-    copies = store.info["copies"]
+def test_the_copies_are_the_known_ones(fer2013_store):
+    copies = fer2013_store.info["copies"]
     assert (copies["exact_groups"], copies["redundant_exact_copies"]) == (1273, 1532)
     assert copies["evaluated_with_a_training_copy"] == 280
     assert (copies["conflicting_groups"], copies["conflicting_pictures"]) == (47, 129)
     assert copies["blank"] == {"train": 11, "validation": 1}
 
 
-def test_training_copies_leave_and_the_evaluated_rows_stay(store):
-    assert store.info["rejected"]["fer2013"]["leak"] == 351
-    assert store.info["evaluated"] == {"validation": {"kept": 3589, "of": 3589}}
-    assert store.splits == {"train": 28_709 - 3000 - 351, "dev": 3000, "validation": 3589}
+def test_training_copies_leave_and_the_evaluated_rows_stay(fer2013_store):
+    assert fer2013_store.info["rejected"]["fer2013"]["leak"] == 351
+    assert fer2013_store.info["evaluated"] == {"validation": {"kept": 3589, "of": 3589}}
+    assert fer2013_store.splits == {"train": 28_709 - 3000 - 351, "dev": 3000, "validation": 3589}
 
 
-def test_the_hold_out_has_the_classes_of_the_whole(store):
-    counts = store.info["counts"]["fer2013"]
+def test_the_hold_out_has_the_classes_of_the_whole(fer2013_store):
+    counts = fer2013_store.info["counts"]["fer2013"]
     for emotion, held in counts["dev"].items():
         share = held / (held + counts["train"][emotion])
         assert share == pytest.approx(3000 / (28_709 - 351), rel=0.02)
 
 
-def test_copies_are_on_one_side_of_the_hold_out(store):
-    groups = {split: set(store.table(split, ["near_group"]).column(0).to_pylist()) for split in ("train", "dev")}
+def test_copies_are_on_one_side_of_the_hold_out(fer2013_store):
+    groups = {
+        split: set(fer2013_store.table(split, ["near_group"]).column(0).to_pylist()) for split in ("train", "dev")
+    }
     assert groups["train"] & groups["dev"] == {None}
 
 
-def test_votes_join_by_row(store):
-    votes = {row["key"]: row["votes"] for row in store.table("train", ["key", "votes"]).to_pylist()}
+def test_votes_join_by_row(fer2013_store):
+    votes = {row["key"]: row["votes"] for row in fer2013_store.table("train", ["key", "votes"]).to_pylist()}
     assert votes["fer2013/fer0000000"] == [3, 2, 0, 0, 1, 0, 4, 0, 0, 0]
