@@ -1,0 +1,168 @@
+"""The card of a model: what it learned from, on what terms, what it was chosen on, what it scored, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from emonet.evaluation import Evaluation
+from emonet.metrics import Scores
+
+# What those who give out the data allow. Weights that learned from pictures are no freer than the pictures.
+TERMS = {
+    "fer2013": "FER2013's pictures were collected from the web for a contest in 2013 and bear no stated licence: use "
+    "weights learned from them for research, and ask a lawyer before anything else.",
+    "ckplus": "CK+ is given out for research only, by agreement; its pictures may not be passed on.",
+    "jaffe": "JAFFE is given out for research only, not for business; its pictures may not be passed on.",
+}
+OWN_TERMS = "Its pictures' own terms hold."
+
+USE = """\
+For naming the expression that a face in a photo appears to show: sorting one's own albums, research, teaching. An
+apparent expression is not a felt emotion: people smile without being happy, and are sad without showing it.
+
+Not for judging people: not for hiring, policing, health, insurance or credit, and not for anybody who did not agree to
+it. European law (Regulation (EU) 2024/1689, article 5) forbids inferring emotions at work and in education but for
+medical and safety reasons, and has rules for other uses."""
+
+LIMITS = """\
+- People disagree about expressions, and so do labels: look at the figures by agreement, where there are some.
+- It was scored on pictures of the kind that it learned from. Other cameras, ages, skin colours, head coverings, glasses
+  and poses were not scored apart, for the data do not name them: expect it to be worse on whoever was rare in them.
+- Its probabilities are as good as the calibration error says, on pictures of that kind only."""
+
+WORST = 3  # classes and confusions that are named
+
+
+def model_card(evaluation: Evaluation) -> str:
+    """Markdown."""
+    sections = {
+        f"{evaluation.name}: a model card": _what(evaluation),
+        "Learned from": _data(evaluation),
+        "Chosen on": _choice(evaluation),
+        "Figures": _figures(evaluation),
+        "What it sees": _input(evaluation),
+        "Use": USE,
+        "Limits": f"{_weak(evaluation)}\n{LIMITS}",
+    }
+    title, *rest = sections.items()
+    return f"# {title[0]}\n\n{title[1]}\n" + "".join(f"\n## {name}\n\n{text}\n" for name, text in rest)
+
+
+def _what(evaluation: Evaluation) -> str:
+    checkpoint, cost = evaluation.checkpoint, evaluation.cost
+    arguments = ", ".join(f"{name}={value}" for name, value in checkpoint.arguments.items())
+    return (
+        f"Network `{checkpoint.model}`{f' ({arguments})' if arguments else ''}: {cost.parameters:,} parameters, "
+        f"{cost.macs / 1e6:,.1f} million multiplications a face. It answers with a probability for each of "
+        f"{', '.join(checkpoint.classes)}."
+    )
+
+
+def _data(evaluation: Evaluation) -> str:
+    training = evaluation.checkpoint.training
+    lines = [
+        f"- {source}: {count:,} pictures. {TERMS.get(source, OWN_TERMS)}"
+        for source, count in training["sources"].items()
+    ]
+    seed, machine = training["config"]["seed"], training["machine"]
+    hours = training["seconds"] / 3600
+    return "\n".join([*lines, "", f"Trained for {hours:.1f} hours on {machine}, seed {seed}."])
+
+
+def _choice(evaluation: Evaluation) -> str:
+    training = evaluation.checkpoint.training
+    config, epochs = training["config"], training["epochs"]
+    if config["all_train"]:
+        return f"Nothing: all training pictures were learned from, for a fixed {epochs} epochs."
+    if config["keep"] == "last":
+        return f"Nothing: the weights are those after the last of {epochs} epochs."
+    where = f"fold {config['fold']} of the training data" if config["fold"] >= 0 else "the split `dev`"
+    dev = evaluation.checkpoint.scores.get("dev")
+    scored = f": {dev['accuracy']:.2%} of {dev['n']:,}, as pictures are" if dev else ""
+    return (
+        f"The epoch ({training['chosen_epoch']} of {epochs}), by {config['choose_by']} on {where}, which is no part "
+        f"of what was learned from{scored}. The split below was only scored."
+    )
+
+
+def _figures(evaluation: Evaluation) -> str:
+    split, cost = evaluation.split, evaluation.cost
+    header = ("view", "pictures", "n", "right", "accuracy", "95 %", "macro F1", "top 2", "kappa", "calibration error")
+    rows = [(view, part, *_row(scores)) for view, parts in evaluation.scores.items() for part, scores in parts.items()]
+    classes = evaluation.scores[evaluation.view]["all"].classes
+    by_class = [
+        (name, one.support, _number(one.precision), _number(one.recall), _number(one.f1))
+        for name, one in classes.items()
+    ]
+    remarks = "".join(f"\n\nNote: {remark}." for remark in evaluation.remarks)
+    return (
+        f"On `{split}`, with one network. `none` looks at pictures as they are, `mirror` averages with the mirror "
+        f"image; the interval is Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
+        f"By class, view `{evaluation.view}`:\n\n"
+        f"{_table(('class', 'pictures', 'precision', 'recall', 'F1'), by_class)}\n\n"
+        f"{cost.pictures_per_second:,.0f} faces a second in batches, {cost.milliseconds:.1f} ms for one alone, "
+        f"on {cost.machine}."
+    )
+
+
+def _row(scores: Scores) -> tuple[str, ...]:
+    low, high = scores.accuracy_interval
+    return (
+        f"{scores.n:,}",
+        f"{scores.correct:,}",
+        f"{scores.accuracy:.2%}",
+        f"{low:.2%} to {high:.2%}",
+        _number(scores.macro_f1),
+        f"{scores.top_2:.2%}",
+        _number(scores.kappa),
+        _number(scores.calibration_error),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _input(evaluation: Evaluation) -> str:
+    checkpoint = evaluation.checkpoint
+    spec, crop = checkpoint.input, checkpoint.crop
+    colour, margin = "grey" if spec.channels == 1 else "in colour", f"{100 * crop.margin:.4g} %"
+    turned = "turned so that the eyes are level" if crop.align else "not turned"
+    return (
+        f"Faces of {spec.size} by {spec.size} pixels, {colour}, scaled `{spec.scaling}`. They are squares about the "
+        f"face that the detector `{checkpoint.detector}` finds, with {margin} of its width on each side, "
+        f"{turned}. All of this stands in the file, and is used as it stands there."
+    )
+
+
+def _weak(evaluation: Evaluation) -> str:
+    """Its weakest classes and most frequent mistakes, in words."""
+    scores = evaluation.scores[evaluation.view]["all"]
+    recalls = sorted((one.recall, name) for name, one in scores.classes.items() if one.recall is not None)
+    weakest = ", ".join(f"{name} ({recall:.0%})" for recall, name in recalls[:WORST])
+    mistakes = sorted(_mistakes(scores), reverse=True)[:WORST]
+    often = "; ".join(f"{count} of {there} {true} faces as {answer}" for count, there, true, answer in mistakes)
+    return f"- It recognises least: {weakest}." + (f" Most often it takes {often}." if often else "")
+
+
+def _mistakes(scores: Scores) -> Iterator[tuple[int, int, str, str]]:
+    names = list(scores.classes)
+    for true, row in zip(names, scores.confusion, strict=True):
+        yield from (
+            (count, sum(row), true, answer)
+            for answer, count in zip(names, row, strict=True)
+            if count and answer != true
+        )
+
+
+def stored_scores(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of a model on a split, for its file."""
+    return {
+        evaluation.split: {view: {"all": parts["all"].to_dict()} for view, parts in evaluation.scores.items()},
+    }

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+import trainings
+
+from emonet.devices import open_machine
+from emonet.evaluation import evaluate
+from emonet.report.card import model_card, stored_scores
+
+CPU = open_machine("cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    return trainings.build_faces(tmp_path_factory.mktemp("card"), portrait)
+
+
+@pytest.fixture(scope="module")
+def trained(store, tmp_path_factory):
+    def train(**options):
+        checkpoint = trainings.trained(store, tmp_path_factory.mktemp("run"), epochs=1, **options)
+        return evaluate(checkpoint, store, name="mine", machine=CPU)
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def evaluation(trained):
+    return trained()
+
+
+def sections(card):
+    return [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")]
+
+
+def test_a_card_has_all_that_one_must_know(evaluation):
+    card = model_card(evaluation)
+    assert card.startswith("# mine: a model card\n")
+    assert sections(card) == ["Learned from", "Chosen on", "Figures", "What it sees", "Use", "Limits"]
+    assert "fer2013: 28 pictures. FER2013's pictures were collected from the web" in card
+    assert "the detector `whole` finds, with 12.5 % of its width on each side, not turned" in card
+    assert "tuned_five` (widths=[4, 4, 4, 8])" in card
+    assert "nan" not in card
+
+
+@pytest.mark.parametrize("view", ["none", "mirror"])
+def test_its_figures_are_those_of_the_evaluation(evaluation, view):
+    scores = evaluation.scores[view]["all"]
+    assert f"| {view} | all | 7 | {scores.correct} | {scores.accuracy:.2%} |" in model_card(evaluation)
+
+
+def test_classes_stand_with_what_is_wrong_with_them(evaluation):
+    card, scores = model_card(evaluation), evaluation.scores["mirror"]["all"]
+    worst = min((one.recall, name) for name, one in scores.classes.items())
+    assert f"It recognises least: {worst[1]} ({worst[0]:.0%})" in card
+    assert "of 1 " in card.split("Most often it takes ")[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "The epoch (1 of 1), by accuracy on the split `dev`, which is no part of what was learned from: "),
+        ({"fold": 1}, "on fold 1 of the training data"),
+        ({"keep": "last"}, "Nothing: the weights are those after the last of 1 epochs."),
+        ({"all_train": True}, "Nothing: all training pictures were learned from, for a fixed 1 epochs."),
+    ],
+)
+def test_it_says_what_was_chosen_on_what(trained, options, words):
+    assert words in model_card(trained(**options))
+
+
+def test_remarks_and_unknown_sources_are_told(evaluation):
+    training = {**evaluation.checkpoint.training, "sources": {"folder": 28}}
+    checkpoint = replace(evaluation.checkpoint, training=training, crop=replace(evaluation.checkpoint.crop, margin=0.3))
+    card = model_card(replace(evaluation, checkpoint=checkpoint))
+    assert "- folder: 28 pictures. Its pictures' own terms hold." in card
+    assert "Note: the faces of the data were cut out otherwise" in card
+
+
+def test_a_perfect_model_takes_nothing_for_anything_else(evaluation):
+    scores = evaluation.scores["mirror"]["all"]
+    perfect = replace(scores, confusion=tuple(tuple(int(i == j) for j in range(7)) for i in range(7)))
+    card = model_card(replace(evaluation, scores={"mirror": {"all": perfect}}))
+    assert "Most often" not in card
+
+
+def test_a_file_is_given_the_figures_by_split_and_view(evaluation):
+    stored = stored_scores(evaluation)
+    assert stored["validation"]["mirror"]["all"]["n"] == 7
+    assert list(stored["validation"]) == ["none", "mirror"]

@@ -1,0 +1,46 @@
+"""Makes a trained model one of those that come with the package: in 16 bits, with its figures and its card.
+
+python tools/bundle_model.py runs/emonet/model.safetensors merged emonet
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emonet.checkpoint import load_checkpoint
+from emonet.commands import run
+from emonet.datasets.atomic import write_atomically
+from emonet.datasets.store import open_store
+from emonet.evaluation import Evaluation, evaluate
+from emonet.report.card import model_card, stored_scores
+from emonet.weights import BUNDLED, FOLDER
+
+
+def bundle(
+    model: Annotated[Path, typer.Argument(help="The model file of a run.")],
+    store: Annotated[Path, typer.Argument(help="The data set whose validation split it is scored on.")],
+    name: Annotated[str, typer.Argument(help=f"What it shall be called: {', '.join(BUNDLED)}.")],
+) -> None:
+    """Score a model as it will be given out, and put it among the package's."""
+    if name not in BUNDLED:
+        raise ValueError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
+    path = FOLDER / f"{name}.safetensors"
+    load_checkpoint(model).save(path, half=True)
+    given_out = load_checkpoint(path)
+    evaluation = evaluate(given_out, open_store(store), name=name)
+    replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
+    _write_card(evaluation, path.with_suffix(".md"))
+    typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def _write_card(evaluation: Evaluation, path: Path) -> None:
+    with write_atomically(path) as temporary:
+        temporary.write_text(model_card(evaluation), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(bundle)
