@@ -6,6 +6,7 @@ dataset.json is written last: without it there is no data set.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,11 @@ class Store:
     def splits(self) -> dict[str, int]:
         """How many pictures each split holds; only splits that hold any."""
         return {split: sum(file["rows"] for file in files) for split, files in self.info["splits"].items()}
+
+    @property
+    def identity(self) -> str:
+        """A hash of the bytes of all files: the same data have the same, wherever they lie."""
+        return hashlib.sha256(json.dumps(self.info["files"], sort_keys=True).encode()).hexdigest()
 
     def files(self, split: str) -> list[Path]:
         """The shards of a split, in order."""

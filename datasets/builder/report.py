@@ -15,9 +15,10 @@ from emonet.datasets.builder.index import Index
 from emonet.datasets.builder.report_copies import copies
 from emonet.datasets.builder.report_counts import contact_sheets, counts, overview
 from emonet.datasets.builder.report_curves import onset_curves
-from emonet.datasets.builder.report_page import Html, Section, code, join, page, table, tag
+from emonet.datasets.builder.report_page import Section, illustrated_page
 from emonet.datasets.builder.report_pictures import Pictures, read_pictures
 from emonet.datasets.builder.report_rejections import rejections
+from emonet.page import Html, code, join, table, tag
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,7 @@ def write_report(path: Path, info: dict[str, Any], index: Index, rejected: pa.Ta
         making(info),
     ]
     pictures = read_pictures(chunks, (row for section in sections for row in section.rows))
-    text = page(sections, pictures)
+    text = illustrated_page(sections, pictures)
     with write_atomically(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # not every file name is text
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from emonet.datasets.builder.index import Index
-from emonet.datasets.builder.report_page import Html, Section, chip, code, each, join, picture, tag
+from emonet.datasets.builder.report_page import Section
 from emonet.datasets.builder.report_pictures import Pictures
 from emonet.datasets.duplicates import NearPair
+from emonet.page import Html, chip, code, each, join, picture, tag
 
 SHOWN = 12  # groups or pairs of each kind
 MEMBERS = 8  # that are listed of each group

@@ -9,21 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.describe import BY_DEFINITION
 from emonet.datasets.builder.index import Index
-from emonet.datasets.builder.report_page import (
-    Html,
-    Section,
-    bars,
-    chip,
-    fine,
-    join,
-    picture,
-    soft,
-    table,
-    tag,
-    warning,
-)
+from emonet.datasets.builder.report_page import Section
 from emonet.datasets.builder.report_pictures import COLUMNS, Pictures, contact_sheet, spread
 from emonet.datasets.sample import SPLITS
+from emonet.page import Html, bars, chip, facts, fine, join, picture, soft, table, tag, tiles, warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,13 +25,13 @@ Info = Mapping[str, Any]
 def overview(info: Info, rejected: pa.Table) -> Section:
     def content(_: Pictures) -> Html:
         left_out = sum(sum(reasons.values()) for reasons in info["rejected"].values())
-        tiles = [*_by_split(info, *info["sources"]).items(), ("left out", left_out)]
+        numbers = {**_by_split(info, *info["sources"]), "left out": left_out}
         header = ("source", "recognised as", "people", "in the data set", "left out")
         return join(
-            tag("div", *(tag("div", tag("strong", f"{count:,}"), name) for name, count in tiles), class_="tiles"),
+            tiles((name, f"{count:,}") for name, count in numbers.items()),
             *_remarks(info),
             *_completeness(info, rejected),
-            tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in _facts(info))),
+            facts(_facts(info)),
             table(header, _sources(info)),
         )
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from emonet.datasets.builder.index import Index
-from emonet.datasets.builder.report_page import Html, Section, chip, code, join, soft, tag
+from emonet.datasets.builder.report_page import Section
 from emonet.datasets.builder.report_pictures import Pictures, spread
 from emonet.datasets.onset import OnsetRule
 from emonet.datasets.sample import DropReason
 from emonet.labels import Emotion
+from emonet.page import Html, chip, code, join, soft, tag
 
 SHOWN = 24
 WIDTH, HEIGHT, EDGE = 200, 90, 8  # of a curve, in its own units

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -10,13 +9,11 @@ from typing import TypeVar
 import numpy as np
 
 from emonet.datasets.builder.rows import read_rows_of
-from emonet.datasets.duplicates import is_grey
 from emonet.datasets.store import decode
 from facecrop import read_image
 from facecrop.images import Image
 
 SIDE = 72  # pixels: larger ones are reduced
-QUALITY = 88
 COLUMNS = 8  # of a contact sheet
 
 T = TypeVar("T")
@@ -43,11 +40,3 @@ def spread(rows: Sequence[T], count: int) -> list[T]:
 def contact_sheet(images: Sequence[Image]) -> Image:
     """Pictures of one size side by side: up to COLUMNS of them, or a multiple."""
     return np.vstack([np.hstack(images[start : start + COLUMNS]) for start in range(0, len(images), COLUMNS)])
-
-
-def data_uri(image: Image) -> str:
-    import cv2
-
-    channels = image[..., 0] if is_grey(image) else image[..., ::-1]
-    _, data = cv2.imencode(".jpg", channels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.index import EVALUATED, Index
-from emonet.datasets.builder.report_page import Html, Section, bar, code, each, join, picture, soft, table, tag
+from emonet.datasets.builder.report_page import Section
 from emonet.datasets.builder.report_pictures import Pictures, spread
 from emonet.datasets.sample import SPLITS, DropReason
+from emonet.page import Html, bar, code, each, join, picture, soft, table, tag
 from facecrop import Reason
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from emonet.commands.evaluate import evaluate
 from emonet.commands.faces import faces
 from emonet.commands.info import info
 from emonet.commands.models import models
+from emonet.commands.protocol import protocol
 from emonet.commands.train import train
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.command()(build)
 app.command()(train)
 app.command()(evaluate)
 app.command()(models)
+app.add_typer(protocol, name="protocol")
 
 
 def main() -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from emonet.commands.settings import parsed_settings
 from emonet.training.config import TrainConfig
+from emonet.training.config_file import read_config
 from emonet.training.options import Option, options_of
+from emonet.training.recipes import recipe
+
+ConfigPath = Annotated[Path | None, typer.Option(help="A TOML file of options; those given here come first.")]
 
 SPELT = {"arguments": "--set"}  # where an option's name is not the field's
 
@@ -30,6 +35,13 @@ def with_config_options(command: Callable[..., None]) -> Callable[..., None]:
     accepting.__signature__ = signature  # type: ignore[attr-defined]  # where typer looks for options
     accepting.__annotations__ = {name: part.annotation for name, part in signature.parameters.items()}
     return accepting
+
+
+def chosen_config(path: Path | None, given: Mapping[str, Any]) -> TrainConfig:
+    """The recipe of the network, but for what stands in the file, but for what was given."""
+    asked = (read_config(path) if path else {}) | dict(given)
+    model = asked.pop("model", TrainConfig().model)
+    return TrainConfig.from_dict(recipe(str(model), **asked) | {"model": model})
 
 
 def _parameter(option: Option) -> inspect.Parameter:

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands.config_options import with_config_options
+from emonet.commands.config_options import ConfigPath, chosen_config, with_config_options
 from emonet.commands.status import STOPPED
-from emonet.training.config import TrainConfig
-from emonet.training.config_file import read_config
-from emonet.training.recipes import recipe
 
 if TYPE_CHECKING:
     from emonet.checkpoint import Checkpoint
@@ -24,7 +21,7 @@ def train(
     store: Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model, its log and pictures.")],
     *,
-    config: Annotated[Path | None, typer.Option(help="A TOML file of options; those given here come first.")] = None,
+    config: ConfigPath = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another run in the folder.")] = False,
     given: dict[str, Any],
 ) -> None:
@@ -37,9 +34,7 @@ def train(
     from emonet.datasets.store import open_store
     from emonet.training.run import train as run
 
-    asked = (read_config(config) if config else {}) | given
-    model = asked.pop("model", TrainConfig().model)
-    chosen = TrainConfig.from_dict(recipe(str(model), **asked) | {"model": model})
+    chosen = chosen_config(config, given)
     first = os.environ.get("RANK", "0") == "0"
     try:
         with training_bar(shown=first) as watch:

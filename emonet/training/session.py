@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,9 +44,7 @@ class Session:
 
     def identity(self, config: TrainConfig) -> dict[str, Any]:
         """What must be the same for a run to go on: options, data, and how many processes share a batch."""
-        files = json.dumps(self.store.info["files"], sort_keys=True)
-        data = hashlib.sha256(files.encode()).hexdigest()
-        return {**config.identity(), "data": data, "processes": self.processes.count}
+        return {**config.identity(), "data": self.store.identity, "processes": self.processes.count}
 
     def about(self, config: TrainConfig) -> dict[str, Any]:
         """How a network was trained, for its card."""

@@ -1,0 +1,124 @@
+"""A data set in other splits: the rows that are asked for and no others, in the store's order, from the same files."""
+
+import itertools
+
+import imitations
+import pytest
+import trainings
+
+from emonet.datasets.regrouped import regrouped
+from emonet.datasets.store import open_store
+from emonet.inputs import InputSpec
+from emonet.training.data import read_faces
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    folder = tmp_path_factory.mktemp("store")
+    inputs = {
+        "fer2013": trainings.write_faces(folder / "fer2013.csv", portrait),
+        "jaffe": imitations.write_jaffe(folder / "jaffe", portrait, people=imitations.JAFFE_PEOPLE[:2]),
+    }
+    return trainings.build_store(folder / "out", inputs, dev=7)
+
+
+def keys(store, split):
+    return store.table(split, ["key"])["key"].to_pylist()
+
+
+@pytest.fixture
+def view(store):
+    """Every third row to learn from, the next to score; dev's rows last, though they come first in the mapping."""
+    rows = [key for split in ("dev", "train", "validation") for key in keys(store, split)]
+    return regrouped(store, {"test": rows[1::3], "train": rows[::3]}, {"round": 1})
+
+
+def test_splits_hold_what_was_asked_for(store, view):
+    everything = [key for split in store.splits for key in keys(store, split)]
+    rows = [key for split in ("dev", "train", "validation") for key in keys(store, split)]
+    assert list(view.splits) == ["train", "test"]
+    for split, chosen in (("train", rows[::3]), ("test", rows[1::3])):
+        assert keys(view, split) == [key for key in everything if key in chosen]
+        assert view.splits[split] == len(chosen)
+
+
+def test_rows_are_the_same(store, view):
+    before = {row["key"]: row for split in store.splits for row in store.table(split).to_pylist()}
+    for split in view.splits:
+        assert all(row == before[row["key"]] for row in view.table(split).to_pylist())
+    assert view.table("test").schema.equals(store.table("test").schema, check_metadata=True)
+
+
+def test_columns_are_those_that_were_asked_for(view):
+    assert view.table("train", ["emotion", "source"]).column_names == ["emotion", "source"]
+    assert view.table("train", ["key"]).column_names == ["key"]
+
+
+def test_batches_come_piece_by_piece(view):
+    for size in (1, 5):  # of one in three, many are empty
+        sizes = [batch.num_rows for batch in view.batches("train", ["label"], size)]
+        assert sum(sizes) == view.splits["train"]
+        assert 0 < min(sizes) <= max(sizes) <= size
+
+
+def test_pictures_are_read_as_from_any_store(store, view):
+    faces = read_faces(view, ["train"], InputSpec(48, 1))
+    assert faces.keys == keys(view, "train")
+    assert len(read_faces(store, ["train", "dev"], InputSpec(48, 1))) == store.splits["train"] + store.splits["dev"]
+
+
+def test_info_counts_the_new_splits(store, view):
+    for split, source in itertools.product(view.splits, ("fer2013", "jaffe")):
+        rows = [row for row in view.table(split, ["source", "emotion"]).to_pylist() if row["source"] == source]
+        counts = view.info["counts"][source][split]
+        assert counts == {name: [row["emotion"] for row in rows].count(name) for name in counts}
+        assert sum(counts.values()) == len(rows)
+    assert (view.info["regrouped"], view.info["evaluated"]) == ({"round": 1}, {})
+    assert (view.classes, view.crop) == (store.classes, store.crop)
+    assert "regrouped" not in store.info
+
+
+def test_a_view_of_a_view_sees_no_more(view):
+    inner = regrouped(view, {"validation": keys(view, "test")[:4]}, {})
+    assert inner.splits == {"validation": 4}
+    with pytest.raises(ValueError, match="unknown keys"):
+        regrouped(inner, {"test": keys(view, "train")[:1]}, {})
+
+
+def test_splits_that_are_not_there_are_named(view):
+    with pytest.raises(ValueError, match="has no split 'validation'; it has train, test"):
+        view.table("validation")
+
+
+def test_identity_is_that_of_the_rows(store, view):
+    def identity(splits, why=""):
+        return regrouped(store, splits, {"why": why}).identity
+
+    first, second, *rest = keys(store, "train")
+    one = identity({"train": [first, second], "dev": rest})
+    assert one == identity({"train": [second, first], "dev": rest}, "another reason")
+    others = [{"train": [first, *rest], "dev": [second]}, {"train": [first, second]}, {"test": rest, "train": [first]}]
+    assert len({one, store.identity, view.identity, *map(identity, others)}) == 6
+    assert store.identity == open_store(store.path).identity
+    assert view.differences() == []
+
+
+def test_runs_know_whose_rows_they_learned_from(store, view, tmp_path):
+    checkpoint = trainings.trained(view, tmp_path, epochs=1, all_train=True)
+    assert checkpoint.training["identity"]["data"] == view.identity
+    with pytest.raises(ValueError, match="a run with other data"):
+        trainings.trained(store, tmp_path, epochs=1, all_train=True)
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        ({"train": ["a", "b"], "test": ["b"]}, "more often were b \\(1 keys\\)"),
+        ({"train": ["a", "a"]}, "in one split, once"),
+        ({"train": ["fer2013/nobody"]}, "has no fer2013/nobody \\(1 unknown keys\\)"),
+        ({"learn": ["a"]}, "splits are train, dev, validation, test; got learn"),
+    ],
+)
+def test_what_cannot_be_is_refused(store, splits, words):
+    with pytest.raises(ValueError, match=words):
+        regrouped(store, splits, {})

@@ -1,0 +1,272 @@
+"""The rounds of each protocol: who is learned from, who is chosen on and who is scored; nothing is trained here."""
+
+import math
+
+import imitations
+import merged
+import pytest
+import trainings
+
+from emonet.datasets.regrouped import regrouped
+from emonet.protocols import PROTOCOLS, CkPlus, Cross, Fer2013, Jaffe, LearningCurve
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    return merged.build_merged(tmp_path_factory.mktemp("merged"), portrait)
+
+
+def rows_of(store, source):
+    return {row["key"]: row for row in merged.rows(store) if row["source"] == source}
+
+
+def scored_keys(one):
+    return {key for held_out in one.scored.values() for key in merged.keys(held_out.store, held_out.split)}
+
+
+ALL_ROUNDS = [
+    (Fer2013(), {}),
+    (CkPlus(folds=4), {}),
+    (CkPlus(folds=3), {"classes": "ck6", "all_train": True}),
+    (Jaffe(), {}),
+    (Jaffe(), {"all_train": True}),
+    (Cross(("fer2013",)), {}),
+    (Cross(("ckplus", "jaffe"), ("fer2013",)), {"all_train": True}),
+    (LearningCurve((0.4, 1)), {}),
+]
+
+
+@pytest.mark.parametrize(("protocol", "options"), ALL_ROUNDS)
+def test_no_training_holds_what_it_is_scored_on(store, protocol, options):
+    for one in protocol.rounds(store, trainings.quick(**options)):
+        assert set(one.learned.splits) == ({"train"} if options.get("all_train") else {"train", "dev"})
+        assert not merged.keys(one.learned) & scored_keys(one)
+        assert scored_keys(one)
+
+
+@pytest.mark.parametrize("protocol", [CkPlus(folds=4), Jaffe()])
+def test_nobody_is_on_two_sides(store, protocol):
+    for one in protocol.rounds(store, trainings.quick()):
+        (held_out,) = one.scored.values()
+        sides = [merged.people(one.learned, "train"), merged.people(one.learned, "dev"), merged.people(held_out.store)]
+        assert all(sides)
+        assert sum(map(len, sides)) == len(set.union(*sides))
+        assert set(held_out.people) == {f"{source}/{subject}" for source, subject in sides[2]}
+
+
+@pytest.mark.parametrize(("protocol", "source"), [(CkPlus(folds=4), "ckplus"), (Jaffe(), "jaffe")])
+def test_every_row_is_scored_once_whatever_split_it_was_in(store, protocol, source):
+    expected = rows_of(store, source)
+    assert {row["key"] for row in merged.rows(store, "validation", "test")} & set(expected)
+    assert merged.times(protocol.rounds(store, trainings.quick())) == dict.fromkeys(expected, 1)
+
+
+@pytest.mark.parametrize(("protocol", "source"), [(CkPlus(folds=4), "ckplus"), (Jaffe(), "jaffe")])
+def test_what_is_chosen_is_chosen_on_who_is_scored_next(store, protocol, source):
+    rounds = protocol.rounds(store, trainings.quick())
+    scored = [scored_keys(one) for one in rounds]
+    for one, after in zip(rounds, [*scored[1:], scored[0]], strict=True):
+        assert merged.keys(one.learned, "dev") == after
+        assert len(merged.keys(one.learned, "train")) == len(rows_of(store, source)) - len(after) - len(
+            scored_keys(one)
+        )
+
+
+def test_a_fixed_schedule_learns_from_everybody_else(store):
+    for one in Jaffe().rounds(store, trainings.quick(all_train=True)):
+        assert merged.keys(one.learned, "train") == set(rows_of(store, "jaffe")) - scored_keys(one)
+        assert one.chosen.startswith("nothing was chosen: a fixed schedule; scored once on K")
+
+
+def test_folds_are_the_same_every_time_and_near_in_size(store):
+    first, second = (CkPlus(folds=3).rounds(store, trainings.quick(seed=seed)) for seed in (0, 1))
+    assert [scored_keys(one) for one in first] == [scored_keys(one) for one in second]
+    sizes = [len(scored_keys(one)) for one in first]
+    assert max(sizes) <= 2 * min(sizes)
+    assert [one.name for one in first] == ["fold-1", "fold-2", "fold-3"]
+
+
+def test_lists_of_classes_come_one_after_the_other(store):
+    rounds = CkPlus(folds=3).rounds(store, trainings.quick(classes="ck6,ck7,ck8"))
+    assert [one.name for one in rounds] == [f"{name}-fold-{k}" for name in ("ck6", "ck7", "ck8") for k in (1, 2, 3)]
+    for one in rounds:
+        (title,) = one.scored
+        classes = one.config.classes
+        assert title == f"ckplus {classes}"
+        found = {row["emotion"] for row in merged.rows(one.learned)}
+        assert ("contempt" in found, "neutral" in found) == (classes != "ck6", classes == "ck8")
+
+
+def test_names_of_classes_make_one_list(store):
+    rounds = Jaffe().rounds(store, trainings.quick(classes="happy,sad"))
+    assert [one.name for one in rounds] == [f"happy-sad-{name}" for name in imitations.JAFFE_PEOPLE[:4]]
+    assert {row["emotion"] for one in rounds for row in merged.rows(one.learned)} == {"happy", "sad"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "epoch: on KL, who are not learned from; scored once on KA"),
+        ({"keep": "last"}, "nothing was chosen: a fixed schedule; scored once on KA"),
+        (
+            {"schedule": "plateau", "stop_after": 2, "orders": 2},
+            "epoch, learning rate, number of epochs, data order: on KL, who are not learned from; scored once on KA",
+        ),
+    ],
+)
+def test_it_is_said_what_was_chosen_on_what(store, options, words):
+    assert Jaffe().rounds(store, trainings.quick(**options))[0].chosen == words
+
+
+def test_fer2013_has_its_own_splits(store):
+    (one,) = Fer2013().rounds(store, trainings.quick())
+    for split in ("train", "dev"):
+        own = {row["key"] for row in merged.rows(store, split) if row["source"] == "fer2013"}
+        assert merged.keys(one.learned, split) == own
+    assert list(one.scored) == ["validation", "test"]
+    for split, held_out in one.scored.items():
+        own = {row["key"] for row in merged.rows(store, split) if row["source"] == "fer2013"}
+        assert merged.keys(held_out.store, held_out.split) == own
+    assert one.chosen == "epoch: on dev, a part of Training; scored once on validation and test"
+
+
+def test_cross_scores_all_of_other_sources(store):
+    (one,) = Cross(("fer2013",)).rounds(store, trainings.quick())
+    assert {row["source"] for row in merged.rows(one.learned)} == {"fer2013"}
+    assert set(one.scored) == {"ckplus", "jaffe"}
+    for source, held_out in one.scored.items():
+        assert merged.keys(held_out.store) == set(rows_of(store, source))
+    (other,) = Cross(("fer2013", "ckplus"), ("jaffe",)).rounds(store, trainings.quick())
+    assert ({row["source"] for row in merged.rows(other.learned)}, set(other.scored)) == (
+        {"fer2013", "ckplus"},
+        {"jaffe"},
+    )
+
+
+def test_copies_of_what_is_scored_are_not_learned_from(tmp_path, portrait):
+    """The first faces that one source has to learn from are the other's as well."""
+    shared = imitations.fer2013_rows(portrait, training=35, tests=0)
+    lines = ["emotion,pixels,Usage"]
+    lines += [f"{row.code},{imitations.pixels(row.face)},Training" for row in shared[:5]]
+    lines += [f"{7},{imitations.pixels(imitations.small_face(portrait, 900, 'contempt'))},Training"]
+    inputs = {
+        "fer2013": imitations.write_fer2013_csv(tmp_path / "fer2013.csv", shared),
+        "ckplus": imitations.write_text(tmp_path / "ckextended.csv", "\n".join(lines) + "\n"),
+    }
+    store = trainings.build_store(tmp_path / "store", inputs, dev=7, near=0.9999)
+    (one,) = Cross(("fer2013",)).rounds(store, trainings.quick())
+    assert one.left_out == 5
+    assert len(merged.keys(one.learned)) == 30
+    assert len(scored_keys(one)) == 5
+
+
+def test_shares_are_nested_and_people_whole(store):
+    rounds = LearningCurve((1, 0.5, 0.25)).rounds(store, trainings.quick())
+    learned = [merged.keys(one.learned, "train") for one in rounds]
+    assert learned[0] < learned[1] < learned[2] == merged.keys(store, "train")
+    assert [one.name for one in rounds] == ["share-0.25", "share-0.5", "share-1"]
+    for one, own in zip(rounds, learned, strict=True):
+        known = {person for person in merged.people(one.learned, "train") if person[1]}
+        others = {(row["source"], row["subject"]) for row in merged.rows(store, "train") if row["key"] not in own}
+        assert not known & others
+        assert merged.keys(one.learned, "dev") == merged.keys(store, "dev")
+        assert scored_keys(one) == merged.keys(store, "validation")
+
+
+def test_shares_owe_nothing_to_the_lots_that_dev_was_drawn_by(tmp_path, portrait):
+    table = trainings.write_faces(tmp_path / "fer2013.csv", portrait, training=56)
+    store = trainings.build_store(tmp_path / "store", {"fer2013": table}, dev=28, near=0.9999)
+    quarter, half = LearningCurve((0.25, 0.5)).rounds(store, trainings.quick())
+    assert 3 <= quarter.learned.splits["train"] <= 11
+    assert 9 <= half.learned.splits["train"] <= 19
+
+
+def test_shares_have_as_many_steps(store):
+    options = {"epochs": 40, "warmup": 1, "patience": 20, "stop_after": 30, "augment_from": {"3": "mirror"}}
+    config = trainings.quick(**options)
+    half, whole = LearningCurve((0.5, 1)).rounds(store, config)
+    steps, own_steps = (math.ceil(len(merged.keys(one.learned, "train")) / 8) for one in (whole, half))
+    times = steps / own_steps
+    assert times > 1
+    assert whole.config == config
+    assert half.config.epochs * own_steps == pytest.approx(40 * steps, abs=own_steps / 2)
+    assert half.config.warmup == pytest.approx(times)
+    assert (half.config.patience, half.config.stop_after) == (round(20 * times), round(30 * times))
+    assert half.config.augment_from == {str(1 + round(2 * times)): "mirror"}
+    assert [one.config for one in LearningCurve((0.5, 1), "epochs").rounds(store, config)] == [config, config]
+
+
+def test_shares_of_everything_where_nothing_is_chosen(store):
+    (one,) = LearningCurve((1,)).rounds(store, trainings.quick(all_train=True))
+    assert merged.keys(one.learned, "train") == merged.keys(store, "train", "dev")
+
+
+def test_weights_to_start_from_must_not_know_what_is_scored(store, tmp_path):
+    trainings.trained(store, tmp_path, epochs=1, sources=["jaffe"], all_train=True)
+    config = trainings.quick(init=str(tmp_path / "model.safetensors"))
+    assert CkPlus(folds=3).rounds(store, config)
+    for protocol in (Jaffe(), Cross(("fer2013",)), LearningCurve()):
+        with pytest.raises(ValueError, match="learned from jaffe already: start from weights that know nothing of it"):
+            protocol.rounds(store, config)
+
+
+def test_people_must_be_known(tmp_path, portrait):
+    renamed = imitations.write_ckplus48(tmp_path / "renamed", portrait, names=False)
+    store = trainings.build_store(tmp_path / "store", {"ckplus": renamed}, leaks="keep")
+    with pytest.raises(ValueError, match=r"nobody can tell who is on 18 of 18 pictures from ckplus .*can be claimed"):
+        CkPlus(folds=3).rounds(store, trainings.quick())
+
+
+@pytest.mark.parametrize("protocol", [Fer2013(), LearningCurve()])
+def test_there_must_be_something_to_score(store, protocol):
+    only = regrouped(store, {"train": list(merged.keys(store, "train"))}, {})
+    with pytest.raises(ValueError, match="to score"):
+        protocol.rounds(only, trainings.quick())
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "words"),
+    [
+        (Fer2013(), {"fold": 1}, "leave out fold and sources"),
+        (Jaffe(), {"sources": ["jaffe"]}, "leave out fold and sources"),
+        (CkPlus(folds=2), {}, "must make 3 parts or more"),
+        (CkPlus(folds=1), {}, "folds must be from 2 to 7"),
+        (CkPlus(folds=8), {}, "folds must be from 2 to 7, the number of groups"),
+        (Cross(("kdef",)), {}, "has no pictures from kdef of these classes; its sources are fer2013, ckplus, jaffe"),
+        (Cross(("jaffe",), ("kdef",)), {}, "no pictures from kdef"),
+        (Cross(("fer2013", "ckplus", "jaffe")), {}, "has no other source to score"),
+        (LearningCurve((0.0001, 1)), {}, "a share of 0.0001 holds none of the"),
+        (LearningCurve(equal="epochs"), {"steps": 5}, "leave it out for equal epochs"),
+        (CkPlus(), {"classes": "happy,cross"}, "classes must be one of"),
+    ],
+)
+def test_what_is_impossible_is_said_at_once(store, protocol, options, words):
+    with pytest.raises(ValueError, match=words):
+        protocol.rounds(store, trainings.quick(**options))
+
+
+def test_classes_must_be_there(tmp_path, portrait):
+    store = trainings.build_faces(tmp_path, portrait)
+    with pytest.raises(ValueError, match="has no class contempt; its classes are angry"):
+        Fer2013().rounds(store, trainings.quick(classes="ck7"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Cross(()), "name one source or more"),
+        (lambda: Cross(("",)), "name one source or more"),
+        (lambda: Cross(("jaffe", "ckplus"), ("jaffe",)), "jaffe cannot be learned from and scored"),
+        (lambda: LearningCurve((0.5, 2)), "shares must be numbers above 0, at most 1, got 0.5, 2"),
+        (lambda: LearningCurve(()), "shares must be"),
+        (lambda: LearningCurve(equal="words"), "equal must be one of steps, epochs, got 'words'"),
+    ],
+)
+def test_mistaken_options_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_each_has_a_name_and_a_title():
+    assert list(PROTOCOLS) == ["fer2013", "ckplus", "jaffe", "cross", "learning-curve"]
+    assert all(kind.title for kind in PROTOCOLS.values())
