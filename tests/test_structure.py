@@ -34,6 +34,9 @@ USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emo
 STORED = ["emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
 ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics"]
 ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
+ALLOWED["emonet.tracing"] = ["emonet.models"]
+ALLOWED["emonet.explaining"] = ["emonet.models", "emonet.tracing"]
+ALLOWED["emonet.report"] = [*ALLOWED["emonet.evaluation"], "emonet.report", "emonet.page", "emonet.explaining"]
 ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}

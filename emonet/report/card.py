@@ -7,6 +7,7 @@ from typing import Any
 
 from emonet.evaluation import Evaluation
 from emonet.metrics import Scores
+from emonet.report.choice import chosen, part_of_split
 
 # What those who give out the data allow. Weights that learned from pictures are no freer than the pictures.
 TERMS = {
@@ -61,29 +62,22 @@ def _what(evaluation: Evaluation) -> str:
 
 def _data(evaluation: Evaluation) -> str:
     training = evaluation.checkpoint.training
-    lines = [
-        f"- {source}: {count:,} pictures. {TERMS.get(source, OWN_TERMS)}"
-        for source, count in training["sources"].items()
-    ]
-    seed, machine = training["config"]["seed"], training["machine"]
-    hours = training["seconds"] / 3600
-    return "\n".join([*lines, "", f"Trained for {hours:.1f} hours on {machine}, seed {seed}."])
+    if "pictures" not in training:
+        return "Not recorded: the terms of the pictures that it learned from are not known."
+    sources = training["sources"].items()
+    lines = [f"- {source}: {count:,} pictures. {TERMS.get(source, OWN_TERMS)}" for source, count in sources]
+    if "seconds" in training:
+        seed, hours = training["config"]["seed"], training["seconds"] / 3600
+        lines += ["", f"Trained for {hours:.1f} hours on {training['machine']}, seed {seed}."]
+    return "\n".join(lines)
 
 
 def _choice(evaluation: Evaluation) -> str:
-    training = evaluation.checkpoint.training
-    config, epochs = training["config"], training["epochs"]
-    if config["all_train"]:
-        return f"Nothing: all training pictures were learned from, for a fixed {epochs} epochs."
-    if config["keep"] == "last":
-        return f"Nothing: the weights are those after the last of {epochs} epochs."
-    where = f"fold {config['fold']} of the training data" if config["fold"] >= 0 else "the split `dev`"
     dev = evaluation.checkpoint.scores.get("dev")
-    scored = f": {dev['accuracy']:.2%} of {dev['n']:,}, as pictures are" if dev else ""
-    return (
-        f"The epoch ({training['chosen_epoch']} of {epochs}), by {config['choose_by']} on {where}, which is no part "
-        f"of what was learned from{scored}. The split below was only scored."
-    )
+    scored = f" Its score there: {dev['accuracy']:.2%} of {dev['n']:,} pictures, as they are." if dev else ""
+    words = chosen(evaluation.checkpoint.training)
+    part = f"The split `{evaluation.split}`, whose figures follow: {part_of_split(evaluation)}."
+    return f"Chosen: {words}.{scored}\n\n{part}"
 
 
 def _figures(evaluation: Evaluation) -> str:

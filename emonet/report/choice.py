@@ -1,0 +1,66 @@
+"""How a model came to be, in words, and what part the pictures had in it that it is now scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emonet.evaluation import Evaluation
+
+Training = Mapping[str, Any]  # of a checkpoint; models from elsewhere have none
+
+
+def learned_from(training: Training) -> str:
+    """How many pictures of which data sets."""
+    if "pictures" not in training:
+        return "not recorded"
+    sources = ", ".join(f"{name} {count:,}" for name, count in training["sources"].items())
+    start = training["config"]["init"]
+    return f"{training['pictures']:,} pictures: {sources}" + (
+        f"; it began with the weights of {start}" if start else ""
+    )
+
+
+def chosen(training: Training) -> str:
+    """What was chosen, by what, on what."""
+    config = training.get("config")
+    if config is None:
+        return "not recorded"
+    if config["all_train"]:
+        return "nothing: it learned from train and dev at a fixed schedule"
+    choices = [*_choices(training)]
+    place = f"fold {config['fold']} of train" if config["fold"] >= 0 else "dev"
+    if not choices:
+        return f"nothing: it learned at a fixed schedule, and {place} was only looked at"
+    return f"{', '.join(choices)}, by {config['choose_by'].replace('_', ' ')} on {place}"
+
+
+def _choices(training: Training) -> Iterator[str]:
+    config = training["config"]
+    epochs = training.get("epochs", config["epochs"])  # of an average every member has its own
+    if config["keep"] == "best" and epochs > 1:
+        yield f"epoch {training['chosen_epoch']} of {epochs}" if "chosen_epoch" in training else "each member's epoch"
+    if config["schedule"] == "plateau":
+        yield "when the learning rate fell"
+    if config["stop_after"]:
+        yield "when to stop"
+    if config["orders"] > 1:
+        yield f"one of {config['orders']} data orders"
+
+
+def part_of_split(evaluation: Evaluation) -> str:
+    """What the split has to do with the model: learned from, chosen on, or neither."""
+    training, split = evaluation.checkpoint.training, evaluation.split
+    config = training.get("config")
+    if config is None:
+        return "how the model came to be is not recorded: whether it knows these pictures is not known"
+    if training["identity"]["data"] != evaluation.store.identity:
+        return "the model was made on another data set, which may share pictures with this one"
+    if split == "train" or (split == "dev" and config["all_train"]):
+        return "the model learned from it: this is no test"
+    if split == "dev" and config["fold"] < 0 and [*_choices(training)]:
+        return "the model was chosen on it: this is no test, and elsewhere less is to be expected"
+    if config["init"]:
+        return "this training neither learned from it nor chose on it; of the model that it began with nothing is known"
+    return "the training neither learned from it nor chose anything on it"

@@ -1,0 +1,148 @@
+"""What goes on inside a network, as PNGs: what its convolutions make of a face, and where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from emonet.classifier import pictures_as_tensor
+from emonet.datasets.atomic import write_atomically
+from emonet.explaining import FeatureMaps, Maps, feature_maps, grad_cam
+from emonet.inputs import InputSpec, Pixels
+from emonet.models import Network
+
+LETTERS, LINE, WIDTH = 15, 20, 32  # pixels: the height of letters and of lines; letters that a pair of faces is wide
+BLACK, GREY = "#000000", "#595959"
+CONVOLUTIONS, SHOWN = 20, 16  # at most, and maps of each
+MAP, LABELS = 48, 60  # pixels: a map's side, and the room for `before` and `after`
+FACE, COLUMNS, OPAQUE = 128, 3, 0.7  # a face's side, pairs side by side, and how much colour hides of a face at most
+NARROW, GAP, MARGIN = 3, 20, 12  # pixels between maps, between blocks, and white around all
+
+
+def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: Path) -> Path:
+    """Writes a PNG: a picture (size, size, channels), and what convolutions make of it, before and after activation.
+
+    Of many convolutions it shows some, evenly from the first to the last.
+    """
+    made = feature_maps(network, _scaled(network, spec, pixels[None]))
+    places = np.linspace(0, len(made) - 1, min(len(made), CONVOLUTIONS)).round().astype(int)
+    block = LINE + 2 * (MAP + NARROW) + GAP
+    sheet = _Sheet(LABELS + SHOWN * (MAP + NARROW), FACE + GAP + len(places) * block - GAP)
+    sheet.paste(_face(pixels), 0, 0)
+    sheet.write(_words(spec, len(places), len(made)), FACE + GAP, 0)
+    for number, place in enumerate(places):
+        _draw_block(sheet, made[place], FACE + GAP + number * block)
+    return sheet.save(path)
+
+
+def _words(spec: InputSpec, shown: int, made: int) -> list[str]:
+    kind = "grey" if spec.channels == 1 else "colour"
+    return [
+        f"What the network sees: {spec.size} x {spec.size} pixels, {kind}.",
+        "Below, what each convolution answers, and what the activation behind it makes of that",
+        "(those that are added up before it share one).",
+        "Every map is drawn from its lowest value (black) to its highest (white).",
+        *([f"{shown} of the {made} convolutions, evenly from the first to the last."] if shown < made else []),
+    ]
+
+
+def _draw_block(sheet: _Sheet, maps: FeatureMaps, top: int) -> None:
+    channels, height, width = maps.before.shape
+    shown = f", the first {SHOWN}" if channels > SHOWN else ""
+    sheet.write([f"{maps.name}: {channels} maps of {width} x {height}{shown}"], 0, top)
+    rows = {"before": maps.before, "after": maps.after}
+    for (label, row), place in zip(rows.items(), (top + LINE, top + LINE + MAP + NARROW), strict=True):
+        sheet.write([label], 0, place + (MAP - LINE) // 2, GREY)
+        if row is None:
+            sheet.write(["no activation before the next convolution"], LABELS, place + (MAP - LINE) // 2, GREY)
+            continue
+        for number, one in enumerate(row[:SHOWN]):
+            sheet.paste(_drawn(one), LABELS + number * (MAP + NARROW), place)
+
+
+def _drawn(values: Maps) -> Image.Image:
+    """Its own pixels where it is small."""
+    lowest, highest = values.min(), values.max()
+    grey = np.zeros_like(values) if highest == lowest else (values - lowest) / (highest - lowest)
+    larger = max(values.shape) > MAP
+    return Image.fromarray((255 * grey).astype(np.uint8)).resize(
+        (MAP, MAP), Image.Resampling.BOX if larger else Image.Resampling.NEAREST
+    )
+
+
+def draw_attention(
+    network: Network,
+    spec: InputSpec,
+    pixels: Pixels,
+    places: Sequence[int],
+    captions: Sequence[str],
+    path: Path,
+) -> Path:
+    """Writes a PNG of faces (N, size, size, channels), each beside itself under what in it speaks for a class.
+
+    Captions may have several lines; those that are too long are broken.
+    """
+    if len(captions) != len(pixels):
+        raise ValueError(f"{len(pixels)} pictures want as many captions, got {len(captions)}")
+    heats = grad_cam(network, _scaled(network, spec, pixels), places)
+    broken = [[part for line in caption.split("\n") for part in wrap(line, WIDTH)] for caption in captions]
+    pair = 2 * FACE + NARROW
+    block = FACE + LINE * max(map(len, broken)) + GAP
+    rows, columns = -(-len(pixels) // COLUMNS), min(len(pixels), COLUMNS)
+    legend = wrap("On the right, what speaks for the class that was asked about: yellow the most.", columns * WIDTH)
+    head = LINE * len(legend) + GAP // 2
+    sheet = _Sheet(columns * (pair + GAP) - GAP, head + rows * block - GAP)
+    sheet.write(legend, 0, 0, GREY)
+    for number, (picture, heat, lines) in enumerate(zip(pixels, heats, broken, strict=True)):
+        row, column = divmod(number, COLUMNS)
+        left, top = column * (pair + GAP), head + row * block
+        sheet.paste(_face(picture), left, top)
+        sheet.paste(_under(heat, _face(picture)), left + FACE + NARROW, top)
+        sheet.write(lines, left, top + FACE)
+    return sheet.save(path)
+
+
+def _under(heat: Maps, face: Image.Image) -> Image.Image:
+    """The face under colour that hides the more of it, the hotter it is."""
+    large: Maps = np.asarray(cv2.resize(heat, (FACE, FACE), interpolation=cv2.INTER_LINEAR), np.float32)
+    colours = cv2.applyColorMap((255 * large).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    share = OPAQUE * large[..., None]
+    return Image.fromarray(((1 - share) * np.asarray(face) + share * colours).astype(np.uint8))
+
+
+def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    return spec.scale(pictures_as_tensor(pixels).to(device))
+
+
+def _face(pixels: Pixels) -> Image.Image:
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
+    return picture.resize((FACE, FACE), Image.Resampling.BICUBIC)
+
+
+class _Sheet:
+    """White paper, with room around."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image = Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), "white")
+        self.draw = ImageDraw.Draw(self.image)
+        self.font = ImageFont.load_default(LETTERS)
+
+    def paste(self, picture: Image.Image, left: int, top: int) -> None:
+        self.image.paste(picture, (MARGIN + left, MARGIN + top))
+
+    def write(self, lines: Sequence[str], left: int, top: int, colour: str = BLACK) -> None:
+        for number, words in enumerate(lines):
+            self.draw.text((MARGIN + left, MARGIN + top + number * LINE), words, colour, self.font)
+
+    def save(self, path: Path) -> Path:
+        with write_atomically(path) as temporary:
+            self.image.save(temporary, "PNG")
+        return path
