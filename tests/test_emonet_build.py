@@ -178,7 +178,7 @@ def test_a_full_disk_is_one_line(table, tmp_path):
 
 def test_a_build_that_is_stopped_says_how_to_go_on(table, tmp_path):
     header, *lines = table.read_text().splitlines()
-    table.write_text("\n".join([header, *(lines * 80)]) + "\n")
+    table.write_text("\n".join([header, *(lines * 300)]) + "\n")
     command = [sys.executable, "-m", "emonet", "build", "--fer2013", table, "-o", tmp_path / "out", "--workers", "1"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not any((tmp_path / "out" / ".build").glob("chunks/*.parquet")):
