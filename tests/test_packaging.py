@@ -15,11 +15,13 @@ BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_w
 CHECK = """
 import datasets, emonet.datasets, facecrop
 from emonet import Emotion
+from emonet.weights import BUNDLED, open_model
 assert "site-packages/datasets/" in datasets.__file__.replace("\\\\", "/"), datasets.__file__
 assert datasets.load_dataset, "Hugging Face's own"
 assert "emonet/datasets" in emonet.datasets.__file__.replace("\\\\", "/"), emonet.datasets.__file__
 assert emonet.__file__.startswith(sys.prefix), emonet.__file__
 assert facecrop.open_detector("mtcnn").detect([]) == []
+assert [open_model(name).model for name in BUNDLED] == ["emonet", "emonet_fast"]
 """
 
 

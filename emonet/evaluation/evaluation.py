@@ -59,6 +59,8 @@ class Evaluation:
             "model": self.checkpoint.model,
             "arguments": dict(self.checkpoint.arguments),
             "training": dict(self.checkpoint.training),
+            "dev": self.checkpoint.scores.get("dev"),
+            "store": self.store.path.name,
             "data": self.store.info["inputs"],
             "split": self.split,
             "classes": [str(emotion) for emotion in self.faces.classes],

@@ -94,6 +94,8 @@ class TrainConfig:
         "softmax"
     )
     smoothing: Annotated[float, LEARNING, "Label smoothing."] = 0.0
+    teacher: Annotated[str, LEARNING, "Learn also what this model file answers to the training pictures."] = ""
+    teacher_share: Annotated[float, LEARNING, "How much its answers count, beside the labels."] = 0.5
     clip: Annotated[float, LEARNING, "The greatest norm of the gradient; 0: any."] = 0.0
     ema: Annotated[float, LEARNING, "Decay of the weights' moving average, which is then what is kept; 0: none."] = 0.0
     bn_batches: Annotated[int, LEARNING, "Batches from which batch norm is estimated anew at the end."] = 0
@@ -156,6 +158,8 @@ class TrainConfig:
             raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
         if self.loss == "hinge" and self.smoothing:
             raise ValueError("smoothing belongs to the softmax loss")
+        if self.loss == "hinge" and self.teacher:
+            raise ValueError("a teacher belongs to the softmax loss")
         if self.new_head and not self.init:
             raise ValueError("new_head belongs to init")
 
@@ -190,6 +194,7 @@ _RANGES = cast(
         "mixup": (0, 10),
         "cutmix": (0, 10),
         "mix_until": (0, 1),
+        "teacher_share": (0, 1),
         "epochs": (1, 100_000),
         "steps": (0, MOST),
         "batch_size": (1, 1_000_000),

@@ -27,6 +27,7 @@ class Material:
     dev: Faces | None  # none where everything is learned from
     spec: InputSpec
     start: Checkpoint | None  # of the weights to start from
+    teacher: Checkpoint | None
 
     def words(self) -> str:
         """What there is, in a line."""
@@ -40,9 +41,11 @@ class Material:
 def gather_material(config: TrainConfig, store: Store) -> Material:
     """Reads the pictures; whatever does not fit together is an error here, before the first step."""
     start = load_checkpoint(config.init) if config.init else None
+    teacher = load_checkpoint(config.teacher) if config.teacher else None
     spec = _spec(config, start)
     classes = _classes(config, store)
     _check_start(config, start, classes)
+    _check_teacher(config, teacher, classes, spec)
     _check_splits(config, store)
     read = partial(read_faces, store, spec=spec, classes=classes, sources=config.sources, storage=config.storage)
     if config.all_train:
@@ -52,7 +55,7 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     else:
         train, dev = read([TRAIN]), read([DEV])
     _check_faces(config, train, dev)
-    return Material(train, dev, spec if spec.measured else spec.with_statistics(train.pixels), start)
+    return Material(train, dev, spec if spec.measured else spec.with_statistics(train.pixels), start, teacher)
 
 
 def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
@@ -85,6 +88,22 @@ def _check_start(config: TrainConfig, start: Checkpoint | None, classes: Sequenc
         raise ValueError(
             f"{config.init} answers {', '.join(start.classes)}, and the data have {', '.join(classes)}; "
             "new_head begins its last layer anew"
+        )
+
+
+def _check_teacher(
+    config: TrainConfig, teacher: Checkpoint | None, classes: Sequence[Emotion], spec: InputSpec
+) -> None:
+    if teacher is None:
+        return
+    if teacher.classes != tuple(classes):
+        raise ValueError(
+            f"{config.teacher} answers {', '.join(teacher.classes)}, and the data have {', '.join(classes)}"
+        )
+    if (teacher.input.size, teacher.input.channels) != (spec.size, spec.channels):
+        raise ValueError(
+            f"{config.teacher} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "
+            f"{config.model!r} of {spec.size} and {spec.channels}"
         )
 
 

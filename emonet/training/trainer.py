@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim.swa_utils import update_bn
 
 from emonet.classifier import Classifier, pictures_as_tensor
@@ -29,6 +28,7 @@ from emonet.training.objective import LearningRate, make_objective, make_optimiz
 from emonet.training.sampling import Sampling, class_weights
 from emonet.training.seeds import sample_seed
 from emonet.training.state import Progress, State
+from emonet.training.targets import make_targets
 from emonet.training.watch import Watch
 
 ADVICE = "try a lower learning_rate, clip, or fp32"
@@ -58,7 +58,7 @@ class Trainer:
         self._learner = torch.compile(learner) if config.compile else learner
         self._average = moving_average(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
-        self._targets = torch.from_numpy(material.train.labels)
+        self._targets = make_targets(material.train, material.teacher, config.teacher_share, machine)
         self._objective = make_objective(config, class_weights(material.train, config), machine.device)
         self._mixing = Mixing(config.mixup, config.cutmix)
         self._sampling = Sampling(material.train, config)
@@ -149,7 +149,7 @@ class Trainer:
         """A batch as the network takes it: scaled pictures, and class probabilities, both perhaps mixed."""
         device = self._machine.device
         x = self._material.spec.scale(batch.pixels.to(device, non_blocking=True))
-        targets = F.one_hot(self._targets[batch.places], len(self._material.train.classes)).float().to(device)
+        targets = self._targets[batch.places].to(device)
         if self.done < self._config.mix_until * self.steps:
             x, targets = self._mixing(x, targets, chance)
         return (x.contiguous(memory_format=torch.channels_last) if self._config.channels_last else x), targets

@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import trainings
+
+from emonet.checkpoint import load_checkpoint
+from emonet.classifier import Classifier
+from emonet.devices import open_machine
+from emonet.training.data import read_faces
+from emonet.training.targets import make_targets
+
+CPU = open_machine("cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory, portrait):
+    return trainings.build_faces(tmp_path_factory.mktemp("teacher"), portrait)
+
+
+@pytest.fixture(scope="module")
+def teacher(faces, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    trainings.trained(faces, folder / "run", epochs=30)
+    return folder / "run" / "model.safetensors"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_targets_are_partly_labels_and_partly_answers(faces, teacher, share):
+    checkpoint = load_checkpoint(teacher)
+    learned = read_faces(faces, ["train"], checkpoint.input)
+    answers = Classifier(checkpoint.network(), checkpoint.input, CPU, view="mirror")(learned.pixels)
+    expected = (1 - share) * np.eye(7)[learned.labels] + share * answers
+    assert make_targets(learned, checkpoint, share, CPU).numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_pupil_that_learns_nothing_else_answers_as_its_teacher(faces, teacher, tmp_path):
+    options = {"epochs": 30, "keep": "last"}
+    pupils = {
+        share: trainings.trained(faces, tmp_path / f"{share}", teacher=str(teacher), teacher_share=share, **options)
+        for share in (0.0, 1.0)
+    }
+    seen = read_faces(faces, ["train"], pupils[0.0].input).pixels
+    said = {share: Classifier(pupil.network(), pupil.input, CPU)(seen) for share, pupil in pupils.items()}
+    master = load_checkpoint(teacher)
+    wanted = Classifier(master.network(), master.input, CPU, view="mirror")(seen)
+    assert np.abs(said[1.0] - wanted).mean() < np.abs(said[0.0] - wanted).mean()
+
+
+def test_a_run_with_a_teacher_that_was_stopped_ends_in_the_same_weights(faces, teacher, tmp_path):
+    options = {"teacher": str(teacher), "mixup": 0.2}
+    whole = trainings.trained(faces, tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        trainings.trained(faces, tmp_path / "stopped", trainings.Stopping(epochs=2), **options)
+    again = trainings.trained(faces, tmp_path / "stopped", **options)
+    assert all(torch.equal(tensor, again.weights[name]) for name, tensor in whole.weights.items())
+
+
+def test_a_teacher_of_other_classes_is_refused(faces, teacher, tmp_path):
+    with pytest.raises(ValueError, match="and the data have angry, fear"):
+        trainings.trained(faces, tmp_path / "run", teacher=str(teacher), classes="fer6")
+
+
+def test_a_teacher_that_sees_other_pictures_is_refused(faces, teacher, tmp_path):
+    small = load_checkpoint(teacher)
+    replace(small, input=replace(small.input, size=28)).save(tmp_path / "small.safetensors")
+    with pytest.raises(ValueError, match="sees pictures of 28 pixels and 1 channels, 'tuned_five' of 48 and 1"):
+        trainings.trained(faces, tmp_path / "run", teacher=str(tmp_path / "small.safetensors"))
+
+
+@pytest.mark.parametrize("options", [{"loss": "hinge"}, {"teacher_share": 1.5}])
+def test_what_no_teacher_can_do_is_refused(teacher, options):
+    with pytest.raises(ValueError, match="teacher"):
+        trainings.quick(teacher=str(teacher), **options)
