@@ -81,7 +81,6 @@ def _choice(evaluation: Evaluation) -> str:
 
 
 def _figures(evaluation: Evaluation) -> str:
-    split, cost = evaluation.split, evaluation.cost
     header = ("view", "pictures", "n", "right", "accuracy", "95 %", "macro F1", "top 2", "kappa", "calibration error")
     rows = [(view, part, *_row(scores)) for view, parts in evaluation.scores.items() for part, scores in parts.items()]
     classes = evaluation.scores[evaluation.view]["all"].classes
@@ -90,13 +89,12 @@ def _figures(evaluation: Evaluation) -> str:
         for name, one in classes.items()
     ]
     remarks = "".join(f"\n\nNote: {remark}." for remark in evaluation.remarks)
+    command = f"emonet evaluate {evaluation.name} {evaluation.store.path.name} --split {evaluation.split}"
+    class_header = ("class", "pictures", "precision", "recall", "F1")
     return (
-        f"On `{split}`, with one network. `none` looks at pictures as they are, `mirror` averages with the mirror "
-        f"image; the interval is Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
-        f"By class, view `{evaluation.view}`:\n\n"
-        f"{_table(('class', 'pictures', 'precision', 'recall', 'F1'), by_class)}\n\n"
-        f"{cost.pictures_per_second:,.0f} faces a second in batches, {cost.milliseconds:.1f} ms for one alone, "
-        f"on {cost.machine}."
+        f"From `{command}`. `none` looks at pictures as they are, `mirror` averages with the mirror image; the interval "
+        f"is Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
+        f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}"
     )
 
 
