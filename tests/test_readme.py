@@ -58,8 +58,18 @@ def test_the_examples_train_a_network(root, tmp_path, portrait):
     assert (tmp_path / "runs" / "lenet28" / "curves.png").is_file()
 
 
+@pytest.mark.usefixtures("holiday")
+def test_the_examples_score_a_model(root, tmp_path, portrait, capsys):
+    imitations.write_fer2013_csv(tmp_path / "fer2013.csv", imitations.fer2013_rows(portrait, training=14, tests=7))
+    build_dataset(prepare(BuildOptions({"fer2013": "fer2013.csv"}, detector="whole")), "merged", workers=1)
+    names = {}
+    exec(examples(root)[4], names)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["none", "mirror"]
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
 def test_every_folder_it_shows_exists(root):
     tree = re.search(r"## The folders\n+```\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)[1]
     shown = re.findall(r"^(\w+)/", tree, re.MULTILINE)
-    assert shown == ["facecrop", "datasets", "emonet", "tools", "benchmarks", "tests"]
+    assert shown == ["facecrop", "datasets", "emonet", "tools", "benchmarks", "docs", "tests"]
     assert all((root / name).is_dir() for name in shown)

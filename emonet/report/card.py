@@ -92,8 +92,8 @@ def _figures(evaluation: Evaluation) -> str:
     command = f"emonet evaluate {evaluation.name} {evaluation.store.path.name} --split {evaluation.split}"
     class_header = ("class", "pictures", "precision", "recall", "F1")
     return (
-        f"From `{command}`. `none` looks at pictures as they are, `mirror` averages with the mirror image; the interval "
-        f"is Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
+        f"From `{command}`. `none` looks at pictures as they are, `mirror` averages with the mirror image. Intervals "
+        f"are Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
         f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}"
     )
 
