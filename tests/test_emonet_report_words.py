@@ -122,8 +122,8 @@ def test_classes_without_pictures_or_answers_have_no_figures():
     assert lines[:4] == [
         "class precision recall F1 F2 pictures",
         "angry 0.500 0.500 0.500 0.500 2",
-        "disgust – 0.000 0.000 0.000 1",  # noqa: RUF001
-        "fear 0.000 – – – 0",  # noqa: RUF001
+        "disgust - 0.000 0.000 0.000 1",
+        "fear 0.000 - - - 0",
     ]
 
 

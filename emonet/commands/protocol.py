@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,6 +12,7 @@ from emonet.commands.config_options import ConfigPath, chosen_config, with_confi
 from emonet.commands.status import STOPPED
 
 if TYPE_CHECKING:
+    from emonet.protocols.curve import Equal
     from emonet.protocols.result import Result
     from emonet.protocols.round import Protocol
 
@@ -116,7 +117,7 @@ def learning_curve(
     """
     from emonet.protocols import LearningCurve
 
-    chosen = LearningCurve(_numbers(shares), equal)  # type: ignore[arg-type]  # checked at birth
+    chosen = LearningCurve(_numbers(shares), cast("Equal", equal))  # which checks it
     _carry_out(chosen, store, out, config, given, overwrite=overwrite)
 
 

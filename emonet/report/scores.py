@@ -49,7 +49,7 @@ def _cells(scores: Scores) -> Iterator[object]:
 
 
 def _digits(value: float | None) -> Digits:
-    return Digits("–" if value is None else f"{value:.3f}")  # noqa: RUF001
+    return Digits("-" if value is None else f"{value:.3f}")
 
 
 def class_table(evaluation: Evaluation) -> Html:
