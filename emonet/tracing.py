@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from emonet.models import Network
 from emonet.models.crops import Crop
+from emonet.models.network import evaluating
 from emonet.models.piecewise import AdaptivePiecewiseLinear
 
 # Torch's functions by name, without the underscore of those in place; modules call them, too.
@@ -173,18 +174,12 @@ def _reach(padding: int | None, kernel: int, dilation: int) -> float:
 def tracing(network: Network, x: Tensor, *, copying: bool = False) -> Iterator[Tracing]:
     """The network in evaluation, and a tracing of what it does with x meanwhile; after the block it is as it was."""
     followed = Tracing(x, copying=copying)
-    training = [module for module in network.modules() if module.training]
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if (hook := _hook(followed, name, module)) is not None:
                 hooks.callback(module.register_forward_hook(hook).remove)
-        network.eval()
-        try:
-            with followed:
-                yield followed
-        finally:
-            for module in training:
-                module.training = True
+        with evaluating(network), followed:
+            yield followed
 
 
 def _hook(followed: Tracing, name: str, module: nn.Module) -> Callable[..., None] | None:

@@ -28,6 +28,7 @@ def some_faces(**counts):
     return Faces(pixels, np.array(labels, np.int64), np.array(sources, np.str_), keys, CLASSES, {})
 
 
+ALONE = Processes()
 FACES = some_faces(fer2013=(20, 10, 6), jaffe=(2, 2, 2))
 
 
@@ -140,7 +141,7 @@ def test_a_class_without_pictures_has_no_weight():
     assert by_class(shown(faces, balance="oversample"), faces) == [4, 0, 4]
 
 
-def feed(kind, processes=Processes(), **options):  # noqa: B008  (it is frozen)
+def feed(kind, processes=ALONE, **options):
     config = TrainConfig(**{"batch_size": 10, "augment": "strong", "workers": 0, **options})
     return kind(FACES.pixels, Plan(Sampling(FACES, config), processes), config, CPU)
 

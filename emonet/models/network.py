@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
@@ -29,3 +31,15 @@ class Network(nn.Module):
     def memorise(self, x: Tensor, labels: Tensor) -> None:
         """All the learning there is, in networks that learn by heart: x as `forward` takes it, labels (N,)."""
         raise NotImplementedError
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """In evaluation for a while. Parts may be in it already, where they are frozen."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
-from emonet.models.network import Network
+from emonet.models.network import Network, evaluating
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm; Keras counts them
 
@@ -71,22 +71,10 @@ def _traced(model: Network, side: int) -> tuple[dict[str, tuple[int, ...]], dict
     """Shapes of the innermost layers in the order they were called, and MACs of all layers, "" being the network."""
     x = torch.empty(1, model.input.channels, side, side, device="meta")
     tensors = {name: tensor.to("meta") for name, tensor in (*model.named_parameters(), *model.named_buffers())}
-    with _evaluating(model), _noting(model) as shapes, FlopCounterMode(display=False) as counter, torch.no_grad():
+    with evaluating(model), _noting(model) as shapes, FlopCounterMode(display=False) as counter, torch.no_grad():
         functional_call(model, tensors, (x,))
     counts = {name.partition(".")[2]: flops for name, flops in counter.get_flop_counts().items() if name != "Global"}
     return shapes, {name: sum(flops.values()) // 2 for name, flops in counts.items()}
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """In evaluation for a while. Parts may be in it already, where they are frozen."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 @contextmanager
