@@ -201,12 +201,14 @@ def test_shares_of_everything_where_nothing_is_chosen(store):
     assert merged.keys(one.learned, "train") == merged.keys(store, "train", "dev")
 
 
-def test_weights_to_start_from_must_not_know_what_is_scored(store, tmp_path):
+@pytest.mark.parametrize("use", ["init", "teacher"])
+def test_weights_to_start_from_or_learn_from_must_not_know_what_is_scored(store, tmp_path, use):
     trainings.trained(store, tmp_path, epochs=1, sources=["jaffe"], all_train=True)
-    config = trainings.quick(init=str(tmp_path / "model.safetensors"))
+    known = str(tmp_path / "model.safetensors")
+    config = trainings.quick(**{use: known if use == "init" else [known]})
     assert CkPlus(folds=3).rounds(store, config)
     for protocol in (Jaffe(), Cross(("fer2013",)), LearningCurve()):
-        with pytest.raises(ValueError, match="learned from jaffe already: start from weights that know nothing of it"):
+        with pytest.raises(ValueError, match="learned from jaffe already: take weights that know nothing of it"):
             protocol.rounds(store, config)
 
 

@@ -32,13 +32,22 @@ def test_targets_are_partly_labels_and_partly_answers(faces, teacher, share):
     learned = read_faces(faces, ["train"], checkpoint.input)
     answers = Classifier(checkpoint.network(), checkpoint.input, CPU, view="mirror")(learned.pixels)
     expected = (1 - share) * np.eye(7)[learned.labels] + share * answers
-    assert make_targets(learned, checkpoint, share, CPU).numpy() == pytest.approx(expected, abs=1e-6)
+    assert make_targets(learned, [checkpoint], share, CPU).numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_teachers_answer_as_one(faces, teacher, tmp_path):
+    first = load_checkpoint(teacher)
+    second = trainings.trained(faces, tmp_path / "run", epochs=2, seed=1)
+    learned = read_faces(faces, ["train"], first.input)
+    alone = [make_targets(learned, [one], 1.0, CPU).numpy() for one in (first, second)]
+    assert np.abs(alone[0] - alone[1]).max() > 0.01
+    assert make_targets(learned, [first, second], 1.0, CPU).numpy() == pytest.approx(np.mean(alone, 0), abs=1e-6)
 
 
 def test_a_pupil_that_learns_nothing_else_answers_as_its_teacher(faces, teacher, tmp_path):
     options = {"epochs": 30, "keep": "last"}
     pupils = {
-        share: trainings.trained(faces, tmp_path / f"{share}", teacher=str(teacher), teacher_share=share, **options)
+        share: trainings.trained(faces, tmp_path / f"{share}", teacher=[str(teacher)], teacher_share=share, **options)
         for share in (0.0, 1.0)
     }
     seen = read_faces(faces, ["train"], pupils[0.0].input).pixels
@@ -49,7 +58,7 @@ def test_a_pupil_that_learns_nothing_else_answers_as_its_teacher(faces, teacher,
 
 
 def test_a_run_with_a_teacher_that_was_stopped_ends_in_the_same_weights(faces, teacher, tmp_path):
-    options = {"teacher": str(teacher), "mixup": 0.2}
+    options = {"teacher": [str(teacher)], "mixup": 0.2}
     whole = trainings.trained(faces, tmp_path / "whole", **options)
     with pytest.raises(KeyboardInterrupt):
         trainings.trained(faces, tmp_path / "stopped", trainings.Stopping(epochs=2), **options)
@@ -59,17 +68,17 @@ def test_a_run_with_a_teacher_that_was_stopped_ends_in_the_same_weights(faces, t
 
 def test_a_teacher_of_other_classes_is_refused(faces, teacher, tmp_path):
     with pytest.raises(ValueError, match="and the data have angry, fear"):
-        trainings.trained(faces, tmp_path / "run", teacher=str(teacher), classes="fer6")
+        trainings.trained(faces, tmp_path / "run", teacher=[str(teacher)], classes="fer6")
 
 
 def test_a_teacher_that_sees_other_pictures_is_refused(faces, teacher, tmp_path):
     small = load_checkpoint(teacher)
     replace(small, input=replace(small.input, size=28)).save(tmp_path / "small.safetensors")
     with pytest.raises(ValueError, match="sees pictures of 28 pixels and 1 channels, 'tuned_five' of 48 and 1"):
-        trainings.trained(faces, tmp_path / "run", teacher=str(tmp_path / "small.safetensors"))
+        trainings.trained(faces, tmp_path / "run", teacher=[str(tmp_path / "small.safetensors")])
 
 
 @pytest.mark.parametrize("options", [{"loss": "hinge"}, {"teacher_share": 1.5}])
 def test_what_no_teacher_can_do_is_refused(teacher, options):
     with pytest.raises(ValueError, match="teacher"):
-        trainings.quick(teacher=str(teacher), **options)
+        trainings.quick(teacher=[str(teacher)], **options)

@@ -11,11 +11,11 @@ from itertools import chain
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
-from emonet.checkpoint import load_checkpoint
 from emonet.datasets.regrouped import regrouped
 from emonet.datasets.store import Store
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig
+from emonet.weights import open_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,11 @@ def check_config(config: TrainConfig) -> None:
 
 
 def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
-    """Raises if the weights to start from may have learned from these rows."""
-    if config.init:
-        known = load_checkpoint(config.init).training.get("sources", {})
+    """Raises if the weights to start from, or a teacher, may have learned from these rows."""
+    for name in (config.init, *config.teacher):
+        known = open_model(name).training.get("sources", {}) if name else {}
         if seen := sorted({row.source for row in rows} & set(known)):
-            raise ValueError(
-                f"{config.init} learned from {', '.join(seen)} already: start from weights that know nothing of it"
-            )
+            raise ValueError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
 
 
 def _keys(rows: Sequence[Row]) -> list[str]:

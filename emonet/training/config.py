@@ -50,7 +50,7 @@ class TrainConfig:
     size: Annotated[int, NETWORK, "Pixels a side of its pictures; 0: what it was made for."] = 0
     channels: Annotated[int, NETWORK, "1 for grey, 3 for colour; 0: what it was made for."] = 0
     scaling: Annotated[str, NETWORK, "unit, centred, standardised, per_picture or local_contrast."] = ""
-    init: Annotated[str, NETWORK, "Start from the weights of this model file."] = ""
+    init: Annotated[str, NETWORK, "Start from the weights of this model: a file, or a bundled one."] = ""
     new_head: Annotated[bool, NETWORK, "With init: begin the layers anew that do not fit, for other classes."] = False
 
     classes: Annotated[str, DATA, "Only these of the data set's classes: fer6, or names with commas."] = ""
@@ -94,8 +94,10 @@ class TrainConfig:
         "softmax"
     )
     smoothing: Annotated[float, LEARNING, "Label smoothing."] = 0.0
-    teacher: Annotated[str, LEARNING, "Learn also what this model file answers to the training pictures."] = ""
-    teacher_share: Annotated[float, LEARNING, "How much its answers count, beside the labels."] = 0.5
+    teacher: Annotated[
+        tuple[str, ...], LEARNING, "Learn also what these models, with commas, answer on average to the pictures."
+    ] = ()
+    teacher_share: Annotated[float, LEARNING, "How much their answers count, beside the labels."] = 0.5
     clip: Annotated[float, LEARNING, "The greatest norm of the gradient; 0: any."] = 0.0
     ema: Annotated[float, LEARNING, "Decay of the weights' moving average, which is then what is kept; 0: none."] = 0.0
     bn_batches: Annotated[int, LEARNING, "Batches from which batch norm is estimated anew at the end."] = 0
@@ -174,7 +176,7 @@ class TrainConfig:
         return {name: value for name, value in self.to_dict().items() if name not in machine - {"precision"}}
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"sources": list(self.sources)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:

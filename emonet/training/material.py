@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from emonet.checkpoint import Checkpoint, load_checkpoint
+from emonet.checkpoint import Checkpoint
 from emonet.datasets.labels import LabelRules
 from emonet.datasets.store import Store
 from emonet.inputs import InputSpec
@@ -15,6 +15,7 @@ from emonet.labels import Emotion
 from emonet.models import outline
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces, read_faces
+from emonet.weights import open_model
 
 TRAIN, DEV = "train", "dev"
 
@@ -27,7 +28,7 @@ class Material:
     dev: Faces | None  # none where everything is learned from
     spec: InputSpec
     start: Checkpoint | None  # of the weights to start from
-    teacher: Checkpoint | None
+    teachers: tuple[Checkpoint, ...]
 
     def words(self) -> str:
         """What there is, in a line."""
@@ -40,12 +41,13 @@ class Material:
 
 def gather_material(config: TrainConfig, store: Store) -> Material:
     """Reads the pictures; whatever does not fit together is an error here, before the first step."""
-    start = load_checkpoint(config.init) if config.init else None
-    teacher = load_checkpoint(config.teacher) if config.teacher else None
+    start = open_model(config.init) if config.init else None
+    teachers = tuple(open_model(teacher) for teacher in config.teacher)
     spec = _spec(config, start)
     classes = _classes(config, store)
     _check_start(config, start, classes)
-    _check_teacher(config, teacher, classes, spec)
+    for name, teacher in zip(config.teacher, teachers, strict=True):
+        _check_teacher(name, teacher, config, classes, spec)
     _check_splits(config, store)
     read = partial(read_faces, store, spec=spec, classes=classes, sources=config.sources, storage=config.storage)
     if config.all_train:
@@ -55,7 +57,7 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     else:
         train, dev = read([TRAIN]), read([DEV])
     _check_faces(config, train, dev)
-    return Material(train, dev, spec if spec.measured else spec.with_statistics(train.pixels), start, teacher)
+    return Material(train, dev, spec if spec.measured else spec.with_statistics(train.pixels), start, teachers)
 
 
 def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
@@ -92,17 +94,13 @@ def _check_start(config: TrainConfig, start: Checkpoint | None, classes: Sequenc
 
 
 def _check_teacher(
-    config: TrainConfig, teacher: Checkpoint | None, classes: Sequence[Emotion], spec: InputSpec
+    name: str, teacher: Checkpoint, config: TrainConfig, classes: Sequence[Emotion], spec: InputSpec
 ) -> None:
-    if teacher is None:
-        return
     if teacher.classes != tuple(classes):
-        raise ValueError(
-            f"{config.teacher} answers {', '.join(teacher.classes)}, and the data have {', '.join(classes)}"
-        )
+        raise ValueError(f"{name} answers {', '.join(teacher.classes)}, and the data have {', '.join(classes)}")
     if (teacher.input.size, teacher.input.channels) != (spec.size, spec.channels):
         raise ValueError(
-            f"{config.teacher} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "
+            f"{name} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "
             f"{config.model!r} of {spec.size} and {spec.channels}"
         )
 
