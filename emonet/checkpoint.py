@@ -5,6 +5,7 @@ No code runs when it is opened. What is not weights is JSON in the file's header
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -63,6 +64,16 @@ class Checkpoint:
         network = outline(self.model, classes=len(self.classes), **self.arguments)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
+
+    @property
+    def identity(self) -> str:
+        """A hash of all that its answers depend on."""
+        answers = {key: value for key, value in self._header().items() if key not in ("training", "scores")}
+        whole = hashlib.sha256(json.dumps(answers, sort_keys=True).encode())
+        for name, tensor in sorted(self.weights.items()):
+            whole.update(name.encode())
+            whole.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return whole.hexdigest()
 
     def save(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
         """Writes the file, whole or not at all; `half` stores kernels in 16 bits."""

@@ -16,6 +16,9 @@ from emonet.models.averaged import Averaged
 from emonet.tracing import Mark, check_convolutions, check_pictures, tracing
 
 Maps = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+OPAQUE = 0.7  # how much colour hides of a picture at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +85,15 @@ def _weights(length: int, count: int, start: float, step: float) -> NDArray[np.f
     """How much each of `count` pixels of a map gives to each of `length` of the picture."""
     middles = start + step * np.arange(count)
     return np.stack([np.interp(np.arange(length), middles, row) for row in np.eye(count)], axis=1)
+
+
+def under_heat(image: Picture, heat: Maps) -> Picture:
+    """A picture (height, width, 3) under colour that hides more of it where a map (height, width) is hotter."""
+    import cv2
+
+    colours = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    share = OPAQUE * heat[..., None]
+    return ((1 - share) * image + share * colours).astype(np.uint8)
 
 
 def feature_maps(network: Network, x: Tensor) -> list[FeatureMaps]:

@@ -53,10 +53,20 @@ def crop_face(image: Image, face: Face, spec: CropSpec) -> Image:
     crops are turned about the box's centre until the eye line is level.
     """
     check_image(image)
+    crop = _drawn(image, *_square(face, spec), spec.size)
+    return _greyed(crop) if spec.grey else crop
+
+
+def placement(face: Face, spec: CropSpec) -> Vector:
+    """Where a crop lies: the (2, 3) matrix from the centres of its pixels to the centres of the picture's."""
+    return _placement(*_square(face, spec), spec.size)
+
+
+def _square(face: Face, spec: CropSpec) -> tuple[Vector, float, float]:
+    """The centre and the side in pixels of the picture, and the turn in radians."""
     side = max(face.width, face.height) if face.framed else face.width * (1 + 2 * spec.margin)
     turn = math.radians(_roll(face)) if spec.align and not face.framed else 0.0
-    crop = _drawn(image, np.array(face.centre), side, turn, spec.size)
-    return _greyed(crop) if spec.grey else crop
+    return np.array(face.centre), side, turn
 
 
 def _roll(face: Face) -> float:

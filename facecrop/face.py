@@ -7,7 +7,7 @@ first pixel. "Left" and "right" are the viewer's, so the left eye is the one wit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,6 +121,11 @@ class Face:
             "raw_box": self.raw_box and list(self.raw_box),
             "framed": self.framed,
         }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Face:
+        """From what `to_dict` gave."""
+        return cls(**stored)
 
 
 def _scaled(box: Box, factor: float) -> Box:

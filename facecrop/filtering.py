@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal, get_args
@@ -87,6 +87,12 @@ class Rejection:
 
     def to_dict(self) -> dict[str, Any]:
         return {"reason": self.reason.value, "detail": self.detail, "face": self.face and self.face.to_dict()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Rejection:
+        """From what `to_dict` gave."""
+        face = stored["face"]
+        return cls(Reason(stored["reason"]), stored["detail"], None if face is None else Face.from_dict(face))
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def read_image(
             raise TypeError(f"source must be a path, bytes, Pillow image or array, got {type(source).__name__}")
     except _UnreadableError as error:
         raise ImageError(path, str(error)) from error.__cause__
-    return image if max_side is None else _limited(image, max_side)
+    return image if max_side is None else limited(image, max_side)
 
 
 def check_image(image: Any) -> None:
@@ -97,6 +97,18 @@ def halved(image: Image) -> Image:
     height, width = (max(1, side // 2) for side in image.shape[:2])
     even = image[: 2 * height, : 2 * width]
     return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def limited(image: Image, max_side: int) -> Image:
+    """The picture at most so many pixels wide and high."""
+    import cv2
+
+    height, width = image.shape[:2]
+    share = max_side / max(height, width)
+    if share >= 1:
+        return image
+    size_wh = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 class _UnreadableError(Exception):
@@ -191,17 +203,6 @@ def _to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     else:
         raise _UnreadableError(f"an array of {array.dtype} is no picture")
     return np.rint(array.clip(0, white) * (255 / white)).astype(np.uint8)
-
-
-def _limited(image: Image, max_side: int) -> Image:
-    import cv2
-
-    height, width = image.shape[:2]
-    share = max_side / max(height, width)
-    if share >= 1:
-        return image
-    size_wh = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _words(error: Exception) -> str:

@@ -9,7 +9,7 @@ def test_photos_come_back_in_order_with_their_faces(mtcnn, portrait):
     broken = ImageError("broken.jpg", "cut off")
     photos = [("a", portrait), ("b", broken), ("c", np.zeros((50, 60, 3), np.uint8)), ("d", portrait)] * 20
     scanned = list(scan_photos(photos, mtcnn))
-    assert [photo.path for photo in scanned] == [path for path, _ in photos]
+    assert [photo.name for photo in scanned] == [path for path, _ in photos]
     assert [len(photo.faces) for photo in scanned] == [1, 0, 0, 1] * 20
     assert scanned[1].image is broken
 

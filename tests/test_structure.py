@@ -14,7 +14,7 @@ from emonet import __version__
 # Module or package (the longest that fits counts) -> what of ours it may import.
 ALLOWED = {
     "facecrop": ["facecrop"],
-    "emonet": ["emonet"],
+    "emonet": ["emonet"],  # what it offers is imported when it is asked for
     "emonet.labels": [],
     "emonet.inputs": [],
     "emonet.page": ["emonet.labels"],
@@ -26,7 +26,6 @@ ALLOWED = {
     "emonet.views": [],
     "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views"],
     "emonet.weights": ["emonet.checkpoint"],
-    "emonet.predict": ["emonet", "facecrop"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
@@ -36,6 +35,15 @@ ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics"
 ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
 ALLOWED["emonet.tracing"] = ["emonet.models"]
 ALLOWED["emonet.explaining"] = ["emonet.models", "emonet.tracing"]
+ALLOWED["emonet.prediction"] = [
+    *USE,
+    "emonet.prediction",
+    "emonet.weights",
+    "emonet.explaining",
+    "emonet.page",
+    "facecrop",
+]
+ALLOWED["emonet.folder"] = [*ALLOWED["emonet.prediction"], "emonet.folder", "emonet.metrics", "emonet.datasets.atomic"]
 ALLOWED["emonet.report"] = [*ALLOWED["emonet.evaluation"], "emonet.report", "emonet.page", "emonet.explaining"]
 ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page"]
 

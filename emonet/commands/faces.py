@@ -51,7 +51,7 @@ def faces(
     listing = JsonListing() if as_json else TableListing(source)
     with listing, progress_bars({"photos": _count(source)}) as advance:
         for photo in scan_photos(_photos(source), finder):
-            listing.add(photo.path, _handled(photo, rules, spec, source, crops, draw))
+            listing.add(photo.name, _handled(photo, rules, spec, source, crops, draw))
             advance("photos", 1)
     if listing.read == 0:
         raise typer.Exit(NOTHING_READ)
@@ -100,7 +100,7 @@ def _count(source: Path) -> int:
 
 
 def _handled(
-    photo: ScannedPhoto, rules: FilterRules, spec: CropSpec, source: Path, crops: Path | None, draw: Path | None
+    photo: ScannedPhoto[Path], rules: FilterRules, spec: CropSpec, source: Path, crops: Path | None, draw: Path | None
 ) -> Selection | ImageError:
     """Chooses among a photo's faces, and writes what was asked for."""
     from facecrop import ImageError, choose_faces, crop_face
@@ -110,7 +110,7 @@ def _handled(
     if isinstance(image, ImageError):
         return image
     selection = choose_faces(image, photo.faces, rules)
-    place = photo.path.relative_to(source) if source.is_dir() else Path(photo.path.name)
+    place = photo.name.relative_to(source) if source.is_dir() else Path(photo.name.name)
     if crops is not None:
         for index, face in enumerate(selection.faces):
             _save(crop_face(image, face, spec), crops / place.with_name(f"{place.name}-{index}.png"))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from emonet.classifier import pictures_as_tensor
 from emonet.datasets.atomic import write_atomically
-from emonet.explaining import FeatureMaps, Maps, feature_maps, grad_cam
+from emonet.explaining import FeatureMaps, Maps, feature_maps, grad_cam, under_heat
 from emonet.inputs import InputSpec, Pixels
 from emonet.models import Network
 
@@ -22,7 +22,7 @@ LETTERS, LINE, WIDTH = 15, 20, 32  # pixels: the height of letters and of lines;
 BLACK, GREY = "#000000", "#595959"
 CONVOLUTIONS, SHOWN = 20, 16  # at most, and maps of each
 MAP, LABELS = 48, 60  # pixels: a map's side, and the room for `before` and `after`
-FACE, COLUMNS, OPAQUE = 128, 3, 0.7  # a face's side, pairs side by side, and how much colour hides of a face at most
+FACE, COLUMNS = 128, 3  # a face's side, and pairs side by side
 NARROW, GAP, MARGIN = 3, 20, 12  # pixels between maps, between blocks, and white around all
 
 
@@ -110,11 +110,8 @@ def draw_attention(
 
 
 def _under(heat: Maps, face: Image.Image) -> Image.Image:
-    """The face under colour that hides the more of it, the hotter it is."""
     large: Maps = np.asarray(cv2.resize(heat, (FACE, FACE), interpolation=cv2.INTER_LINEAR), np.float32)
-    colours = cv2.applyColorMap((255 * large).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    share = OPAQUE * large[..., None]
-    return Image.fromarray(((1 - share) * np.asarray(face) + share * colours).astype(np.uint8))
+    return Image.fromarray(under_heat(np.asarray(face), large))
 
 
 def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:

@@ -1,0 +1,265 @@
+import json
+import math
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import emonet
+from emonet import Emotion, EmotionPredictor, PhotoResult, Prediction
+from emonet.weights import open_model
+from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, crop_face, open_detector
+
+BLANK = np.zeros((60, 90, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def predictor(mtcnn):
+    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def pair(portrait):
+    """The portrait twice: its mirror image on the left."""
+    return np.concatenate([portrait[:, ::-1], portrait], axis=1)
+
+
+@pytest.fixture(scope="module")
+def prediction(predictor, portrait):
+    (found,) = predictor.predict(portrait)
+    return found
+
+
+def shares(**given):
+    return {Emotion(name): share for name, share in given.items()}
+
+
+def test_the_bundled_model_names_the_expression(portrait):
+    (found,) = emonet.predict(portrait)
+    assert found.emotion is Emotion.HAPPY
+    assert found.confidence > 0.5
+    assert emonet.predict(BLANK) == []
+
+
+def test_importing_is_cheap_and_offers_what_it_says():
+    assert set(emonet.__all__) <= set(dir(emonet))
+    with pytest.raises(AttributeError, match="has no attribute 'prophecy'"):
+        emonet.prophecy  # noqa: B018
+
+
+def test_all_that_is_said_of_a_face_hangs_together(prediction):
+    probabilities = list(prediction.probabilities.values())
+    assert list(prediction.probabilities) == list(open_model("emonet_fast").classes)
+    assert math.fsum(probabilities) == pytest.approx(1, abs=1e-12)
+    assert prediction.confidence == max(probabilities) == prediction.probabilities[prediction.emotion]
+    assert prediction.margin == pytest.approx(np.diff(sorted(probabilities))[-1])
+    assert prediction.box == prediction.face.box
+
+
+def test_what_is_said_survives_json_and_pickle(prediction):
+    assert Prediction.from_dict(json.loads(json.dumps(prediction.to_dict()))) == prediction
+    assert pickle.loads(pickle.dumps(prediction)) == prediction
+
+
+@pytest.mark.parametrize("given", [{}, {"happy": 0.5}, {"happy": 1.5, "sad": -0.5}, {"happy": math.nan, "sad": 1}])
+def test_probabilities_are_probabilities(given):
+    with pytest.raises(ValueError, match="sum to 1"):
+        Prediction(Face((0, 0, 1, 1), 1.0), shares(**given))
+
+
+def test_a_model_of_one_class_leads_by_all():
+    assert Prediction(Face((0, 0, 1, 1), 1.0), shares(happy=1)).margin == 1
+
+
+def test_faces_stand_from_left_to_right(predictor, pair):
+    found = predictor.predict(pair)
+    assert len(found) == 2
+    assert found[0].box[0] < pair.shape[1] / 2 < found[1].box[0]
+
+
+def test_many_pictures_come_in_order_and_a_bad_one_stops_none(predictor, portrait, pair, tmp_path):
+    PIL.Image.fromarray(portrait).save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff")
+    given = [tmp_path / "a.png", str(tmp_path / "b.jpg"), pair, tmp_path / "none.jpg", BLANK]
+    found = list(predictor.predict_many(iter(given)))
+    assert [result.source for result in found] == [given[0], given[1], 2, given[3], 4]
+    assert [len(result.predictions) for result in found] == [1, 0, 2, 0, 0]
+    assert [result.error is None for result in found] == [True, False, True, False, True]
+    assert found[3].error.reason == "no such file"
+    assert [rejection.reason for rejection in found[4].rejections] == [Reason.NO_FACE]
+
+
+def test_batches_change_no_answer(predictor, mtcnn, portrait, pair):
+    one_by_one = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", batch=1)
+    alone = [result.predictions for result in one_by_one.predict_many([portrait, pair, portrait])]
+    together = [result.predictions for result in predictor.predict_many([portrait, pair, portrait])]
+    for first, second in zip(alone, together, strict=True):
+        assert [one.face for one in first] == [one.face for one in second]
+        for one, other in zip(first, second, strict=True):
+            assert list(one.probabilities.values()) == pytest.approx(list(other.probabilities.values()), abs=1e-5)
+
+
+def test_pictures_are_taken_as_they_are_needed(mtcnn):
+    taken = []
+
+    def pictures():
+        for number in range(1000):
+            taken.append(number)
+            yield np.zeros((20, 20, 3), np.uint8)
+
+    found = EmotionPredictor("emonet_fast", detector=mtcnn, batch=2).predict_many(pictures())
+    next(found)
+    found.close()
+    assert len(taken) < 20
+
+
+def test_a_picture_that_cannot_be_read_is_an_error(predictor, tmp_path):
+    (tmp_path / "note.txt").write_text("hello")
+    with pytest.raises(ImageError, match=r"note\.txt"):
+        predictor.predict(tmp_path / "note.txt")
+    with pytest.raises(FileNotFoundError):
+        predictor.predict(tmp_path / "none.jpg")
+    with pytest.raises(TypeError, match="must be a path"):
+        list(predictor.predict_many([3.5]))
+
+
+def test_rules_say_how_many_faces_a_photo_may_have(mtcnn, portrait, pair):
+    strict = EmotionPredictor("emonet_fast", detector=mtcnn, rules=FilterRules(allow="one"))
+    one, two = strict.predict_many([portrait, pair])
+    assert len(one.predictions) == 1
+    assert two.predictions == ()
+    assert [rejection.reason for rejection in two.rejections] == [Reason.SEVERAL_FACES]
+
+
+def test_a_face_is_cut_out_as_its_model_was_trained(predictor, mtcnn, portrait, prediction):
+    ((face,),) = mtcnn.detect([portrait])
+    crop = crop_face(portrait, face, predictor.checkpoints[0].crop)
+    (direct,) = predictor.predict_faces([crop])
+    assert list(direct.probabilities.values()) == pytest.approx(list(prediction.probabilities.values()), abs=1e-5)
+
+
+def test_faces_that_were_framed_otherwise_are_cut_to_the_models_frame(predictor, mtcnn, portrait, prediction):
+    ((face,),) = mtcnn.detect([portrait])
+    wide = CropSpec(size=300, margin=0.5)
+    (framed,) = predictor.predict_faces([crop_face(portrait, face, wide)], framing=wide)
+    assert framed.probabilities[Emotion.HAPPY] == pytest.approx(prediction.probabilities[Emotion.HAPPY], abs=0.1)
+    assert framed.face.width == pytest.approx(150)
+    assert predictor.predict_faces([]) == []
+
+
+def test_several_models_are_averaged(mtcnn, portrait):
+    options = {"detector": mtcnn, "device": "cpu", "precision": "fp32"}
+    alone = [EmotionPredictor(name, **options).predict(portrait)[0] for name in ("emonet", "emonet_fast")]
+    (both,) = EmotionPredictor(["emonet", "emonet_fast"], **options).predict(portrait)
+    expected = np.mean([list(one.probabilities.values()) for one in alone], axis=0)
+    assert list(both.probabilities.values()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_models_that_know_other_classes_cannot_be_averaged(mtcnn):
+    other = open_model("emonet_fast")
+    turned = replace(other, classes=other.classes[::-1])
+    with pytest.raises(ValueError, match="the same classes in one order: angry, .* and neutral"):
+        EmotionPredictor([other, turned], detector=mtcnn)
+    with pytest.raises(ValueError, match="got an empty list"):
+        EmotionPredictor([], detector=mtcnn)
+
+
+@pytest.mark.parametrize(("made_with", "finds"), [("dlib", "dlib"), ("mtcnn", "mtcnn"), ("whole", "mtcnn")])
+def test_the_models_own_detector_is_taken_if_it_finds_anything(made_with, finds):
+    checkpoint = replace(open_model("emonet_fast"), detector=made_with)
+    assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
+
+
+def test_what_needs_landmarks_is_refused_without_them():
+    with pytest.raises(ValueError, match="max_roll: the detector 'dlib' gives no landmarks"):
+        EmotionPredictor("emonet_fast", detector="dlib", rules=FilterRules(max_roll=20))
+    aligned = replace(open_model("emonet_fast"), crop=CropSpec(align=True))
+    with pytest.raises(ValueError, match="aligned crops: the detector 'dlib' gives no landmarks"):
+        EmotionPredictor(aligned, detector="dlib")
+
+
+@pytest.mark.parametrize("wrong", [{"tta": "twice"}, {"device": "tpu"}, {"model": "emonet_huge"}, {"detector": "eyes"}])
+def test_what_there_is_not_is_refused_with_what_there_is(wrong):
+    with pytest.raises(ValueError, match=r"there (is|are)|must be|known detectors"):
+        EmotionPredictor(**{"model": "emonet_fast", **wrong})
+
+
+def test_a_batch_has_a_photo(mtcnn):
+    with pytest.raises(ValueError, match="at least one photo, got 0"):
+        list(EmotionPredictor("emonet_fast", detector=mtcnn, batch=0).predict_many([BLANK]))
+
+
+def test_the_identity_changes_with_what_answers_depend_on(predictor, mtcnn):
+    first = open_model("emonet_fast")
+    weights = {**first.weights, "head.bias": first.weights["head.bias"] + 1}
+    others = [
+        EmotionPredictor(replace(first, weights=weights), detector=mtcnn),
+        EmotionPredictor(first, detector=open_detector("mtcnn", min_face=30)),
+        EmotionPredictor(first, detector=mtcnn, rules=FilterRules(min_size=30)),
+        EmotionPredictor(first, detector=mtcnn, tta="none"),
+    ]
+    same = EmotionPredictor(replace(first, scores={}), detector=mtcnn)
+    assert same.identity == predictor.identity
+    assert all(other.identity != predictor.identity for other in others)
+    json.dumps(predictor.identity)
+
+
+def test_a_table_has_a_row_for_each_face_and_each_reason(predictor, portrait, pair, tmp_path):
+    results = list(predictor.predict_many([pair, BLANK, tmp_path / "none.jpg"]))
+    table = emonet.to_table(results).to_pylist()
+    assert [(row["path"], row["face"], row["reason"]) for row in table] == [
+        ("0", 1, None),
+        ("0", 2, None),
+        ("1", None, "no_face"),
+        (str(tmp_path / "none.jpg"), None, "unreadable"),
+    ]
+    assert table[0]["p_happy"] == results[0].predictions[0].probabilities[Emotion.HAPPY]
+    assert table[0]["left_eye_x"] == results[0].predictions[0].face.landmarks[0][0]
+    assert emonet.to_table([]).num_rows == 0
+
+
+def test_rejected_faces_say_where_they_are(mtcnn, pair):
+    largest = EmotionPredictor("emonet_fast", detector=mtcnn, rules=FilterRules(allow="largest"))
+    rows = emonet.to_table(largest.predict_many([pair])).to_pylist()
+    assert [row["reason"] for row in rows] == [None, "not_chosen"]
+    assert rows[1]["x2"] > rows[1]["x1"]
+    assert rows[1]["emotion"] is None
+
+
+def test_a_result_says_one_thing(prediction):
+    with pytest.raises(ValueError, match="cannot be read has neither"):
+        PhotoResult("a.jpg", (prediction,), error=ImageError("a.jpg", "cut off"))
+    json.dumps(PhotoResult("a.jpg", (prediction,)).to_dict())
+    assert PhotoResult(b"\xff.jpg".decode("utf-8", "surrogateescape")).to_dict()["source"] == "\\xff.jpg"
+
+
+def test_expressions_are_drawn_into_a_copy(portrait, prediction):
+    before = portrait.copy()
+    drawn = emonet.draw(portrait, [prediction])
+    assert (portrait == before).all()
+    assert drawn.shape == portrait.shape
+    x1, y1 = (round(value) for value in prediction.box[:2])
+    assert drawn[y1 + 20, x1].tolist() == [0xE6, 0x9F, 0x00]  # happy's colour
+
+
+def test_an_explanation_colours_the_face_alone(portrait, predictor, prediction):
+    shown = emonet.explain(portrait, prediction, predictor)
+    changed = np.argwhere((shown != portrait).any(2))
+    x1, y1, x2, y2 = prediction.box
+    assert len(changed) > 100
+    assert (changed.min(0) > (y1 - 30, x1 - 30)).all()
+    assert (changed.max(0) < (y2 + 30, x2 + 30)).all()
+
+
+def test_an_explanation_is_of_an_expression_that_the_model_knows(portrait, predictor, prediction):
+    scornful = Prediction(prediction.face, shares(contempt=1))
+    with pytest.raises(ValueError, match="contempt is none of the classes angry"):
+        emonet.explain(portrait, scornful, predictor)
+
+
+def test_a_face_at_the_edge_can_be_explained(portrait, mtcnn):
+    cut = portrait[:, 200:]
+    found = emonet.predict(cut)
+    assert emonet.explain(cut, found[0]).shape == cut.shape
