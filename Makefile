@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo test check format bench soak clean
 
 help:
-	@echo "make demo   find the faces in sample pictures"
+	@echo "make demo   name the expressions in sample pictures; leaves demo/album/album.html to look at"
 	@echo "make test   run the tests with coverage"
 	@echo "make check  formatting, lint and types"
 	@echo "make bench  the benchmarks behind the README's figures (FOLDER=photos FER2013=fer2013.csv)"
@@ -29,9 +29,7 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python tools/make_sample.py demo/photos
-	$(BIN)/emonet faces demo/photos --draw demo/drawn --crops demo/crops || test $$? -eq 3
-	@echo "Look at demo/drawn and demo/crops. (One sample is broken on purpose.)"
+	$(BIN)/emonet demo -o demo
 
 test: $(READY)  # networks so small gain nothing from a second thread, and wait for it on busy machines
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not soak" --cov --cov-report=term --durations=10
@@ -46,7 +44,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix
 
 bench: $(READY)
-	@test "$(FOLDER)" != demo/photos || $(BIN)/python tools/make_sample.py demo/photos
+	@test "$(FOLDER)" != demo/photos || $(BIN)/emonet demo -o demo
 	$(BIN)/python benchmarks/detect.py "$(FOLDER)" $(if $(FER2013),--fer2013 "$(FER2013)")
 	$(BIN)/python benchmarks/onset.py "$(FOLDER)"
 	$(if $(FER2013),$(BIN)/python benchmarks/build.py "$(FER2013)")

@@ -1,11 +1,11 @@
 """From raw facial-expression data sets to a model that reads the faces in people's own photos."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib
+import typing
 
 from emonet.labels import Emotion
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor, PhotoResult, Prediction, draw, explain, predict, to_table
 
 __version__ = "0.1.0"
@@ -22,11 +22,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     """What predicts is imported when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("emonet.prediction"), name)
+    return getattr(importlib.import_module("emonet.prediction"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,12 @@
-"""Pages in one file that load and run nothing: what reports are made of. All text is escaped in one place, here."""
+"""Pages in one file that load nothing and run nothing but a script of ours: what reports and albums are made of.
+
+All text is escaped in one place, here.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -21,7 +25,7 @@ QUALITY = 88  # of JPEG
 
 VOID = frozenset({"img", "meta"})
 
-# Nothing in the file may load or run anything, whatever the data hold.
+# Nothing in the file may load or run anything, whatever the data hold; of scripts only the one with the right hash.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 # Okabe and Ito's colours, which most colour-blind people tell apart, with grey for their black.
@@ -168,6 +172,11 @@ def _jpeg(image: Picture) -> str:
     return _data_uri("jpeg", data.tobytes())
 
 
+def photo(jpeg: bytes, words: str, **attributes: object) -> Html:
+    """A JPEG as it is, as large as `attributes` or the style make it."""
+    return tag("img", src=_data_uri("jpeg", jpeg), alt=words, **attributes)
+
+
 def drawing(path: Path, words: str, **attributes: object) -> Html:
     """The PNG of a file. Its header says how large it is."""
     data = path.read_bytes()
@@ -179,20 +188,34 @@ def _data_uri(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def page(parts: Sequence[Part], style: str = "") -> str:
-    """The whole file; the first part is its head. `style` is CSS beside that of all pages."""
-    links = (tag("a", part.title, href=f"#{part.name}") for part in parts[1:])
+def page(parts: Sequence[Part], style: str = "", *, script: str = "", links: Iterable[Html] = ()) -> str:
+    """The whole file; the first part is its head. `style` is CSS beside that of all pages.
+
+    `script` runs when the page is there; `links` stand before those to the parts.
+    """
+    anchors = (tag("a", part.title, href=f"#{part.name}") for part in parts[1:])
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", parts[0].title),
         tag("style", Html(STYLE + style)),
     )
-    body = tag("body", tag("nav", *links), tag("main", *(_section(part, part is parts[0]) for part in parts)))
+    sections = tag("main", *(_section(part, part is parts[0]) for part in parts))
+    body = tag("body", tag("nav", *links, *anchors), sections, tag("script", Html(script)) if script else "")
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _policy(script: str) -> str:
+    """Allows the script by its hash alone, so that one which got in with the data does not run."""
+    if not script:
+        return POLICY
+    if "</script" in script.lower() or "<!--" in script:
+        raise ValueError(f"a script must not hold </script or <!--, which end or hide it, got {script!r}")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"{POLICY}; script-src 'sha256-{digest}'"
 
 
 def _section(part: Part, first: bool) -> Html:

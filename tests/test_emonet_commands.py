@@ -1,14 +1,17 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import PIL.Image
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from emonet import __version__
 from emonet.commands import app, main
+from emonet.samples import write_samples
 
 
 @pytest.fixture
@@ -137,9 +140,25 @@ def test_python_m_emonet_is_the_command(album):
     assert result.stderr.strip() in ("mtcnn on cpu", "mtcnn on cuda")
 
 
-def test_the_sample_of_the_demo_can_be_made_and_read(run, root, tmp_path):
-    subprocess.run([sys.executable, root / "tools" / "make_sample.py", tmp_path], check=True, capture_output=True)
-    result = run("faces", tmp_path, "--json")
-    assert result.exit_code == 3
-    found = {entry["photo"].rpartition("/")[2]: len(entry["faces"]) for entry in json.loads(result.stdout)}
-    assert found == {"broken.jpg": 0, "group.webp": 5, "portrait.jpg": 1, "turned by its EXIF.jpg": 1}
+def test_the_demo_leaves_an_album_of_samples(run, tmp_path):
+    result = run("demo", "-o", tmp_path / "demo", "--model", "emonet_fast")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == f"look at {tmp_path / 'demo' / 'album' / 'album.html'}"
+    rows = pq.read_table(tmp_path / "demo" / "album" / "predictions.parquet").to_pylist()
+    assert Counter(row["path"] for row in rows if row["face"]) == {
+        "group.webp": 5,
+        "phone.heic": 1,
+        "portrait.jpg": 1,
+        "small.png": 1,
+        "turned by its EXIF.jpg": 1,
+    }
+    assert {row["path"]: row["reason"] for row in rows if row["reason"]} == {
+        "broken.jpg": "unreadable",
+        "sea.jpg": "no_face",
+    }
+
+
+def test_the_demo_says_what_it_needs(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(ValueError, match=r"pip install 'emonet\[demo\]'"):
+        write_samples(tmp_path)

@@ -1,5 +1,7 @@
 import base64
+import hashlib
 import re
+from html import unescape
 from io import BytesIO
 
 import numpy as np
@@ -7,7 +9,23 @@ import pytest
 from PIL import Image
 
 from emonet.labels import Emotion
-from emonet.page import Digits, Html, Part, bars, chip, drawing, facts, join, page, percent, picture, table, tag, tiles
+from emonet.page import (
+    Digits,
+    Html,
+    Part,
+    bars,
+    chip,
+    drawing,
+    facts,
+    join,
+    page,
+    percent,
+    photo,
+    picture,
+    table,
+    tag,
+    tiles,
+)
 
 
 def cells(markup):
@@ -99,3 +117,28 @@ def test_every_expression_has_a_colour_of_its_own():
     colours = dict(re.findall(r"i\.(\w+)\.\w+ \{ background: (#\w+)", page([Part("top", "", Html())])))
     assert list(colours) == [*Emotion]
     assert len(set(colours.values())) == len(Emotion)
+
+
+def test_a_script_is_allowed_by_its_hash_alone():
+    text = page([Part("top", "title", Html())], script="let a = 1 < 2 && 'é';\n")
+    policy, script = re.search(r'Policy" content="([^"]+)".*<script>(.*)</script></body>', text, re.DOTALL).groups()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert unescape(policy).endswith(f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
+    assert script == "let a = 1 < 2 && 'é';\n"
+
+
+@pytest.mark.parametrize("script", ["a = '</SCRIPT>'", "a = '<!-- <script>'"])
+def test_a_script_must_not_end_its_element(script):
+    with pytest.raises(ValueError, match="must not hold"):
+        page([Part("top", "title", Html())], script=script)
+
+
+def test_links_to_other_pages_stand_first():
+    parts = [Part("top", "title", Html()), Part("more", "More", Html())]
+    text = page(parts, links=[tag("a", "next", href="2.html")])
+    assert '<nav><a href="2.html">next</a><a href="#more">More</a></nav>' in text
+
+
+def test_photos_are_the_bytes_they_were():
+    markup = photo(b"\xff\xd8", "a <photo>", loading="lazy")
+    assert markup == '<img src="data:image/jpeg;base64,/9g=" alt="a &lt;photo&gt;" loading="lazy">'

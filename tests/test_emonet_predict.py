@@ -160,7 +160,7 @@ def test_several_models_are_averaged(mtcnn, portrait):
 def test_models_that_know_other_classes_cannot_be_averaged(mtcnn):
     other = open_model("emonet_fast")
     turned = replace(other, classes=other.classes[::-1])
-    with pytest.raises(ValueError, match="the same classes in one order: angry, .* and neutral"):
+    with pytest.raises(ValueError, match=r"the same classes in one order: angry, .* and neutral"):
         EmotionPredictor([other, turned], detector=mtcnn)
     with pytest.raises(ValueError, match="got an empty list"):
         EmotionPredictor([], detector=mtcnn)
@@ -206,7 +206,7 @@ def test_the_identity_changes_with_what_answers_depend_on(predictor, mtcnn):
     json.dumps(predictor.identity)
 
 
-def test_a_table_has_a_row_for_each_face_and_each_reason(predictor, portrait, pair, tmp_path):
+def test_a_table_has_a_row_for_each_face_and_each_reason(predictor, pair, tmp_path):
     results = list(predictor.predict_many([pair, BLANK, tmp_path / "none.jpg"]))
     table = emonet.to_table(results).to_pylist()
     assert [(row["path"], row["face"], row["reason"]) for row in table] == [
@@ -259,7 +259,7 @@ def test_an_explanation_is_of_an_expression_that_the_model_knows(portrait, predi
         emonet.explain(portrait, scornful, predictor)
 
 
-def test_a_face_at_the_edge_can_be_explained(portrait, mtcnn):
+def test_a_face_at_the_edge_can_be_explained(portrait):
     cut = portrait[:, 200:]
     found = emonet.predict(cut)
     assert emonet.explain(cut, found[0]).shape == cut.shape

@@ -26,6 +26,7 @@ ALLOWED = {
     "emonet.views": [],
     "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views"],
     "emonet.weights": ["emonet.checkpoint"],
+    "emonet.samples": [],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
@@ -43,7 +44,7 @@ ALLOWED["emonet.prediction"] = [
     "emonet.page",
     "facecrop",
 ]
-ALLOWED["emonet.folder"] = [*ALLOWED["emonet.prediction"], "emonet.folder", "emonet.metrics", "emonet.datasets.atomic"]
+ALLOWED["emonet.folder"] = [*ALLOWED["emonet.prediction"], "emonet.folder", "emonet.metrics", "emonet.datasets"]
 ALLOWED["emonet.report"] = [*ALLOWED["emonet.evaluation"], "emonet.report", "emonet.page", "emonet.explaining"]
 ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page"]
 

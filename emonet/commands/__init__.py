@@ -7,10 +7,13 @@ from collections.abc import Callable
 import typer
 
 from emonet.commands.build import build
+from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate
+from emonet.commands.examples import epilog
 from emonet.commands.faces import faces
 from emonet.commands.info import info
 from emonet.commands.models import models
+from emonet.commands.predict import predict
 from emonet.commands.protocol import protocol
 from emonet.commands.train import train
 
@@ -18,15 +21,10 @@ app = typer.Typer(
     name="emonet",
     help="From raw facial-expression data sets to a model that reads the faces in your own photos.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(info)
-app.command()(faces)
-app.command()(build)
-app.command()(train)
-app.command()(evaluate)
-app.command()(models)
+for command in (info, faces, build, train, evaluate, predict, models, demo):
+    app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(protocol, name="protocol")
 
 

@@ -1,0 +1,35 @@
+"""What the commands are like in use, for the end of their --help."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "info": ("emonet info",),
+    "faces": ("emonet faces party.jpg", "emonet faces holiday --crops crops --allow largest"),
+    "build": (
+        "emonet build --fer2013 fer2013.csv --ckplus CK+ --jaffe jaffe.zip --dev 3000 -o merged",
+        "emonet build --folder friends --detector dlib -o friends-data",
+        "emonet build --verify merged",
+    ),
+    "train": (
+        "emonet train merged -o runs/ours",
+        "emonet train merged -o runs/five --model crop_three --members 5",
+        "emonet train merged -o runs/tuned --init emonet --sources ckplus,jaffe --learning-rate 0.01",
+    ),
+    "evaluate": (
+        "emonet evaluate emonet merged -o report",
+        "emonet evaluate runs/ours/model.safetensors merged --json",
+    ),
+    "predict": (
+        "emonet predict holiday",
+        "emonet predict holiday -o album --annotate --min-face 40",
+        "emonet predict friends --labels friends.csv",
+        "emonet predict party.jpg --json",
+    ),
+    "models": ("emonet models", "emonet models tiny_vgg"),
+    "demo": ("emonet demo -o demo",),
+}
+
+
+def epilog(command: str) -> str:
+    """The end of a command's help; blank lines keep the examples on lines of their own."""
+    return "\n\n".join(("Examples:", *EXAMPLES[command]))

@@ -1,0 +1,20 @@
+"""A folder of photos: what is in them, written as tables and an album, and scored where they are labelled."""
+
+from __future__ import annotations
+
+from emonet.folder.entry import Entry
+from emonet.folder.labelled import FolderScore, Labels, folder_labels, listed_labels, score_folder
+from emonet.folder.photos import Photo, list_photos
+from emonet.folder.run import FolderRun
+
+__all__ = [
+    "Entry",
+    "FolderRun",
+    "FolderScore",
+    "Labels",
+    "Photo",
+    "folder_labels",
+    "list_photos",
+    "listed_labels",
+    "score_folder",
+]

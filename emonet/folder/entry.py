@@ -1,0 +1,50 @@
+"""What is kept of each photo of a folder: enough for its tables and its album, without the photo."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emonet.prediction import PhotoResult, Prediction
+from facecrop import ImageError, Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One photo: its place in the folder, what was said of it, and a small picture of it."""
+
+    path: str  # below the folder, with slashes; bytes that are no text are written as \\xff
+    width: int  # of the photo the right way up, in pixels; 0 where it cannot be read
+    height: int
+    result: PhotoResult  # whose source is `path`
+    thumbnail: bytes = b""  # a JPEG; none where it cannot be read
+
+    def __post_init__(self) -> None:
+        if self.result.source != self.path:
+            raise ValueError(f"the result of {self.path!r} is that of {self.result.source!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and tables, safe for json.dumps."""
+        error = self.result.error
+        return {
+            "path": self.path,
+            "size_wh": [self.width, self.height],
+            "predictions": [prediction.to_dict() for prediction in self.result.predictions],
+            "rejections": [rejection.to_dict() for rejection in self.result.rejections],
+            "error": None if error is None else error.reason,
+            "thumbnail": b64encode(self.thumbnail).decode(),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Entry:
+        """From what `to_dict` gave."""
+        path, (width, height), error = stored["path"], stored["size_wh"], stored["error"]
+        result = PhotoResult(
+            source=path,
+            predictions=tuple(map(Prediction.from_dict, stored["predictions"])),
+            rejections=tuple(map(Rejection.from_dict, stored["rejections"])),
+            error=None if error is None else ImageError(path, error),
+        )
+        return cls(path, width, height, result, b64decode(stored["thumbnail"]))

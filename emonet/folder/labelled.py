@@ -1,0 +1,107 @@
+"""What people say of their photos against what the model says: photos in folders named by expression, or in a list.
+
+A photo has one label, and is answered by its largest face.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from emonet.datasets import READERS
+from emonet.datasets.labels import emotion_named
+from emonet.datasets.sample import EncodedImage, Rejected
+from emonet.datasets.tree import FileBlob
+from emonet.folder.entry import Entry
+from emonet.labels import Emotion
+from emonet.metrics import Scores, score
+from emonet.prediction import Prediction
+from emonet.prediction.prediction import written
+
+WORST = 20  # mistakes that are named
+
+Labels = Mapping[str, Emotion]  # by the photo's name below the folder, as entries have it
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A photo that was answered otherwise than it is labelled."""
+
+    path: str
+    label: Emotion
+    answer: Emotion
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class FolderScore:
+    """`scores` are over the photos that were answered; None where there are none."""
+
+    labelled: int
+    without_face: int  # that will do, or that cannot be read
+    unknown: int  # photos of expressions that the model does not know
+    scores: Scores | None
+    worst: tuple[Mistake, ...]  # the surest first
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "labelled": self.labelled,
+            "without_face": self.without_face,
+            "unknown": self.unknown,
+            "scores": None if self.scores is None else self.scores.to_dict(),
+            "worst": [
+                {"path": one.path, "label": one.label, "answer": one.answer, "confidence": one.confidence}
+                for one in self.worst
+            ],
+        }
+
+
+def folder_labels(paths: Iterable[str]) -> Labels:
+    """Of photos below a folder named after one expression, in any of the words that a data set may use."""
+    named = {path: {emotion_named(folder) for folder in PurePosixPath(path).parts[:-1]} - {None} for path in paths}
+    return {path: emotion for path, found in named.items() if len(found) == 1 for emotion in found if emotion}
+
+
+def listed_labels(table: Path, photos: Path) -> tuple[Labels, list[Rejected]]:
+    """Of the photos that a CSV of path,label lists, whose paths are relative to itself; and rows that give none."""
+    reader = READERS["folder"](table)
+    found = {}
+    for sample in reader:
+        if isinstance(sample.image, EncodedImage) and isinstance(sample.image.blob, FileBlob) and sample.emotion:
+            found[written(os.path.relpath(sample.image.blob.path, photos).replace(os.sep, "/"))] = sample.emotion
+    return found, reader.rejected
+
+
+def score_folder(entries: Iterable[Entry], labels: Labels, classes: Sequence[Emotion]) -> FolderScore:
+    """What the labels of some photos say of the answers."""
+    places, shares, mistakes = [], [], []
+    labelled = without_face = unknown = 0
+    for entry in entries:
+        label = labels.get(entry.path)
+        if label is None:
+            continue
+        labelled += 1
+        answer = largest(entry)
+        if label not in classes:
+            unknown += 1
+        elif answer is None:
+            without_face += 1
+        else:
+            places.append(list(classes).index(label))
+            shares.append(list(answer.probabilities.values()))
+            if answer.emotion != label:
+                mistakes.append(Mistake(entry.path, label, answer.emotion, answer.confidence))
+    worst = tuple(sorted(mistakes, key=lambda one: -one.confidence)[:WORST])
+    scores = score(np.array(shares), np.array(places), classes) if places else None
+    return FolderScore(labelled, without_face, unknown, scores, worst)
+
+
+def largest(entry: Entry) -> Prediction | None:
+    """What is said of the face that is nearest to the camera."""
+    return max(entry.result.predictions, key=lambda one: one.face.area, default=None)

@@ -1,0 +1,37 @@
+"""The files of a folder of photos, each with the name it goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facecrop import ImageError
+from facecrop.folders import iter_files
+
+Stamp = tuple[int, int]  # bytes, and when it was last changed, in nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file; of a folder that cannot be listed, `failure` says why."""
+
+    path: Path
+    name: str  # below the folder, with slashes, as the system has it
+    failure: ImageError | None
+    stamp: Stamp
+
+
+def list_photos(place: Path) -> list[Photo]:
+    """All files below a folder, hidden ones aside, sorted; or the one file that is named."""
+    if not place.is_dir():
+        return [_photo(place, place.parent, None)]
+    return [_photo(path, place, failure) for path, failure in iter_files(place)]
+
+
+def _photo(path: Path, folder: Path, failure: ImageError | None) -> Photo:
+    try:
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns)
+    except OSError:  # it went away, which reading it will say
+        stamp = (0, 0)
+    return Photo(path, path.relative_to(folder).as_posix(), failure, stamp)

@@ -1,0 +1,100 @@
+"""The expressions in a folder of photos, on disk: tables, an album, and copies with the faces drawn in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import PIL.Image
+
+from emonet.datasets.atomic import SUFFIX, write_atomically
+from emonet.folder.album import write_album
+from emonet.folder.entry import Entry
+from emonet.folder.journal import Journal
+from emonet.folder.photos import Photo, list_photos
+from emonet.folder.tables import write_tables
+from emonet.prediction import EmotionPredictor, draw
+from emonet.prediction.prediction import written
+from emonet.prediction.predictor import Answered
+from facecrop import ImageError
+from facecrop.images import Image, limited
+from facecrop.scanning import read_ahead
+
+JOURNAL, ANNOTATED = "journal.jsonl", "annotated"
+THUMBNAIL = 320  # pixels of the longer side
+QUALITY = 85  # of JPEG
+
+Watch = Callable[[Entry, bool], None]  # told of each photo in order, and whether it was done before
+
+
+class FolderRun:
+    """All photos of a folder, whose results are written into another. Run again, it does what is new or has changed."""
+
+    def __init__(self, photos: Path, out: Path, predictor: EmotionPredictor, *, annotate: bool = False) -> None:
+        if out.resolve().is_relative_to(photos.resolve()):
+            raise ValueError(f"{out} is among the photos; nothing is written next to your photos")
+        self.out = out
+        self.predictor = predictor
+        self.annotate = annotate
+        self.title = photos.resolve().name
+        self.photos = list_photos(photos)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def run(self, watch: Watch) -> Path:
+        """Gives the album. Stopped at any moment and run again, it goes on after the last photo that it told of."""
+        for part in self.out.rglob(f"*{SUFFIX}"):  # of a run that was killed while it wrote
+            part.unlink()
+        with self._journal() as journal:
+            known = {photo.name for photo in self.photos if self._is_done(photo, journal)}
+            answers = self._answers([photo for photo in self.photos if photo.name not in known])
+            for photo in self.photos:
+                if photo.name not in known:
+                    journal.add(photo.name, photo.stamp, self._entry(photo, next(answers)))
+                watch(journal[photo.name], photo.name in known)
+        write_tables(self.entries(), self.out, self.predictor.classes)
+        return write_album(
+            self.entries(), self.out, title=self.title, classes=self.predictor.classes, count=len(self.photos)
+        )
+
+    def entries(self) -> Iterator[Entry]:
+        """All photos in order, after the run."""
+        with self._journal() as journal:
+            yield from (journal[photo.name] for photo in self.photos)
+
+    def _journal(self) -> Journal:
+        return Journal(self.out / JOURNAL, self.predictor.identity)
+
+    def _is_done(self, photo: Photo, journal: Journal) -> bool:
+        if not journal.knows(photo.name, photo.stamp):
+            return False
+        return not self.annotate or journal[photo.name].result.error is not None or self._copy(photo).is_file()
+
+    def _answers(self, photos: list[Photo]) -> Iterator[Answered]:
+        return self.predictor.answer(read_ahead((photo.name, photo.failure or photo.path) for photo in photos))
+
+    def _entry(self, photo: Photo, answered: Answered) -> Entry:
+        image, path = answered.image, written(photo.name)
+        result = replace(answered.result, source=path)
+        if isinstance(image, ImageError):
+            return Entry(path, 0, 0, result)
+        if self.annotate:
+            self._copy(photo).parent.mkdir(parents=True, exist_ok=True)
+            with write_atomically(self._copy(photo)) as temporary:
+                temporary.write_bytes(_jpeg(draw(image, result.predictions)))
+        height, width = image.shape[:2]
+        return Entry(path, width, height, result, _jpeg(limited(image, THUMBNAIL)))
+
+    def _copy(self, photo: Photo) -> Path:
+        """Where the photo lies with its faces drawn in."""
+        return self.out / ANNOTATED / f"{photo.name}.jpg"
+
+
+def _jpeg(image: Image) -> bytes:
+    """From the pixels alone: nothing that a photo says of its place and time gets in."""
+    data = BytesIO()
+    PIL.Image.fromarray(image).save(data, "JPEG", quality=QUALITY)
+    return data.getvalue()

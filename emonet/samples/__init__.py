@@ -1,0 +1,85 @@
+"""Sample pictures: scikit-image's public-domain portrait, as photos come out of phones and off old disks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copyfile
+
+import numpy as np
+import PIL.Image
+
+ORIENTATION = 0x0112  # EXIF
+HEIC = Path(__file__).with_name("portrait.heic")  # what writes HEIC is under the GPL; so here is one
+
+
+def write_samples(folder: Path) -> list[Path]:
+    """Writes them; one is broken, and one shows nobody. Needs the extra [demo]."""
+    portrait = _portrait()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, write in _SAMPLES.items():
+        write(portrait, folder / name)
+    return [folder / name for name in _SAMPLES]
+
+
+def _portrait() -> PIL.Image.Image:
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise ValueError("the sample pictures come with scikit-image: pip install 'emonet[demo]'") from error
+    return PIL.Image.fromarray(data.astronaut())
+
+
+def _plain(portrait: PIL.Image.Image, path: Path) -> None:
+    portrait.save(path, quality=92)
+
+
+def _turned(portrait: PIL.Image.Image, path: Path) -> None:
+    """As phones store what was taken upright: lying, with a remark on how to turn it."""
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = 6
+    portrait.rotate(90, expand=True).save(path, quality=92, exif=exif)
+
+
+def _small(portrait: PIL.Image.Image, path: Path) -> None:
+    portrait.resize((160, 160)).save(path)
+
+
+def _group(portrait: PIL.Image.Image, path: Path) -> None:
+    """The portrait at several sizes and turned, side by side."""
+    canvas = PIL.Image.new("RGB", (1200, 520), "dimgrey")
+    head = portrait.crop((120, 0, 360, 260))
+    for x, width, turn in ((20, 480, 0), (540, 240, 12), (820, 160, -10), (1020, 90, 0), (1120, 60, 0)):
+        piece = head.resize((width, width * 13 // 12)).rotate(turn, resample=PIL.Image.Resampling.BICUBIC)
+        canvas.paste(piece, (x, 0 if x < 500 else 120))
+    canvas.save(path, quality=90)
+
+
+def _phone(_: PIL.Image.Image, path: Path) -> None:
+    copyfile(HEIC, path)
+
+
+def _broken(portrait: PIL.Image.Image, path: Path) -> None:
+    """Half a file, as cards and downloads leave them."""
+    portrait.save(path, quality=92)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _nobody(_: PIL.Image.Image, path: Path) -> None:
+    """The sea, under a sky."""
+    sky = np.linspace((120, 170, 230), (230, 240, 250), 200)
+    sea = np.linspace((30, 80, 120), (10, 40, 70), 120)
+    column = np.concatenate([sky, sea]).round().astype(np.uint8)
+    PIL.Image.fromarray(np.repeat(column[:, None], 480, axis=1)).save(path, quality=92)
+
+
+_SAMPLES: dict[str, Callable[[PIL.Image.Image, Path], None]] = {
+    "portrait.jpg": _plain,
+    "turned by its EXIF.jpg": _turned,
+    "small.png": _small,
+    "group.webp": _group,
+    "phone.heic": _phone,
+    "broken.jpg": _broken,
+    "sea.jpg": _nobody,
+}

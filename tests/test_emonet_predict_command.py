@@ -1,0 +1,154 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from emonet.commands import app
+from emonet.folder import FolderRun
+
+FAST = ("--model", "emonet_fast", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def predict():
+    """Runs `emonet predict ...` in this process."""
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, ["predict", *map(str, arguments), *FAST])
+
+
+@pytest.fixture(scope="module")
+def face(portrait):
+    """As much of the portrait as a face needs: 200 wide, 160 high."""
+    return np.ascontiguousarray(portrait[40:200, 130:330])
+
+
+@pytest.fixture
+def friends(tmp_path, face):
+    """Two photos of a smile, sorted by what people take them for."""
+    for name in ("happy", "sad"):
+        (tmp_path / "friends" / name).mkdir(parents=True)
+        PIL.Image.fromarray(face).save(tmp_path / "friends" / name / "me.png")
+    return tmp_path / "friends"
+
+
+def test_a_folder_becomes_an_album_beside_it_with_a_score(predict, friends):
+    result = predict(friends)
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert lines[0] == f"look at {friends.with_name('friends-emonet') / 'album.html'}"
+    assert "the largest face agrees in 1 of 2: 50.0% (95 % interval 9.5% to 90.5%), macro F1 0.333" in lines
+    assert any("sad/me.png: sad, answered happy" in line for line in lines)
+    assert lines[-1] == "2 photos: 2 faces; 0 could not be read"
+    score = json.loads((friends.with_name("friends-emonet") / "score.json").read_text())
+    assert (score["labelled"], score["scores"]["correct"]) == (2, 1)
+
+
+def test_it_says_what_was_done_before(predict, friends):
+    predict(friends)
+    assert predict(friends).stdout.splitlines()[-1] == "2 photos, 2 of them done before: 2 faces; 0 could not be read"
+
+
+def test_a_list_of_labels_comes_before_the_folders_names(predict, friends, tmp_path):
+    (tmp_path / "labels.csv").write_text("path,label\nfriends/happy/me.png,happy\nfriends/sad/me.png,gloom\n")
+    result = predict(friends, "-o", tmp_path / "out", "--labels", tmp_path / "labels.csv")
+    assert "1 photos have a label; 0 without a face that will do" in result.stdout
+    assert "labels.csv: row 3: 'gloom' is no expression" in result.stderr
+
+
+def test_labels_of_photos_without_a_face_give_no_score(predict, tmp_path):
+    (tmp_path / "album" / "happy").mkdir(parents=True)
+    PIL.Image.new("RGB", (90, 60)).save(tmp_path / "album" / "happy" / "sky.png")
+    result = predict(tmp_path / "album")
+    assert "1 photos have a label; 1 without a face that will do" in result.stdout
+    assert "agrees" not in result.stdout
+
+
+def test_json_is_a_line_a_photo_and_writes_nothing(predict, friends):
+    (friends / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    result = predict(friends, "--json")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 3
+    assert [one["source"] for one in found] == ["broken.jpg", "happy/me.png", "sad/me.png"]
+    assert [len(one["predictions"]) for one in found] == [0, 1, 1]
+    assert result.stderr.splitlines()[-1] == "3 photos: 2 faces; 1 could not be read"
+    assert not friends.with_name("friends-emonet").exists()
+
+
+def test_json_with_a_folder_to_write_is_both(predict, friends, tmp_path):
+    result = predict(friends, "--json", "-o", tmp_path / "out")
+    assert [json.loads(line)["error"] for line in result.stdout.splitlines()] == [None, None]
+    assert (tmp_path / "out" / "album.html").is_file()
+
+
+def test_one_photo_is_told_in_words(predict, friends):
+    result = predict(friends / "happy" / "me.png")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("me.png: happy ")
+    assert not friends.with_name("happy-emonet").exists()
+
+
+def test_rules_are_told_with_their_reasons(predict, friends):
+    result = predict(friends / "happy" / "me.png", "--min-face", "150")
+    assert "px, at least 150" in result.stdout
+    assert "left out: 1 too_small" in result.stdout
+
+
+@pytest.mark.parametrize("options", [("--annotate",), ("-o", "out"), ("--labels", "labels.csv")])
+def test_of_one_photo_nothing_is_written(predict, friends, options):
+    result = predict(friends / "happy" / "me.png", *options)
+    assert result.exit_code == 1
+    assert "nothing is written of one photo" in str(result.exception)
+
+
+def test_without_a_readable_photo_the_status_is_1(predict, tmp_path):
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "note.txt").write_text("hello")
+    result = predict(tmp_path / "album")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "1 photos: 0 faces; 1 could not be read"
+    assert isinstance(predict(tmp_path / "nowhere").exception, FileNotFoundError)
+
+
+def test_ctrl_c_says_how_to_go_on(predict, friends, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FolderRun, "run", stopped)
+    result = predict(friends)
+    assert result.exit_code == 130
+    assert "run the same command again to go on" in result.stderr
+
+
+def test_the_tool_is_the_same_command(friends, root):
+    command = [sys.executable, root / "tools" / "predict_folder.py", friends, "--allow", "one", *FAST]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "2 photos: 2 faces; 0 could not be read"
+
+
+def test_a_run_that_is_killed_goes_on(friends, face):
+    """By SIGKILL, at whatever moment it is when the second of many photos has been done."""
+    for number in range(30):
+        PIL.Image.fromarray(face).save(friends / f"{number:02}.png")
+    command = [
+        sys.executable,
+        "-m",
+        "emonet",
+        "predict",
+        friends,
+        "-o",
+        friends.with_name("out"),
+        "--json",
+        "--batch",
+        "2",
+    ]
+    with subprocess.Popen([*command, *FAST], stdout=subprocess.PIPE, text=True) as process:
+        told = [json.loads(process.stdout.readline())["source"] for _ in range(2)]
+        process.kill()
+    result = subprocess.run([*command, *FAST], capture_output=True, text=True, check=True)
+    done_before = int(result.stderr.splitlines()[-1].split(", ")[1].split()[0])
+    assert len(told) <= done_before < 32
+    assert len(result.stdout.splitlines()) == 32
