@@ -46,12 +46,14 @@ ALLOWED["emonet.prediction"] = [
 ]
 ALLOWED["emonet.folder"] = [*ALLOWED["emonet.prediction"], "emonet.folder", "emonet.metrics", "emonet.datasets"]
 ALLOWED["emonet.report"] = [*ALLOWED["emonet.evaluation"], "emonet.report", "emonet.page", "emonet.explaining"]
+ALLOWED["emonet.exporting"] = ["emonet.checkpoint", "emonet.datasets.atomic", "emonet.inputs", "emonet.models"]
+ALLOWED["emonet.exporting"] += ["emonet.report.card"]
 ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "cv2", "dlib", "pyarrow", "sklearn", "rich"]
-HEAVY += ["matplotlib", "tensorboard", "pandas"]
+HEAVY += ["matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage"]
 
 
 def fits(name, prefix):

@@ -10,6 +10,7 @@ from emonet.commands.build import build
 from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate
 from emonet.commands.examples import epilog
+from emonet.commands.export import export
 from emonet.commands.faces import faces
 from emonet.commands.info import info
 from emonet.commands.models import models
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (info, faces, build, train, evaluate, predict, models, demo):
+for command in (info, faces, build, train, evaluate, predict, models, export, demo):
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(protocol, name="protocol")
 

@@ -14,7 +14,7 @@ def demo(
 ) -> None:
     """Write sample pictures, one of them broken, name the expressions in them, and say where the album is.
 
-    Works without a network, and needs the extra [demo].
+    Works without a network. Needs scikit-image, whose portrait it shows: the extra demo.
     """
     from emonet.commands.predicted import Tally
     from emonet.folder import FolderRun

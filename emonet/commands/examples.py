@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet predict party.jpg --json",
     ),
     "models": ("emonet models", "emonet models tiny_vgg"),
+    "export": ("emonet export emonet_fast", "emonet export runs/ours/model.safetensors -o faces.onnx"),
     "demo": ("emonet demo -o demo",),
 }
 

@@ -18,6 +18,7 @@ import warnings
 from functools import partial
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -87,7 +88,7 @@ class AplFmp(Network):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
         scores = self.layers(x)  # (draws N, classes)
-        return mean_scores(scores.unflatten(0, (-1, len(x))))
+        return mean_scores(scores.unflatten(0, (-1, x.shape[0])))
 
 
 class FractionalMaxPool(nn.Module):
@@ -108,18 +109,26 @@ class FractionalMaxPool(nn.Module):
         self.places = [((0.5 + 0.7549 * draw) % 1, (0.5 + 0.5698 * draw) % 1) for draw in range(draws)]
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
-        count, channels, *sides = x.shape
-        if self.training:
-            places = torch.rand(count, 2, device=x.device)
-        else:
-            places = torch.tensor(self.places, device=x.device).repeat_interleave(count, dim=0)  # (draws N, 2)
-            x = x.repeat(len(self.places), 1, 1, 1)
+        if not self.training:
+            return torch.cat([self._pooled(self._pooled(x, 3, across), 2, down) for across, down in self.places])
+        places = torch.rand(len(x), 1, 2, device=x.device)
         return functional.fractional_max_pool2d(
             x.float(),  # half precision is too coarse to place regions with
             self.kernel,
-            output_size=tuple(int(side / self.ratio) for side in sides),
-            _random_samples=places[:, None].expand(-1, channels, -1).contiguous(),
+            output_size=tuple(int(side / self.ratio) for side in x.shape[2:]),
+            _random_samples=places.expand(-1, x.shape[1], -1).contiguous(),
         ).to(x.dtype)
+
+    def _pooled(self, x: Tensor, dim: int, place: float) -> Tensor:
+        """Torch's regions along one side, cut out one by one: other formats do not know its function."""
+        starts = _starts(x.shape[dim], int(x.shape[dim] / self.ratio), self.kernel, place)
+        return torch.cat([x.narrow(dim, start, self.kernel).amax(dim, keepdim=True) for start in starts], dim)
+
+
+def _starts(side: int, count: int, kernel: int, place: float) -> list[int]:
+    """Where regions begin, by torch's formula and in its precision; the last ends with the picture."""
+    step, offset = np.float32(side - kernel) / np.float32(max(1, count - 1)), np.float32(place)
+    return [int((region + offset) * step) - int(offset * step) for region in range(count - 1)] + [side - kernel]
 
 
 def _units(activation: Activation, *shape: int) -> nn.Module:
