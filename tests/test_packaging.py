@@ -13,6 +13,10 @@ import pytest
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 
 CHECK = """
+import socket
+def refuse(*_):
+    raise AssertionError("nothing needs a network")
+socket.socket.connect = socket.getaddrinfo = refuse
 import datasets, emonet.datasets, facecrop
 from emonet import Emotion
 from emonet.weights import BUNDLED, open_model
@@ -22,6 +26,9 @@ assert "emonet/datasets" in emonet.datasets.__file__.replace("\\\\", "/"), emone
 assert emonet.__file__.startswith(sys.prefix), emonet.__file__
 assert facecrop.open_detector("mtcnn").detect([]) == []
 assert [open_model(name).model for name in BUNDLED] == ["emonet", "emonet_fast"]
+from emonet.samples import HEIC
+(face,) = emonet.predict(HEIC)
+assert face.emotion is Emotion.HAPPY, face
 """
 
 
