@@ -125,6 +125,12 @@ def test_a_picture_that_cannot_be_read_is_an_error(predictor, tmp_path):
         list(predictor.predict_many([3.5]))
 
 
+@pytest.mark.parametrize("one", ["holiday", b"bytes", BLANK])
+def test_one_picture_is_not_many(predictor, one):
+    with pytest.raises(TypeError, match="this is one"):
+        next(predictor.predict_many(one))
+
+
 def test_rules_say_how_many_faces_a_photo_may_have(mtcnn, portrait, pair):
     strict = EmotionPredictor("emonet_fast", detector=mtcnn, rules=FilterRules(allow="one"))
     one, two = strict.predict_many([portrait, pair])

@@ -17,7 +17,8 @@ ALLOWED = {
     "emonet": ["emonet"],  # what it offers is imported when it is asked for
     "emonet.labels": [],
     "emonet.inputs": [],
-    "emonet.page": ["emonet.labels"],
+    "emonet.page": ["emonet.page_style"],
+    "emonet.page_style": ["emonet.labels"],
     "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
     "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],
     "emonet.devices": [],
@@ -41,10 +42,16 @@ ALLOWED["emonet.prediction"] = [
     "emonet.prediction",
     "emonet.weights",
     "emonet.explaining",
-    "emonet.page",
+    "emonet.page_style",
     "facecrop",
 ]
-ALLOWED["emonet.folder"] = [*ALLOWED["emonet.prediction"], "emonet.folder", "emonet.metrics", "emonet.datasets"]
+ALLOWED["emonet.folder"] = [
+    *ALLOWED["emonet.prediction"],
+    "emonet.folder",
+    "emonet.page",
+    "emonet.metrics",
+    "emonet.datasets",
+]
 ALLOWED["emonet.report"] = [*ALLOWED["emonet.evaluation"], "emonet.report", "emonet.page", "emonet.explaining"]
 ALLOWED["emonet.exporting"] = ["emonet.checkpoint", "emonet.datasets.atomic", "emonet.inputs", "emonet.models"]
 ALLOWED["emonet.exporting"] += ["emonet.report.card"]

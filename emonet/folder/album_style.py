@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emonet.page import COLOURS
+from emonet.page_style import COLOURS
 
 STYLE = """
 h1, .name { overflow-wrap: anywhere; }

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
-from emonet.page import COLOURS
+from emonet.page_style import COLOURS
 from emonet.prediction.prediction import Prediction
 from facecrop.images import Image
 

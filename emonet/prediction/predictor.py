@@ -115,6 +115,8 @@ class EmotionPredictor:
 
         Pictures are searched together, and all faces of a batch are classified together.
         """
+        if isinstance(images, str | bytes | os.PathLike) or (isinstance(images, np.ndarray) and images.ndim < 4):
+            raise TypeError("predict_many takes several pictures, and this is one: use predict, or put it into a list")
         for _, result in self.answer(read_ahead(_named(images))):
             yield result
 
