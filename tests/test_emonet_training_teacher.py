@@ -8,6 +8,7 @@ import trainings
 from emonet.checkpoint import load_checkpoint
 from emonet.classifier import Classifier
 from emonet.devices import open_machine
+from emonet.inputs import InputSpec
 from emonet.training.data import read_faces
 from emonet.training.targets import make_targets
 
@@ -32,16 +33,48 @@ def test_targets_are_partly_labels_and_partly_answers(faces, teacher, share):
     learned = read_faces(faces, ["train"], checkpoint.input)
     answers = Classifier(checkpoint.network(), checkpoint.input, CPU, view="mirror")(learned.pixels)
     expected = (1 - share) * np.eye(7)[learned.labels] + share * answers
-    assert make_targets(learned, [checkpoint], share, CPU).numpy() == pytest.approx(expected, abs=1e-6)
+    assert make_targets(learned, [checkpoint], trainings.quick(teacher_share=share), CPU).numpy() == pytest.approx(
+        expected, abs=1e-6
+    )
+
+
+def voted(faces, kinds):
+    """The pictures with as many votes of each kind as a table of label -> kind -> votes says."""
+    rows = [kinds[label] for label in faces.labels.tolist()]
+    return replace(faces, votes=np.array(rows, np.int16))
+
+
+def test_votes_say_which_label_is_to_be_expected(faces):
+    learned = read_faces(faces, ["train"], InputSpec(size=48))
+    ballots = {label: [10 * (kind == label % 6) for kind in range(10)] for label in range(7)}  # 0 and 6 look alike
+    expected = make_targets(voted(learned, ballots), [], trainings.quick(votes_share=1.0), CPU).numpy()
+    assert expected.sum(1) == pytest.approx(1)
+    sad, angry = learned.labels == 4, learned.labels == 0
+    assert expected[sad, 4].min() > 0.5
+    assert expected[angry, 0] == pytest.approx(expected[angry, 6], abs=0.05)
+
+
+def test_pictures_that_nobody_voted_on_keep_their_labels(faces):
+    learned = read_faces(faces, ["train"], InputSpec(size=48))
+    ballots = {label: [10 * (kind == 9 - label) for kind in range(10)] if label else [0] * 10 for label in range(7)}
+    half = make_targets(voted(learned, ballots), [], trainings.quick(votes_share=0.5), CPU).numpy()
+    assert half[learned.labels == 0, 0] == pytest.approx(1)
+    assert (half[learned.labels == 1].max(1) < 1).all()
+
+
+def test_votes_must_be_there(faces, tmp_path):
+    with pytest.raises(ValueError, match="`emonet build --ferplus` joins them"):
+        trainings.trained(faces, tmp_path / "run", votes_share=0.5)
 
 
 def test_teachers_answer_as_one(faces, teacher, tmp_path):
     first = load_checkpoint(teacher)
     second = trainings.trained(faces, tmp_path / "run", epochs=2, seed=1)
     learned = read_faces(faces, ["train"], first.input)
-    alone = [make_targets(learned, [one], 1.0, CPU).numpy() for one in (first, second)]
-    assert np.abs(alone[0] - alone[1]).max() > 0.01
-    assert make_targets(learned, [first, second], 1.0, CPU).numpy() == pytest.approx(np.mean(alone, 0), abs=1e-6)
+    alone = trainings.quick(teacher_share=1.0)
+    answers = [make_targets(learned, [one], alone, CPU).numpy() for one in (first, second)]
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
+    assert make_targets(learned, [first, second], alone, CPU).numpy() == pytest.approx(np.mean(answers, 0), abs=1e-6)
 
 
 def test_a_pupil_that_learns_nothing_else_answers_as_its_teacher(faces, teacher, tmp_path):
@@ -78,7 +111,7 @@ def test_a_teacher_that_sees_other_pictures_is_refused(faces, teacher, tmp_path)
         trainings.trained(faces, tmp_path / "run", teacher=[str(tmp_path / "small.safetensors")])
 
 
-@pytest.mark.parametrize("options", [{"loss": "hinge"}, {"teacher_share": 1.5}])
+@pytest.mark.parametrize("options", [{"loss": "hinge"}, {"teacher_share": 1.5}, {"votes_share": -1}])
 def test_what_no_teacher_can_do_is_refused(teacher, options):
-    with pytest.raises(ValueError, match="teacher"):
+    with pytest.raises(ValueError, match=r"teacher|votes"):
         trainings.quick(teacher=[str(teacher)], **options)

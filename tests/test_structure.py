@@ -32,7 +32,7 @@ ALLOWED = {
     "emonet.__main__": ["emonet.commands"],
 }
 USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
-STORED = ["emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
+STORED = ["emonet.datasets.ferplus", "emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
 ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics", "emonet.weights"]
 ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
 ALLOWED["emonet.tracing"] = ["emonet.models"]

@@ -98,6 +98,9 @@ class TrainConfig:
         tuple[str, ...], LEARNING, "Learn also what these models, with commas, answer on average to the pictures."
     ] = ()
     teacher_share: Annotated[float, LEARNING, "How much their answers count, beside the labels."] = 0.5
+    votes_share: Annotated[
+        float, LEARNING, "How much the labels that FER+'s votes lead one to expect count, beside the labels."
+    ] = 0.0
     clip: Annotated[float, LEARNING, "The greatest norm of the gradient; 0: any."] = 0.0
     ema: Annotated[float, LEARNING, "Decay of the weights' moving average, which is then what is kept; 0: none."] = 0.0
     bn_batches: Annotated[int, LEARNING, "Batches from which batch norm is estimated anew at the end."] = 0
@@ -160,8 +163,8 @@ class TrainConfig:
             raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
         if self.loss == "hinge" and self.smoothing:
             raise ValueError("smoothing belongs to the softmax loss")
-        if self.loss == "hinge" and self.teacher:
-            raise ValueError("a teacher belongs to the softmax loss")
+        if self.loss == "hinge" and (self.teacher or self.votes_share):
+            raise ValueError("a teacher and votes_share belong to the softmax loss")
         if self.new_head and not self.init:
             raise ValueError("new_head belongs to init")
 
@@ -197,6 +200,7 @@ _RANGES = cast(
         "cutmix": (0, 10),
         "mix_until": (0, 1),
         "teacher_share": (0, 1),
+        "votes_share": (0, 1),
         "epochs": (1, 100_000),
         "steps": (0, MOST),
         "batch_size": (1, 1_000_000),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store, decode
 from emonet.inputs import InputSpec, Pixels
 from emonet.labels import Emotion
@@ -19,7 +20,9 @@ from emonet.training.config import Storage
 
 SHARE_OF_MEMORY = 0.5  # of what is free; pictures that need more lie on the disk
 
-COLUMNS = ("image", "label", "source", "key", "fold")
+NO_VOTES = [0] * len(VOTES)
+
+COLUMNS = ("image", "label", "source", "key", "fold", "votes")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,7 @@ class Faces:
     keys: list[str]
     classes: tuple[Emotion, ...]
     left_out: dict[str, int]  # class or source that was not asked for -> how many pictures
+    votes: NDArray[np.int16] | None = None  # (N, kinds) of FER+'s voters; zeros where nobody voted
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,7 +57,7 @@ def read_faces(
     """
     chosen = tuple(classes) or store.classes
     places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
-    rows: list[tuple[int, str, str]] = []
+    rows: list[tuple[int, str, str, list[int]]] = []
     left_out: dict[str, int] = {}
     pixels = _room(sum(store.splits[split] for split in splits), spec, storage)
     for row in _rows(store, splits):
@@ -66,10 +70,16 @@ def read_faces(
             left_out[name] = left_out.get(name, 0) + 1
         else:
             pixels[len(rows)] = spec.picture(decode(row["image"]))
-            rows.append((places[row["label"]], row["source"], row["key"]))
-    labels, names, keys = zip(*rows, strict=True) if rows else ((), (), ())
+            rows.append((places[row["label"]], row["source"], row["key"], row["votes"] or NO_VOTES))
+    labels, names, keys, votes = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Faces(
-        pixels[: len(rows)], np.array(labels, np.int64), np.array(names, np.str_), list(keys), chosen, left_out
+        pixels=pixels[: len(rows)],
+        labels=np.array(labels, np.int64),
+        sources=np.array(names, np.str_),
+        keys=list(keys),
+        classes=chosen,
+        left_out=left_out,
+        votes=np.array(votes, np.int16).reshape(-1, len(VOTES)),
     )
 
 

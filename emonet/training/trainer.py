@@ -58,7 +58,7 @@ class Trainer:
         self._learner = torch.compile(learner) if config.compile else learner
         self._average = moving_average(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
-        self._targets = make_targets(material.train, material.teachers, config.teacher_share, machine)
+        self._targets = make_targets(material.train, material.teachers, config, machine)
         self._objective = make_objective(config, class_weights(material.train, config), machine.device)
         self._mixing = Mixing(config.mixup, config.cutmix)
         self._sampling = Sampling(material.train, config)
