@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from facecrop.images import Image
 
 SAME_FACE = 0.4  # least overlap with a drawn box, unless the centre lies inside it
 TILE_WH = (500, 375)
+MONTAGES = ((4, 4), (6, 5), (8, 8))  # columns and rows of tiles: 3, 5.6 and 12 megapixels
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,15 @@ def count_found(boxes: Sequence[Box], faces: Sequence[Face]) -> tuple[int, int]:
             free.remove(max(matching, key=lambda face: face.overlap(box)))
             found += 1
     return found, len(free)
+
+
+def recall(pictures: Sequence[Picture], found: Sequence[Sequence[Face]]) -> str:
+    """How many of the faces that people marked were found, in words; nothing where nobody marked any."""
+    marked = [(one.boxes, faces) for one, faces in zip(pictures, found, strict=True) if one.boxes is not None]
+    if not marked:
+        return ""
+    hits, extra = (sum(column) for column in zip(*itertools.starmap(count_found, marked), strict=True))
+    return f"found {hits} of {sum(len(boxes) for boxes, _ in marked)}, {extra} extra"
 
 
 def _inside(point: tuple[float, float], box: Box) -> bool:

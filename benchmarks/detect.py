@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from annotated import Picture, count_found, fer2013_faces, montage, read_pictures
+from annotated import MONTAGES, Picture, fer2013_faces, montage, read_pictures, recall
 
 from facecrop import Face, iter_images, open_detector
 from facecrop.filtering import contrast, sharpness
@@ -29,7 +29,6 @@ from facecrop.scanning import scan_photos
 
 Detect = Callable[[Sequence[Image]], list[list[Face]]]
 
-MONTAGES = ((4, 4), (6, 5), (8, 8))  # columns and rows of 500 x 375 pixels: 3, 5.6 and 12 megapixels
 FACES = 500  # FER2013 faces that the peer is timed on
 OURS, PEER = "facecrop mtcnn", "facenet-pytorch"
 
@@ -108,14 +107,6 @@ def timed(detect: Detect, images: Sequence[Image]) -> tuple[float, list[list[Fac
     started = time.perf_counter()
     found = detect(images)
     return time.perf_counter() - started, found
-
-
-def recall(group: list[Picture], found: list[list[Face]]) -> str:
-    marked = [(picture.boxes, faces) for picture, faces in zip(group, found, strict=True) if picture.boxes is not None]
-    if not marked:
-        return ""
-    hits, extra = (sum(column) for column in zip(*itertools.starmap(count_found, marked), strict=True))
-    return f"found {hits} of {sum(len(boxes) for boxes, _ in marked)}, {extra} extra"
 
 
 def print_agreement(peers: list[list[Face]], ours: list[list[Face]]) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import torch
-from annotated import Picture, count_found, montage, read_pictures
+from annotated import MONTAGES, Picture, montage, read_pictures, recall
 
 from emonet import EmotionPredictor
 from emonet.classifier import Classifier
@@ -31,7 +31,6 @@ from emonet.folder import FolderRun
 from emonet.weights import BUNDLED, open_model
 from facecrop import Face
 
-MONTAGES = ((4, 4), (6, 5), (8, 8))  # columns and rows of 500 x 375 pixels: 3, 5.6 and 12 megapixels
 FACES = 4096  # that are classified
 THUMBNAIL = 320  # pixels a side of the pictures in the memory run
 
@@ -113,14 +112,6 @@ def timed(read: Read, paths: list[Path]) -> tuple[float, list[list[Face]]]:
     started = time.perf_counter()
     found = read(paths)
     return time.perf_counter() - started, found
-
-
-def recall(pictures: list[Picture], found: list[list[Face]]) -> str:
-    marked = [(one.boxes, faces) for one, faces in zip(pictures, found, strict=True) if one.boxes is not None]
-    if not marked:
-        return ""
-    hits, extra = (sum(column) for column in zip(*itertools.starmap(count_found, marked), strict=True))
-    return f"found {hits} of {sum(len(boxes) for boxes, _ in marked)}, {extra} extra"
 
 
 def classify(repeats: int) -> None:
