@@ -7,8 +7,8 @@ import PIL.Image
 import pyarrow.parquet as pq
 import pytest
 
-from emonet import EmotionPredictor
-from emonet.folder import FolderRun, folder_labels, listed_labels, score_folder
+from emonet import EmotionPredictor, PhotoResult
+from emonet.folder import Entry, FolderRun, folder_labels, list_photos, listed_labels, score_folder
 from emonet.labels import Emotion
 
 EXIF_MAKER = 0x010F
@@ -182,6 +182,18 @@ def test_names_that_are_no_text_survive(photos, predictor, face):
     done(photos, predictor, annotate=True)
     assert "caf\\xe9.png" in [row["path"] for row in table(photos)]
     assert all(done(photos, predictor, annotate=True).known)
+
+
+def test_a_photo_that_went_away_is_listed_and_cannot_be_read(tmp_path, predictor):
+    (photo,) = list_photos(tmp_path / "gone.jpg")
+    (result,) = predictor.predict_many([photo.path])
+    assert (photo.name, photo.stamp) == ("gone.jpg", (0, 0))
+    assert result.error.reason == "no such file"
+
+
+def test_an_entry_is_of_one_photo():
+    with pytest.raises(ValueError, match=r"the result of 'a\.jpg' is that of 'b\.jpg'"):
+        Entry("a.jpg", 0, 0, PhotoResult("b.jpg"))
 
 
 def test_a_folder_without_files_gives_empty_tables(tmp_path, predictor):

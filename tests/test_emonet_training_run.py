@@ -299,9 +299,16 @@ def test_what_does_not_fit_is_said_before_anything_is_written(store, tmp_path, o
     assert files(tmp_path) == {}
 
 
-def test_a_model_file_to_begin_with_must_be_there(store, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such model file: nowhere"):
-        trainings.trained(store, tmp_path / "run", init="nowhere")
+@pytest.mark.parametrize(
+    ("init", "error", "words"),
+    [
+        ("nowhere.safetensors", FileNotFoundError, "no such model file: nowhere"),
+        ("nowhere", ValueError, "no model 'nowhere': there are emonet, emonet_fast"),
+    ],
+)
+def test_a_model_to_begin_with_must_be_there(store, tmp_path, init, error, words):
+    with pytest.raises(error, match=words):
+        trainings.trained(store, tmp_path / "run", init=init)
     assert files(tmp_path) == {}
 
 

@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from emonet.folder import FolderScore
+    from emonet.metrics import Scores
     from emonet.prediction import PhotoResult
 
 SCORE = "score.json"
@@ -54,7 +55,7 @@ def in_words(result: PhotoResult) -> Iterator[str]:
     """A line for each face, and for each reason why there is none."""
     from facecrop.images import printable
 
-    name = str(result.source) if isinstance(result.source, int) else printable(result.source)
+    name = printable(str(result.source))
     for prediction in result.predictions:
         box = " ".join(f"{value:.0f}" for value in prediction.box)
         yield f"{name}: {prediction.emotion} {prediction.confidence:.0%} at {box}"
@@ -87,17 +88,14 @@ def _score_lines(found: FolderScore) -> Iterator[str]:
         f"the largest face agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
         f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {found.scores.macro_f1:.3f}"
     )
-    yield from _confusion(found)
+    yield from _confusion(found.scores)
     for mistake in found.worst[:MISTAKES]:
         yield f"  {printable(mistake.path)}: {mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
 
 
-def _confusion(found: FolderScore) -> Iterator[str]:
+def _confusion(scores: Scores) -> Iterator[str]:
     """Rows are labels, columns answers; classes without either are left out."""
-    if found.scores is None:
-        return
-    rows = found.scores.confusion
-    names = list(found.scores.classes)
+    rows, names = scores.confusion, list(scores.classes)
     seen = [place for place in range(len(names)) if sum(rows[place]) or any(row[place] for row in rows)]
     yield "label \\ answer".ljust(15) + "".join(names[place].rjust(10) for place in seen)
     for place in seen:
