@@ -47,6 +47,8 @@ bench: $(READY)
 	@test "$(FOLDER)" != demo/photos || $(BIN)/emonet demo -o demo
 	$(BIN)/python benchmarks/detect.py "$(FOLDER)" $(if $(FER2013),--fer2013 "$(FER2013)")
 	$(BIN)/python benchmarks/onset.py "$(FOLDER)"
+	$(BIN)/python benchmarks/predict.py "$(FOLDER)"
+	$(if $(FER2013),$(BIN)/python benchmarks/framing.py "$(FER2013)")
 	$(if $(FER2013),$(BIN)/python benchmarks/build.py "$(FER2013)")
 	$(if $(FER2013),$(BIN)/emonet build --fer2013 "$(FER2013)" --detector whole --leaks keep --dev 3000 -o demo/fer2013)
 	$(if $(FER2013),$(BIN)/python benchmarks/train.py demo/fer2013)

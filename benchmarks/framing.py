@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emonet import EmotionPredictor, PhotoResult
+from emonet import EmotionPredictor
 from emonet.datasets import READERS, Sample
 from emonet.metrics import wilson_interval
 from emonet.prediction import Prediction
@@ -40,7 +40,7 @@ def main() -> None:
     for name in ("mtcnn", "dlib"):
         predictor = EmotionPredictor(arguments.model, detector=open_detector(name))
         direct = predictor.predict_faces(sample.image.read() for sample in samples)
-        found = [_nearest(result) for result in predictor.predict_many(pasted(samples))]
+        found = [result.largest for result in predictor.predict_many(pasted(samples))]
         report(name, samples, direct, found)
 
 
@@ -65,11 +65,6 @@ def _paste(face: Image, side: int, rng: np.random.Generator) -> Image:
     part = ground[y : y + len(wide), x : x + len(wide)]
     part[:] = share * wide + (1 - share) * part
     return np.rint(ground.clip(0, 255)).astype(np.uint8)
-
-
-def _nearest(result: PhotoResult) -> Prediction | None:
-    """The largest: what is found beside the face is none."""
-    return max(result.predictions, key=lambda one: one.face.area, default=None)
 
 
 def report(name: str, samples: list[Sample], direct: list[Prediction], found: list[Prediction | None]) -> None:

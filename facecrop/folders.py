@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, ImageError, read_image
+from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, ImageError, image_or_error
 
 SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
+GONE = "was removed while the folder was read"
 
 
 def iter_images(
@@ -23,7 +24,7 @@ def iter_images(
     Sorted by name folder by folder, and lazy: one picture is in memory at a time. Which files: see `iter_files`.
     """
     return (
-        (path, failure or _image_or_error(path, max_side, max_pixels, max_bytes))
+        (path, failure or image_or_error(path, max_side, missing=GONE, max_pixels=max_pixels, max_bytes=max_bytes))
         for path, failure in iter_files(folder)
     )
 
@@ -54,12 +55,3 @@ def _walk(folder: Path) -> Iterator[tuple[Path, ImageError | None]]:
             yield from _walk(folder / entry.name)
         elif entry.is_file(follow_symlinks=False):
             yield folder / entry.name, None
-
-
-def _image_or_error(path: Path, max_side: int | None, max_pixels: int, max_bytes: int) -> Image | ImageError:
-    try:
-        return read_image(path, max_side, max_pixels=max_pixels, max_bytes=max_bytes)
-    except FileNotFoundError:
-        return ImageError(path, "was removed while the folder was read")
-    except ImageError as error:
-        return error

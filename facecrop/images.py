@@ -82,6 +82,16 @@ def read_image(
     return image if max_side is None else limited(image, max_side)
 
 
+def image_or_error(source: Source, max_side: int | None = None, *, missing: str, **limits: int) -> Image | ImageError:
+    """The same where a bad picture shall not stop the rest; `missing` says why a file is not there."""
+    try:
+        return read_image(source, max_side, **limits)
+    except FileNotFoundError:
+        return ImageError(source if isinstance(source, str | os.PathLike) else None, missing)
+    except ImageError as error:
+        return error
+
+
 def check_image(image: Any) -> None:
     """Raises unless the argument is an image as `read_image` returns them."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:

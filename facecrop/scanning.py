@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Generic, TypeVar
 
 from facecrop.detectors.protocol import Detector
 from facecrop.face import Face
-from facecrop.images import Image, ImageError, Source, read_image
+from facecrop.images import Image, ImageError, Source, image_or_error
 
 BATCH_PIXELS = 24_000_000
 BATCH_IMAGES = 64
@@ -79,9 +78,4 @@ def _scanned(batch: list[Read[Name]], detector: Detector) -> list[ScannedPhoto[N
 def _image_or_error(source: Source | ImageError) -> Image | ImageError:
     if isinstance(source, ImageError):
         return source
-    try:
-        return read_image(source)
-    except FileNotFoundError:
-        return ImageError(source if isinstance(source, str | os.PathLike) else None, "no such file")
-    except ImageError as error:
-        return error
+    return image_or_error(source, missing="no such file")

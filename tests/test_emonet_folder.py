@@ -19,12 +19,6 @@ def predictor(mtcnn):
     return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32")
 
 
-@pytest.fixture(scope="module")
-def face(portrait):
-    """As much of the portrait as a face needs: 200 wide, 160 high."""
-    return np.ascontiguousarray(portrait[40:200, 130:330])
-
-
 @pytest.fixture
 def photos(tmp_path, face):
     """Four files: two of a face, one of nobody, one broken."""

@@ -10,7 +10,7 @@ import pytest
 import emonet
 from emonet import Emotion, EmotionPredictor, PhotoResult, Prediction
 from emonet.weights import open_model
-from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, crop_face, open_detector
+from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
 
 BLANK = np.zeros((60, 90, 3), np.uint8)
 
@@ -237,7 +237,10 @@ def test_rejected_faces_say_where_they_are(mtcnn, pair):
 def test_a_result_says_one_thing(prediction):
     with pytest.raises(ValueError, match="cannot be read has neither"):
         PhotoResult("a.jpg", (prediction,), error=ImageError("a.jpg", "cut off"))
-    json.dumps(PhotoResult("a.jpg", (prediction,)).to_dict())
+    for said in (PhotoResult("a.jpg", (prediction,)), PhotoResult(3, rejections=(Rejection(Reason.NO_FACE, "none"),))):
+        assert PhotoResult.from_dict(json.loads(json.dumps(said.to_dict()))) == said
+    unreadable = PhotoResult(4, error=ImageError(None, "cut off"))
+    assert PhotoResult.from_dict(unreadable.to_dict()).error.reason == "cut off"
     assert PhotoResult(b"\xff.jpg".decode("utf-8", "surrogateescape")).to_dict()["source"] == "\\xff.jpg"
 
 

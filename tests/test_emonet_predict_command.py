@@ -2,7 +2,6 @@ import json
 import subprocess
 import sys
 
-import numpy as np
 import PIL.Image
 import pytest
 from typer.testing import CliRunner
@@ -18,12 +17,6 @@ def predict():
     """Runs `emonet predict ...` in this process."""
     runner = CliRunner()
     return lambda *arguments: runner.invoke(app, ["predict", *map(str, arguments), *FAST])
-
-
-@pytest.fixture(scope="module")
-def face(portrait):
-    """As much of the portrait as a face needs: 200 wide, 160 high."""
-    return np.ascontiguousarray(portrait[40:200, 130:330])
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ DISTURBANCES = 5
 
 
 @pytest.fixture
-def photos(tmp_path, portrait):
+def photos(tmp_path, face):
     (tmp_path / "photos").mkdir()
-    face = np.ascontiguousarray(portrait[40:200, 130:330])
     for number in range(PHOTOS):
         PIL.Image.fromarray(np.roll(face, number % 7, axis=1)).save(tmp_path / "photos" / f"{number:02}.png")
     return tmp_path / "photos"

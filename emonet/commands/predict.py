@@ -116,9 +116,10 @@ def _write(run: FolderRun, tally: Tally, as_json: bool) -> None:
 def _score(run: FolderRun, photos: Path, table: Path | None, as_json: bool) -> None:
     """By a list of labels, or by the folders' names where they name expressions."""
     from emonet.folder import folder_labels, listed_labels, score_folder
+    from emonet.prediction.prediction import written
 
     if table is None:
-        labels = folder_labels(entry.path for entry in run.entries())
+        labels = folder_labels(written(photo.name) for photo in run.photos)
     else:
         labels, rejected = listed_labels(table, photos)
         for one in rejected:
@@ -134,10 +135,8 @@ def _refuse(out: Path | None, annotate: bool, labels: Path | None) -> None:
 
 def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bool) -> None:
     """Nothing is written, and nothing need be remembered."""
-    from emonet.folder import list_photos
-    from facecrop.scanning import read_ahead
+    from emonet.folder import list_photos, read_photos
 
-    found = ((photo.name, photo.failure or photo.path) for photo in list_photos(photos))
-    for _, result in predictor.answer(read_ahead(found)):
+    for _, result in predictor.answer(read_photos(list_photos(photos))):
         tally.add(result)
         typer.echo(json.dumps(result.to_dict()) if as_json else "\n".join(in_words(result)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emonet.folder.entry import Entry
 from emonet.folder.labelled import FolderScore, Labels, folder_labels, listed_labels, score_folder
-from emonet.folder.photos import Photo, list_photos
+from emonet.folder.photos import Photo, list_photos, read_photos
 from emonet.folder.run import FolderRun
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "folder_labels",
     "list_photos",
     "listed_labels",
+    "read_photos",
     "score_folder",
 ]

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emonet.prediction import PhotoResult, Prediction
-from facecrop import ImageError, Rejection
+from emonet.prediction import PhotoResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +26,15 @@ class Entry:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and tables, safe for json.dumps."""
-        error = self.result.error
         return {
-            "path": self.path,
             "size_wh": [self.width, self.height],
-            "predictions": [prediction.to_dict() for prediction in self.result.predictions],
-            "rejections": [rejection.to_dict() for rejection in self.result.rejections],
-            "error": None if error is None else error.reason,
+            "result": self.result.to_dict(),
             "thumbnail": b64encode(self.thumbnail).decode(),
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Entry:
         """From what `to_dict` gave."""
-        path, (width, height), error = stored["path"], stored["size_wh"], stored["error"]
-        result = PhotoResult(
-            source=path,
-            predictions=tuple(map(Prediction.from_dict, stored["predictions"])),
-            rejections=tuple(map(Rejection.from_dict, stored["rejections"])),
-            error=None if error is None else ImageError(path, error),
-        )
+        width, height = stored["size_wh"]
+        path, result = stored["result"]["source"], PhotoResult.from_dict(stored["result"])
         return cls(path, width, height, result, b64decode(stored["thumbnail"]))

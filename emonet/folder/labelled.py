@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,7 +20,6 @@ from emonet.datasets.tree import FileBlob
 from emonet.folder.entry import Entry
 from emonet.labels import Emotion
 from emonet.metrics import Scores, score
-from emonet.prediction import Prediction
 from emonet.prediction.prediction import written
 
 WORST = 20  # mistakes that are named
@@ -50,16 +49,7 @@ class FolderScore:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
-        return {
-            "labelled": self.labelled,
-            "without_face": self.without_face,
-            "unknown": self.unknown,
-            "scores": None if self.scores is None else self.scores.to_dict(),
-            "worst": [
-                {"path": one.path, "label": one.label, "answer": one.answer, "confidence": one.confidence}
-                for one in self.worst
-            ],
-        }
+        return asdict(self)
 
 
 def folder_labels(paths: Iterable[str]) -> Labels:
@@ -87,7 +77,7 @@ def score_folder(entries: Iterable[Entry], labels: Labels, classes: Sequence[Emo
         if label is None:
             continue
         labelled += 1
-        answer = largest(entry)
+        answer = entry.result.largest
         if label not in classes:
             unknown += 1
         elif answer is None:
@@ -100,8 +90,3 @@ def score_folder(entries: Iterable[Entry], labels: Labels, classes: Sequence[Emo
     worst = tuple(sorted(mistakes, key=lambda one: -one.confidence)[:WORST])
     scores = score(np.array(shares), np.array(places), classes) if places else None
     return FolderScore(labelled, without_face, unknown, scores, worst)
-
-
-def largest(entry: Entry) -> Prediction | None:
-    """What is said of the face that is nearest to the camera."""
-    return max(entry.result.predictions, key=lambda one: one.face.area, default=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from facecrop import ImageError
 from facecrop.folders import iter_files
+from facecrop.scanning import Read, read_ahead
 
 Stamp = tuple[int, int]  # bytes, and when it was last changed, in nanoseconds
 
@@ -26,6 +28,11 @@ def list_photos(place: Path) -> list[Photo]:
     if not place.is_dir():
         return [_photo(place, place.parent, None)]
     return [_photo(path, place, failure) for path, failure in iter_files(place)]
+
+
+def read_photos(photos: Iterable[Photo]) -> Iterator[Read[str]]:
+    """Decoded by their names, in order, a few ahead of the one that is asked for."""
+    return read_ahead((photo.name, photo.failure or photo.path) for photo in photos)
 
 
 def _photo(path: Path, folder: Path, failure: ImageError | None) -> Photo:

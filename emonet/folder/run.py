@@ -13,14 +13,13 @@ from emonet.datasets.atomic import SUFFIX, write_atomically
 from emonet.folder.album import write_album
 from emonet.folder.entry import Entry
 from emonet.folder.journal import Journal
-from emonet.folder.photos import Photo, list_photos
+from emonet.folder.photos import Photo, list_photos, read_photos
 from emonet.folder.tables import write_tables
 from emonet.prediction import EmotionPredictor, draw
 from emonet.prediction.prediction import written
 from emonet.prediction.predictor import Answered
 from facecrop import ImageError
 from facecrop.images import Image, limited
-from facecrop.scanning import read_ahead
 
 JOURNAL, ANNOTATED = "journal.jsonl", "annotated"
 THUMBNAIL = 320  # pixels of the longer side
@@ -50,20 +49,28 @@ class FolderRun:
             part.unlink()
         with self._journal() as journal:
             known = {photo.name for photo in self.photos if self._is_done(photo, journal)}
-            answers = self._answers([photo for photo in self.photos if photo.name not in known])
+            answers = self.predictor.answer(read_photos(photo for photo in self.photos if photo.name not in known))
             for photo in self.photos:
-                if photo.name not in known:
-                    journal.add(photo.name, photo.stamp, self._entry(photo, next(answers)))
-                watch(journal[photo.name], photo.name in known)
-        write_tables(self.entries(), self.out, self.predictor.classes)
-        return write_album(
-            self.entries(), self.out, title=self.title, classes=self.predictor.classes, count=len(self.photos)
-        )
+                if photo.name in known:
+                    watch(journal[photo.name], True)
+                else:
+                    entry = self._entry(photo, next(answers))
+                    journal.add(photo.name, photo.stamp, entry)
+                    watch(entry, False)
+            return self._write(journal)
+
+    def _write(self, journal: Journal) -> Path:
+        classes = self.predictor.classes
+        write_tables(self._entries(journal), self.out, classes)
+        return write_album(self._entries(journal), self.out, title=self.title, classes=classes, count=len(self.photos))
 
     def entries(self) -> Iterator[Entry]:
         """All photos in order, after the run."""
         with self._journal() as journal:
-            yield from (journal[photo.name] for photo in self.photos)
+            yield from self._entries(journal)
+
+    def _entries(self, journal: Journal) -> Iterator[Entry]:
+        return (journal[photo.name] for photo in self.photos)
 
     def _journal(self) -> Journal:
         return Journal(self.out / JOURNAL, self.predictor.identity)
@@ -72,9 +79,6 @@ class FolderRun:
         if not journal.knows(photo.name, photo.stamp):
             return False
         return not self.annotate or journal[photo.name].result.error is not None or self._copy(photo).is_file()
-
-    def _answers(self, photos: list[Photo]) -> Iterator[Answered]:
-        return self.predictor.answer(read_ahead((photo.name, photo.failure or photo.path) for photo in photos))
 
     def _entry(self, photo: Photo, answered: Answered) -> Entry:
         image, path = answered.image, written(photo.name)

@@ -82,6 +82,11 @@ class PhotoResult:
         if self.error is not None and (self.predictions or self.rejections):
             raise ValueError("a picture that cannot be read has neither predictions nor rejections")
 
+    @property
+    def largest(self) -> Prediction | None:
+        """What is said of the face that is nearest to the camera."""
+        return max(self.predictions, key=lambda one: one.face.area, default=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and tables, safe for json.dumps."""
         return {
@@ -90,6 +95,17 @@ class PhotoResult:
             "rejections": [rejection.to_dict() for rejection in self.rejections],
             "error": None if self.error is None else self.error.reason,
         }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> PhotoResult:
+        """From what `to_dict` gave."""
+        source, error = stored["source"], stored["error"]
+        return cls(
+            source,
+            tuple(map(Prediction.from_dict, stored["predictions"])),
+            tuple(map(Rejection.from_dict, stored["rejections"])),
+            None if error is None else ImageError(None if isinstance(source, int) else source, error),
+        )
 
 
 def written(source: str | os.PathLike[str] | int) -> str:
