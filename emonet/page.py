@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emonet.page_style import STYLE
+from facecrop.images import jpeg
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-QUALITY = 88  # of JPEG
 
 VOID = frozenset({"img", "meta"})
 
@@ -149,20 +149,12 @@ def picture(image: Picture | None, words: str, **attributes: object) -> Html:
     if image is None:
         return Html()
     height, width = image.shape[:2]
-    return tag("img", src=_jpeg(image), alt=words, title=words, width=width, height=height, **attributes)
+    return photo(jpeg(image), words, title=words, width=width, height=height, **attributes)
 
 
-def _jpeg(image: Picture) -> str:
-    import cv2
-
-    grey = bool((image == image[..., :1]).all())
-    _, data = cv2.imencode(".jpg", image[..., 0] if grey else image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return _data_uri("jpeg", data.tobytes())
-
-
-def photo(jpeg: bytes, words: str, **attributes: object) -> Html:
-    """A JPEG as it is, as large as `attributes` or the style make it."""
-    return tag("img", src=_data_uri("jpeg", jpeg), alt=words, **attributes)
+def photo(data: bytes, words: str, **attributes: object) -> Html:
+    """A JPEG file as it is, as large as `attributes` or the style make it."""
+    return tag("img", src=_data_uri("jpeg", data), alt=words, **attributes)
 
 
 def drawing(path: Path, words: str, **attributes: object) -> Html:

@@ -33,6 +33,9 @@ DECODE_ERRORS = (
 
 Opener = Callable[[IO[bytes]], PIL.Image.Image]
 
+JPEG_SIDE = 65_500  # pixels: no JPEG is longer
+JPEG_QUALITY = 88
+
 
 class ImageError(ValueError):
     """A picture that cannot be read: `path` is the file (None for bytes and arrays), `reason` says why."""
@@ -119,6 +122,21 @@ def limited(image: Image, max_side: int) -> Image:
         return image
     size_wh = (max(1, round(width * share)), max(1, round(height * share)))
     return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def jpeg(image: Image) -> bytes:
+    """The picture, in RGB or grey, as a JPEG file of its pixels alone: nothing that a photo says of its place gets in.
+
+    It is made smaller where it is longer than a JPEG can be.
+    """
+    import cv2
+
+    image = limited(image, JPEG_SIDE)
+    grey = bool((image == image[..., :1]).all())
+    _, data = cv2.imencode(
+        ".jpg", image[..., 0] if grey else image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    return bytes(data)
 
 
 class _UnreadableError(Exception):

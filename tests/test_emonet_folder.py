@@ -130,6 +130,13 @@ def test_copies_are_made_when_they_are_asked_for_and_are_not_there(photos, predi
     assert done(photos, predictor, annotate=True).known == [False, True, True, True]
 
 
+def test_photos_that_are_longer_than_a_jpeg_can_be_are_annotated_smaller(photos, predictor):
+    PIL.Image.new("RGB", (66_000, 4)).save(photos / "strip.png")
+    done(photos, predictor, annotate=True)
+    with PIL.Image.open(photos.with_name("out") / "annotated" / "strip.png.jpg") as copy:
+        assert copy.size == (65_500, 4)
+
+
 def test_the_originals_are_not_touched_and_nothing_is_written_among_them(photos, predictor):
     def state():
         return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")}

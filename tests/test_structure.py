@@ -17,7 +17,7 @@ ALLOWED = {
     "emonet": ["emonet"],  # what it offers is imported when it is asked for
     "emonet.labels": [],
     "emonet.inputs": [],
-    "emonet.page": ["emonet.page_style"],
+    "emonet.page": ["emonet.page_style", "facecrop"],
     "emonet.page_style": ["emonet.labels"],
     "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
     "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],

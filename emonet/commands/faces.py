@@ -103,8 +103,11 @@ def _handled(
     photo: ScannedPhoto[Path], rules: FilterRules, spec: CropSpec, source: Path, crops: Path | None, draw: Path | None
 ) -> Selection | ImageError:
     """Chooses among a photo's faces, and writes what was asked for."""
+    import PIL.Image
+
     from facecrop import ImageError, choose_faces, crop_face
     from facecrop.drawing import draw_faces
+    from facecrop.images import jpeg
 
     image = photo.image
     if isinstance(image, ImageError):
@@ -113,15 +116,16 @@ def _handled(
     place = photo.name.relative_to(source) if source.is_dir() else Path(photo.name.name)
     if crops is not None:
         for index, face in enumerate(selection.faces):
-            _save(crop_face(image, face, spec), crops / place.with_name(f"{place.name}-{index}.png"))
+            cut = PIL.Image.fromarray(crop_face(image, face, spec))
+            cut.save(_made(crops / place.with_name(f"{place.name}-{index}.png")))
     if draw is not None:
         rejected = [rejection.face for rejection in selection.rejections if rejection.face]
-        _save(draw_faces(image, selection.faces, rejected), draw / place.with_name(f"{place.name}.jpg"))
+        drawn = jpeg(draw_faces(image, selection.faces, rejected))
+        _made(draw / place.with_name(f"{place.name}.jpg")).write_bytes(drawn)
     return selection
 
 
-def _save(image: Any, path: Path) -> None:
-    import PIL.Image
-
+def _made(path: Path) -> Path:
+    """The path, in a folder that is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(image).save(path)
+    return path

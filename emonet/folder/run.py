@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
-
-import PIL.Image
 
 from emonet.datasets.atomic import SUFFIX, write_atomically
 from emonet.folder.album import write_album
@@ -19,11 +16,10 @@ from emonet.prediction import EmotionPredictor, draw
 from emonet.prediction.prediction import written
 from emonet.prediction.predictor import Answered
 from facecrop import ImageError
-from facecrop.images import Image, limited
+from facecrop.images import jpeg, limited
 
 JOURNAL, ANNOTATED = "journal.jsonl", "annotated"
 THUMBNAIL = 320  # pixels of the longer side
-QUALITY = 85  # of JPEG
 
 Watch = Callable[[Entry, bool], None]  # told of each photo in order, and whether it was done before
 
@@ -88,17 +84,10 @@ class FolderRun:
         if self.annotate:
             self._copy(photo).parent.mkdir(parents=True, exist_ok=True)
             with write_atomically(self._copy(photo)) as temporary:
-                temporary.write_bytes(_jpeg(draw(image, result.predictions)))
+                temporary.write_bytes(jpeg(draw(image, result.predictions)))
         height, width = image.shape[:2]
-        return Entry(path, width, height, result, _jpeg(limited(image, THUMBNAIL)))
+        return Entry(path, width, height, result, jpeg(limited(image, THUMBNAIL)))
 
     def _copy(self, photo: Photo) -> Path:
         """Where the photo lies with its faces drawn in."""
         return self.out / ANNOTATED / f"{photo.name}.jpg"
-
-
-def _jpeg(image: Image) -> bytes:
-    """From the pixels alone: nothing that a photo says of its place and time gets in."""
-    data = BytesIO()
-    PIL.Image.fromarray(image).save(data, "JPEG", quality=QUALITY)
-    return data.getvalue()
