@@ -253,6 +253,22 @@ def test_expressions_are_drawn_into_a_copy(portrait, prediction):
     assert drawn[y1 + 20, x1].tolist() == [0xE6, 0x9F, 0x00]  # happy's colour
 
 
+def test_bars_hide_no_other_face():
+    """One right below another, one as near to it as can be, and one at each corner's end of the photo."""
+    boxes = [(200, 100, 260, 180), (200, 185, 260, 265), (262, 140, 322, 220), (0, 400, 60, 480), (580, 0, 640, 80)]
+    faces = [Prediction(Face(box, 1.0), shares(happy=0.8, sad=0.2)) for box in boxes]
+    blank = np.full((480, 640, 3), 255, np.uint8)
+    drawn = emonet.draw(blank, faces)
+    for x1, y1, x2, y2 in boxes:
+        assert (drawn[y1 + 5 : y2 - 5, x1 + 5 : x2 - 5] == 255).all()
+    assert (drawn == (20, 24, 28)).all(2).sum() > 5 * 300  # the bars are somewhere, on their dark ground
+
+
+def test_bars_stay_in_a_photo_that_the_face_fills():
+    drawn = emonet.draw(np.full((48, 48, 3), 255, np.uint8), [Prediction(Face((0, 0, 48, 48), 1.0), shares(happy=1))])
+    assert (drawn != 255).any(2).mean() > 0.1
+
+
 def test_an_explanation_colours_the_face_alone(portrait, predictor, prediction):
     shown = emonet.explain(portrait, prediction, predictor)
     changed = np.argwhere((shown != portrait).any(2))

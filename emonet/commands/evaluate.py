@@ -48,14 +48,16 @@ def evaluate(
         machine=open_machine(device, precision),
         beta=beta,
     )
-    if as_json:
-        typer.echo(json.dumps(evaluation.to_dict(), indent=2))
-    else:
-        _show(evaluation)
+    page = None
     if out is not None:
         from emonet.report import write_report
 
         page = write_report(evaluation, out, log=_log(Path(model)), face=face)
+    if as_json:
+        typer.echo(json.dumps(evaluation.to_dict(), indent=2))
+    else:
+        _show(evaluation)
+    if page:
         typer.echo(f"look at {page}", err=as_json)
 
 

@@ -26,7 +26,7 @@ def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
     """A copy of the picture with boxes and bars, RGB uint8."""
     from emonet.prediction.drawing import drawn
 
-    return drawn(read_image(image), predictions)
+    return drawn(read_image(image), list(predictions))
 
 
 def explain(image: Source, prediction: Prediction, predictor: EmotionPredictor | None = None) -> Image:
