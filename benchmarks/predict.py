@@ -132,28 +132,21 @@ def classify(repeats: int) -> None:
 
 
 def print_memory(pictures: list[Picture], folder: Path, photos: int) -> None:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        early, late = pool.apply(peak_memory, (pictures, folder, photos))
-    print(f"Peak memory of emonet predict: {early} MB after {photos // 10:,} photos, {late} MB after {photos:,}")
+    for count in (photos // 10, photos):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            most = pool.apply(peak_memory, (pictures, folder / f"{count}", count))
+        print(f"Peak memory of emonet predict, its tables and album: {most} MB for {count:,} photos")
 
 
-def peak_memory(pictures: list[Picture], folder: Path, photos: int) -> tuple[int, int]:
-    """Of a run over small photos, its tables and album."""
+def peak_memory(pictures: list[Picture], folder: Path, photos: int) -> int:
+    """Of a run over small photos."""
     for number in range(photos):
         thumbnail = PIL.Image.fromarray(pictures[number % len(pictures)].image)
         thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
-        (folder / "many" / f"{number // 1000}").mkdir(parents=True, exist_ok=True)
-        thumbnail.save(folder / "many" / f"{number // 1000}" / f"{number:05}.jpg")
-    run = FolderRun(folder / "many", folder / "out", EmotionPredictor("emonet_fast"))
-    peaks: list[int] = []
-    counter = itertools.count(1)
-
-    def watch(*_: object) -> None:
-        if next(counter) == photos // 10:
-            peaks.append(peak())
-
-    run.run(watch)
-    return peaks[0], peak()
+        (folder / "photos" / f"{number // 1000}").mkdir(parents=True, exist_ok=True)
+        thumbnail.save(folder / "photos" / f"{number // 1000}" / f"{number:05}.jpg")
+    FolderRun(folder / "photos", folder / "out", EmotionPredictor("emonet_fast")).run(lambda *_: None)
+    return peak()
 
 
 def peak() -> int:

@@ -2,10 +2,15 @@
 
 Each writer makes its folder and returns what a reader is to be given. Faces differ from person to person in width
 and light, and expressions are warps of the mouth and the brows, so that pictures are no copies of each other.
+
+    python tests/imitations.py FOLDER [--people 20]
+
+writes FOLDER/CK+ and FOLDER/jaffe, to try what asks for data that may not be passed on.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import shutil
 from dataclasses import dataclass
@@ -398,3 +403,19 @@ def pack(folder, archive):
     kind = {".zip": "zip", ".gz": "gztar", ".tar": "tar"}[archive.suffix]
     made = Path(shutil.make_archive(str(archive.parent / "packing"), kind, folder))
     return made.rename(archive)
+
+
+def main():
+    from skimage import data
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--people", type=int, default=20, help="in CK+, with two sequences each")
+    arguments = parser.parse_args()
+    portrait = np.array(data.astronaut()[:320])
+    write_ckplus(arguments.folder / "CK+", portrait, subjects=arguments.people)
+    write_jaffe(arguments.folder / "jaffe", portrait)
+
+
+if __name__ == "__main__":
+    main()
