@@ -52,6 +52,7 @@ bench: $(READY)
 	$(if $(FER2013),$(BIN)/python benchmarks/build.py "$(FER2013)")
 	$(if $(FER2013),$(BIN)/emonet build --fer2013 "$(FER2013)" --detector whole --leaks keep --dev 3000 -o demo/fer2013)
 	$(if $(FER2013),$(BIN)/python benchmarks/train.py demo/fer2013)
+	$(if $(FER2013),$(BIN)/python benchmarks/runtimes.py demo/fer2013)
 
 soak: $(READY)
 	$(BIN)/pytest -m soak
