@@ -58,12 +58,14 @@ class Checkpoint:
             object.__setattr__(self, name, json.loads(json.dumps(dict(getattr(self, name)))))
 
     def network(self) -> Network:
-        """The network with its weights, ready to predict."""
+        """The network with its weights, ready to predict, its kernels laid out as pictures are in a Classifier."""
+        import torch
+
         from emonet.models import outline
 
         network = outline(self.model, classes=len(self.classes), **self.arguments)
         network.load_state_dict(dict(self.weights), assign=True)
-        return network.eval()
+        return network.eval().to(memory_format=torch.channels_last)
 
     @property
     def identity(self) -> str:

@@ -38,7 +38,7 @@ class Classifier:
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
         import torch
 
-        self.network.eval().to(memory_format=torch.channels_last)
+        self.network.eval()
         size = self.batch_size or (CPU_BATCH if self.machine.device.type == "cpu" else BATCH)
         with torch.inference_mode():
             pieces = [self._probabilities(piece) for piece in torch.split(pictures_as_tensor(pixels), size)]
