@@ -13,7 +13,7 @@ from facecrop.detectors.protocol import Detector
 from facecrop.face import Face
 from facecrop.images import Image, ImageError, Source, image_or_error
 
-BATCH_PIXELS = 24_000_000
+BATCH_PIXELS = 4_000_000  # little, so that the next are decoded while these are searched
 BATCH_IMAGES = 64
 READERS = 2  # threads that decode
 
