@@ -112,7 +112,8 @@ def test_each_process_takes_a_card_of_its_own(monkeypatch, cards, asked, device,
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
     monkeypatch.setattr(torch.cuda, "set_device", calls.append)
     monkeypatch.setattr(distributed, "init_process_group", calls.append)
+    monkeypatch.setattr(distributed, "barrier", lambda: calls.append("wait"))
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: calls.append("end"))
     with joined_processes(asked) as (_, given):
         assert given == device
-    assert calls == [device, backend, "end"][device == "cpu" :]
+    assert calls == [device, backend, "wait", "end"][device == "cpu" :]
