@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from torch import distributed, nn
 
 from emonet.devices import Machine
 from emonet.training.sampling import Indices
+
+# Seconds that gloo's threads are given to let go of the last tensors. They need Python's lock for that, and a thread that
+# asks for it when the interpreter has ended aborts the process (PyTorch's pull request 179291): one exit in three did.
+LETTING_GO = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ def joined_processes(device: str) -> Iterator[tuple[Processes, str]]:
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield _place(), device
-        distributed.barrier()  # gloo's threads let go of the last tensors: at the interpreter's end that would abort
+        distributed.barrier()
+        time.sleep(LETTING_GO)
     finally:
         distributed.destroy_process_group()
 
