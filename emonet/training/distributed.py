@@ -15,8 +15,8 @@ from torch import distributed, nn
 from emonet.devices import Machine
 from emonet.training.sampling import Indices
 
-# Seconds that gloo's threads are given to let go of the last tensors. They need Python's lock for that, and a thread that
-# asks for it when the interpreter has ended aborts the process (PyTorch's pull request 179291): one exit in three did.
+# Seconds that gloo's threads are given to let go of the last tensors. They need Python's lock for that, and a thread
+# that asks for it when the interpreter has ended aborts the process (PyTorch's pull request 179291).
 LETTING_GO = 0.1
 
 
