@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import copy
 import os
 import tempfile
 import time
@@ -94,7 +93,7 @@ def eager(checkpoint: Checkpoint, network: nn.Module, precision: str) -> Classif
 
 def fused(checkpoint: Checkpoint) -> nn.Module:
     """The network with each normalisation multiplied into the convolution before it."""
-    network = copy.deepcopy(checkpoint.network()).eval()
+    network = checkpoint.network()
     made: dict[int, str] = {}
     pairs: list[tuple[str, str]] = []
 

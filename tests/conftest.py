@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ from facecrop import DETECTORS, open_detector
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "photos"
 FER2013 = ROOT.parent / "shared" / "fer2013"
+
+# What a shell starts in the background ignores interrupts, and so would all that the tests start and then interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -176,16 +176,11 @@ def test_a_full_disk_is_one_line(table, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def heeding_interrupts():
-    """What a shell starts in the background does not, nor do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_a_build_that_is_stopped_says_how_to_go_on(table, tmp_path):
     header, *lines = table.read_text().splitlines()
     table.write_text("\n".join([header, *(lines * 300)]) + "\n")
     command = [sys.executable, "-m", "emonet", "build", "--fer2013", table, "-o", tmp_path / "out", "--workers", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_interrupts)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not any((tmp_path / "out" / ".build").glob("chunks/*.parquet")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
