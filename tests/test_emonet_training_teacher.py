@@ -27,15 +27,27 @@ def teacher(faces, tmp_path_factory):
     return folder / "run" / "model.safetensors"
 
 
+def said(checkpoint, pixels):
+    return Classifier(checkpoint.network(), checkpoint.input, CPU)(pixels)
+
+
+def first_loss(faces, folder, teachers, **options):
+    """Of a whole epoch in one batch before anything is learned, and the pupil, who still answers as it did then."""
+    still = {"batch_size": 28, "epochs": 1, "learning_rate": 1e-12, "keep": "last"}
+    pupil = trainings.trained(faces, folder, teacher=list(map(str, teachers)), **still, **options)
+    return trainings.log(folder)[0].train_loss, pupil
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_targets_are_partly_labels_and_partly_answers(faces, teacher, share):
-    checkpoint = load_checkpoint(teacher)
-    learned = read_faces(faces, ["train"], checkpoint.input)
-    answers = Classifier(checkpoint.network(), checkpoint.input, CPU, view="mirror")(learned.pixels)
-    expected = (1 - share) * np.eye(7)[learned.labels] + share * answers
-    assert make_targets(learned, [checkpoint], trainings.quick(teacher_share=share), CPU).numpy() == pytest.approx(
-        expected, abs=1e-6
-    )
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_what_is_learned_is_partly_labels_and_partly_answers(faces, teacher, tmp_path, share, smoothing):
+    """Labels are smoothed, and answers are not: they are soft already."""
+    options = {"teacher_share": share, "smoothing": smoothing, "scaling": "centred"}  # and the teacher's is its own
+    loss, pupil = first_loss(faces, tmp_path / "run", [teacher], **options)
+    learned = read_faces(faces, ["train"], pupil.input)
+    labels = (1 - smoothing) * np.eye(7)[learned.labels] + smoothing / 7
+    wanted = (1 - share) * labels + share * said(load_checkpoint(teacher), learned.pixels)
+    assert loss == pytest.approx(-(wanted * np.log(said(pupil, learned.pixels))).sum(1).mean(), rel=1e-4)
 
 
 def voted(faces, kinds):
@@ -47,7 +59,7 @@ def voted(faces, kinds):
 def test_votes_say_which_label_is_to_be_expected(faces):
     learned = read_faces(faces, ["train"], InputSpec(size=48))
     ballots = {label: [10 * (kind == label % 6) for kind in range(10)] for label in range(7)}  # 0 and 6 look alike
-    expected = make_targets(voted(learned, ballots), [], trainings.quick(votes_share=1.0), CPU).numpy()
+    expected = make_targets(voted(learned, ballots), trainings.quick(votes_share=1.0)).numpy()
     assert expected.sum(1) == pytest.approx(1)
     sad, angry = learned.labels == 4, learned.labels == 0
     assert expected[sad, 4].min() > 0.5
@@ -57,7 +69,7 @@ def test_votes_say_which_label_is_to_be_expected(faces):
 def test_pictures_that_nobody_voted_on_keep_their_labels(faces):
     learned = read_faces(faces, ["train"], InputSpec(size=48))
     ballots = {label: [10 * (kind == 9 - label) for kind in range(10)] if label else [0] * 10 for label in range(7)}
-    half = make_targets(voted(learned, ballots), [], trainings.quick(votes_share=0.5), CPU).numpy()
+    half = make_targets(voted(learned, ballots), trainings.quick(votes_share=0.5)).numpy()
     assert half[learned.labels == 0, 0] == pytest.approx(1)
     assert (half[learned.labels == 1].max(1) < 1).all()
 
@@ -68,13 +80,32 @@ def test_votes_must_be_there(faces, tmp_path):
 
 
 def test_teachers_answer_as_one(faces, teacher, tmp_path):
-    first = load_checkpoint(teacher)
-    second = trainings.trained(faces, tmp_path / "run", epochs=2, seed=1)
-    learned = read_faces(faces, ["train"], first.input)
-    alone = trainings.quick(teacher_share=1.0)
-    answers = [make_targets(learned, [one], alone, CPU).numpy() for one in (first, second)]
-    assert np.abs(answers[0] - answers[1]).max() > 0.01
-    assert make_targets(learned, [first, second], alone, CPU).numpy() == pytest.approx(np.mean(answers, 0), abs=1e-6)
+    trainings.trained(faces, tmp_path / "other", epochs=2, seed=1)
+    both = [teacher, tmp_path / "other" / "model.safetensors"]
+    losses = [first_loss(faces, tmp_path / f"{n}", [one], teacher_share=1.0)[0] for n, one in enumerate(both)]
+    assert abs(losses[0] - losses[1]) > 0.001
+    together, _ = first_loss(faces, tmp_path / "both", both, teacher_share=1.0)
+    assert together == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"augment": "strong"}, {"mixup": 2.0}, {"cutmix": 1.0}, {"scaling": "per_picture"}]
+)
+def test_a_teacher_sees_what_its_pupil_sees(faces, tmp_path, options):
+    """A network that is taught by itself learns nothing, if both are asked of the same views of the pictures."""
+    certain = {"arguments": {"widths": [4, 4, 4, 8], "dropout": [0.0] * 4}, "optimizer": "sgd"}
+    teacher = trainings.trained(faces, tmp_path / "teacher", **certain, **options)
+    path = str(tmp_path / "teacher" / "model.safetensors")
+    taught = {**certain, "init": path, "teacher": [path], "weight_decay": 0, "learning_rate": 0.1, "keep": "last"}
+    pupils = [
+        trainings.trained(faces, tmp_path / f"{share}", teacher_share=share, **taught, **options)
+        for share in (1.0, 0.5)
+    ]
+    moved = [
+        max(float((pupil.weights[name] - w).abs().max()) for name, w in teacher.weights.items()) for pupil in pupils
+    ]
+    assert moved[0] < 1e-5
+    assert moved[1] > 1e-3
 
 
 def test_a_pupil_that_learns_nothing_else_answers_as_its_teacher(faces, teacher, tmp_path):
@@ -84,10 +115,9 @@ def test_a_pupil_that_learns_nothing_else_answers_as_its_teacher(faces, teacher,
         for share in (0.0, 1.0)
     }
     seen = read_faces(faces, ["train"], pupils[0.0].input).pixels
-    said = {share: Classifier(pupil.network(), pupil.input, CPU)(seen) for share, pupil in pupils.items()}
-    master = load_checkpoint(teacher)
-    wanted = Classifier(master.network(), master.input, CPU, view="mirror")(seen)
-    assert np.abs(said[1.0] - wanted).mean() < np.abs(said[0.0] - wanted).mean()
+    wanted = said(load_checkpoint(teacher), seen)
+    off = {share: np.abs(said(pupil, seen) - wanted).mean() for share, pupil in pupils.items()}
+    assert off[1.0] < off[0.0]
 
 
 def test_a_run_with_a_teacher_that_was_stopped_ends_in_the_same_weights(faces, teacher, tmp_path):

@@ -95,7 +95,7 @@ class TrainConfig:
     )
     smoothing: Annotated[float, LEARNING, "Label smoothing."] = 0.0
     teacher: Annotated[
-        tuple[str, ...], LEARNING, "Learn also what these models, with commas, answer on average to the pictures."
+        tuple[str, ...], LEARNING, "Learn also what these models, with commas, answer on average to the same views."
     ] = ()
     teacher_share: Annotated[float, LEARNING, "How much their answers count, beside the labels."] = 0.5
     votes_share: Annotated[

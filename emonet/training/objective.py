@@ -21,9 +21,7 @@ def make_objective(config: TrainConfig, class_weights: Sequence[float] | None, d
     weights = None if class_weights is None else torch.tensor(class_weights, device=device)
     if config.loss == "hinge":
         return lambda scores, targets: _squared_hinge(scores, targets, weights)
-    return lambda scores, targets: F.cross_entropy(
-        scores, targets, weights, reduction="none", label_smoothing=config.smoothing
-    )
+    return lambda scores, targets: F.cross_entropy(scores, targets, weights, reduction="none")
 
 
 def _squared_hinge(scores: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:

@@ -1,35 +1,52 @@
-"""What the network shall answer to each training picture: its label, or partly what votes or teachers say.
+"""What the network shall answer to each training picture: its label, smoothed, or partly what votes or teachers say.
 
 Labels of expressions are noisy, and say nothing of how alike two are. Ten people's votes on a picture, and other
-networks' answers to it, know better. They are asked for once, of pictures as they are, and serve for all that
-augmentation makes of these.
+networks' answers to it, know better. Votes are on pictures as they are. Teachers look at each picture as augmentation
+and mixing made it this time, for they know their training pictures by heart, and have little to say of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emonet.checkpoint import Checkpoint
-from emonet.classifier import Classifier
 from emonet.devices import Machine
+from emonet.inputs import InputSpec
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces
 
 
-def make_targets(faces: Faces, teachers: Sequence[Checkpoint], config: TrainConfig, machine: Machine) -> Tensor:
-    """Class probabilities (N, classes): of labels the votes take their share, and of both the teachers theirs."""
+def make_targets(faces: Faces, config: TrainConfig) -> Tensor:
+    """Class probabilities (N, classes): of labels the votes take their share, and smoothing of both."""
     targets = F.one_hot(torch.from_numpy(faces.labels), len(faces.classes)).float()
     if config.votes_share:
         targets = targets.lerp(_expected(faces), config.votes_share)
-    if teachers:
-        answers = torch.stack([_answers(teacher, faces, machine) for teacher in teachers])
-        targets = targets.lerp(answers.mean(0), config.teacher_share)
-    return targets
+    return targets.lerp(torch.full_like(targets, 1 / targets.shape[1]), config.smoothing)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teacher:
+    """A network that has learned already."""
+
+    network: nn.Module
+    spec: InputSpec
+    machine: Machine
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, machine: Machine) -> Teacher:
+        return cls(checkpoint.network().to(machine.device), checkpoint.input, machine)
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Class probabilities (N, classes) of pictures scaled as its `spec` says."""
+        with self.machine.autocast():
+            scores: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
+        return scores.float().softmax(1)
 
 
 def _expected(faces: Faces) -> Tensor:
@@ -49,8 +66,3 @@ def _expected(faces: Faces) -> Tensor:
     expected[voted] = 0
     expected[np.ix_(voted, model.classes_)] = model.predict_proba(shares)
     return torch.from_numpy(expected)
-
-
-def _answers(teacher: Checkpoint, faces: Faces, machine: Machine) -> Tensor:
-    classify = Classifier(teacher.network().to(machine.device), teacher.input, machine, view="mirror")
-    return torch.from_numpy(classify(faces.pixels))

@@ -28,7 +28,7 @@ from emonet.training.objective import LearningRate, make_objective, make_optimiz
 from emonet.training.sampling import Sampling, class_weights
 from emonet.training.seeds import sample_seed
 from emonet.training.state import Progress, State
-from emonet.training.targets import make_targets
+from emonet.training.targets import Teacher, make_targets
 from emonet.training.watch import Watch
 
 ADVICE = "try a lower learning_rate, clip, or fp32"
@@ -58,7 +58,8 @@ class Trainer:
         self._learner = torch.compile(learner) if config.compile else learner
         self._average = moving_average(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
-        self._targets = make_targets(material.train, material.teachers, config, machine)
+        self._targets = make_targets(material.train, config)
+        self._teachers = [Teacher.of(checkpoint, machine) for checkpoint in material.teachers]
         self._objective = make_objective(config, class_weights(material.train, config), machine.device)
         self._mixing = Mixing(config.mixup, config.cutmix)
         self._sampling = Sampling(material.train, config)
@@ -123,7 +124,7 @@ class Trainer:
         set_rate(self._optimizer, rate)
         self._network.train()
 
-        x, targets = self._inputs(batch, torch.Generator().manual_seed(seed >> 1))
+        x, targets = self._inputs(batch, seed >> 1)
         with self._machine.autocast():
             scores = self._learner(x)
         losses = self._objective(scores.float(), targets)
@@ -145,14 +146,22 @@ class Trainer:
         progress.step += 1
         watch.step(float(loss.detach()), right / len(x), rate)
 
-    def _inputs(self, batch: Batch, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _inputs(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
         """A batch as the network takes it: scaled pictures, and class probabilities, both perhaps mixed."""
-        device = self._machine.device
-        x = self._material.spec.scale(batch.pixels.to(device, non_blocking=True))
-        targets = self._targets[batch.places].to(device)
-        if self.done < self._config.mix_until * self.steps:
-            x, targets = self._mixing(x, targets, chance)
-        return (x.contiguous(memory_format=torch.channels_last) if self._config.channels_last else x), targets
+        device, config = self._machine.device, self._config
+        pixels = batch.pixels.to(device, non_blocking=True)
+        labels = self._targets[batch.places].to(device)
+        x, targets = self._mixed(self._material.spec.scale(pixels), labels, seed)
+        if self._teachers:
+            answers = [teacher(self._mixed(teacher.spec.scale(pixels), labels, seed)[0]) for teacher in self._teachers]
+            targets = targets.lerp(torch.stack(answers).mean(0), config.teacher_share)
+        return (x.contiguous(memory_format=torch.channels_last) if config.channels_last else x), targets
+
+    def _mixed(self, x: Tensor, targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """The same pictures are mixed alike, however they are scaled: teachers see what their pupil sees."""
+        if self.done >= self._config.mix_until * self.steps:
+            return x, targets
+        return self._mixing(x, targets, torch.Generator().manual_seed(seed))
 
     def _check_finite(self, loss: Tensor, batch: Batch) -> None:
         if not torch.isfinite(loss):
