@@ -30,9 +30,10 @@ from emonet.datasets.coded_rows import coded_samples
 from emonet.datasets.pixel_table import open_pixel_table
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
-from emonet.datasets.tree import PICTURE_SUFFIXES, Tree
+from emonet.datasets.tree import Tree
 from emonet.labels import Emotion
 from facecrop import CropSpec
+from facecrop.images import PICTURE_SUFFIXES
 
 CODES: dict[float, Emotion] = {
     0: Emotion.NEUTRAL,

@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from emonet.datasets.labels import emotion_named, split_named
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
-from emonet.datasets.tree import PICTURE_SUFFIXES, Tree
+from emonet.datasets.tree import Tree
 from emonet.labels import Emotion
+from facecrop.images import PICTURE_SUFFIXES
 
 SPLIT_FOLDERS = ("train", "training", "validation", "valid", "val", "test")  # `private` holds private photos here
 

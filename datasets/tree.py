@@ -12,11 +12,7 @@ from pathlib import Path, PurePosixPath
 from emonet.datasets.archives import Scratch, SpanBlob, ZipBlob, is_archive, open_archive, unpacked_member
 from emonet.datasets.sample import Blob
 from facecrop.folders import iter_files
-from facecrop.images import MAX_BYTES
-
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".heic", ".heif", ".avif"}
-)
+from facecrop.images import MAX_BYTES, PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

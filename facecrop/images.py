@@ -25,6 +25,10 @@ Source = str | os.PathLike[str] | bytes | PIL.Image.Image | NDArray[Any]
 MAX_PIXELS = 200_000_000
 MAX_BYTES = 512 * 2**20
 
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".heic", ".heif", ".avif"}
+)
+
 # What Pillow's decoders are known to raise on broken files; Warning for users who turn warnings into errors.
 DECODE_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, RuntimeError),
@@ -33,6 +37,7 @@ DECODE_ERRORS = (
 
 Opener = Callable[[IO[bytes]], PIL.Image.Image]
 
+HEADER = 64  # bytes that tell the format
 JPEG_SIDE = 65_500  # pixels: no JPEG is longer
 JPEG_QUALITY = 88
 
@@ -53,6 +58,20 @@ def printable(path: str | os.PathLike[str]) -> str:
     """A path on one line that any terminal and any JSON reader takes, whatever bytes its name holds."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file's name or its first bytes say so, and not whether it can be read."""
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            _opener(file.read(HEADER))
+    except OSError:
+        return True  # for all that is known; reading it says what is wrong
+    except _UnreadableError:
+        return False
+    return True
 
 
 def read_image(
@@ -164,7 +183,7 @@ def _read_stream(stream: IO[bytes], size: int, max_side: int | None, max_pixels:
         raise _UnreadableError("the file is empty")
     if size > max_bytes:
         raise _UnreadableError(f"{size:,} bytes, more than the limit of {max_bytes:,}")
-    header = stream.read(64)
+    header = stream.read(HEADER)
     stream.seek(0)
     opener = _opener(header)
     try:

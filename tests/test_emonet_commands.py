@@ -23,7 +23,7 @@ def run():
 
 @pytest.fixture
 def album(tmp_path, portrait):
-    """Two photos of one face, one without, a broken one, and a text."""
+    """Two photos of one face, one without, and a broken one."""
     folder = tmp_path / "album"
     (folder / "more").mkdir(parents=True)
     PIL.Image.fromarray(portrait).save(folder / "portrait.png")
@@ -68,10 +68,12 @@ def test_faces_of_a_folder_as_json(run, album):
 
 def test_faces_as_a_table(run, album, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
+    (album / "film.mp4").write_bytes(b"\0\0\0\x14ftypisom")
     result = run("faces", album)
     assert result.exit_code == 3
     assert "[bold]portrait.jpg" in result.stdout
     assert "2 faces in 3 photos; 1 files could not be read" in result.stdout
+    assert result.stdout.splitlines()[-1] == "passed over, for they are no pictures: 1 .mp4"
 
 
 def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, tmp_path):

@@ -186,7 +186,7 @@ def test_names_that_are_no_text_survive(photos, predictor, face):
 
 
 def test_a_photo_that_went_away_is_listed_and_cannot_be_read(tmp_path, predictor):
-    (photo,) = list_photos(tmp_path / "gone.jpg")
+    (photo,) = list_photos(tmp_path / "gone.jpg").photos
     (result,) = predictor.predict_many([photo.path])
     assert (photo.name, photo.stamp) == ("gone.jpg", (0, 0))
     assert result.error.reason == "no such file"

@@ -99,11 +99,25 @@ def test_of_one_photo_nothing_is_written(predict, friends, options):
 
 def test_without_a_readable_photo_the_status_is_1(predict, tmp_path):
     (tmp_path / "album").mkdir()
-    (tmp_path / "album" / "note.txt").write_text("hello")
+    (tmp_path / "album" / "note.jpg").write_text("hello")
     result = predict(tmp_path / "album")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "1 photos: 0 faces; 1 could not be read"
     assert isinstance(predict(tmp_path / "nowhere").exception, FileNotFoundError)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_films_and_texts_are_passed_over_and_counted(predict, friends, options):
+    for name in ("a.MOV", "b.mov", "Notes.txt", "README"):
+        (friends / name).write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0")
+    (friends / "happy" / "me.png").rename(friends / "happy" / "me")
+    result = predict(friends, *options)
+    assert result.exit_code == 0
+    said = (result.stderr if options else result.stdout).splitlines()
+    assert said[-2:] == [
+        "passed over, for they are no pictures: 2 .mov, 1 .txt, 1 without an ending",
+        "2 photos: 2 faces; 0 could not be read",
+    ]
 
 
 def test_ctrl_c_says_how_to_go_on(predict, friends, monkeypatch):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import features
 
 from facecrop import ImageError, read_image
+from facecrop.images import is_picture
 
 RED, GREEN = (255, 0, 0), (0, 153, 0)  # both in the palette that Pillow converts to
 LOSSY = 12  # how far lossy formats may be from the colour that was saved
@@ -347,3 +348,22 @@ def test_damaged_files_never_escape(data):
 @given(st.one_of(random_files, damaged_files()))
 def test_no_file_ever_escapes(data):
     read_or_refused(data)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_picture_is_one_by_its_bytes_whatever_its_name(name, tmp_path):
+    (tmp_path / "odd.name").write_bytes(FILES[name]())
+    assert is_picture(tmp_path / "odd.name")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [("a.JPG", b"", True), ("a.txt", b"text", False), ("a.mov", b"\0\0\0\x14ftypqt  ", False), ("a", b"", False)],
+)
+def test_or_by_its_name(tmp_path, name, content, expected):
+    (tmp_path / name).write_bytes(content)
+    assert is_picture(tmp_path / name) == expected
+
+
+def test_what_cannot_be_opened_is_left_for_reading_to_say(tmp_path):
+    assert is_picture(tmp_path / "gone")

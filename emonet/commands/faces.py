@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from emonet.commands.counts import passed_over
 from emonet.commands.listing import JsonListing, TableListing
 from emonet.commands.progress import progress_bars
 from emonet.commands.status import NOTHING_READ, SOME_UNREADABLE
@@ -37,8 +37,9 @@ def faces(
 
     Exit status: 0 all photos were read, 3 some were not, 1 none was or the call was mistaken.
     """
+    from emonet.folder import list_photos
     from facecrop import CropSpec, FilterRules, open_detector
-    from facecrop.scanning import scan_photos
+    from facecrop.scanning import read_ahead, scan_photos
 
     if not source.exists():
         raise FileNotFoundError(f"no such photo or folder: {source}")
@@ -48,11 +49,14 @@ def faces(
         _check_outside(source, folder)
     finder = open_detector(detector, device, **_parsed(option or []))
     typer.echo(f"{detector} on {finder.device}", err=True)
+    found = list_photos(source)
     listing = JsonListing() if as_json else TableListing(source)
-    with listing, progress_bars({"photos": _count(source)}) as advance:
-        for photo in scan_photos(_photos(source), finder):
+    with listing, progress_bars({"photos": len(found.photos)}) as advance:
+        for photo in scan_photos(read_ahead((one.path, one.failure or one.path) for one in found.photos), finder):
             listing.add(photo.name, _handled(photo, rules, spec, source, crops, draw))
             advance("photos", 1)
+    for line in passed_over(found.others):
+        typer.echo(line, err=as_json)
     if listing.read == 0:
         raise typer.Exit(NOTHING_READ)
     if listing.unreadable:
@@ -79,24 +83,6 @@ def _parsed(options: list[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             parsed[name] = value
     return parsed
-
-
-def _photos(source: Path) -> Iterator[tuple[Path, Any]]:
-    from facecrop import ImageError, iter_images, read_image
-
-    if source.is_dir():
-        yield from iter_images(source)
-        return
-    try:
-        yield source, read_image(source)
-    except ImageError as error:
-        yield source, error
-
-
-def _count(source: Path) -> int:
-    from facecrop.folders import iter_files
-
-    return sum(1 for _ in iter_files(source)) if source.is_dir() else 1
 
 
 def _handled(

@@ -101,6 +101,7 @@ def _beside(photos: Path) -> Path:
 
 
 def _write(run: FolderRun, tally: Tally, as_json: bool) -> None:
+    tally.others = run.others
     with progress_bars({"photos": len(run)}) as advance:
 
         def watch(entry: Entry, known: bool) -> None:
@@ -137,6 +138,8 @@ def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bo
     """Nothing is written, and nothing need be remembered."""
     from emonet.folder import list_photos, read_photos
 
-    for _, result in predictor.answer(read_photos(list_photos(photos))):
+    found = list_photos(photos)
+    tally.others = found.others
+    for _, result in predictor.answer(read_photos(found.photos)):
         tally.add(result)
         typer.echo(json.dumps(result.to_dict()) if as_json else "\n".join(in_words(result)))

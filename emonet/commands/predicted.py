@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from emonet.commands.counts import listed, passed_over
+
 if TYPE_CHECKING:
     from emonet.folder import FolderScore
     from emonet.metrics import Scores
@@ -20,9 +22,10 @@ MISTAKES = 5  # shown of those that are stored
 
 
 class Tally:
-    """Counts photos, and the faces in them."""
+    """Counts photos, and the faces in them; `others` are files that are no photos, by the endings of their names."""
 
     def __init__(self) -> None:
+        self.others: Counter[str] = Counter()
         self.read = self.unreadable = self.known = 0
         self._faces: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
@@ -37,18 +40,15 @@ class Tally:
     def __str__(self) -> str:
         """Expressions and reasons, and in the last line how many photos."""
         lines = [
-            f"{name}: {_listed(found)}"
+            f"{name}: {listed(found)}"
             for name, found in (("faces", self._faces), ("left out", self._left_out))
             if found
         ]
+        lines += passed_over(self.others)
         before = f", {self.known:,} of them done before" if self.known else ""
         total = self.read + self.unreadable
         lines.append(f"{total:,} photos{before}: {self._faces.total():,} faces; {self.unreadable:,} could not be read")
         return "\n".join(lines)
-
-
-def _listed(found: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in found.most_common())
 
 
 def in_words(result: PhotoResult) -> Iterator[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from emonet.folder.entry import Entry
 from emonet.folder.labelled import FolderScore, Labels, folder_labels, listed_labels, score_folder
-from emonet.folder.photos import Photo, list_photos, read_photos
+from emonet.folder.photos import Found, Photo, list_photos, read_photos
 from emonet.folder.run import FolderRun
 
 __all__ = [
     "Entry",
     "FolderRun",
     "FolderScore",
+    "Found",
     "Labels",
     "Photo",
     "folder_labels",

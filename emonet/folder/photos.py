@@ -1,13 +1,15 @@
-"""The files of a folder of photos, each with the name it goes by."""
+"""The photos of a folder, each with the name it goes by."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from facecrop import ImageError
 from facecrop.folders import iter_files
+from facecrop.images import is_picture
 from facecrop.scanning import Read, read_ahead
 
 Stamp = tuple[int, int]  # bytes, and when it was last changed, in nanoseconds
@@ -23,11 +25,29 @@ class Photo:
     stamp: Stamp
 
 
-def list_photos(place: Path) -> list[Photo]:
-    """All files below a folder, hidden ones aside, sorted; or the one file that is named."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The photos of a folder in order, and how many other files lie there, by the endings of their names."""
+
+    photos: list[Photo]
+    others: Counter[str]
+
+
+def list_photos(place: Path) -> Found:
+    """All pictures below a folder, hidden ones aside, sorted; or the one file that is named, whatever it is.
+
+    Films, texts and the like, which lie in every folder of photos, are counted and passed over.
+    """
     if not place.is_dir():
-        return [_photo(place, place.parent, None)]
-    return [_photo(path, place, failure) for path, failure in iter_files(place)]
+        return Found([_photo(place, place.parent, None)], Counter())
+    photos: list[Photo] = []
+    others: Counter[str] = Counter()
+    for path, failure in iter_files(place):
+        if failure or is_picture(path):
+            photos.append(_photo(path, place, failure))
+        else:
+            others[path.suffix.lower()] += 1
+    return Found(photos, others)
 
 
 def read_photos(photos: Iterable[Photo]) -> Iterator[Read[str]]:

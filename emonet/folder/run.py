@@ -34,7 +34,8 @@ class FolderRun:
         self.predictor = predictor
         self.annotate = annotate
         self.title = photos.resolve().name
-        self.photos = list_photos(photos)
+        found = list_photos(photos)
+        self.photos, self.others = found.photos, found.others  # and files that are no photos
 
     def __len__(self) -> int:
         return len(self.photos)
