@@ -1,5 +1,6 @@
 import csv
 import os
+import sys
 from io import BytesIO
 
 import numpy as np
@@ -97,6 +98,28 @@ def test_a_run_that_was_killed_while_it_wrote_loses_that_photo_alone(photos, pre
     (journal.parent / "album.html.7.emonet-part").touch()
     assert done(photos, predictor).known == [True, True, True, False]
     assert not list(journal.parent.glob("*part"))
+    assert done(photos, predictor).known == [True] * 4
+
+
+@pytest.mark.parametrize("damage", [b"\0", b"{{", b"[]\n"])
+def test_a_line_that_the_disk_spoilt_loses_that_photo_alone(photos, predictor, damage):
+    done(photos, predictor)
+    journal = photos.with_name("out") / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[2] = damage + lines[2][len(damage) :]
+    journal.write_bytes(b"".join(lines))
+    assert done(photos, predictor).known == [True, False, True, True]
+    assert done(photos, predictor).known == [True] * 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="journals are not locked there")
+def test_two_runs_do_not_write_into_one_folder(photos, predictor):
+    def second(*_):
+        with pytest.raises(ValueError, match="another run is writing into"):
+            done(photos, predictor)
+
+    run = FolderRun(photos, photos.with_name("out"), predictor)
+    run.run(second)
     assert done(photos, predictor).known == [True] * 4
 
 
