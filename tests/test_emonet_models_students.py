@@ -51,7 +51,7 @@ def test_units_bend_where_and_as_they_learned():
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("side", [4, CHUNK // 1024])  # in one piece, and a picture at a time
+@pytest.mark.parametrize("side", [4, CHUNK // 32])  # all units at once, and in pieces
 def test_units_gradients_are_those_of_the_formula(layout, side):
     unit = AdaptivePiecewiseLinear(3, 8, side).double()
     nn.init.normal_(unit.slopes)
