@@ -139,11 +139,12 @@ def test_overwriting_replaces_a_run_and_nothing_else(store, tmp_path):
     assert left == {*FILES, "notes.txt"} - {"curves.png"}
 
 
-def test_a_mistake_overwrites_nothing(store, tmp_path):
+@pytest.mark.parametrize("mistake", [{"arguments": {"depth": 3}}, {"size": 40}])
+def test_a_mistake_overwrites_nothing(store, tmp_path, mistake):
     trainings.trained(store, tmp_path)
     before = files(tmp_path)
-    with pytest.raises(ValueError, match="unknown arguments"):
-        trainings.trained(store, tmp_path, overwrite=True, arguments={"depth": 3})
+    with pytest.raises(ValueError, match=r"unknown arguments|takes pictures of"):
+        trainings.trained(store, tmp_path, overwrite=True, **mistake)
     assert files(tmp_path) == before
 
 

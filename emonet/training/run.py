@@ -23,7 +23,7 @@ from emonet.training.config import TrainConfig
 from emonet.training.distributed import joined_processes
 from emonet.training.material import gather_material
 from emonet.training.session import MODEL, Session, check_folder, clear_folder
-from emonet.training.single import train_single
+from emonet.training.single import new_network, train_single
 from emonet.training.watch import Silent, Watch
 
 
@@ -39,6 +39,7 @@ def train(
         watch.note(material.words())
         session = Session(store, material, machine, processes, watch)
         if overwrite and processes.first:
+            new_network(session, config)  # one that cannot be trained costs no earlier run
             clear_folder(folder)
         processes.agreed(None)  # nobody looks into the folder before it is cleared
         if (folder / MODEL).is_file() or config.members == config.orders == 1:

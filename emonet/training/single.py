@@ -37,7 +37,7 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
     if (folder / MODEL).is_file():
         session.watch.note(f"{folder} is finished")
         return load_checkpoint(folder / MODEL)
-    network = _new_network(session, config)
+    network = new_network(session, config)
     shown = Sampling(session.material.train, config).order(0)[:SHOWN]
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def _learn_by_heart(network: Network, session: Session, config: TrainConfig, fol
     return _checkpoint(session, config.model, {**config.arguments, "examples": len(train)}, network, training)
 
 
-def _new_network(session: Session, config: TrainConfig) -> Network:
+def new_network(session: Session, config: TrainConfig) -> Network:
     """With weights that the seed decides, or those of the file to start from."""
     material = session.material
     torch.manual_seed(sample_seed(config.seed) >> 1)
