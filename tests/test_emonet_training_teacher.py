@@ -47,7 +47,9 @@ def test_what_is_learned_is_partly_labels_and_partly_answers(faces, teacher, tmp
     learned = read_faces(faces, ["train"], pupil.input)
     labels = (1 - smoothing) * np.eye(7)[learned.labels] + smoothing / 7
     wanted = (1 - share) * labels + share * said(load_checkpoint(teacher), learned.pixels)
-    assert loss == pytest.approx(-(wanted * np.log(said(pupil, learned.pixels))).sum(1).mean(), rel=1e-4)
+    answers = said(pupil, learned.pixels)
+    assert trainings.log(tmp_path / "run")[0].train_accuracy == np.mean(answers.argmax(1) == learned.labels)
+    assert loss == pytest.approx(-(wanted * np.log(answers)).sum(1).mean(), rel=1e-4)
 
 
 def voted(faces, kinds):

@@ -124,7 +124,7 @@ class Trainer:
         set_rate(self._optimizer, rate)
         self._network.train()
 
-        x, targets = self._inputs(batch, seed >> 1)
+        x, labels, targets = self._inputs(batch, seed >> 1)
         with self._machine.autocast():
             scores = self._learner(x)
         losses = self._objective(scores.float(), targets)
@@ -139,23 +139,25 @@ class Trainer:
         if self._average is not None:
             self._average.update_parameters(self._network)
 
-        right = float((scores.argmax(1) == targets.argmax(1)).sum())
+        right = float((scores.argmax(1) == labels.argmax(1)).sum())
         progress.add("loss", float(losses.detach().sum()))
         progress.add("right", right)
         progress.add("pictures", len(x))
         progress.step += 1
         watch.step(float(loss.detach()), right / len(x), rate)
 
-    def _inputs(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
-        """A batch as the network takes it: scaled pictures, and class probabilities, both perhaps mixed."""
+    def _inputs(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch as the network takes it: scaled pictures and what the data say of them, both perhaps mixed; and what
+        the network shall answer, of which teachers may have their share."""
         device, config = self._machine.device, self._config
         pixels = batch.pixels.to(device, non_blocking=True)
-        labels = self._targets[batch.places].to(device)
-        x, targets = self._mixed(self._material.spec.scale(pixels), labels, seed)
+        unmixed = self._targets[batch.places].to(device)
+        x, labels = self._mixed(self._material.spec.scale(pixels), unmixed, seed)
+        targets = labels
         if self._teachers:
-            answers = [teacher(self._mixed(teacher.spec.scale(pixels), labels, seed)[0]) for teacher in self._teachers]
-            targets = targets.lerp(torch.stack(answers).mean(0), config.teacher_share)
-        return (x.contiguous(memory_format=torch.channels_last) if config.channels_last else x), targets
+            answers = [teacher(self._mixed(teacher.spec.scale(pixels), unmixed, seed)[0]) for teacher in self._teachers]
+            targets = labels.lerp(torch.stack(answers).mean(0), config.teacher_share)
+        return (x.contiguous(memory_format=torch.channels_last) if config.channels_last else x), labels, targets
 
     def _mixed(self, x: Tensor, targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """The same pictures are mixed alike, however they are scaled: teachers see what their pupil sees."""
