@@ -45,9 +45,14 @@ class Classifier:
             return np.asarray(torch.cat(pieces).cpu().numpy(), np.float32)
 
     def _probabilities(self, piece: Tensor) -> Tensor:
+        return self.answers(self.spec.scale(piece.to(self.machine.device)))
+
+    def answers(self, x: Tensor) -> Tensor:
+        """The same of pictures that are scaled as `spec` says and on the device, all at once; the network must not be
+        learning, and torch writes down what is done unless it is told not to."""
         import torch
 
-        views = find_view(self.view)(self.spec.scale(piece.to(self.machine.device)))
+        views = find_view(self.view)(x)
         with self.machine.autocast():
             scores = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
         return torch.stack([one.float().softmax(1) for one in scores]).mean(0)

@@ -7,16 +7,11 @@ and mixing made it this time, for they know their training pictures by heart, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from emonet.checkpoint import Checkpoint
-from emonet.devices import Machine
-from emonet.inputs import InputSpec
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces
 
@@ -27,26 +22,6 @@ def make_targets(faces: Faces, config: TrainConfig) -> Tensor:
     if config.votes_share:
         targets = targets.lerp(_expected(faces), config.votes_share)
     return targets.lerp(torch.full_like(targets, 1 / targets.shape[1]), config.smoothing)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Teacher:
-    """A network that has learned already."""
-
-    network: nn.Module
-    spec: InputSpec
-    machine: Machine
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint, machine: Machine) -> Teacher:
-        return cls(checkpoint.network().to(machine.device), checkpoint.input, machine)
-
-    @torch.no_grad()
-    def __call__(self, x: Tensor) -> Tensor:
-        """Class probabilities (N, classes) of pictures scaled as its `spec` says."""
-        with self.machine.autocast():
-            scores: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
-        return scores.float().softmax(1)
 
 
 def _expected(faces: Faces) -> Tensor:

@@ -28,7 +28,7 @@ from emonet.training.objective import LearningRate, make_objective, make_optimiz
 from emonet.training.sampling import Sampling, class_weights
 from emonet.training.seeds import sample_seed
 from emonet.training.state import Progress, State
-from emonet.training.targets import Teacher, make_targets
+from emonet.training.targets import make_targets
 from emonet.training.watch import Watch
 
 ADVICE = "try a lower learning_rate, clip, or fp32"
@@ -59,7 +59,9 @@ class Trainer:
         self._average = moving_average(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
         self._targets = make_targets(material.train, config)
-        self._teachers = [Teacher.of(checkpoint, machine) for checkpoint in material.teachers]
+        self._teachers = [
+            Classifier(teacher.network().to(machine.device), teacher.input, machine) for teacher in material.teachers
+        ]
         self._objective = make_objective(config, class_weights(material.train, config), machine.device)
         self._mixing = Mixing(config.mixup, config.cutmix)
         self._sampling = Sampling(material.train, config)
@@ -155,7 +157,9 @@ class Trainer:
         x, labels = self._mixed(self._material.spec.scale(pixels), unmixed, seed)
         targets = labels
         if self._teachers:
-            answers = [teacher(self._mixed(teacher.spec.scale(pixels), unmixed, seed)[0]) for teacher in self._teachers]
+            with torch.no_grad():
+                seen = [self._mixed(teacher.spec.scale(pixels), unmixed, seed)[0] for teacher in self._teachers]
+                answers = [teacher.answers(view) for teacher, view in zip(self._teachers, seen, strict=True)]
             targets = labels.lerp(torch.stack(answers).mean(0), config.teacher_share)
         return (x.contiguous(memory_format=torch.channels_last) if config.channels_last else x), labels, targets
 
