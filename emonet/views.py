@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+PLAIN = "none"  # each picture as it is
 SHIFT = 1 / 24  # of the picture's side: 2 pixels of 48, so that nets that see the middle 44 see its corners
 
 
@@ -16,6 +17,13 @@ def find_view(name: str) -> Callable[[Tensor], list[Tensor]]:
     if name not in VIEWS:
         raise ValueError(f"no view {name!r}; there are {', '.join(VIEWS)}")
     return VIEWS[name]
+
+
+def view_words(name: str) -> str:
+    """A view, as readers call it who do not know the options."""
+    if name == PLAIN:
+        return "without test-time augmentation"
+    return f"with test-time augmentation ({name.replace('_', ' ')})"
 
 
 def _none(x: Tensor) -> list[Tensor]:
@@ -39,4 +47,4 @@ def _ten_crop(x: Tensor) -> list[Tensor]:
 
 
 # What there is to choose from: `ten_crop` is the usual name for four corners and the centre, mirrored.
-VIEWS: dict[str, Callable[[Tensor], list[Tensor]]] = {"none": _none, "mirror": _mirror, "ten_crop": _ten_crop}
+VIEWS: dict[str, Callable[[Tensor], list[Tensor]]] = {PLAIN: _none, "mirror": _mirror, "ten_crop": _ten_crop}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from emonet.datasets.atomic import write_atomically
 from emonet.evaluation.parts import ALL
-from emonet.protocols.result import Result, view_words
+from emonet.protocols.result import Result
+from emonet.views import view_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

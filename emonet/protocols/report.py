@@ -9,7 +9,8 @@ from emonet.datasets.atomic import write_atomically
 from emonet.evaluation.parts import ALL
 from emonet.metrics import Scores
 from emonet.page import Digits, Html, Part, drawing, fine, join, page, soft, table, tag
-from emonet.protocols.result import Pool, Result, RoundResult, view_words
+from emonet.protocols.result import Pool, Result, RoundResult
+from emonet.views import view_words
 
 
 def write_report(result: Result, path: Path, curve: Path | None = None) -> None:

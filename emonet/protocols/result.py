@@ -17,7 +17,6 @@ from emonet.metrics import Scores, score
 from emonet.protocols.round import HeldOut, Round
 
 MEASURES = ("accuracy", "macro_f1")
-VIEW_WORDS = {"none": "each as it is", "mirror": "with its mirror image"}
 
 ScoresOf = Mapping[str, Mapping[str, Scores]]  # view -> part -> scores
 
@@ -185,8 +184,3 @@ def _spread(scores: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, Sprea
 
 def scores_as_dict(scores: ScoresOf) -> dict[str, Any]:
     return {view: {part: found.to_dict() for part, found in parts.items()} for view, parts in scores.items()}
-
-
-def view_words(view: str) -> str:
-    """How pictures were looked at, for people."""
-    return VIEW_WORDS.get(view, view)

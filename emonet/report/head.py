@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from emonet.evaluation.parts import ALL
 from emonet.page import Html, chip, code, facts, fine, join, percent, tag, tiles, warning
 from emonet.report.choice import chosen, learned_from, part_of_split
+from emonet.views import view_words
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
     from emonet.metrics import Scores
-
-PLAIN = "none"  # the view without test-time augmentation
 
 
 def head(evaluation: Evaluation) -> Html:
@@ -24,13 +23,6 @@ def head(evaluation: Evaluation) -> Html:
         *map(warning, evaluation.remarks),
         *_completeness(evaluation),
         facts(_facts(evaluation)),
-    )
-
-
-def view_words(view: str) -> str:
-    """A view, as readers call it who do not know the options."""
-    return (
-        "without test-time augmentation" if view == PLAIN else f"with test-time augmentation ({view.replace('_', ' ')})"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from emonet.evaluation.cost import BATCH
 from emonet.evaluation.parts import ALL
 from emonet.page import Digits, Html, chip, facts, join, percent, soft, table, tag
-from emonet.report.head import view_words
+from emonet.views import view_words
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation

@@ -9,7 +9,7 @@ from emonet.evaluation.parts import ALL
 from emonet.labels import Emotion
 from emonet.page import Digits, Html, bar, join, percent, soft, table, tag, warning
 from emonet.report.board import SOURCE, Entry
-from emonet.report.head import view_words
+from emonet.views import view_words
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
