@@ -50,9 +50,14 @@ def photos_in_folders(tree: Tree) -> list[Photo]:
     ]
 
 
+def expressions_named(folders: tuple[str, ...]) -> dict[Emotion, str]:
+    """The expressions that folders are named after, each with the uppermost folder that names it."""
+    return {emotion: folder for folder in reversed(folders) if (emotion := emotion_named(folder))}
+
+
 def _photo_at(place: PurePosixPath, blob: Blob) -> Photo:
     folders = place.parts[:-1]
-    named = {emotion: folder for folder in reversed(folders) if (emotion := emotion_named(folder))}
+    named = expressions_named(folders)
     if len(named) > 1:
         trouble = f"its folders {' and '.join(named.values())} are named after different expressions"
         return Photo(str(place), blob, None, trouble, None)

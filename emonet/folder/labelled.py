@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from emonet.datasets import READERS
-from emonet.datasets.labels import emotion_named
+from emonet.datasets.class_folders import expressions_named
 from emonet.datasets.sample import EncodedImage, Rejected
 from emonet.datasets.tree import FileBlob
 from emonet.folder.entry import Entry
@@ -54,8 +54,8 @@ class FolderScore:
 
 def folder_labels(paths: Iterable[str]) -> Labels:
     """Of photos below a folder named after one expression, in any of the words that a data set may use."""
-    named = {path: {emotion_named(folder) for folder in PurePosixPath(path).parts[:-1]} - {None} for path in paths}
-    return {path: emotion for path, found in named.items() if len(found) == 1 for emotion in found if emotion}
+    named = {path: expressions_named(PurePosixPath(path).parts[:-1]) for path in paths}
+    return {path: emotion for path, found in named.items() if len(found) == 1 for emotion in found}
 
 
 def listed_labels(table: Path, photos: Path) -> tuple[Labels, list[Rejected]]:
