@@ -27,8 +27,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "ema": 0.999,
         "clip": 5.0,
     },
-    # Thirty epochs and more; the rate falls to a fifth after five that brought nothing. That it rises first is ours: without,
-    # the network stays longer with the commonest class.
+    # Thirty epochs and more; the rate falls to a fifth after five that brought nothing. That it rises first is ours:
+    # without, the network stays longer with the commonest class.
     "apl_fmp": {
         **_KERAS,
         "warmup": 1.0,
