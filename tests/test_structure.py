@@ -52,10 +52,16 @@ ALLOWED["emonet.folder"] = [
     "emonet.metrics",
     "emonet.datasets",
 ]
-ALLOWED["emonet.report"] = [*ALLOWED["emonet.evaluation"], "emonet.report", "emonet.page", "emonet.explaining"]
+ALLOWED["emonet.report"] = [
+    *ALLOWED["emonet.evaluation"],
+    "emonet.report",
+    "emonet.page",
+    "emonet.explaining",
+    "emonet.views",
+]
 ALLOWED["emonet.exporting"] = ["emonet.checkpoint", "emonet.datasets.atomic", "emonet.inputs", "emonet.models"]
 ALLOWED["emonet.exporting"] += ["emonet.report.card"]
-ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page"]
+ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page", "emonet.views"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
