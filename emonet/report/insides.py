@@ -9,21 +9,20 @@ from textwrap import wrap
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 
 from emonet.classifier import pictures_as_tensor
-from emonet.datasets.atomic import write_atomically
 from emonet.explaining import FeatureMaps, Maps, feature_maps, grad_cam, under_heat
 from emonet.inputs import InputSpec, Pixels
 from emonet.models import Network
+from emonet.report.sheet import GREY, LINE, Sheet, enlarged
 
-LETTERS, LINE, WIDTH = 15, 20, 32  # pixels: the height of letters and of lines; letters that a pair of faces is wide
-BLACK, GREY = "#000000", "#595959"
+WIDTH = 32  # letters that a pair of faces is wide
 CONVOLUTIONS, SHOWN = 20, 16  # at most, and maps of each
 MAP, LABELS = 48, 60  # pixels: a map's side, and the room for `before` and `after`
 FACE, COLUMNS = 128, 3  # a face's side, and pairs side by side
-NARROW, GAP, MARGIN = 3, 20, 12  # pixels between maps, between blocks, and white around all
+NARROW, GAP = 3, 20  # pixels between maps, and between blocks
 
 
 def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: Path) -> Path:
@@ -34,8 +33,8 @@ def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: P
     made = feature_maps(network, _scaled(network, spec, pixels[None]))
     places = np.linspace(0, len(made) - 1, min(len(made), CONVOLUTIONS)).round().astype(int)
     block = LINE + 2 * (MAP + NARROW) + GAP
-    sheet = _Sheet(LABELS + SHOWN * (MAP + NARROW), FACE + GAP + len(places) * block - GAP)
-    sheet.paste(_face(pixels), 0, 0)
+    sheet = Sheet(LABELS + SHOWN * (MAP + NARROW), FACE + GAP + len(places) * block - GAP)
+    sheet.paste(enlarged(pixels, FACE), 0, 0)
     sheet.write(_words(spec, len(places), len(made)), FACE + GAP, 0)
     for number, place in enumerate(places):
         _draw_block(sheet, made[place], FACE + GAP + number * block)
@@ -53,7 +52,7 @@ def _words(spec: InputSpec, shown: int, made: int) -> list[str]:
     ]
 
 
-def _draw_block(sheet: _Sheet, maps: FeatureMaps, top: int) -> None:
+def _draw_block(sheet: Sheet, maps: FeatureMaps, top: int) -> None:
     channels, height, width = maps.before.shape
     shown = f", the first {SHOWN}" if channels > SHOWN else ""
     sheet.write([f"{maps.name}: {channels} maps of {width} x {height}{shown}"], 0, top)
@@ -98,13 +97,13 @@ def draw_attention(
     rows, columns = -(-len(pixels) // COLUMNS), min(len(pixels), COLUMNS)
     legend = wrap("On the right, what speaks for the class that was asked about: yellow the most.", columns * WIDTH)
     head = LINE * len(legend) + GAP // 2
-    sheet = _Sheet(columns * (pair + GAP) - GAP, head + rows * block - GAP)
+    sheet = Sheet(columns * (pair + GAP) - GAP, head + rows * block - GAP)
     sheet.write(legend, 0, 0, GREY)
     for number, (picture, heat, lines) in enumerate(zip(pixels, heats, broken, strict=True)):
         row, column = divmod(number, COLUMNS)
         left, top = column * (pair + GAP), head + row * block
-        sheet.paste(_face(picture), left, top)
-        sheet.paste(_under(heat, _face(picture)), left + FACE + NARROW, top)
+        sheet.paste(enlarged(picture, FACE), left, top)
+        sheet.paste(_under(heat, enlarged(picture, FACE)), left + FACE + NARROW, top)
         sheet.write(lines, left, top + FACE)
     return sheet.save(path)
 
@@ -117,29 +116,3 @@ def _under(heat: Maps, face: Image.Image) -> Image.Image:
 def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     return spec.scale(pictures_as_tensor(pixels).to(device))
-
-
-def _face(pixels: Pixels) -> Image.Image:
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
-    return picture.resize((FACE, FACE), Image.Resampling.BICUBIC)
-
-
-class _Sheet:
-    """White paper, with room around."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.image = Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), "white")
-        self.draw = ImageDraw.Draw(self.image)
-        self.font = ImageFont.load_default(LETTERS)
-
-    def paste(self, picture: Image.Image, left: int, top: int) -> None:
-        self.image.paste(picture, (MARGIN + left, MARGIN + top))
-
-    def write(self, lines: Sequence[str], left: int, top: int, colour: str = BLACK) -> None:
-        for number, words in enumerate(lines):
-            self.draw.text((MARGIN + left, MARGIN + top + number * LINE), words, colour, self.font)
-
-    def save(self, path: Path) -> Path:
-        with write_atomically(path) as temporary:
-            self.image.save(temporary, "PNG")
-        return path

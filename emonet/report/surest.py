@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from emonet.datasets.atomic import write_atomically
 from emonet.inputs import Pixels
 from emonet.page import Html, chip, code, drawing, join, percent, soft, table, tag
+from emonet.report.sheet import LINE, Sheet, enlarged
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
 
 SHOWN = 4  # faces of each class, right and wrong
-TILE, GAP, LETTERS, LINE = 152, 8, 15, 19  # pixels: a face's side, between faces, the height of letters and of lines
+FACE, GAP = 152, 8  # pixels: a face's side, and between faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +99,9 @@ def _keys(listed: Sequence[Answered]) -> Html:
 
 def draw_sheet(pixels: Pixels, captions: Sequence[Sequence[str]], path: Path) -> None:
     """Writes a PNG of faces (N, height, width, channels) side by side, with lines of words under each."""
-    font = ImageFont.load_default(LETTERS)
-    height = TILE + GAP + LINE * max(map(len, captions))
-    sheet = Image.new("RGB", (SHOWN * (TILE + GAP) + GAP, height + GAP), "white")
-    draw = ImageDraw.Draw(sheet)
+    sheet = Sheet(SHOWN * (FACE + GAP) - GAP, FACE + LINE * max(map(len, captions)))
     for number, (picture, lines) in enumerate(zip(pixels, captions, strict=True)):
-        left = GAP + number * (TILE + GAP)
-        sheet.paste(_enlarged(picture), (left, GAP))
-        for line, words in enumerate(lines):
-            draw.text((left, GAP + TILE + 3 + LINE * line), words, "black", font)
-    with write_atomically(path) as temporary:
-        sheet.save(temporary, "PNG")
-
-
-def _enlarged(picture: Pixels) -> Image.Image:
-    """All of one size: these are for looking at faces, not at pixels."""
-    face = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-    return face.resize((TILE, TILE), Image.Resampling.BICUBIC)
+        left = number * (FACE + GAP)
+        sheet.paste(enlarged(picture, FACE), left, 0)
+        sheet.write(lines, left, FACE)
+    sheet.save(path)
