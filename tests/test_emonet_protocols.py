@@ -1,12 +1,14 @@
 """The rounds of each protocol: who is learned from, who is chosen on and who is scored; nothing is trained here."""
 
 import math
+from dataclasses import replace
 
 import imitations
 import merged
 import pytest
 import trainings
 
+from emonet.checkpoint import load_checkpoint
 from emonet.datasets.regrouped import regrouped
 from emonet.protocols import PROTOCOLS, CkPlus, Cross, Fer2013, Jaffe, LearningCurve
 
@@ -201,11 +203,14 @@ def test_shares_of_everything_where_nothing_is_chosen(store):
     assert merged.keys(one.learned, "train") == merged.keys(store, "train", "dev")
 
 
-@pytest.mark.parametrize("use", ["init", "teacher"])
+@pytest.mark.parametrize("use", ["init", "one of several", "teacher"])
 def test_weights_to_start_from_or_learn_from_must_not_know_what_is_scored(store, tmp_path, use):
     trainings.trained(store, tmp_path, epochs=1, sources=["jaffe"], all_train=True)
     known = str(tmp_path / "model.safetensors")
-    config = trainings.quick(**{use: known if use == "init" else [known]})
+    unknown = str(tmp_path / "unknown.safetensors")  # it says nothing of what it learned from
+    replace(load_checkpoint(known), training={}).save(unknown)
+    ways = {"init": {"init": known}, "one of several": {"init": f"{unknown},{known}"}, "teacher": {"teacher": [known]}}
+    config = trainings.quick(**ways[use])
     assert CkPlus(folds=3).rounds(store, config)
     for protocol in (Jaffe(), Cross(("fer2013",)), LearningCurve()):
         with pytest.raises(ValueError, match="learned from jaffe already: take weights that know nothing of it"):

@@ -75,6 +75,7 @@ def test_other_data_may_share_pictures():
 def test_what_a_model_learned_from_is_counted():
     assert learned_from(training()) == "1,200 pictures: fer2013 1,000, jaffe 200"
     assert learned_from(training(init="old")).endswith("; it began with the weights of old")
+    assert learned_from(training(init="old,older")).endswith("; it began with the mean weights of old, older")
 
 
 def test_the_head_states_views_apart():

@@ -225,6 +225,31 @@ def test_a_run_begins_with_the_weights_of_another(store, start, tmp_path):
     assert learned.input == load_checkpoint(start).input
 
 
+@pytest.fixture(scope="module")
+def other_start(store, tmp_path_factory):
+    """Another model file, of the same network."""
+    folder = tmp_path_factory.mktemp("other")
+    trainings.trained(store, folder, scaling="standardised", seed=1)
+    return folder / "model.safetensors"
+
+
+def test_a_run_begins_with_the_mean_of_several(store, start, other_start, tmp_path):
+    began = trainings.trained(store, tmp_path, init=f"{start},{other_start}", learning_rate=0)
+    one, other = load_checkpoint(start), load_checkpoint(other_start)
+    assert not same(one, other)
+    for name, weights in began.weights.items():
+        torch.testing.assert_close(weights, (one.weights[name] + other.weights[name]) / 2)
+
+
+@pytest.mark.parametrize("options", [{"classes": "fer6", "learning_rate": 0}, {"scaling": "unit"}])
+def test_what_sees_or_answers_otherwise_has_no_mean(store, start, tmp_path, options):
+    trainings.trained(store, tmp_path / "other", **options)
+    with pytest.raises(ValueError, match="have no mean: they do not see pictures alike, or answer other classes"):
+        trainings.trained(
+            store, tmp_path / "run", init=f"{start},{tmp_path / 'other' / 'model.safetensors'}", new_head=True
+        )
+
+
 def test_other_classes_take_a_new_head(store, start, tmp_path):
     options = {"init": str(start), "classes": "fer6", "learning_rate": 0}
     with pytest.raises(
@@ -305,6 +330,8 @@ def test_what_does_not_fit_is_said_before_anything_is_written(store, tmp_path, o
     [
         ("nowhere.safetensors", FileNotFoundError, "no such model file: nowhere"),
         ("nowhere", ValueError, "no model 'nowhere': there are emonet, emonet_fast"),
+        ("emonet_fast,nowhere", ValueError, "no model 'nowhere': there are emonet, emonet_fast"),
+        ("emonet_fast,", ValueError, "no model ''"),
     ],
 )
 def test_a_model_to_begin_with_must_be_there(store, tmp_path, init, error, words):

@@ -108,8 +108,8 @@ def check_config(config: TrainConfig) -> None:
 
 def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
     """Raises if the weights to start from, or a teacher, may have learned from these rows."""
-    for name in (config.init, *config.teacher):
-        known = open_model(name).training.get("sources", {}) if name else {}
+    for name in (*config.starts, *config.teacher):
+        known = open_model(name).training.get("sources", {})
         if seen := sorted({row.source for row in rows} & set(known)):
             raise ValueError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
 

@@ -16,10 +16,11 @@ def learned_from(training: Training) -> str:
     if "pictures" not in training:
         return "not recorded"
     sources = ", ".join(f"{name} {count:,}" for name, count in training["sources"].items())
-    start = training["config"]["init"]
-    return f"{training['pictures']:,} pictures: {sources}" + (
-        f"; it began with the weights of {start}" if start else ""
-    )
+    learned = f"{training['pictures']:,} pictures: {sources}"
+    starts = training["config"]["init"].split(",")
+    if starts == [""]:
+        return learned
+    return f"{learned}; it began with the {'mean ' if len(starts) > 1 else ''}weights of {', '.join(starts)}"
 
 
 def chosen(training: Training) -> str:

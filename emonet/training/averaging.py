@@ -1,9 +1,10 @@
-"""The moving average of a network's weights, which often does better than where the last step happened to land."""
+"""Averages of weights, which often do better than where one training, or its last step, happened to land."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -20,3 +21,11 @@ def moving_average(network: nn.Module, decay: float) -> AveragedModel:
                 average.copy_(value)  # batch norm's count of batches
 
     return AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
+
+
+def mean_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Of networks of one kind; what is counted and not weighed is the first one's."""
+    return {
+        name: torch.stack([weights[name] for weights in several]).mean(0) if first.is_floating_point() else first
+        for name, first in several[0].items()
+    }

@@ -50,7 +50,11 @@ class TrainConfig:
     size: Annotated[int, NETWORK, "Pixels a side of its pictures; 0: what it was made for."] = 0
     channels: Annotated[int, NETWORK, "1 for grey, 3 for colour; 0: what it was made for."] = 0
     scaling: Annotated[str, NETWORK, "unit, centred, standardised, per_picture or local_contrast."] = ""
-    init: Annotated[str, NETWORK, "Start from the weights of this model: a file, or a bundled one."] = ""
+    init: Annotated[
+        str,
+        NETWORK,
+        "Start from the weights of this model, a file or a bundled one; of several, with commas: their mean.",
+    ] = ""
     new_head: Annotated[bool, NETWORK, "With init: begin the layers anew that do not fit, for other classes."] = False
 
     classes: Annotated[str, DATA, "Only these of the data set's classes: fer6, or names with commas."] = ""
@@ -121,6 +125,11 @@ class TrainConfig:
     storage: Annotated[Storage, MACHINE, "Where decoded pictures lie: memory, disk, or auto: if they fit."] = "auto"
     save_every: Annotated[float, MACHINE, "Seconds between two savings within an epoch."] = 120.0
     tensorboard: Annotated[bool, MACHINE, "Also write for TensorBoard (emonet[log])."] = False
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The models of `init`."""
+        return tuple(self.init.split(",")) if self.init else ()
 
     def __post_init__(self) -> None:
         for option in options_of(TrainConfig):

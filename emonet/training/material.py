@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from emonet.checkpoint import Checkpoint
@@ -13,6 +13,7 @@ from emonet.datasets.store import Store
 from emonet.inputs import InputSpec
 from emonet.labels import Emotion
 from emonet.models import outline
+from emonet.training.averaging import mean_weights
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces, read_faces
 from emonet.weights import open_model
@@ -41,11 +42,13 @@ class Material:
 
 def gather_material(config: TrainConfig, store: Store) -> Material:
     """Reads the pictures; whatever does not fit together is an error here, before the first step."""
-    start = open_model(config.init) if config.init else None
+    starts = [open_model(name) for name in config.starts]
     teachers = tuple(open_model(teacher) for teacher in config.teacher)
-    spec = _spec(config, start)
     classes = _classes(config, store)
-    _check_start(config, start, classes)
+    for name, one in zip(config.starts, starts, strict=True):
+        _check_start(name, one, config, classes)
+    start = _mean(starts, config)
+    spec = _spec(config, start)
     for name, teacher in zip(config.teacher, teachers, strict=True):
         _check_teacher(name, teacher, config, classes, spec)
     _check_splits(config, store)
@@ -78,19 +81,26 @@ def _classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
     return chosen
 
 
-def _check_start(config: TrainConfig, start: Checkpoint | None, classes: Sequence[Emotion]) -> None:
-    if start is None:
-        return
+def _check_start(name: str, start: Checkpoint, config: TrainConfig, classes: Sequence[Emotion]) -> None:
     if start.model != config.model or dict(start.arguments) != dict(config.arguments):
         raise ValueError(
-            f"{config.init} is {start.model!r} with {dict(start.arguments)}, "
+            f"{name} is {start.model!r} with {dict(start.arguments)}, "
             f"and the run trains {config.model!r} with {dict(config.arguments)}"
         )
     if start.classes != tuple(classes) and not config.new_head:
         raise ValueError(
-            f"{config.init} answers {', '.join(start.classes)}, and the data have {', '.join(classes)}; "
+            f"{name} answers {', '.join(start.classes)}, and the data have {', '.join(classes)}; "
             "new_head begins its last layer anew"
         )
+
+
+def _mean(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | None:
+    """One of several: networks that went on from one another are often better in the middle (Wortsman et al., 2022)."""
+    if not starts:
+        return None
+    if any(one.input != starts[0].input or one.classes != starts[0].classes for one in starts):
+        raise ValueError(f"{config.init} have no mean: they do not see pictures alike, or answer other classes")
+    return replace(starts[0], weights=mean_weights([one.weights for one in starts]))
 
 
 def _check_teacher(
