@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.atomic import write_atomically
+from emonet.heads import LABELS, Head, HeadChoice, sizes
 from emonet.inputs import InputSpec
 from emonet.labels import Emotion
 from facecrop import CropSpec
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from emonet.models import Network
 
-FORMAT = 1
+FORMAT = 2
+ONE_HEAD = 1  # the format whose files have `classes` in the place of heads
 HEADER = "emonet"  # the key of the JSON in the file's header
 
 
@@ -45,25 +47,35 @@ class Checkpoint:
 
     model: str
     arguments: Mapping[str, Any]
-    classes: tuple[Emotion, ...]  # in the order of the network's answers
+    heads: tuple[Head, ...]  # in the order of the network's scores
     crop: CropSpec  # how its faces were cut out
     detector: str  # what found them
     input: InputSpec
     weights: Mapping[str, Tensor]
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
+    default_head: str = ""  # whose answer is given unless another is asked for; the first one's if empty
+    default_prior: str = "training"
 
     def __post_init__(self) -> None:
+        self.choice()  # a default that is not there is refused at once
         for name in ("arguments", "training", "scores"):  # as JSON has them, and so as a file will give them back
             object.__setattr__(self, name, json.loads(json.dumps(dict(getattr(self, name)))))
+
+    def choice(self, head: str = "", prior: str = "") -> HeadChoice:
+        """Choose a head, or `mean`, and a prior; the file's own unless they are given."""
+        return HeadChoice(self.heads, head or self.default_head or self.heads[0].name, prior or self.default_prior)
+
+    @property
+    def classes(self) -> tuple[Emotion, ...]:
+        """The classes of the answer that is given unless another is asked for."""
+        return self.choice().classes
 
     def network(self) -> Network:
         """The network with its weights, ready to predict, its kernels laid out as pictures are in a Classifier."""
         import torch
 
-        from emonet.models import outline
-
-        network = outline(self.model, classes=len(self.classes), **self.arguments)
+        network = _outline(self)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval().to(memory_format=torch.channels_last)
 
@@ -96,7 +108,8 @@ class Checkpoint:
             "format": FORMAT,
             "model": self.model,
             "arguments": self.arguments,
-            "classes": list(self.classes),
+            "heads": [head.to_dict() for head in self.heads],
+            "default": {"head": self.default_head, "prior": self.default_prior},
             "crop": self.crop.to_dict(),
             "detector": self.detector,
             "input": self.input.to_dict(),
@@ -112,13 +125,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         checkpoint = Checkpoint(
             model=str(header["model"]),
             arguments=header["arguments"],
-            classes=tuple(map(Emotion, header["classes"])),
+            heads=_heads(header),
             crop=CropSpec(**header["crop"]),
             detector=header["detector"],
             input=InputSpec.from_dict(header["input"]),
             weights=weights,
             training=header["training"],
             scores=header["scores"],
+            default_head=header.get("default", {}).get("head", ""),
+            default_prior=header.get("default", {}).get("prior", "training"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"its description cannot be understood: {error}") from error
@@ -146,19 +161,33 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except json.JSONDecodeError as error:
         raise CheckpointError(path, f"its description is not JSON: {error}") from error
     found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
-        raise CheckpointError(path, f"format {found!r}, and this version reads {FORMAT}")
+    if found not in (ONE_HEAD, FORMAT):
+        raise CheckpointError(path, f"format {found!r}, and this version reads {ONE_HEAD} and {FORMAT}")
     return header, {
         name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in weights.items()
     }
 
 
-def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
-    """Raises unless the network that the file describes takes the file's weights."""
+def _heads(header: Mapping[str, Any]) -> tuple[Head, ...]:
+    """The heads of a file; one of before has a single one, named after the only data set it learned from."""
+    if header["format"] == ONE_HEAD:
+        sources = list(header["training"].get("sources", {}))
+        name = sources[0] if len(sources) == 1 else LABELS
+        return (Head(name, tuple(map(Emotion, header["classes"]))),)
+    return tuple(map(Head.from_dict, header["heads"]))
+
+
+def _outline(checkpoint: Checkpoint) -> Network:
+    """The network of a description, without numbers."""
     from emonet.models import outline
 
+    return outline(checkpoint.model, classes=sum(sizes(checkpoint.heads)), **checkpoint.arguments)
+
+
+def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
+    """Raises unless the network that the file describes takes the file's weights."""
     try:
-        network = outline(checkpoint.model, classes=len(checkpoint.classes), **checkpoint.arguments)
+        network = _outline(checkpoint)
     except (ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(path, f"its network cannot be made: {error}") from error
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.devices import Machine
+from emonet.heads import sizes, softmax_heads
 from emonet.inputs import InputSpec, Pixels
 from emonet.views import find_view
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from emonet.checkpoint import Checkpoint
 
 BATCH = 512
 CPU_BATCH = 128  # faces whose activations still fit a processor's caches
@@ -23,7 +26,8 @@ CPU_BATCH = 128  # faces whose activations still fit a processor's caches
 class Classifier:
     """Calling it with pictures (N, size, size, channels) gives their probabilities (N, classes), in float32.
 
-    With a view other than `none` they are the mean of what the network says of each view.
+    With a view other than `none` they are the mean of what the network says of each view. The probabilities of several
+    heads stand side by side: `Checkpoint.choice` makes one answer of them.
     """
 
     network: nn.Module
@@ -31,6 +35,7 @@ class Classifier:
     machine: Machine
     batch_size: int | None = None  # unless given, what suits the machine
     view: str = "none"
+    heads: tuple[int, ...] = ()  # how many classes each head has; one head if empty
 
     def __post_init__(self) -> None:
         find_view(self.view)
@@ -55,7 +60,13 @@ class Classifier:
         views = find_view(self.view)(x)
         with self.machine.autocast():
             scores = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
-        return torch.stack([one.float().softmax(1) for one in scores]).mean(0)
+        return torch.stack([softmax_heads(one.float(), self.heads) for one in scores]).mean(0)
+
+
+def open_classifier(checkpoint: Checkpoint, machine: Machine, view: str = "none") -> Classifier:
+    """Put the network of a checkpoint on a device, ready to be used."""
+    network = checkpoint.network().to(machine.device)
+    return Classifier(network, checkpoint.input, machine, view=view, heads=sizes(checkpoint.heads))
 
 
 def pictures_as_tensor(pixels: Pixels) -> Tensor:

@@ -109,9 +109,14 @@ def _centred(_: InputSpec, x: Tensor) -> Tensor:
 
 
 def _standardised(spec: InputSpec, x: Tensor) -> Tensor:
-    mean = x.new_tensor(spec.mean).view(-1, 1, 1)
-    std = x.new_tensor(spec.std).view(-1, 1, 1)
-    return (x / 255 - mean) / std
+    return (x / 255 - _by_channel(spec.mean, x)) / _by_channel(spec.std, x)
+
+
+def _by_channel(values: tuple[float, ...], x: Tensor) -> Tensor:
+    """A number for each channel. One is filled in on the device: copying it there would wait for the device."""
+    import torch
+
+    return torch.stack([torch.full((1, 1), value, dtype=x.dtype, device=x.device) for value in values])
 
 
 def _per_picture(_: InputSpec, x: Tensor) -> Tensor:

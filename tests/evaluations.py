@@ -10,6 +10,7 @@ from emonet.checkpoint import Checkpoint
 from emonet.datasets.store import Store
 from emonet.evaluation import Evaluation
 from emonet.evaluation.cost import Cost
+from emonet.heads import Head
 from emonet.labels import Emotion
 from emonet.metrics import score
 from emonet.models import create_model
@@ -45,7 +46,14 @@ def training(**config):
 def checkpoint(classes=SEVEN, *, model="lenet28", about=None, **arguments):
     network = create_model(model, classes=len(classes), **arguments)
     return Checkpoint(
-        model, arguments, classes, CropSpec.fer2013(), "whole", network.input, network.state_dict(), about or training()
+        model,
+        arguments,
+        (Head("fer2013", classes),),
+        CropSpec.fer2013(),
+        "whole",
+        network.input,
+        network.state_dict(),
+        about or training(),
     )
 
 

@@ -14,6 +14,7 @@ from emonet.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from emonet.classifier import Classifier
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.devices import open_machine
+from emonet.heads import Head
 from emonet.inputs import InputSpec
 from emonet.labels import Emotion
 from emonet.models import create_model
@@ -32,7 +33,7 @@ def checkpoint():
     return Checkpoint(
         model="emonet_fast",
         arguments=ARGUMENTS,
-        classes=CLASS_LISTS["fer7"],
+        heads=(Head("fer2013", CLASS_LISTS["fer7"]),),
         crop=CropSpec.fer2013(),
         detector="mtcnn",
         input=SPEC,
@@ -101,6 +102,20 @@ def test_a_model_in_memory_says_what_its_file_will(checkpoint):
     assert given.arguments == ARGUMENTS
 
 
+def test_files_of_the_first_format_open_with_one_head(path):
+    described = header(path) | {
+        "format": 1,
+        "classes": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
+    }
+    del described["heads"], described["default"]
+    for sources, name in (({"jaffe": 3}, "jaffe"), ({"jaffe": 3, "ckplus": 2}, "labels"), ({}, "labels")):
+        text = json.dumps(described | {"training": {"sources": sources}})
+        save_file(load_file(path), path, {"emonet": text})
+        before = load_checkpoint(path)
+        assert [head.name for head in before.heads] == [name]
+        assert before.classes == CLASS_LISTS["fer7"]
+
+
 def test_a_failed_save_leaves_the_file_before(checkpoint, path):
     before = path.read_bytes()
     twice = {"one": torch.zeros(3)}
@@ -142,13 +157,21 @@ def with_text(text):
         (lambda path: save_file(load_file(path), path), "weights of something else"),
         (lambda path: save_file(load_file(path), path, {"format": "pt"}), "weights of something else"),
         (with_text("emonet"), "its description is not JSON"),
-        (with_text("[1]"), "format None, and this version reads 1"),
-        (with_header(format=2), "format 2, and this version reads 1"),
+        (with_text("[1]"), "format None, and this version reads 1 and 2"),
+        (with_header(format=3), "format 3, and this version reads 1 and 2"),
         (with_header(crop=None), "cannot be understood: 'crop'"),
         (with_header(crop={"size": 48, "width": 3}), "cannot be understood: .*width"),
         (with_header(input={"size": 48, "colour": 1}), "cannot be understood: unknown fields of an input: colour"),
-        (with_header(classes=["angry", "joy"]), "cannot be understood: 'joy' is not a valid Emotion"),
-        (with_header(classes=7), "cannot be understood"),
+        (
+            with_header(heads=[{"name": "fer2013", "classes": ["angry", "joy"]}]),
+            "cannot be understood: 'joy' is not a valid Emotion",
+        ),
+        (with_header(heads=7), "cannot be understood"),
+        (
+            with_header(heads=[{"name": "mean", "classes": ["angry", "sad"]}]),
+            "a head must have a name other than 'mean'",
+        ),
+        (with_header(default={"head": "seen"}), "head must be one of fer2013, got 'seen'"),
         (with_header(model="vgg17"), "its network cannot be made: unknown model 'vgg17'; known models: emonet,"),
         (with_header(model=7), "its network cannot be made: unknown model '7'"),
         (with_header(arguments={"depth": 4}), "its network cannot be made: unknown arguments .* depth; known"),
@@ -161,7 +184,10 @@ def with_text(text):
             with_header(arguments={**ARGUMENTS, "stem": [8]}),
             "12 weights differ .*: not there in the file",
         ),
-        (with_header(classes=["angry", "happy"]), r"2 weights differ .* head.bias: \(7,\) in the file, \(2,\) in the"),
+        (
+            with_header(heads=[{"name": "fer2013", "classes": ["angry", "happy"]}]),
+            r"2 weights differ .* head.bias: \(7,\) in the file, \(2,\) in the",
+        ),
         (with_weights(**{"head.bias": None}), r"1 weights differ .* head.bias: not there in the file, \(7,\) in the"),
         (with_weights(**{"tail.bias": torch.zeros(3)}), r"tail.bias: \(3,\) in the file, not there in the network"),
         (with_weights(**{"head.weight": torch.zeros(8, 7)}), r"head.weight: \(8, 7\) in the file, \(7, 8\) in the"),

@@ -15,6 +15,7 @@ from emonet.checkpoint import Checkpoint
 from emonet.commands.export import export
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.exporting import PACKAGES, description, export_onnx
+from emonet.heads import Head
 from emonet.inputs import InputSpec, Scaling
 from emonet.models import MODELS, Network, create_model
 from emonet.models.apl_fmp import FractionalMaxPool
@@ -72,7 +73,9 @@ def varied(name, weights):
 
 
 def checkpoint(name, spec, weights, **arguments):
-    return Checkpoint(name, arguments, CLASS_LISTS["fer7"], CropSpec.fer2013(), "mtcnn", spec, weights)
+    return Checkpoint(
+        name, arguments, (Head("fer2013", CLASS_LISTS["fer7"]),), CropSpec.fer2013(), "mtcnn", spec, weights
+    )
 
 
 def measured(spec):

@@ -21,17 +21,26 @@ ALLOWED = {
     "emonet.page_style": ["emonet.labels"],
     "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
     "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],
+    "emonet.heads": ["emonet.labels"],
     "emonet.devices": [],
     "emonet.metrics": [],
-    "emonet.checkpoint": ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.datasets.atomic", "facecrop"],
+    "emonet.checkpoint": [
+        "emonet.models",
+        "emonet.labels",
+        "emonet.inputs",
+        "emonet.heads",
+        "emonet.datasets.atomic",
+        "facecrop",
+    ],
     "emonet.views": [],
-    "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views"],
+    "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views", "emonet.heads", "emonet.checkpoint"],
     "emonet.weights": ["emonet.checkpoint"],
     "emonet.samples": [],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
 USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
+USE += ["emonet.heads"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
 ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics", "emonet.weights"]
 ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]

@@ -43,6 +43,7 @@ class TrainingBar:
 
     def epoch(self, row: EpochRow) -> None:
         dev = "" if row.dev_accuracy is None else f"  dev {row.dev_loss:.3f} {row.dev_accuracy:.2%}"
+        dev += "" if row.dev_seen_accuracy is None else f"  seen {row.dev_seen_loss:.3f} {row.dev_seen_accuracy:.2%}"
         self.note(
             f"epoch {row.epoch:>3}  train {row.train_loss:.3f} {row.train_accuracy:.2%}{dev}  "
             f"{row.pictures_per_second:,.0f} pictures/s, {row.waiting_share:.0%} waiting"

@@ -20,6 +20,7 @@ from emonet.devices import Machine, open_machine
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.parts import Mask, parts_of
 from emonet.evaluation.sequences import per_sequence
+from emonet.heads import sizes
 from emonet.metrics import Scores, score
 from emonet.training.data import Faces, read_faces
 
@@ -90,8 +91,10 @@ def evaluate(
     columns = store.table(split, ["key", "sequence"])
     faces = _faces(checkpoint, store, split)
     network = checkpoint.network().to(machine.device)
-    looks = {view: Classifier(network, checkpoint.input, machine, view=view) for view in views}
-    answers = {view: classify(faces.pixels) for view, classify in looks.items()}
+    heads = sizes(checkpoint.heads)
+    looks = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
+    choose = checkpoint.choice()
+    answers = {view: choose(classify(faces.pixels)) for view, classify in looks.items()}
     place = {key: row for row, key in enumerate(columns["key"].to_pylist())}
     rows = [place[key] for key in faces.keys]
     parts = parts_of(store, split, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ class Averaged(Network):
         model: str = "crop_three",
         members: int = 5,
         arguments: Mapping[str, Any] | None = None,
+        heads: Sequence[int] = (),  # how many of the classes each head has, where there are several
     ) -> None:
         from emonet.models import create_model  # here, for it knows this class
 
@@ -36,11 +37,15 @@ class Averaged(Network):
         copies = [create_model(model, **of_each) for _ in range(members)]
         if copies[0].learns == "by_heart":
             raise ValueError(f"copies of {model!r} would not differ: it learns by heart")
+        if heads and sum(heads) != classes:
+            raise ValueError(f"heads must have {classes} classes together, got {list(heads)}")
         self.members = nn.ModuleList(copies)
+        self.heads = tuple(heads) or (classes,)
         self.input = copies[0].input
 
     def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size) -> (N, classes)
-        return mean_scores(torch.stack([member(x) for member in self.members]))
+        scores = torch.stack([member(x) for member in self.members])  # (members, N, classes)
+        return torch.cat([mean_scores(part) for part in torch.split(scores, list(self.heads), dim=2)], dim=1)
 
 
 def mean_scores(scores: Tensor) -> Tensor:  # (members, N, classes) -> (N, classes)

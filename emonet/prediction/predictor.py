@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from emonet.checkpoint import Checkpoint
-from emonet.classifier import Classifier
+from emonet.classifier import open_classifier
 from emonet.devices import Machine, open_machine
 from emonet.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, from_left_to_right, normalised
@@ -74,10 +74,7 @@ class EmotionPredictor:
         self.batch = batch
         self.detector = _open_detector(detector, self.checkpoints[0], self.machine)
         self._check()
-        self._classifiers = [
-            Classifier(one.network().to(self.machine.device), one.input, self.machine, view=tta)
-            for one in self.checkpoints
-        ]
+        self._classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
     def _check(self) -> None:
         for checkpoint in self.checkpoints[1:]:
@@ -147,7 +144,7 @@ class EmotionPredictor:
         if not faces:
             return []
         said = [
-            classify(_pixels(faces, checkpoint))
+            checkpoint.choice()(classify(_pixels(faces, checkpoint)))
             for checkpoint, classify in zip(self.checkpoints, self._classifiers, strict=True)
         ]
         rows = np.stack(said).mean(0, dtype=np.float64)

@@ -27,7 +27,7 @@ NETWORK, DATA, AUGMENTATION, LEARNING, CHOICE, MACHINE = Panel
 
 MOST = 10**12  # of numbers without a limit of their own: infinity is no number of epochs
 
-Balance = Literal["none", "weights", "oversample"]
+Balance = Literal["none", "weights", "oversample", "logits"]
 AugmentWith = Literal["albumentations", "torch", "auto"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Decay = Literal["kernels", "all"]
@@ -57,6 +57,13 @@ class TrainConfig:
     ] = ""
     new_head: Annotated[bool, NETWORK, "With init: begin the layers anew that do not fit, for other classes."] = False
 
+    heads: Annotated[
+        Mapping[str, float],
+        NETWORK,
+        "The label systems to answer in, name=weight of its loss: seen (FER+'s votes), a data set's name, or labels "
+        "(those of all data sets without a head of their own). By default there is one.",
+    ] = field(default_factory=dict)
+
     classes: Annotated[str, DATA, "Only these of the data set's classes: fer6, or names with commas."] = ""
     fold: Annotated[int, DATA, "Choose on this fold of the training split; -1: on the split dev."] = -1
     all_train: Annotated[bool, DATA, "Learn from dev too, at a fixed schedule, with nothing left to choose on."] = False
@@ -65,7 +72,11 @@ class TrainConfig:
         Mapping[str, float], DATA, "How often an epoch shows a source's pictures, name=times."
     ] = field(default_factory=dict)
     balance_sources: Annotated[bool, DATA, "Show each source equally often."] = False
-    balance: Annotated[Balance, DATA, "Rare classes: none, weights (in the loss) or oversample."] = "none"
+    balance: Annotated[
+        Balance,
+        DATA,
+        "Rare classes: none, weights (in the loss), oversample, or logits (adjusted by the classes' shares).",
+    ] = "none"
     class_weights: Annotated[Mapping[str, float], DATA, "Weights in the loss, class=weight."] = field(
         default_factory=dict
     )
@@ -145,7 +156,7 @@ class TrainConfig:
 
     def _check_tables(self) -> None:
         """Refuses names and values that no data could make right; sources are known only with the data."""
-        for name in ("source_weights", "class_weights", "oversample"):
+        for name in ("heads", "source_weights", "class_weights", "oversample"):
             for key, value in getattr(self, name).items():
                 if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1000:
                     raise ValueError(f"{name} must be numbers from 0 to 1000, got {key}={value!r}")
@@ -166,7 +177,9 @@ class TrainConfig:
             raise ValueError("all_train leaves nothing to choose on: no plateau, stop_after, orders or fold with it")
         if self.members > 1 and self.orders > 1:
             raise ValueError("members are averaged and orders chosen from: ask for one of the two")
-        if self.balance != "none" and (self.class_weights if self.balance == "weights" else self.oversample):
+        if self.balance in ("weights", "oversample") and (
+            self.class_weights if self.balance == "weights" else self.oversample
+        ):
             raise ValueError(f"balance={self.balance} chooses the numbers itself: leave out your own")
         if self.balance_sources and self.source_weights:
             raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
@@ -174,6 +187,10 @@ class TrainConfig:
             raise ValueError("smoothing belongs to the softmax loss")
         if self.loss == "hinge" and (self.teacher or self.votes_share):
             raise ValueError("a teacher and votes_share belong to the softmax loss")
+        if self.loss == "hinge" and (len(self.heads) > 1 or self.balance == "logits"):
+            raise ValueError("several heads and balance=logits belong to the softmax loss")
+        if self.heads and not sum(self.heads.values()):
+            raise ValueError("heads must have a weight above 0, at least one of them")
         if self.new_head and not self.init:
             raise ValueError("new_head belongs to init")
 

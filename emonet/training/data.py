@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -39,6 +39,17 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def part(self, mask: NDArray[np.bool_]) -> Faces:
+        """Some of the pictures."""
+        return replace(
+            self,
+            pixels=self.pixels[mask],
+            labels=self.labels[mask],
+            sources=self.sources[mask],
+            keys=[key for key, inside in zip(self.keys, mask, strict=True) if inside],
+            votes=None if self.votes is None else self.votes[mask],
+        )
 
 
 def read_faces(

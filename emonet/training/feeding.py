@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -26,13 +27,14 @@ from emonet.training.sampling import Indices, Sampling
 from emonet.training.seeds import sample_seed
 
 AHEAD = 4  # batches a thread prepares before they are asked for
+SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
 
 
 class Batch(NamedTuple):
     """Pictures to learn from, and where they came from."""
 
     pixels: Tensor  # (N, channels, size, size), from 0 to 255
-    places: Tensor  # (N,), in the training data
+    places: Tensor  # (N,), in the training data; on the device, as the pixels are
     whole: int  # how many pictures the batch has in all processes together
 
 
@@ -77,7 +79,7 @@ class PictureFeed:
     """
 
     def __init__(self, pixels: Pixels, plan: Plan, config: TrainConfig, device: torch.device) -> None:
-        self._pixels, self._plan, self._config = pixels, plan, config
+        self._pixels, self._plan, self._config, self._device = pixels, plan, config, device
         spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the processor takes all of it
         self._workers = config.workers if config.workers >= 0 else min(8, spare)
         self._own = threading.local()  # of each thread: its augmenters, which keep a generator
@@ -85,7 +87,7 @@ class PictureFeed:
     def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         orders = self._plan.orders(epoch, step, epochs)
         if not self._workers:
-            yield from map(self._made, orders)
+            yield from map(self._on_device, map(self._made, orders))
             return
         pool = ThreadPoolExecutor(self._workers)
         try:
@@ -93,9 +95,12 @@ class PictureFeed:
             while coming:
                 batch = coming.popleft().result()
                 coming.extend(pool.submit(self._made, order) for order in islice(orders, 1))
-                yield batch
+                yield self._on_device(batch)
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _on_device(self, batch: Batch) -> Batch:
+        return Batch(moved(batch.pixels, self._device), moved(batch.places, self._device), batch.whole)
 
     def _made(self, order: Order) -> Batch:
         augment = self._augmenter(self._config.policy(order.epoch + 1))
@@ -112,25 +117,54 @@ class PictureFeed:
 
 
 class TensorFeed:
-    """Torch, a batch at a time, on the device: for when albumentations cannot keep the network busy."""
+    """Torch, a batch at a time, on the device: for when albumentations cannot keep the network busy.
+
+    The training set lies on the device where it fits, and so does the order of an epoch: a step waits for no copy.
+    """
 
     def __init__(self, pixels: Pixels, plan: Plan, config: TrainConfig, device: torch.device) -> None:
         self._plan = plan
         self._config = config
         self._device = device
         self._pixels = pictures_as_tensor(pixels)
-        if device.type != "cpu" and not isinstance(pixels, np.memmap):
+        if fits(pixels, device):
             self._pixels = self._pixels.to(device)
         self._turns = len(plan.sampling.order(0))
 
     def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         seed = sample_seed(self._config.seed, self._config.order)
         augmenters: dict[str, BatchAugmenter] = {}
-        for order in self._plan.orders(epoch, step, epochs):
-            policy = self._config.policy(order.epoch + 1)
+        for number, group in groupby(self._plan.orders(epoch, step, epochs), attrgetter("epoch")):
+            policy = self._config.policy(number + 1)
             if policy not in augmenters:
                 augmenters[policy] = BatchAugmenter(find_policy(policy), self._turns, seed)
-            places = torch.from_numpy(order.places)
-            pixels = self._pixels[places.to(self._pixels.device)].to(self._device)
-            turns = torch.from_numpy(order.turns).to(self._device)
-            yield Batch(augmenters[policy](pixels, order.epoch, turns), places, order.whole)
+            orders = list(group)
+            counts = [len(order.places) for order in orders]
+            places = torch.split(self._moved(np.concatenate([order.places for order in orders])), counts)
+            turns = torch.split(self._moved(np.concatenate([order.turns for order in orders])), counts)
+            for order, place, turn in zip(orders, places, turns, strict=True):
+                pixels = self._taken(place, order)
+                yield Batch(augmenters[policy](pixels, number, turn), place, order.whole)
+
+    def _moved(self, numbers: Indices) -> Tensor:
+        return moved(torch.from_numpy(numbers), self._device)
+
+    def _taken(self, places: Tensor, order: Order) -> Tensor:
+        """The pictures of a batch, on the device."""
+        if self._pixels.device == self._device:
+            return self._pixels[places]
+        return moved(self._pixels[torch.from_numpy(order.places)], self._device)
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device. A graphics card copies it from pinned memory while it works on."""
+    if device.type == "cuda":
+        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def fits(pixels: Pixels, device: torch.device) -> bool:
+    """Whether pictures may lie on the device: on a graphics card they take at most half of the memory that is free."""
+    if device.type == "cpu" or isinstance(pixels, np.memmap):
+        return device.type == "cpu"
+    return device.type != "cuda" or pixels.nbytes <= SHARE_OF_CARD * torch.cuda.mem_get_info(device)[0]

@@ -20,6 +20,7 @@ TAGS = {  # in TensorBoard, which groups them by their first word
     "accuracy/dev": "dev_accuracy",
     "accuracy/gap": "gap",
     "macro_f1/dev": "dev_macro_f1",
+    "accuracy/dev_seen": "dev_seen_accuracy",
     "learning_rate": "learning_rate",
     "speed/seconds": "seconds",
     "speed/waiting_share": "waiting_share",
@@ -39,6 +40,9 @@ class EpochRow:
     dev_loss: float | None = None
     dev_accuracy: float | None = None
     dev_macro_f1: float | None = None
+    dev_seen_loss: float | None = None  # these three of the head that learns from votes
+    dev_seen_accuracy: float | None = None
+    dev_seen_macro_f1: float | None = None
     seconds: float
     waiting_share: float  # of these seconds, for pictures
     pictures_per_second: float
@@ -48,8 +52,15 @@ class EpochRow:
         """Train less dev accuracy: how much better the network knows what it learned from."""
         return None if self.dev_accuracy is None else self.train_accuracy - self.dev_accuracy
 
+    def chosen_by(self, measure: str) -> float:
+        """The figure on dev that the best epoch is chosen by: the mean of labels and votes where both are scored."""
+        values = [getattr(self, f"dev_{measure}"), getattr(self, f"dev_seen_{measure}")]
+        there = [value for value in values if value is not None]
+        return float(sum(there) / len(there))
+
 
 COLUMNS = [*(field.name for field in fields(EpochRow)), "gap"]
+NEW = {name for name in COLUMNS if name.startswith("dev_seen")}  # columns that logs of before do not have
 
 
 def write_rows(path: Path, rows: Sequence[EpochRow]) -> None:
@@ -66,7 +77,7 @@ def read_rows(path: Path) -> list[EpochRow]:
         raise FileNotFoundError(f"no such training log: {path}; `emonet train` writes them")
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, restval="")
-        if reader.fieldnames != COLUMNS:
+        if reader.fieldnames not in (COLUMNS, [name for name in COLUMNS if name not in NEW]):
             raise ValueError(f"{path} is no training log: its first line must be {','.join(COLUMNS)}")
         try:
             return [_row(cells) for cells in reader]
@@ -75,7 +86,7 @@ def read_rows(path: Path) -> list[EpochRow]:
 
 
 def _row(cells: Mapping[str, str]) -> EpochRow:
-    return EpochRow(**{field.name: _value(str(field.type), cells[field.name]) for field in fields(EpochRow)})
+    return EpochRow(**{field.name: _value(str(field.type), cells.get(field.name, "")) for field in fields(EpochRow)})
 
 
 def _value(kind: str, text: str) -> Any:

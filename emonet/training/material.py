@@ -10,12 +10,15 @@ from functools import partial
 from emonet.checkpoint import Checkpoint
 from emonet.datasets.labels import LabelRules
 from emonet.datasets.store import Store
+from emonet.heads import SEEN, Head
 from emonet.inputs import InputSpec
 from emonet.labels import Emotion
 from emonet.models import outline
 from emonet.training.averaging import mean_weights
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces, read_faces
+from emonet.training.heads import plan_heads, votes_of, with_priors, without_priors
+from emonet.training.transfer import shared_columns, shared_heads
 from emonet.weights import open_model
 
 TRAIN, DEV = "train", "dev"
@@ -28,8 +31,18 @@ class Material:
     train: Faces
     dev: Faces | None  # none where everything is learned from
     spec: InputSpec
+    heads: tuple[Head, ...]  # with the share of each class in what they learn from
     start: Checkpoint | None  # of the weights to start from
     teachers: tuple[Checkpoint, ...]
+
+    @property
+    def teacher_columns(self) -> list[tuple[list[int], list[int]]]:
+        """For each teacher, where the classes of shared heads stand among its scores, and where among the pupil's."""
+        return [shared_columns(teacher.heads, self.heads) for teacher in self.teachers]
+
+    def stored_heads(self, config: TrainConfig) -> tuple[Head, ...]:
+        """The heads with the prior that their answers have in them: none where it was adjusted for in training."""
+        return without_priors(self.heads) if config.balance == "logits" else self.heads
 
     def words(self) -> str:
         """What there is, in a line."""
@@ -37,7 +50,10 @@ class Material:
         learned = ", ".join(f"{count:,} {source}" for source, count in sorted(sources.items()))
         chosen = "none" if self.dev is None else f"{len(self.dev):,}"
         left_out = ", ".join(f"{count:,} {name}" for name, count in sorted(self.train.left_out.items()))
-        return f"to learn from: {learned}; to choose on: {chosen}" + (f"; left out: {left_out}" if left_out else "")
+        voted = int((votes_of(self.train).sum(1) > 0).sum())
+        seen = f"; {voted:,} of {len(self.train):,} have votes" if SEEN in [head.name for head in self.heads] else ""
+        rest = f"; left out: {left_out}" if left_out else ""
+        return f"to learn from: {learned}{seen}; to choose on: {chosen}{rest}"
 
 
 def gather_material(config: TrainConfig, store: Store) -> Material:
@@ -45,12 +61,8 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     starts = [open_model(name) for name in config.starts]
     teachers = tuple(open_model(teacher) for teacher in config.teacher)
     classes = _classes(config, store)
-    for name, one in zip(config.starts, starts, strict=True):
-        _check_start(name, one, config, classes)
     start = _mean(starts, config)
     spec = _spec(config, start)
-    for name, teacher in zip(config.teacher, teachers, strict=True):
-        _check_teacher(name, teacher, config, classes, spec)
     _check_splits(config, store)
     read = partial(read_faces, store, spec=spec, classes=classes, sources=config.sources, storage=config.storage)
     if config.all_train:
@@ -60,7 +72,13 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     else:
         train, dev = read([TRAIN]), read([DEV])
     _check_faces(config, train, dev)
-    return Material(train, dev, spec if spec.measured else spec.with_statistics(train.pixels), start, teachers)
+    heads = plan_heads(train, config)
+    for name, one in zip(config.starts, starts, strict=True):
+        _check_start(name, one, config, heads)
+    for name, teacher in zip(config.teacher, teachers, strict=True):
+        _check_teacher(name, teacher, config, heads, spec)
+    spec = spec if spec.measured else spec.with_statistics(train.pixels)
+    return Material(train, dev, spec, with_priors(heads, train, config), start, teachers)
 
 
 def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
@@ -81,33 +99,41 @@ def _classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
     return chosen
 
 
-def _check_start(name: str, start: Checkpoint, config: TrainConfig, classes: Sequence[Emotion]) -> None:
+def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Sequence[Head]) -> None:
     if start.model != config.model or dict(start.arguments) != dict(config.arguments):
         raise ValueError(
             f"{name} is {start.model!r} with {dict(start.arguments)}, "
             f"and the run trains {config.model!r} with {dict(config.arguments)}"
         )
-    if start.classes != tuple(classes) and not config.new_head:
-        raise ValueError(
-            f"{name} answers {', '.join(start.classes)}, and the data have {', '.join(classes)}; "
-            "new_head begins its last layer anew"
-        )
+    if not config.new_head:
+        _check_classes(name, start.heads, heads, "; new_head begins its last layer anew")
+
+
+def _check_classes(name: str, theirs: Sequence[Head], ours: Sequence[Head], hint: str = "") -> None:
+    """Raise if no head is shared, or a shared one has other classes."""
+    pairs = [(theirs[a], ours[b]) for a, b in shared_heads(theirs, ours)]
+    for their, our in pairs:
+        if their.classes != our.classes:
+            raise ValueError(
+                f"{name} answers {', '.join(their.classes)}, and the data have {', '.join(our.classes)}{hint}"
+            )
+    if not pairs:
+        known, asked = (", ".join(head.name for head in heads) for heads in (theirs, ours))
+        raise ValueError(f"{name} has the heads {known}, and the run none of them: {asked}{hint}")
 
 
 def _mean(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | None:
     """One of several: networks that went on from one another are often better in the middle (Wortsman et al., 2022)."""
     if not starts:
         return None
-    if any(one.input != starts[0].input or one.classes != starts[0].classes for one in starts):
+    answered = [[(head.name, head.classes) for head in one.heads] for one in starts]
+    if any(one.input != starts[0].input for one in starts) or any(one != answered[0] for one in answered):
         raise ValueError(f"{config.init} have no mean: they do not see pictures alike, or answer other classes")
     return replace(starts[0], weights=mean_weights([one.weights for one in starts]))
 
 
-def _check_teacher(
-    name: str, teacher: Checkpoint, config: TrainConfig, classes: Sequence[Emotion], spec: InputSpec
-) -> None:
-    if teacher.classes != tuple(classes):
-        raise ValueError(f"{name} answers {', '.join(teacher.classes)}, and the data have {', '.join(classes)}")
+def _check_teacher(name: str, teacher: Checkpoint, config: TrainConfig, heads: Sequence[Head], spec: InputSpec) -> None:
+    _check_classes(name, teacher.heads, heads)
     if (teacher.input.size, teacher.input.channels) != (spec.size, spec.channels):
         raise ValueError(
             f"{name} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "

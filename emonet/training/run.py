@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from emonet.checkpoint import Checkpoint
 from emonet.datasets.store import Store
 from emonet.devices import open_machine
+from emonet.heads import sizes
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import joined_processes
@@ -54,13 +56,18 @@ def _train_members(session: Session, config: TrainConfig, folder: Path) -> Check
     members = [
         train_single(session, single, folder / f"member-{number}") for number, single in enumerate(singles, start=1)
     ]
-    arguments = {"model": config.model, "members": len(members), "arguments": dict(members[0].arguments)}
+    counts = sizes(members[0].heads)
+    arguments: dict[str, Any] = {
+        "model": config.model,
+        "members": len(members),
+        "arguments": dict(members[0].arguments),
+    } | ({"heads": list(counts)} if len(counts) > 1 else {})
     weights = {
         f"members.{place}.{name}": tensor
         for place, member in enumerate(members)
         for name, tensor in member.weights.items()
     }
-    network = create_model("averaged", classes=len(members[0].classes), **arguments)
+    network = create_model("averaged", classes=sum(counts), **arguments)
     network.load_state_dict(weights)
     training = {
         **session.about(config),
@@ -88,7 +95,13 @@ def _train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkp
     ]
     sign = -1 if config.choose_by == "loss" else 1
     name = "log_loss" if config.choose_by == "loss" else config.choose_by
-    values = [checkpoint.scores["dev"][name] for checkpoint in tried]
+    values = [_on_dev(checkpoint, name) for checkpoint in tried]
     best = max(range(len(tried)), key=lambda number: sign * values[number])
     training = {**tried[best].training, **session.about(config), "orders": {"values": values, "best": best + 1}}
     return session.write(folder, replace(tried[best], training=training))
+
+
+def _on_dev(checkpoint: Checkpoint, name: str) -> float:
+    """A figure on dev, the mean of labels and votes where both are scored."""
+    there = [checkpoint.scores[part][name] for part in ("dev", "dev_seen") if part in checkpoint.scores]
+    return float(sum(there) / len(there))

@@ -20,6 +20,15 @@ class Sampling:
         self._seed = (config.seed, config.order)
         self._batch_size = config.batch_size
         self._groups = list(_groups(faces, config))
+        self._count = len(faces)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """How often an epoch shows each picture, on average (N,)."""
+        times = np.zeros(self._count)
+        for places, count in self._groups:
+            times[places] = count / len(places)
+        return times
 
     def order(self, epoch: int) -> Indices:
         """The places of an epoch's pictures."""

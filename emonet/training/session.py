@@ -13,11 +13,12 @@ from emonet.checkpoint import Checkpoint, load_checkpoint
 from emonet.classifier import Classifier
 from emonet.datasets.store import Store
 from emonet.devices import Machine
-from emonet.metrics import score
+from emonet.heads import sizes
 from emonet.models import Network
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.material import Material
+from emonet.training.scoring import DevScores, score_dev
 from emonet.training.state import stored_identity
 from emonet.training.watch import Watch
 
@@ -61,17 +62,21 @@ class Session:
         }
 
     def scores(self, network: Network) -> dict[str, Any]:
-        """On dev, where there is one, and on each source's part of it."""
-        dev = self.material.dev
+        """Score a network on dev, where there is one, and on each source's part of it; and on the votes of dev."""
+        dev, heads = self.material.dev, self.material.heads
         if dev is None:
             return {}
-        classify = Classifier(network.to(self.machine.device), self.material.spec, self.machine)
+        classify = Classifier(network.to(self.machine.device), self.material.spec, self.machine, heads=sizes(heads))
         answers = classify(dev.pixels)
-        parts = {source: dev.sources == source for source in sorted(set(dev.sources.tolist()))}
-        by_source = {
-            source: score(answers[part], dev.labels[part], dev.classes).to_dict() for source, part in parts.items()
-        }
-        return {"dev": score(answers, dev.labels, dev.classes).to_dict(), "dev_by_source": by_source}
+        whole = score_dev(answers, dev, heads)
+        found = {"dev": whole.labels, "dev_seen": whole.seen}
+        scores: dict[str, Any] = {name: part.to_dict() for name, part in found.items() if part is not None}
+        if whole.labels is not None:
+            parts = {source: dev.sources == source for source in sorted(set(dev.sources.tolist()))}
+            scores["dev_by_source"] = {
+                source: _scores(score_dev(answers[part], dev.part(part), heads)) for source, part in parts.items()
+            }
+        return scores
 
     def write(self, folder: Path, checkpoint: Checkpoint) -> Checkpoint:
         """The result, and the end of the state that led to it."""
@@ -81,6 +86,10 @@ class Session:
             (folder / STATE).unlink(missing_ok=True)
         self.processes.agreed(None)  # nobody goes on before it is written
         return checkpoint
+
+
+def _scores(part: DevScores) -> dict[str, Any] | None:
+    return None if part.labels is None else part.labels.to_dict()
 
 
 def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:

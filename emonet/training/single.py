@@ -13,6 +13,7 @@ import torch
 
 from emonet.checkpoint import Checkpoint, load_checkpoint
 from emonet.classifier import pictures_as_tensor
+from emonet.heads import sizes
 from emonet.inputs import InputSpec
 from emonet.models import Network, create_model
 from emonet.training.config import TrainConfig
@@ -26,6 +27,7 @@ from emonet.training.seeds import sample_seed
 from emonet.training.session import CONFIG, CURVES, LOG, MODEL, SAMPLES, STATE, TENSORBOARD, Session, check_folder
 from emonet.training.sheet import augmented_sheet
 from emonet.training.trainer import Trainer
+from emonet.training.transfer import load_start
 
 SHOWN = 8  # pictures on the sheet of samples
 DRAW_EVERY = 10.0  # seconds between two drawings of the curves, which may take longer than a small network's epoch
@@ -38,6 +40,8 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
         session.watch.note(f"{folder} is finished")
         return load_checkpoint(folder / MODEL)
     network = new_network(session, config)
+    if network.learns == "by_heart" and len(session.material.heads) > 1:
+        raise ValueError(f"{config.model} memorises labels: it has one head, and no votes")
     shown = Sampling(session.material.train, config).order(0)[:SHOWN]
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +67,7 @@ def _learn_by_gradient(network: Network, session: Session, config: TrainConfig, 
         "chosen_epoch": trainer.progress.best + 1 if config.keep == "best" else len(rows),
         "seconds": sum(row.seconds for row in rows),
     }
-    return _checkpoint(session, config.model, config.arguments, chosen, training)
+    return _checkpoint(session, config, chosen, training)
 
 
 def _learn_by_heart(network: Network, session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
@@ -73,21 +77,17 @@ def _learn_by_heart(network: Network, session: Session, config: TrainConfig, fol
     began = time.monotonic()
     network.memorise(session.material.spec.scale(pictures_as_tensor(train.pixels)), torch.from_numpy(train.labels))
     training = {**session.about(config), "epochs": 1, "chosen_epoch": 1, "seconds": time.monotonic() - began}
-    return _checkpoint(session, config.model, {**config.arguments, "examples": len(train)}, network, training)
+    return _checkpoint(session, config, network, training, {**config.arguments, "examples": len(train)})
 
 
 def new_network(session: Session, config: TrainConfig) -> Network:
     """With weights that the seed decides, or those of the file to start from."""
     material = session.material
     torch.manual_seed(sample_seed(config.seed) >> 1)
-    network = create_model(config.model, classes=len(material.train.classes), **config.arguments)
+    network = create_model(config.model, classes=sum(sizes(material.heads)), **config.arguments)
     _check_size(network, config.model, material.spec)
     if material.start is not None:
-        weights = dict(material.start.weights)
-        if config.new_head:
-            own = network.state_dict()
-            weights = {name: tensor for name, tensor in weights.items() if tensor.shape == own[name].shape}
-        network.load_state_dict(weights, strict=not config.new_head)
+        load_start(network, material.start, material.heads, config)
     return network
 
 
@@ -107,12 +107,16 @@ def _check_size(network: Network, name: str, spec: InputSpec) -> None:
 
 
 def _checkpoint(
-    session: Session, model: str, arguments: Mapping[str, Any], network: Network, training: Mapping[str, Any]
+    session: Session,
+    config: TrainConfig,
+    network: Network,
+    training: Mapping[str, Any],
+    arguments: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     return Checkpoint(
-        model=model,
-        arguments=dict(arguments),
-        classes=session.material.train.classes,
+        model=config.model,
+        arguments=dict(arguments or config.arguments),
+        heads=session.material.stored_heads(config),
         crop=session.store.crop,
         detector=session.store.info["options"]["detector"],
         input=session.material.spec,

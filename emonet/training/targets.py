@@ -1,22 +1,47 @@
-"""What the network shall answer to each training picture: its label, smoothed, or partly what votes or teachers say.
+"""What each head should answer to each training picture: its label, smoothed, or partly what votes or teachers say.
 
-Labels of expressions are noisy, and say nothing of how alike two are. Ten people's votes on a picture, and other
-networks' answers to it, know better. Votes are on pictures as they are. Teachers look at each picture as augmentation
-and mixing made it this time, for they know their training pictures by heart, and have little to say of them.
+The targets of all heads stand side by side, as the network's scores do. A head's row sums to how much the picture
+counts for it, and is zero where the head has nothing to learn from the picture. Losses are linear in targets, so mixing
+pictures, teachers and weights are all done on these rows.
+
+Votes are on pictures as they are. Teachers look at each picture as augmentation and mixing made it this time, for they
+have memorised their training pictures, and would only repeat the labels.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emonet.heads import SEEN, Head
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces
+from emonet.training.heads import labelled, seen_targets
 
 
-def make_targets(faces: Faces, config: TrainConfig) -> Tensor:
+def make_targets(faces: Faces, heads: tuple[Head, ...], config: TrainConfig) -> Tensor:
+    """Make the targets (N, all heads' classes): labels, votes and smoothing, times the weight of each head."""
+    weights = head_weights(heads, config)
+    labels = _label_targets(faces, config) if any(head.name != SEEN for head in heads) else torch.empty(0)
+    parts = [
+        torch.from_numpy(seen_targets(faces))
+        if head.name == SEEN
+        else labels * torch.from_numpy(labelled(head, heads, faces))[:, None]
+        for head in heads
+    ]
+    return torch.cat([part * weights[head.name] for head, part in zip(heads, parts, strict=True)], dim=1)
+
+
+def head_weights(heads: tuple[Head, ...], config: TrainConfig) -> Mapping[str, float]:
+    """How much the loss of each head counts."""
+    return {head.name: config.heads.get(head.name, 1.0) for head in heads}
+
+
+def _label_targets(faces: Faces, config: TrainConfig) -> Tensor:
     """Class probabilities (N, classes): of labels the votes take their share, and smoothing of both."""
     targets = F.one_hot(torch.from_numpy(faces.labels), len(faces.classes)).float()
     if config.votes_share:

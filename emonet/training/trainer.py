@@ -1,4 +1,4 @@
-"""The loop: a network, its pictures and where the run stands; stopped anywhere, it goes on from its state."""
+"""The loop: five steps a batch. Stopped anywhere, it goes on from its state."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from emonet.classifier import Classifier, pictures_as_tensor
+from emonet.classifier import Classifier, open_classifier, pictures_as_tensor
 from emonet.devices import Machine
-from emonet.metrics import Scores, score
+from emonet.heads import sizes
 from emonet.models.network import Network
 from emonet.training.averaging import moving_average
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
+from emonet.training.examples import Preparation
 from emonet.training.feeding import Batch, Feed, PictureFeed, Plan, TensorFeed
+from emonet.training.figures import Figures, StepFigures
 from emonet.training.log import EpochRow
+from emonet.training.losses import count_right, make_objective
 from emonet.training.material import Material
-from emonet.training.mixing import Mixing
-from emonet.training.objective import LearningRate, make_objective, make_optimizer, set_rate
-from emonet.training.sampling import Sampling, class_weights
+from emonet.training.objective import LearningRate, make_optimizer, set_rate
+from emonet.training.sampling import Sampling
+from emonet.training.scoring import DevScores, score_dev
 from emonet.training.seeds import sample_seed
 from emonet.training.state import Progress, State
 from emonet.training.targets import make_targets
@@ -58,132 +61,123 @@ class Trainer:
         self._learner = torch.compile(learner) if config.compile else learner
         self._average = moving_average(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
-        self._targets = make_targets(material.train, config)
-        self._teachers = [
-            Classifier(teacher.network().to(machine.device), teacher.input, machine) for teacher in material.teachers
-        ]
-        self._objective = make_objective(config, class_weights(material.train, config), machine.device)
-        self._mixing = Mixing(config.mixup, config.cutmix)
+        teachers = [open_classifier(teacher, machine) for teacher in material.teachers]
+        targets = make_targets(material.train, material.heads, config)
+        self._preparation = Preparation(material, targets, teachers, config, machine.device)
+        self._objective = make_objective(config, material.heads, material.train, machine.device)
         self._sampling = Sampling(material.train, config)
         self._feed = _open_feed(material, config, machine, Plan(self._sampling, processes))
         self.steps_an_epoch = self._sampling.steps(processes.count)
         self.steps = config.steps or config.epochs * self.steps_an_epoch
         self._rate = LearningRate(config, self.steps, self.steps_an_epoch)
+        self._figures = Figures(processes, machine.device)
+        self._unread: list[Tensor] = []  # the places of the pictures of steps whose figures were not read yet
         self._state = State(self._network, self._average, self._optimizer, identity)
+        self._saved = time.monotonic()
 
     @property
     def progress(self) -> Progress:
         return self._state.progress
-
-    def restore(self, path: Path) -> None:
-        """Goes back to where a run stood when its state was written."""
-        self._state.load(path)
-        self._rate.drops = self.progress.drops
-
-    def run(self, path: Path, watch: Watch) -> Iterator[EpochRow]:
-        """Trains to the end, a row an epoch; the state is in `path` before the row is given."""
-        progress = self.progress
-        saved = time.monotonic()
-        epochs = math.ceil(self.steps / self.steps_an_epoch)
-        if self._over():
-            return
-        batches = iter(self._feed.batches(progress.epoch, progress.step, epochs))
-        for batch, waited in _timed(batches):
-            began = time.monotonic()
-            self._step(batch, watch)
-            progress.add("waiting", waited)
-            progress.add("seconds", waited + time.monotonic() - began)
-            if progress.step == self.steps_an_epoch or self.done == self.steps:
-                row = self._end_epoch()
-                self._save(path)
-                watch.epoch(row)
-                yield row
-                if self._over():
-                    return
-            elif self._processes.count == 1 and time.monotonic() - saved > self._config.save_every:
-                self._save(path)
-                saved = time.monotonic()
 
     @property
     def done(self) -> int:
         """Steps of the run so far."""
         return self.progress.epoch * self.steps_an_epoch + self.progress.step
 
-    def _over(self) -> bool:
-        patience = self._config.stop_after
-        return self.done >= self.steps or bool(patience and self.progress.stale() >= patience)
+    def restore(self, path: Path) -> None:
+        """Go back to where a run stood when its state was written."""
+        self._state.load(path)
+        self._rate.drops = self.progress.drops
+
+    def run(self, path: Path, watch: Watch) -> Iterator[EpochRow]:
+        """Train to the end; give a row for each epoch when its state is in `path`."""
+        epochs = math.ceil(self.steps / self.steps_an_epoch)
+        if self._over():
+            return
+        for batch, waited, began in _timed(self._feed.batches(self.progress.epoch, self.progress.step, epochs)):
+            # 1. Draw all chance of the step from the seed, the epoch, the step and the process; set the rate.
+            seed = self._seed_step()
+            rate = self._rate.at(self.done)
+            set_rate(self._optimizer, rate)
+
+            # 2. Scale and mix the images, and look up what the network should answer to them.
+            mixed = self.done < self._config.mix_until * self.steps
+            x, labels, targets = self._preparation.prepare(batch, seed, mixed=mixed)
+
+            # 3. Let the network answer, and measure how far it is from what it should answer.
+            self._network.train()
+            with self._machine.autocast():
+                scores = self._learner(x)
+            losses = self._objective(scores.float(), targets)
+            loss = losses.sum() * (self._processes.count / batch.whole)  # the mean over all processes' pictures
+
+            # 4. Move the weights against the gradient; their moving average follows.
+            self._optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            if self._config.clip:
+                nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip)
+            self._optimizer.step()
+            if self._average is not None:
+                self._average.update_parameters(self._network)
+
+            # 5. Note the figures on the device. Now and then read them, which waits for it, and save the state.
+            self._figures.add(losses, count_right(scores, labels, self._material.heads), batch.whole, rate)
+            self._unread.append(batch.places)
+            self.progress.step += 1
+            ended = self.progress.step == self.steps_an_epoch or self.done == self.steps
+            if ended or self._figures.due:
+                self._read(path, watch, save=not ended)
+            self.progress.add("waiting", waited)
+            self.progress.add("seconds", time.monotonic() - began)
+            if ended:
+                yield self._end_epoch(path, watch)
+                if self._over():
+                    return
+
+    def _seed_step(self) -> int:
+        config, progress = self._config, self.progress
+        seed = sample_seed(config.seed, config.order, progress.epoch, progress.step, self._processes.rank) >> 1
+        torch.manual_seed(seed)  # of 63 bits
+        return seed
+
+    def _read(self, path: Path, watch: Watch, *, save: bool) -> None:
+        """Read the figures of the steps since the last reading, and save the state if it is time to."""
+        ask = save and time.monotonic() - self._saved > self._config.save_every
+        rows, save_now = self._figures.read(ask)
+        first = self.done - len(rows)
+        for number, row in enumerate(rows):
+            self._check_finite(row, first + number, self._unread[number])
+            self.progress.add("loss", row.loss)
+            self.progress.add("right", row.right)
+            self.progress.add("pictures", row.pictures)
+            watch.step(row.loss / row.pictures, row.right / row.pictures, row.rate)
+        self._unread = []
+        if save_now:
+            self._save(path)
+
+    def _check_finite(self, row: StepFigures, step: int, places: Tensor) -> None:
+        if not row.finite:
+            keys = [self._material.train.keys[place] for place in places.tolist()]
+            raise TrainingError(
+                f"the loss is {row.loss} at step {step} (epoch {self.progress.epoch + 1}); {ADVICE}. "
+                f"The batch: {', '.join(keys)}"
+            )
 
     def _save(self, path: Path) -> None:
         if self._processes.first:
             self._state.save(path)
+        self._saved = time.monotonic()
 
-    def _step(self, batch: Batch, watch: Watch) -> None:
-        """One step: all its chance comes from the seed, the epoch, the step and the process."""
-        progress, config = self.progress, self._config
-        seed = sample_seed(config.seed, config.order, progress.epoch, progress.step, self._processes.rank)
-        torch.manual_seed(seed >> 1)  # of 63 bits
-        rate = self._rate.at(self.done)
-        set_rate(self._optimizer, rate)
-        self._network.train()
+    def _over(self) -> bool:
+        patience = self._config.stop_after
+        return self.done >= self.steps or bool(patience and self.progress.stale() >= patience)
 
-        x, labels, targets = self._inputs(batch, seed >> 1)
-        with self._machine.autocast():
-            scores = self._learner(x)
-        losses = self._objective(scores.float(), targets)
-        loss = losses.sum() * (self._processes.count / batch.whole)  # the mean over all processes' pictures
-        self._check_finite(loss, batch)
-
-        self._optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        if config.clip:
-            nn.utils.clip_grad_norm_(self._network.parameters(), config.clip)
-        self._optimizer.step()
-        if self._average is not None:
-            self._average.update_parameters(self._network)
-
-        right = float((scores.argmax(1) == labels.argmax(1)).sum())
-        progress.add("loss", float(losses.detach().sum()))
-        progress.add("right", right)
-        progress.add("pictures", len(x))
-        progress.step += 1
-        watch.step(float(loss.detach()), right / len(x), rate)
-
-    def _inputs(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch as the network takes it: scaled pictures and what the data say of them, both perhaps mixed; and what
-        the network shall answer, of which teachers may have their share."""
-        device, config = self._machine.device, self._config
-        pixels = batch.pixels.to(device, non_blocking=True)
-        unmixed = self._targets[batch.places].to(device)
-        x, labels = self._mixed(self._material.spec.scale(pixels), unmixed, seed)
-        targets = labels
-        if self._teachers:
-            with torch.no_grad():
-                seen = [self._mixed(teacher.spec.scale(pixels), unmixed, seed)[0] for teacher in self._teachers]
-                answers = [teacher.answers(view) for teacher, view in zip(self._teachers, seen, strict=True)]
-            targets = labels.lerp(torch.stack(answers).mean(0), config.teacher_share)
-        return (x.contiguous(memory_format=torch.channels_last) if config.channels_last else x), labels, targets
-
-    def _mixed(self, x: Tensor, targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """The same pictures are mixed alike, however they are scaled: teachers see what their pupil sees."""
-        if self.done >= self._config.mix_until * self.steps:
-            return x, targets
-        return self._mixing(x, targets, torch.Generator().manual_seed(seed))
-
-    def _check_finite(self, loss: Tensor, batch: Batch) -> None:
-        if not torch.isfinite(loss):
-            keys = [self._material.train.keys[place] for place in batch.places.tolist()]
-            raise TrainingError(
-                f"the loss is {float(loss.detach())} at step {self.done} "
-                f"(epoch {self.progress.epoch + 1}); {ADVICE}. The batch: {', '.join(keys)}"
-            )
-
-    def _end_epoch(self) -> EpochRow:
-        """Scores the epoch on dev, remembers it if it is the best, and makes ready for the next."""
+    def _end_epoch(self, path: Path, watch: Watch) -> EpochRow:
+        """Score the epoch on dev, remember it if it is the best, make ready for the next, and save the state."""
         progress = self.progress
-        scores = self.score_dev()
-        row = self._row(scores)
+        row = self._row(self.score_dev())
         progress.rows.append(row)
-        if scores is None or self._is_better(row):
+        if row.dev_loss is None or self._is_better(row):
             progress.best = len(progress.rows) - 1
             self._state.keep(self._candidate())
         self._rate.observe(progress.stale())
@@ -191,54 +185,49 @@ class Trainer:
         if progress.step == self.steps_an_epoch:
             progress.epoch, progress.step = progress.epoch + 1, 0
         progress.sums = {}
+        self._save(path)
+        watch.epoch(row)
         return row
 
     def _candidate(self) -> Network:
         """The network as it would be used now."""
         return self._network if self._average is None else cast("Network", self._average.module)
 
-    def score_dev(self) -> Scores | None:
-        """What the network as it stands scores on dev; the first process says it to all."""
-        dev = self._material.dev
+    def score_dev(self) -> DevScores | None:
+        """Score the network as it stands on dev; each process answers its share of the pictures."""
+        dev, processes = self._material.dev, self._processes
         if dev is None:
             return None
-        scores = None
-        if self._processes.first:
-            answers = Classifier(self._candidate(), self._material.spec, self._machine)(dev.pixels)
-            if not np.isfinite(answers).all():
-                raise TrainingError(f"the answers on dev are no numbers at step {self.done}; {ADVICE}")
-            scores = score(answers, dev.labels, dev.classes)
-        agreed: Scores = self._processes.agreed(scores)
-        return agreed
+        processes.share_buffers(self._candidate())
+        heads = sizes(self._material.heads)
+        classify = Classifier(self._candidate(), self._material.spec, self._machine, heads=heads)
+        own = classify(dev.pixels[processes.rank :: processes.count])
+        answers = processes.gathered(own, len(dev))
+        if not np.isfinite(answers).all():
+            raise TrainingError(f"the answers on dev are no numbers at step {self.done}; {ADVICE}")
+        return score_dev(answers, dev, self._material.heads)
 
-    def _row(self, scores: Scores | None) -> EpochRow:
-        names = ("loss", "right", "pictures")
-        sums = torch.tensor([self.progress.sums[name] for name in names], dtype=torch.float64)
-        loss, right, pictures = self._processes.summed(sums).tolist()
-        seconds = self.progress.sums["seconds"]
-        accuracy = right / pictures
+    def _row(self, scores: DevScores | None) -> EpochRow:
+        sums = self.progress.sums
         return EpochRow(
             epoch=len(self.progress.rows) + 1,
             step=self.done,
             learning_rate=self._rate.at(self.done - 1),
-            train_loss=loss / pictures,
-            train_accuracy=accuracy,
-            dev_loss=None if scores is None else scores.log_loss,
-            dev_accuracy=None if scores is None else scores.accuracy,
-            dev_macro_f1=None if scores is None else scores.macro_f1,
-            seconds=seconds,
-            waiting_share=self.progress.sums["waiting"] / seconds,
-            pictures_per_second=pictures / seconds,
+            train_loss=sums["loss"] / sums["pictures"],
+            train_accuracy=sums["right"] / sums["pictures"],
+            **({} if scores is None else scores.row()),
+            seconds=sums["seconds"],
+            waiting_share=sums["waiting"] / sums["seconds"],
+            pictures_per_second=sums["pictures"] / sums["seconds"],
         )
 
     def _is_better(self, row: EpochRow) -> bool:
         """Strictly: of equals, the earlier stays."""
         if self.progress.best < 0:
             return True
-        best = self.progress.rows[self.progress.best]
-        name = f"dev_{self._config.choose_by}"
         sign = -1 if self._config.choose_by == "loss" else 1
-        return bool(sign * getattr(row, name) > sign * getattr(best, name))
+        best = self.progress.rows[self.progress.best]
+        return sign * row.chosen_by(self._config.choose_by) > sign * best.chosen_by(self._config.choose_by)
 
     def finish(self) -> Network:
         """The network with the weights chosen, its batch norm estimated anew if that was asked for."""
@@ -267,11 +256,11 @@ def _open_feed(material: Material, config: TrainConfig, machine: Machine, plan: 
     return PictureFeed(material.train.pixels, plan, config, machine.device)
 
 
-def _timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
-    """Each batch, and the seconds that it was waited for."""
+def _timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float, float]]:
+    """Give each batch, the seconds that it was waited for, and when the waiting began."""
     while True:
         began = time.monotonic()
         batch = next(batches, None)
         if batch is None:
             return
-        yield batch, time.monotonic() - began
+        yield batch, time.monotonic() - began, began

@@ -1,0 +1,140 @@
+"""Heads: the label systems that one network answers in, and how one answer is made of them.
+
+The scores of all heads stand side by side in a network's output. Each head has a softmax of its own.
+
+fer2013     the labels that a data set was published with; a head is named after its data set
+labels      the labels of every data set that has no head of its own
+seen        what people say they see: the share of ten people's votes for each of eight expressions (FER+)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.labels import Emotion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SEEN, LABELS, MEAN = "seen", "labels", "mean"
+SEEN_CLASSES = tuple(Emotion)
+
+Prior = Literal["training", "even", "sqrt"]
+PRIORS: tuple[Prior, ...] = get_args(Prior)
+EXPONENTS: Mapping[str, float] = {"training": 0.0, "sqrt": 0.5, "even": 1.0}  # of the prior that is divided out
+LEAST_PRIOR = 1e-3  # classes that training hardly showed are not made much of
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One label system of a network.
+
+    Attributes:
+        name: `seen`, `labels`, or the name of a data set.
+        classes: In the order of the head's scores.
+        prior: The share of each class in what the head learned from; empty if it is not known.
+    """
+
+    name: str
+    classes: tuple[Emotion, ...]
+    prior: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name == MEAN:
+            raise ValueError(f"a head must have a name other than {MEAN!r}, got {self.name!r}")
+        if self.prior and (len(self.prior) != len(self.classes) or min(self.prior) < 0):
+            raise ValueError(f"prior must be a share for each of {len(self.classes)} classes, got {self.prior}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and texts, as JSON takes them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Head:
+        """Read what `to_dict` gave."""
+        classes, prior = tuple(map(Emotion, stored["classes"])), tuple(map(float, stored.get("prior", ())))
+        return cls(str(stored["name"]), classes, prior)
+
+
+def sizes(heads: Sequence[Head]) -> tuple[int, ...]:
+    """Count the scores of each head."""
+    return tuple(len(head.classes) for head in heads)
+
+
+def softmax_heads(scores: Tensor, counts: Sequence[int] = ()) -> Tensor:
+    """Turn scores (N, all heads' classes) into probabilities, each head for itself; without counts there is one."""
+    import torch
+
+    if len(counts) < 2:
+        return scores.softmax(1)
+    return torch.cat([part.softmax(1) for part in torch.split(scores, list(counts), dim=1)], dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadChoice:
+    """Make one answer of the probabilities of all heads.
+
+    Args:
+        heads: Those of the network, in the order of its scores.
+        head: The name of one of them, or `mean`: the mean over the classes that all heads share.
+        prior: `training` leaves the probabilities as they are. `even` divides them by each class's share of the
+            training data, as if all classes were equally frequent; `sqrt` by its square root.
+    """
+
+    heads: tuple[Head, ...]
+    head: str
+    prior: str = "training"
+
+    def __post_init__(self) -> None:
+        known = [head.name for head in self.heads]
+        if self.head not in known and not (self.head == MEAN and len(known) > 1):
+            choices = ", ".join([*known, MEAN] if len(known) > 1 else known)
+            raise ValueError(f"head must be one of {choices}, got {self.head!r}")
+        if self.prior not in PRIORS:
+            raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {self.prior!r}")
+        if self.prior != "training" and (missing := [head.name for head in self._asked if not head.prior]):
+            raise ValueError(
+                f"prior={self.prior} needs the shares of the classes in training, and the model stores none for "
+                f"{', '.join(missing)}: use prior=training, or train it again"
+            )
+
+    @property
+    def _asked(self) -> list[Head]:
+        return [head for head in self.heads if self.head in (head.name, MEAN)]
+
+    @property
+    def classes(self) -> tuple[Emotion, ...]:
+        """The classes of the answer, in its order."""
+        first, *others = self._asked
+        return tuple(one for one in first.classes if all(one in other.classes for other in others))
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Where the classes of the answer stand among the scores of the first head that is asked."""
+        first = self._asked[0]
+        start = sum(sizes(self.heads[: self.heads.index(first)]))
+        return tuple(start + first.classes.index(one) for one in self.classes)
+
+    def __call__(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Answer with probabilities (N, classes), from those of all heads side by side (N, all heads' classes)."""
+        parts = np.split(probabilities, np.cumsum(sizes(self.heads))[:-1], axis=1)
+        answers = [
+            self._answer(head, part) for head, part in zip(self.heads, parts, strict=True) if head in self._asked
+        ]
+        return np.asarray(np.mean(answers, axis=0), np.float32)
+
+    def _answer(self, head: Head, part: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Divide the prior out of one head's probabilities, and keep the classes of the answer."""
+        if self.prior == "training" and self.classes == head.classes:
+            return np.asarray(part, np.float64)
+        shares = part.astype(np.float64)
+        if exponent := EXPONENTS[self.prior]:
+            shares /= np.maximum(head.prior, LEAST_PRIOR) ** exponent
+        shares = shares[:, [head.classes.index(one) for one in self.classes]]
+        answer: NDArray[np.float64] = shares / shares.sum(1, keepdims=True)
+        return answer
