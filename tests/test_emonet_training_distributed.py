@@ -79,20 +79,21 @@ def group(tmp_path):
 
 @pytest.mark.usefixtures("group")
 def test_a_group_is_asked_for_everything_that_all_must_know():
-    several = Processes(0, 2)
+    several = Processes(0, 2, torch.device("cpu"))
     network = torch.nn.Linear(2, 2)
     joined = several.joined(network, open_machine("cpu", "fp32"))
     assert isinstance(joined, torch.nn.parallel.DistributedDataParallel)
     assert joined.module is network
     assert several.agreed(["so be it"]) == ["so be it"]
     assert several.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+    assert several.gathered(np.float32([[1, 2], [3, 4]]), 3).tolist() == [[1, 2], [0, 0], [3, 4]]
 
 
 @pytest.mark.usefixtures("group")
 def test_a_group_that_is_there_is_used(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with joined_processes("cpu") as (processes, device):
-        assert (processes, device) == (Processes(0, 1), "cpu")
+        assert (processes, device) == (Processes(0, 1, torch.device("cpu")), "cpu")
     assert distributed.is_initialized()
 
 
@@ -110,10 +111,22 @@ def test_each_process_takes_a_card_of_its_own(monkeypatch, cards, asked, device,
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     monkeypatch.setattr(torch.cuda, "set_device", calls.append)
     monkeypatch.setattr(distributed, "init_process_group", calls.append)
-    monkeypatch.setattr(distributed, "barrier", lambda: calls.append("wait"))
+    monkeypatch.setattr(distributed, "barrier", lambda device_ids: calls.append(device_ids))
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: calls.append("end"))
     with joined_processes(asked) as (_, given):
         assert given == device
-    assert calls == [device, backend, "wait", "end"][device == "cpu" :]
+    wait = None if device == "cpu" else [1]  # NCCL has to be told the card
+    assert calls == [device, backend, wait, "end"][device == "cpu" :]
+
+
+@pytest.mark.parametrize(("device", "words"), [("cuda:0", "say cuda, or start one process"), ("cuda", "there are 1;")])
+def test_processes_that_would_share_a_card_are_refused(monkeypatch, device, words):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match=words), joined_processes(device):
+        pass

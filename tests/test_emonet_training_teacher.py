@@ -10,6 +10,7 @@ from emonet.classifier import Classifier
 from emonet.devices import open_machine
 from emonet.inputs import InputSpec
 from emonet.training.data import read_faces
+from emonet.training.heads import plan_heads
 from emonet.training.targets import make_targets
 
 CPU = open_machine("cpu", "fp32")
@@ -58,10 +59,15 @@ def voted(faces, kinds):
     return replace(faces, votes=np.array(rows, np.int16))
 
 
+def targets_of(learned, **options):
+    config = trainings.quick(**options)
+    return make_targets(learned, plan_heads(learned, config), config).numpy()
+
+
 def test_votes_say_which_label_is_to_be_expected(faces):
     learned = read_faces(faces, ["train"], InputSpec(size=48))
     ballots = {label: [10 * (kind == label % 6) for kind in range(10)] for label in range(7)}  # 0 and 6 look alike
-    expected = make_targets(voted(learned, ballots), trainings.quick(votes_share=1.0)).numpy()
+    expected = targets_of(voted(learned, ballots), votes_share=1.0)
     assert expected.sum(1) == pytest.approx(1)
     sad, angry = learned.labels == 4, learned.labels == 0
     assert expected[sad, 4].min() > 0.5
@@ -71,7 +77,7 @@ def test_votes_say_which_label_is_to_be_expected(faces):
 def test_pictures_that_nobody_voted_on_keep_their_labels(faces):
     learned = read_faces(faces, ["train"], InputSpec(size=48))
     ballots = {label: [10 * (kind == 9 - label) for kind in range(10)] if label else [0] * 10 for label in range(7)}
-    half = make_targets(voted(learned, ballots), trainings.quick(votes_share=0.5)).numpy()
+    half = targets_of(voted(learned, ballots), votes_share=0.5)
     assert half[learned.labels == 0, 0] == pytest.approx(1)
     assert (half[learned.labels == 1].max(1) < 1).all()
 
