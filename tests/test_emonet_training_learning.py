@@ -86,6 +86,8 @@ def test_the_seed_decides_the_first_weights_and_the_order_does_not(trained):
         ({"schedule": "constant", "warmup": 1.5}, [4 / 6, 1, 1, 1]),
         ({"schedule": "cosine"}, [(1 + math.cos(math.pi * step / 16)) / 2 for step in (3, 7, 11, 15)]),
         ({"warmup": 1}, [1, *((1 + math.cos(math.pi * step / 12)) / 2 for step in (3, 7, 11))]),
+        ({"schedule": "trapezoid", "decay_share": 0.5}, [1, 1, 5 / 8, 1 / 8]),
+        ({"schedule": "trapezoid", "warmup": 1, "decay_share": 1}, [1, 9 / 12, 5 / 12, 1 / 12]),
         ({"warmup": 9}, [4 / 16, 8 / 16, 12 / 16, 1]),
         ({"schedule": "plateau", "patience": 1, "factor": 0.5}, [1, 1, 0.5, 0.25]),
         ({"schedule": "plateau", "patience": 2, "factor": 0.1}, [1, 1, 1, 0.1, 0.1, 0.01]),
@@ -171,7 +173,7 @@ def test_every_loss_learns(trained, options):
     assert rows[-1].train_accuracy > 0.5
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_every_optimizer_learns(trained, optimizer):
     _, rows = trained(epochs=15, **LONG | {"optimizer": optimizer})
     assert rows[-1].train_accuracy > rows[0].train_accuracy

@@ -22,6 +22,8 @@ CASES = {
     "adam": {"optimizer": "adam"},
     "sgd": {"optimizer": "sgd", "weight_decay": 0.01, "clip": 1},
     "adamw without layout": {"optimizer": "adamw", "channels_last": False},
+    "muon": {**trainings.FAST, "optimizer": "muon", "learning_rate": 0.02, "schedule": "trapezoid", "ema": 0.9},
+    "muon without layout": {"optimizer": "muon", "learning_rate": 0.02, "channels_last": False},
     "augmented": {"augment": "strong", "augment_from": {"2": "mirror"}},
     "augmented by torch": {"augment": "strong", "augment_with": "torch"},
     "augmented by threads": {"augment": "strong", "workers": 2},

@@ -12,15 +12,15 @@ from torch.optim.swa_utils import AveragedModel
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:
     """A copy that follows the network: `update_parameters` after each step. It follows more closely at first."""
 
-    def follow(averages: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
-        pace = 1 - min(decay, (1 + float(updates)) / (10 + float(updates)))
-        for average, value in zip(averages, values, strict=True):
-            if average.is_floating_point():
-                average.lerp_(value, pace)
-            else:
-                average.copy_(value)  # batch norm's count of batches
+    def follow(averages: Sequence[Tensor], values: Sequence[Tensor], _: Tensor | int) -> None:
+        updates = float(average.n_averaged)  # stays on the host; what is passed here is a copy on the device
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_([*averages], [*values], 1 - min(decay, (1 + updates) / (10 + updates)))
+        else:
+            torch._foreach_copy_([*averages], [*values])  # batch norm's count of batches
 
-    return AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
+    return average
 
 
 def mean_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

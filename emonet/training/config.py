@@ -29,9 +29,9 @@ MOST = 10**12  # of numbers without a limit of their own: infinity is no number 
 
 Balance = Literal["none", "weights", "oversample", "logits"]
 AugmentWith = Literal["albumentations", "torch", "auto"]
-Optimizer = Literal["sgd", "adam", "adamw"]
+Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 Decay = Literal["kernels", "all"]
-Schedule = Literal["constant", "cosine", "plateau"]
+Schedule = Literal["constant", "cosine", "plateau", "trapezoid"]
 Loss = Literal["softmax", "hinge"]
 Measure = Literal["accuracy", "macro_f1", "loss"]
 Keep = Literal["best", "last"]
@@ -96,13 +96,21 @@ class TrainConfig:
     epochs: Annotated[int, LEARNING, "Times through the training data."] = 60
     steps: Annotated[int, LEARNING, "End after so many steps; 0: after the epochs."] = 0
     batch_size: Annotated[int, LEARNING, "Pictures a step, of each process."] = 128
-    optimizer: Annotated[Optimizer, LEARNING, "sgd (with Nesterov's momentum), adam or adamw."] = "sgd"
-    learning_rate: Annotated[float, LEARNING, "The highest learning rate."] = 0.1
-    momentum: Annotated[float, LEARNING, "Of sgd."] = 0.9
+    optimizer: Annotated[
+        Optimizer,
+        LEARNING,
+        "sgd (with Nesterov's momentum), adam, adamw or muon (for kernels of convolutions; sgd for the rest).",
+    ] = "sgd"
+    learning_rate: Annotated[float, LEARNING, "The highest learning rate; with muon, that of kernels: try 0.02."] = 0.1
+    rest_rate: Annotated[float, LEARNING, "muon: the highest learning rate of all that is no kernel."] = 0.1
+    momentum: Annotated[float, LEARNING, "sgd and muon: Nesterov's momentum."] = 0.9
     weight_decay: Annotated[float, LEARNING, "Keras' l2(x) is a weight_decay of 2x."] = 5e-4
     decay: Annotated[Decay, LEARNING, "What decays: kernels (of convolutions and dense layers) or all."] = "kernels"
-    schedule: Annotated[Schedule, LEARNING, "constant, cosine (to zero) or plateau."] = "cosine"
+    schedule: Annotated[
+        Schedule, LEARNING, "constant, cosine (to zero), plateau or trapezoid (constant, then linear to zero)."
+    ] = "cosine"
     warmup: Annotated[float, LEARNING, "Epochs in which the rate rises from zero."] = 2.0
+    decay_share: Annotated[float, LEARNING, "trapezoid: the last share of the steps, in which the rate falls."] = 0.3
     factor: Annotated[float, LEARNING, "plateau: what the rate is multiplied by."] = 0.5
     patience: Annotated[int, LEARNING, "plateau: after so many epochs without a better one."] = 5
     loss: Annotated[Loss, LEARNING, "softmax (cross-entropy) or hinge (squared, one class against the rest)."] = (
@@ -231,9 +239,11 @@ _RANGES = cast(
         "steps": (0, MOST),
         "batch_size": (1, 1_000_000),
         "learning_rate": (0, 100),
+        "rest_rate": (0, 100),
         "momentum": (0, 1),
         "weight_decay": (0, 10),
         "warmup": (0, MOST),
+        "decay_share": (0.01, 1),
         "factor": (0, 1),
         "patience": (1, MOST),
         "smoothing": (0, 0.99),

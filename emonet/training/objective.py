@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emonet.training.config import TrainConfig
+from emonet.training.muon import Muon
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 
 KERNELS = (nn.Linear, nn.modules.conv._ConvNd)
+RATE_SHARE = "rate_share"  # of a group of parameters: its learning rate, as a multiple of the others'
 
 
 def make_objective(config: TrainConfig, class_weights: Sequence[float] | None, device: torch.device) -> Objective:
@@ -31,21 +34,39 @@ def _squared_hinge(scores: Tensor, targets: Tensor, weights: Tensor | None) -> T
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Kernels decay; biases, batch norm and the slopes of activations do not, unless everything shall.
+    """Make the optimizer that the options ask for.
 
-    Fused, a step goes through each number once, which on a processor takes a ninth of the time.
+    Kernels decay; biases, batch norm and the slopes of activations do not, unless everything shall. Fused, a step goes
+    through each number once, which on a processor takes a ninth of the time.
     """
-    kernels = {id(module.weight) for module in network.modules() if isinstance(module, KERNELS)}
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decaying = [parameter for parameter in learned if config.decay == "all" or id(parameter) in kernels]
-    free = [parameter for parameter in learned if config.decay != "all" and id(parameter) not in kernels]
-    groups = [{"params": decaying, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "muon":
+        return _make_muon(network, learned, config)
+    groups = _decay_groups(network, learned, config)
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
         return torch.optim.SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=nesterov, fused=True)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, config.learning_rate, fused=True)
+
+
+def _decay_groups(network: nn.Module, parameters: Sequence[nn.Parameter], config: TrainConfig) -> list[dict[str, Any]]:
+    kernels = {id(module.weight) for module in network.modules() if isinstance(module, KERNELS)}
+    decaying = [parameter for parameter in parameters if config.decay == "all" or id(parameter) in kernels]
+    free = [parameter for parameter in parameters if config.decay != "all" and id(parameter) not in kernels]
+    groups = [{"params": decaying, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _make_muon(network: nn.Module, learned: Sequence[nn.Parameter], config: TrainConfig) -> Muon:
+    """Kernels that see all channels are orthogonal; dense layers and grouped convolutions belong to the rest."""
+    convolutions = [module for module in network.modules() if isinstance(module, nn.modules.conv._ConvNd)]
+    orthogonal = {id(module.weight) for module in convolutions if module.groups == 1 and not module.transposed}
+    kernels = [parameter for parameter in learned if id(parameter) in orthogonal]
+    rest = _decay_groups(network, [parameter for parameter in learned if id(parameter) not in orthogonal], config)
+    share = config.rest_rate / config.learning_rate if config.learning_rate else 0.0
+    groups = [{"params": kernels, "orthogonal": True}, *({**group, RATE_SHARE: share} for group in rest)]
+    return Muon(groups if kernels else groups[1:], config.learning_rate, momentum=config.momentum)
 
 
 class LearningRate:
@@ -61,9 +82,11 @@ class LearningRate:
         rate = self._config.learning_rate
         if step < self._warmup:
             return rate * (step + 1) / self._warmup
+        done = min(1.0, (step - self._warmup) / max(1, self._steps - self._warmup))
         if self._config.schedule == "cosine":
-            done = (step - self._warmup) / max(1, self._steps - self._warmup)
-            return rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
+            return rate * (1 + math.cos(math.pi * done)) / 2
+        if self._config.schedule == "trapezoid":
+            return rate * min(1.0, (1 - done) / self._config.decay_share)
         return rate * self._config.factor**self.drops
 
     def observe(self, stale: int) -> None:
@@ -73,5 +96,6 @@ class LearningRate:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all groups; some have a fixed multiple of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(RATE_SHARE, 1.0)
