@@ -28,6 +28,21 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size) -> (N, classes)
         raise NotImplementedError
 
+    def prepare(self, x: Tensor) -> None:
+        """Set what is computed from training images instead of learned.
+
+        Training calls this once, before the first step of new weights, not of a run that goes on or of `init`.
+
+        Args:
+            x: Some thousand training images as `forward` takes them, not augmented.
+        """
+
+    def fold(self) -> None:
+        """Merge layers that only training needs apart; answers stay the same but for rounding.
+
+        The state has other names afterwards. So this is for networks in use, whose weights are not stored again.
+        """
+
     def memorise(self, x: Tensor, labels: Tensor) -> None:
         """All the learning there is, in networks that learn by heart: x as `forward` takes it, labels (N,)."""
         raise NotImplementedError
