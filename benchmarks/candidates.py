@@ -26,7 +26,7 @@ from emonet.models.plain_cnn import PlainCnn
 from emonet.models.se_resnet import Emonet, EmonetFast
 from emonet.models.summary import summary
 from emonet.training import TrainConfig
-from emonet.training.objective import make_optimizer
+from emonet.training.optimizing import make_optimizer
 
 
 class Candidate(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -24,11 +25,11 @@ class Machine:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{_threads()} threads"
         return f"{self.device} ({name}), {'bf16' if self.bf16 else 'fp32'}"
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         """The context in which a network runs in bf16, if it shall."""
         import torch
 
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
 
 def open_machine(device: str = "auto", precision: str = "auto") -> Machine:

@@ -6,9 +6,9 @@ from torch import nn
 
 from emonet.models import create_model
 from emonet.training import TrainConfig
-from emonet.training.averaging import moving_average
+from emonet.training.averaging import MovingAverage
 from emonet.training.muon import Muon, orthogonalize
-from emonet.training.objective import make_optimizer, set_rate
+from emonet.training.optimizing import make_optimizer, set_rate
 
 SMALL = {"stem": [4], "widths": [4, 8], "blocks": [1, 1]}
 
@@ -111,8 +111,8 @@ def test_nothing_waits_for_the_device():
     with torch.device("meta"):
         network = with_gradients(create_model("emonet_fast", **SMALL))
     optimizer = make_optimizer(network, TrainConfig(optimizer="muon", learning_rate=0.02))
-    average = moving_average(network, 0.99)
+    average = MovingAverage(network, 0.99)
     for _ in range(2):
         optimizer.step()
-        average.update_parameters(network)
-    assert int(average.n_averaged) == 2
+        average.update()
+    assert int(average.state_dict()["n_averaged"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,7 @@ class Preparation:
 
     def _mix(self, x: Tensor, targets: Tensor, seed: int, mixed: bool) -> tuple[Tensor, Tensor]:
         """Mix images and targets alike. However images are scaled, the same seed mixes them the same way."""
-        return self._mixing(x, targets, torch.Generator().manual_seed(seed)) if mixed else (x, targets)
+        return self._mixing(x, targets, random.Random(seed)) if mixed else (x, targets)
 
     def _teach(self, batch: Batch, labels: Tensor, seed: int, mixed: bool) -> Tensor:
         """Give the mean answer of the teachers its share; they see the views that their pupil sees."""

@@ -13,6 +13,11 @@ from emonet.training.distributed import Processes
 EVERY = 32  # steps between two readings, where a reading makes the device or other processes wait
 
 
+def steps_between_readings(device: torch.device, processes: Processes) -> int:
+    """One where reading costs nothing: alone, and on the processor."""
+    return 1 if device.type == "cpu" and processes.count == 1 else EVERY
+
+
 class StepFigures(NamedTuple):
     """What one step came to, over all processes."""
 
@@ -30,9 +35,9 @@ class StepFigures(NamedTuple):
 class Figures:
     """Collects the figures of steps; `read` gives those since the last reading, and forgets them."""
 
-    def __init__(self, processes: Processes, device: torch.device) -> None:
+    def __init__(self, processes: Processes, every: int) -> None:
         self._processes = processes
-        self._every = 1 if device.type == "cpu" and processes.count == 1 else EVERY
+        self._every = every
         self._sums: list[Tensor] = []
         self._known: list[tuple[int, float]] = []
 

@@ -6,7 +6,6 @@ import math
 import random
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 
@@ -22,7 +21,7 @@ class Mixing:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be a finite alpha, 0 or more, got {getattr(self, name)!r}")
 
-    def __call__(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Tensor, targets: Tensor, chance: random.Random) -> tuple[Tensor, Tensor]:
         """x (N, channels, height, width) and targets (N, classes), each sample with the one before it as its partner.
 
         The batch must be in random order. Where both are wanted, the lot chooses one for the whole batch.
@@ -30,7 +29,6 @@ class Mixing:
         wanted = [(mix, alpha) for mix, alpha in ((_mixup, self.mixup), (_cutmix, self.cutmix)) if alpha]
         if not wanted:
             return x, targets
-        chance = random.Random(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
         mix, alpha = chance.choice(wanted)
         mixed, share = mix(x, chance.betavariate(alpha, alpha), chance)
         return mixed, targets.lerp(targets.roll(1, 0), share)

@@ -29,6 +29,7 @@ from emonet.training.sheet import augmented_sheet
 from emonet.training.trainer import Trainer
 from emonet.training.transfer import load_start
 
+PREPARED = 4096  # pictures that a network may compute its fixed weights from
 SHOWN = 8  # pictures on the sheet of samples
 DRAW_EVERY = 10.0  # seconds between two drawings of the curves, which may take longer than a small network's epoch
 
@@ -88,6 +89,9 @@ def new_network(session: Session, config: TrainConfig) -> Network:
     _check_size(network, config.model, material.spec)
     if material.start is not None:
         load_start(network, material.start, material.heads, config)
+    elif network.learns == "by_gradient":
+        shown = Sampling(material.train, config).order(0)[:PREPARED]
+        network.prepare(material.spec.scale(pictures_as_tensor(material.train.pixels[shown])))
     return network
 
 

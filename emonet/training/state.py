@@ -15,9 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from emonet.datasets.atomic import write_atomically
+from emonet.training.averaging import MovingAverage
 from emonet.training.log import EpochRow
 
 HEADER = "emonet.state"
@@ -49,7 +49,7 @@ class State:
     def __init__(
         self,
         network: nn.Module,
-        average: AveragedModel | None,
+        average: MovingAverage | None,
         optimizer: torch.optim.Optimizer,
         identity: Mapping[str, Any],
     ) -> None:

@@ -17,16 +17,16 @@ from emonet.classifier import Classifier, open_classifier, pictures_as_tensor
 from emonet.devices import Machine
 from emonet.heads import sizes
 from emonet.models.network import Network
-from emonet.training.averaging import moving_average
+from emonet.training.averaging import MovingAverage
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.examples import Preparation
 from emonet.training.feeding import Batch, Feed, PictureFeed, Plan, TensorFeed
-from emonet.training.figures import Figures, StepFigures
+from emonet.training.figures import Figures, StepFigures, steps_between_readings
 from emonet.training.log import EpochRow
 from emonet.training.losses import count_right, make_objective
 from emonet.training.material import Material
-from emonet.training.objective import LearningRate, make_optimizer, set_rate
+from emonet.training.optimizing import LearningRate, make_optimizer, set_rate
 from emonet.training.sampling import Sampling
 from emonet.training.scoring import DevScores, score_dev
 from emonet.training.seeds import sample_seed
@@ -59,7 +59,7 @@ class Trainer:
             self._network = self._network.to(memory_format=torch.channels_last)
         learner = processes.joined(self._network, machine)
         self._learner = torch.compile(learner) if config.compile else learner
-        self._average = moving_average(self._network, config.ema) if config.ema else None
+        self._average = MovingAverage(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
         teachers = [open_classifier(teacher, machine) for teacher in material.teachers]
         targets = make_targets(material.train, material.heads, config)
@@ -70,7 +70,7 @@ class Trainer:
         self.steps_an_epoch = self._sampling.steps(processes.count)
         self.steps = config.steps or config.epochs * self.steps_an_epoch
         self._rate = LearningRate(config, self.steps, self.steps_an_epoch)
-        self._figures = Figures(processes, machine.device)
+        self._figures = Figures(processes, steps_between_readings(machine.device, processes))
         self._unread: list[Tensor] = []  # the places of the pictures of steps whose figures were not read yet
         self._state = State(self._network, self._average, self._optimizer, identity)
         self._saved = time.monotonic()
@@ -118,7 +118,7 @@ class Trainer:
                 nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip)
             self._optimizer.step()
             if self._average is not None:
-                self._average.update_parameters(self._network)
+                self._average.update()
 
             # 5. Note the figures on the device. Now and then read them, which waits for it, and save the state.
             self._figures.add(losses, count_right(scores, labels, self._material.heads), batch.whole, rate)

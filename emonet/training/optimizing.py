@@ -1,36 +1,19 @@
-"""What training makes small, and the optimiser and learning rate that do it."""
+"""The optimizer of a run, and its learning rate."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from emonet.training.config import TrainConfig
 from emonet.training.muon import Muon
 
-Objective = Callable[[Tensor, Tensor], Tensor]
-
 KERNELS = (nn.Linear, nn.modules.conv._ConvNd)
 RATE_SHARE = "rate_share"  # of a group of parameters: its learning rate, as a multiple of the others'
-
-
-def make_objective(config: TrainConfig, class_weights: Sequence[float] | None, device: torch.device) -> Objective:
-    """A loss a picture, from scores and class probabilities, both (N, classes)."""
-    weights = None if class_weights is None else torch.tensor(class_weights, device=device)
-    if config.loss == "hinge":
-        return lambda scores, targets: _squared_hinge(scores, targets, weights)
-    return lambda scores, targets: F.cross_entropy(scores, targets, weights, reduction="none")
-
-
-def _squared_hinge(scores: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    """Each class against the rest, the margin 1, as in a support vector machine with the L2 loss."""
-    losses = (1 - (2 * targets - 1) * scores).clamp_min(0).square()
-    return losses.mean(1) if weights is None else (losses * targets.mul(weights).sum(1, keepdim=True)).mean(1)
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -1,0 +1,107 @@
+"""Steps of a training do not wait for the device: what would make a graphics card wait is counted on the processor."""
+
+from collections import Counter
+
+import pytest
+import torch
+import trainings
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from emonet.devices import Machine
+from emonet.heads import sizes
+from emonet.models import create_model
+from emonet.training import trainer
+from emonet.training.distributed import Processes
+from emonet.training.material import gather_material
+from emonet.training.trainer import Trainer
+from emonet.training.watch import Silent
+
+# What reads a number from the device, or needs one to know how much memory a result takes.
+WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique_consecutive", "_unique2"}
+
+
+class Waits(TorchDispatchMode):
+    """Counts the operations that wait for the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation.overloadpacket.__name__
+        if name in WAITING or (name.startswith("index") and any(_is_mask(one) for one in args[1:])):
+            self.counts[name] += 1
+        return operation(*args, **kwargs or {})
+
+
+def _is_mask(value):
+    masks = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(one, torch.Tensor) and one.dtype == torch.bool for one in masks)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    return trainings.build_voted(tmp_path_factory.mktemp("waiting"), portrait)
+
+
+def waits(store, folder, batch_size, **options):
+    """How often one epoch of 28 pictures waits, which takes 28 / batch_size steps."""
+    with Waits() as counted:
+        trainings.trained(store, folder, epochs=1, batch_size=batch_size, augment_with="torch", **options)
+    return sum(counted.counts.values())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"augment": "strong", "mixup": 0.2, "cutmix": 1.0, "heads": {"fer2013": 1.0, "seen": 1.0}},
+        {**trainings.FAST, "ema": 0.9, "clip": 1.0, "optimizer": "sgd"},
+        {**trainings.FAST, "ema": 0.9, "optimizer": "muon"},
+        {"balance": "weights", "smoothing": 0.1, "votes_share": 0.2},
+        {"balance": "logits", "optimizer": "adamw"},
+    ],
+)
+def test_no_step_waits_for_the_device(store, tmp_path, monkeypatch, options):
+    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 100)
+    few = waits(store, tmp_path / "few", 14, **options)
+    many = waits(store, tmp_path / "many", 4, **options)
+    assert many == few
+
+
+def meta_trainer(store, config):
+    """A training on torch's meta device: its tensors have no numbers, and raise where one is asked for."""
+    material = gather_material(config, store)
+    network = create_model(config.model, classes=sum(sizes(material.heads)), **config.arguments)
+    return Trainer(network, material, config, Machine(torch.device("meta"), bf16=False), Processes(), {})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**trainings.FAST, "ema": 0.9, "clip": 1.0, "mixup": 0.2, "heads": {"fer2013": 1.0, "seen": 1.0}},
+        {"augment": "strong", "balance": "logits"},
+    ],
+)
+def test_all_steps_are_done_before_a_number_is_asked_for(store, tmp_path, options):
+    config = trainings.quick(**options, optimizer="muon", augment_with="torch", batch_size=4)
+    learning = meta_trainer(store, config)
+    with pytest.raises(NotImplementedError, match="out of meta tensor"):
+        next(learning.run(tmp_path / "state", Silent()))
+    assert learning.done == learning.steps_an_epoch == 7
+
+
+def test_a_loss_that_is_no_number_is_found_when_it_is_read(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 4)
+    with pytest.raises(trainer.TrainingError, match=r"the loss is (nan|inf) at step \d+ .*fer2013"):
+        trainings.trained(store, tmp_path / "run", **trainings.LENET, learning_rate=100, optimizer="sgd", batch_size=4)
+
+
+def test_reading_seldom_changes_no_bit(store, tmp_path, monkeypatch):
+    often = trainings.trained(store, tmp_path / "often")
+    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 3)
+    seldom = trainings.trained(store, tmp_path / "seldom")
+    assert often.identity == seldom.identity
+    assert [row.train_loss for row in trainings.log(tmp_path / "often")] == [
+        row.train_loss for row in trainings.log(tmp_path / "seldom")
+    ]
