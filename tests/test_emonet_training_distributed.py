@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -23,12 +24,28 @@ def store(tmp_path_factory, portrait):
     return trainings.build_faces(tmp_path_factory.mktemp("faces"), portrait)
 
 
-def run_two(root, store, folder, config):
-    """`torchrun` on this machine, on a port that is free."""
+def two(store, folder, config):
+    """What starts `torchrun` on this machine, on a port that is free."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "tools/train.py", store.path, "--out", folder, "--config", config]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    return [*launcher, "tools/train.py", str(store.path), "--out", str(folder), "--config", str(config)]
+
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def run_two(root, store, folder, config):
+    command = two(store, folder, config)
+    return subprocess.run(command, cwd=root, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def stop_two(root, store, folder, config):
+    """End both processes, in the middle of what they do, when the first state is written."""
+    running = subprocess.Popen(two(store, folder, config), cwd=root, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    while not (folder / "state.safetensors").is_file():
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.terminate()  # the launcher passes it on to both
+    assert running.wait() != 0
 
 
 def test_two_processes_are_one_with_twice_the_batch(root, store, tmp_path):
@@ -46,6 +63,25 @@ def test_two_processes_are_one_with_twice_the_batch(root, store, tmp_path):
     assert two.training["processes"] == 2
     assert result.stdout.count("model.safetensors") == 1  # the first process alone speaks
     assert result.stderr.count("epoch   3") == 1
+
+
+def test_two_processes_that_were_stopped_within_an_epoch_go_on(root, store, tmp_path):
+    """One process kept its state only at the ends of epochs when it had company."""
+    options = {**OPTIONS, **trainings.FAST, "batch_size": 1, "ema": 0.9, "save_every": 0.0, "epochs": 2}
+    write_config(trainings.quick(**options), tmp_path / "config.toml")
+    whole = run_two(root, store, tmp_path / "whole", tmp_path / "config.toml")
+    assert whole.returncode == 0, whole.stderr
+    stop_two(root, store, tmp_path / "stopped", tmp_path / "config.toml")
+    assert not (tmp_path / "stopped" / "log.csv").exists()
+    again = run_two(root, store, tmp_path / "stopped", tmp_path / "config.toml")
+    assert again.returncode == 0, again.stderr
+    assert identity_of(tmp_path / "stopped") == identity_of(tmp_path / "whole")
+    for row, other in zip(trainings.log(tmp_path / "stopped"), trainings.log(tmp_path / "whole"), strict=True):
+        assert (row.step, row.train_loss, row.dev_loss) == (other.step, other.train_loss, other.dev_loss)
+
+
+def identity_of(folder):
+    return load_checkpoint(folder / "model.safetensors").identity
 
 
 def test_a_batch_is_shared_out():

@@ -1,6 +1,7 @@
 """Steps of a training do not wait for the device: what would make a graphics card wait is counted on the processor."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -92,9 +93,16 @@ def test_all_steps_are_done_before_a_number_is_asked_for(store, tmp_path, option
 
 
 def test_a_loss_that_is_no_number_is_found_when_it_is_read(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 4)
-    with pytest.raises(trainer.TrainingError, match=r"the loss is (nan|inf) at step \d+ .*fer2013"):
-        trainings.trained(store, tmp_path / "run", **trainings.LENET, learning_rate=100, optimizer="sgd", batch_size=4)
+    """Some steps later, but with the step and the pictures where it began."""
+    spoilt = trainings.trained(store, tmp_path / "good")
+    last = list(spoilt.weights)[-1]
+    replace(spoilt, weights={**spoilt.weights, last: spoilt.weights[last] * torch.inf}).save(
+        tmp_path / "bad.safetensors"
+    )
+    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 3)
+    with pytest.raises(trainer.TrainingError, match=r"the loss is nan at step 0 \(epoch 1\).* The batch: ") as raised:
+        trainings.trained(store, tmp_path / "run", init=str(tmp_path / "bad.safetensors"), batch_size=4)
+    assert len(str(raised.value).partition("The batch: ")[2].split(", ")) == 4
 
 
 def test_reading_seldom_changes_no_bit(store, tmp_path, monkeypatch):

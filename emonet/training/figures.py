@@ -10,12 +10,15 @@ from torch import Tensor
 
 from emonet.training.distributed import Processes
 
-EVERY = 32  # steps between two readings, where a reading makes the device or other processes wait
+EVERY = 32  # steps between two readings, where a reading makes the device wait
+EVERY_TOGETHER = 8  # where it makes other processes wait alone
 
 
 def steps_between_readings(device: torch.device, processes: Processes) -> int:
     """One where reading costs nothing: alone, and on the processor."""
-    return 1 if device.type == "cpu" and processes.count == 1 else EVERY
+    if device.type != "cpu":
+        return EVERY
+    return 1 if processes.count == 1 else EVERY_TOGETHER
 
 
 class StepFigures(NamedTuple):
