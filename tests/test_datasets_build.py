@@ -120,6 +120,14 @@ def test_people_are_in_one_split(merged):
     assert all(len(found) == 1 for found in splits.values())
 
 
+def test_why_a_worker_cannot_open_its_detector_is_said(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
+    monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)
+    prepared = prepare(BuildOptions(inputs, detector="dlib", device="cuda"))
+    with pytest.raises(ValueError, match="device must be auto or cpu, got 'cuda'"):
+        build_dataset(prepared, tmp_path / "out", workers=2)
+
+
 def test_any_number_of_workers_writes_the_same_bytes(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
     monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -102,16 +103,23 @@ def _use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
     return before
 
 
-_workshop: Workshop  # of a worker process
+_options: BuildOptions  # of a worker process
 
 
 def _start(options: BuildOptions) -> None:
-    """Makes a process a worker: a workshop in one thread, and an eye on its parent."""
+    """Makes a process a worker, with an eye on its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    global _workshop
-    _workshop = Workshop(options)
+    global _options
+    _options = options
+
+
+@cache
+def _workshop() -> Workshop:
+    """Opened with the first chunk: an error in `_start` would break the pool, and its reason would be lost."""
+    workshop = Workshop(_options)
     _use_threads(1, 1)
+    return workshop
 
 
 def _end_with_parent() -> None:
@@ -123,4 +131,4 @@ def _end_with_parent() -> None:
 
 
 def _work(chunk: Chunk, path: Path) -> Seconds:
-    return _workshop.work(chunk, path)
+    return _workshop().work(chunk, path)
