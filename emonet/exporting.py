@@ -22,6 +22,7 @@ from emonet.datasets.atomic import write_atomically
 from emonet.inputs import InputSpec
 from emonet.models import Network, model_class
 from emonet.report.card import OWN_TERMS, TERMS
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -36,7 +37,8 @@ INPUT, OUTPUT = "pixels", "probabilities"
 def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     """Writes a model that maps `pixels` (N, channels, size, size), uint8, to `probabilities` (N, classes), float32.
 
-    Only what onnxruntime answers as torch does, within 0.001, is written. ValueError says what cannot be.
+    Only what onnxruntime answers as torch does, within 0.001, is written. ValueError says what cannot be, and
+    MissingPackageError what to install.
     """
     _check_packages()
     _check_exportable(checkpoint)
@@ -87,10 +89,8 @@ class Whole(nn.Module):
 
 def _check_packages() -> None:
     for package in PACKAGES:
-        try:
+        with importing("an export to ONNX", "emonet[onnx]"):
             import_module(package)
-        except ImportError as error:
-            raise ValueError(f"{package} is not installed: pip install 'emonet[onnx]'") from error
 
 
 def _check_exportable(checkpoint: Checkpoint) -> None:

@@ -286,8 +286,15 @@ def _iso_opener(brands: bytes) -> Opener:
             raise _UnreadableError("AVIF, which this build of Pillow does not read")
         return AvifImagePlugin.AvifImageFile
     if brands.startswith((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")):
-        from pi_heif.as_plugin import HeifImageFile
-
-        opener: Opener = HeifImageFile
-        return opener
+        return _open_heic
     raise _UnreadableError("a film or another media file, not a picture")
+
+
+def _open_heic(stream: IO[bytes]) -> PIL.Image.Image:
+    """Fails for this photo alone where pi-heif is missing: the photo is known as one, and other formats are read."""
+    try:
+        from pi_heif.as_plugin import HeifImageFile
+    except ImportError as error:
+        raise _UnreadableError('HEIC, which needs a package that cannot be imported: pip install "pi-heif"') from error
+    picture: PIL.Image.Image = HeifImageFile(stream)
+    return picture

@@ -162,5 +162,5 @@ def test_the_demo_leaves_an_album_of_samples(run, tmp_path):
 
 def test_the_demo_says_what_it_needs(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(ValueError, match=r"pip install 'emonet\[demo\]'"):
+    with pytest.raises(ImportError, match=r'pip install "emonet\[demo\]"'):
         write_samples(tmp_path)

@@ -189,11 +189,11 @@ def test_pixels_of_networks_in_colour_are_rgb():
     assert told["terms"] == {}
 
 
-def refused(model, folder, match):
+def refused(model, folder, match, error=ValueError):
     """The file that was there is as it was, and there is no other."""
     path = folder / "model.onnx"
     path.write_bytes(b"of yesterday")
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(error, match=match):
         export_onnx(model, path)
     assert [file.read_bytes() for file in folder.iterdir()] == [b"of yesterday"]
 
@@ -223,7 +223,7 @@ def test_weights_that_no_file_can_hold_are_refused(tmp_path):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_missing_package_is_named_with_how_to_get_it(package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    refused(made("lenet28"), tmp_path, rf"{package} is not installed: pip install 'emonet\[onnx\]'")
+    refused(made("lenet28"), tmp_path, rf'{package}.* pip install "emonet\[onnx\]"', ImportError)
 
 
 @pytest.mark.parametrize("ratio", [1.2, 2**0.5, 2, 2.6, 3.3, 4])

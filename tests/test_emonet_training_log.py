@@ -136,7 +136,7 @@ def test_an_epoch_is_shown_as_soon_as_it_is_written(tmp_path):
 
 def test_without_tensorboard_the_way_to_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(ValueError, match=r"pip install 'emonet\[log\]'"):
+    with pytest.raises(ImportError, match=r'pip install "emonet\[log\]"'):
         TensorBoardLog(tmp_path)
 
 

@@ -20,7 +20,7 @@ ALLOWED = {
     "emonet.page": ["emonet.page_style", "facecrop"],
     "emonet.page_style": ["emonet.labels"],
     "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
-    "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs"],
+    "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs", "facecrop.packages"],
     "emonet.heads": ["emonet.labels"],
     "emonet.devices": [],
     "emonet.metrics": [],
@@ -35,14 +35,14 @@ ALLOWED = {
     "emonet.views": [],
     "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views", "emonet.heads", "emonet.checkpoint"],
     "emonet.weights": ["emonet.checkpoint"],
-    "emonet.samples": [],
+    "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
 USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
 USE += ["emonet.heads"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
-ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics", "emonet.weights"]
+ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics", "emonet.weights", "facecrop.packages"]
 ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
 ALLOWED["emonet.tracing"] = ["emonet.models"]
 ALLOWED["emonet.explaining"] = ["emonet.models", "emonet.tracing"]
@@ -69,7 +69,7 @@ ALLOWED["emonet.report"] = [
     "emonet.views",
 ]
 ALLOWED["emonet.exporting"] = ["emonet.checkpoint", "emonet.datasets.atomic", "emonet.inputs", "emonet.models"]
-ALLOWED["emonet.exporting"] += ["emonet.report.card"]
+ALLOWED["emonet.exporting"] += ["emonet.report.card", "facecrop.packages"]
 ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page", "emonet.views"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.tree import hash_inputs
+from facecrop.packages import installed_version
 
 PACKAGES = (
     *("emonet", "torch", "facenet-pytorch", "dlib-bin", "numpy", "opencv-python-headless", "pillow"),
@@ -27,10 +27,3 @@ def identify(options: BuildOptions) -> dict[str, Any]:
             **{package: installed_version(package) for package in PACKAGES},
         },
     }
-
-
-def installed_version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

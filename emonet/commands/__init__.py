@@ -17,6 +17,7 @@ from emonet.commands.models import models
 from emonet.commands.predict import predict
 from emonet.commands.protocol import protocol
 from emonet.commands.train import train
+from facecrop.packages import MissingPackageError
 
 app = typer.Typer(
     name="emonet",
@@ -42,9 +43,9 @@ def run(command: Callable[..., None]) -> None:
 
 
 def _run(application: typer.Typer) -> None:
-    """Runs the command line; a caller's mistake is one line on standard error and exit status 1."""
+    """Runs the command line; a caller's mistake or a missing package is one line on standard error and status 1."""
     try:
         application()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         typer.echo(f"emonet: {error}", err=True)
         raise SystemExit(1) from error

@@ -35,7 +35,7 @@ def _facts() -> dict[str, str | int | None]:
     import torch
     from PIL import features
 
-    from emonet.datasets.builder.identity import installed_version
+    from facecrop.packages import installed_version
 
     cuda = torch.cuda.is_available()
     return {

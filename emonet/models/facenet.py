@@ -13,6 +13,7 @@ from torch import Tensor
 from emonet.inputs import InputSpec
 from emonet.models.network import Network
 from emonet.models.pretrained import downloading, nothing_to_load
+from facecrop.packages import importing
 
 
 class Facenet(Network):
@@ -20,7 +21,8 @@ class Facenet(Network):
     input = InputSpec(size=160, channels=3, scaling="centred")
 
     def __init__(self, classes: int = 7, *, pretrained: Literal["vggface2"] | None = None) -> None:
-        from facenet_pytorch import InceptionResnetV1
+        with importing("the model 'facenet'", "facenet-pytorch==2.5.3"):
+            from facenet_pytorch import InceptionResnetV1
 
         super().__init__()
         if pretrained not in (None, "vggface2"):

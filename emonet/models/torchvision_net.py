@@ -15,6 +15,7 @@ from emonet.inputs import InputSpec
 from emonet.models.arguments import check_choice, check_switch
 from emonet.models.network import Network
 from emonet.models.pretrained import downloading, nothing_to_load
+from facecrop.packages import importing
 
 # What ImageNet's networks were trained with.
 MEAN = (0.485, 0.456, 0.406)
@@ -28,7 +29,8 @@ class TorchvisionNet(Network):
     input = InputSpec(size=96, channels=3, scaling="standardised", mean=MEAN, std=STD)
 
     def __init__(self, classes: int = 7, *, architecture: str = "resnet50", pretrained: bool = False) -> None:
-        from torchvision import models
+        with importing("the model 'torchvision'", "torchvision"):
+            from torchvision import models
 
         super().__init__()
         known = [name for name in models.list_models(module=models) if not name.startswith(UNFIT)]

@@ -9,6 +9,8 @@ from shutil import copyfile
 import numpy as np
 import PIL.Image
 
+from facecrop.packages import importing
+
 ORIENTATION = 0x0112  # EXIF
 HEIC = Path(__file__).with_name("portrait.heic")  # what writes HEIC is under the GPL; so here is one
 
@@ -23,10 +25,8 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def _portrait() -> PIL.Image.Image:
-    try:
+    with importing("the demo", "emonet[demo]"):
         from skimage import data
-    except ImportError as error:
-        raise ValueError("the sample pictures come with scikit-image: pip install 'emonet[demo]'") from error
     return PIL.Image.fromarray(data.astronaut())
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.atomic import write_atomically
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.utils.tensorboard import SummaryWriter
 
 TAGS = {  # in TensorBoard, which groups them by their first word
     "loss/train": "train_loss",
@@ -95,6 +97,13 @@ def _value(kind: str, text: str) -> Any:
     return int(text) if kind == "int" else float(text)
 
 
+def writer_class() -> type[SummaryWriter]:
+    """Return torch's writer for TensorBoard, or raise MissingPackageError."""
+    with importing("a log for TensorBoard", "emonet[log]"):
+        from torch.utils.tensorboard import SummaryWriter
+    return SummaryWriter
+
+
 class TensorBoardLog:
     """The same figures and histograms of the weights, in a folder that TensorBoard watches.
 
@@ -102,11 +111,7 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: Path, done: Sequence[EpochRow] = ()) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise ValueError("TensorBoard is not installed: pip install 'emonet[log]'") from error
-        self._writer = SummaryWriter(folder, purge_step=done[-1].epoch + 1 if done else 0)
+        self._writer = writer_class()(folder, purge_step=done[-1].epoch + 1 if done else 0)
 
     def write(self, row: EpochRow, network: nn.Module) -> None:
         """Adds an epoch, and its weights as the network has them now."""

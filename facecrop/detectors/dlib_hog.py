@@ -11,6 +11,7 @@ import numpy as np
 from facecrop.detectors.protocol import BoxMapping, check_option, processor_only, rounded
 from facecrop.face import Face
 from facecrop.images import Image, check_image
+from facecrop.packages import importing
 
 LEAST_FACE = 80  # pixels: dlib's window, before enlargement
 
@@ -43,7 +44,8 @@ class DlibDetector:
     options_type: ClassVar[type[DlibOptions]] = DlibOptions
 
     def __init__(self, device: str, options: DlibOptions) -> None:
-        import dlib
+        with importing("the detector 'dlib'", "dlib-bin"):
+            import dlib
 
         self.device = processor_only(self.name, device)
         self.options = options

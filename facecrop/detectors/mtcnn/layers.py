@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from facecrop.packages import importing
+
 
 class PNet(nn.Module):
     """Layers alone: `networks.py` runs them in its own way."""
@@ -82,6 +84,7 @@ def open_network(kind: type[nn.Module]) -> nn.Module:
 
 def _weights_folder() -> Path:
     wheel = find_spec("facenet_pytorch")
-    if wheel is None or not wheel.submodule_search_locations:
-        raise ModuleNotFoundError("MTCNN's weights come with facenet-pytorch, which is not installed")
+    with importing("the detector 'mtcnn'", "facenet-pytorch==2.5.3"):
+        if wheel is None or not wheel.submodule_search_locations:
+            raise ModuleNotFoundError("No module named 'facenet_pytorch'")
     return Path(wheel.submodule_search_locations[0]) / "data"

@@ -1,0 +1,38 @@
+"""Packages that only some features need: the error that says how to get one, and which version is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+
+
+class MissingPackageError(ImportError):
+    """A feature was asked for, and its package is not installed; the message says what to `pip install`."""
+
+
+@contextmanager
+def importing(feature: str, requirement: str) -> Iterator[None]:
+    """Say what to install where an import inside the block fails.
+
+    Args:
+        feature: What needs the package; the message begins with it.
+        requirement: What pip is to install, such as `emonet[log]`.
+
+    Raises:
+        MissingPackageError: An import failed, because the package is missing or broken.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingPackageError(
+            f'{feature} needs a package that cannot be imported ({error}): pip install "{requirement}"'
+        ) from error
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package, None if it is missing."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
