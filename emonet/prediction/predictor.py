@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from emonet.checkpoint import Checkpoint
 from emonet.classifier import open_classifier
-from emonet.devices import Machine, open_machine
+from emonet.devices import open_machine
 from emonet.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, from_left_to_right, normalised
 from emonet.weights import open_model
@@ -27,6 +28,7 @@ from facecrop import (
     open_detector,
     read_image,
 )
+from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
@@ -49,10 +51,11 @@ class EmotionPredictor:
     """A model, or several whose probabilities are averaged, with the detector and the crop that belong to it.
 
     `model` is `emonet`, `emonet_fast`, a model file, or a list of these, which must know the same classes. `detector`
-    is a name or an open detector; unless given, it is the one that the first model was made with. `rules` say which
-    faces will do and how many a photo may have; what they leave out is among the rejections. `tta` is how a face is
-    looked at: as it is (`none`), with its mirror image (`mirror`), or over shifts to the corners too (`ten_crop`).
-    `batch` is how many photos are searched together at most; large ones fewer, so that memory stays flat.
+    is a name or an open detector; unless given, it is the one that the first model was made with. A name is opened on
+    first use; `predict_faces` needs no detector. `rules` say which faces will do and how many a photo may have; what
+    they leave out is among the rejections. `tta` is how a face is looked at: as it is (`none`), with its mirror image
+    (`mirror`), or over shifts to the corners too (`ten_crop`). `batch` is how many photos are searched together at
+    most; large ones fewer, so that memory stays flat.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class EmotionPredictor:
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch = batch
-        self.detector = _open_detector(detector, self.checkpoints[0], self.machine)
+        self._asked = _default_detector(self.checkpoints[0]) if detector is None else detector
         self._check()
         self._classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
@@ -85,8 +88,16 @@ class EmotionPredictor:
                 )
         aligned = ["aligned crops"] if any(checkpoint.crop.align for checkpoint in self.checkpoints) else []
         wants = [*self.rules.landmark_rules(), *aligned]
-        if wants and not self.detector.has_landmarks:
-            raise ValueError(f"{' and '.join(wants)}: the detector {self.detector.name!r} gives no landmarks")
+        detector = detector_class(self._asked) if isinstance(self._asked, str) else self._asked
+        if wants and not detector.has_landmarks:
+            raise ValueError(f"{' and '.join(wants)}: the detector {detector.name!r} gives no landmarks")
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector, opened when it is first asked for."""
+        if not isinstance(self._asked, str):
+            return self._asked
+        return open_detector(self._asked, "cpu" if self.machine.device.type == "cpu" else "auto")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -172,12 +183,8 @@ def _opened(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
     return tuple(one if isinstance(one, Checkpoint) else open_model(one) for one in models)
 
 
-def _open_detector(detector: str | Detector | None, checkpoint: Checkpoint, machine: Machine) -> Detector:
-    if detector is None:
-        detector = FINDER if checkpoint.detector == FRAMED else checkpoint.detector
-    if not isinstance(detector, str):
-        return detector
-    return open_detector(detector, "cpu" if machine.device.type == "cpu" else "auto")
+def _default_detector(checkpoint: Checkpoint) -> str:
+    return FINDER if checkpoint.detector == FRAMED else checkpoint.detector
 
 
 def _named(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:
