@@ -126,7 +126,7 @@ def test_a_training_from_the_command_line(run, store, config, tmp_path):
     result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 2)
     assert result.exit_code == 0, result.output
     checkpoint = load_checkpoint(tmp_path / "run" / "model.safetensors")
-    assert checkpoint.training["config"] == trainings.quick(epochs=2).to_dict()
+    assert checkpoint.training["config"] == trainings.quick(epochs=2, augment_with="albumentations").to_dict()
     first, epoch, dev = result.stdout.splitlines()
     assert first.startswith(f"{tmp_path / 'run' / 'model.safetensors'}: tuned_five, 0.0 minutes")
     assert epoch == f"epoch {checkpoint.training['chosen_epoch']} of 2"

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.policies import find_policy
 from emonet.training.sheet import augmented_sheet
 from facecrop import read_image
@@ -22,14 +24,27 @@ def tiles(sheet, versions):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("side", [24, 48, 96])
-def test_a_row_shows_the_original_and_its_versions_enlarged(tmp_path, channels, side):
+@pytest.mark.parametrize("with_torch", [False, True])
+def test_a_row_shows_the_original_and_its_versions_enlarged(tmp_path, channels, side, with_torch):
     shown = pictures(channels, side)
-    augmented_sheet(tmp_path / "sheet.png", shown, NAMES, find_policy("strong"), versions=4)
+    path = tmp_path / "sheet.png"
+    augmented_sheet(path, shown, NAMES, find_policy("strong"), versions=4, with_torch=with_torch)
     for picture, (original, *versions) in zip(shown, tiles(read_image(tmp_path / "sheet.png"), 4), strict=True):
         colours = np.broadcast_to(picture, (side, side, 3))
         assert (original[:: 96 // side, :: 96 // side] == colours).all()
         assert (original == colours.repeat(96 // side, axis=0).repeat(96 // side, axis=1)).all()
         assert len({version.tobytes() for version in versions}) == 4
+
+
+def test_torch_shows_what_it_makes_of_a_batch(tmp_path):
+    shown = pictures()
+    policy = find_policy("strong")
+    augmented_sheet(tmp_path / "sheet.png", shown, NAMES, policy, versions=2, seed=5, with_torch=True)
+    batch = torch.from_numpy(shown).permute(0, 3, 1, 2)
+    augment = BatchAugmenter(policy, len(shown), 5)
+    made = [augment(batch, version, torch.arange(3)).round() for version in range(2)]
+    for row, (_, *versions) in enumerate(tiles(read_image(tmp_path / "sheet.png"), 2)):
+        assert [version[::4, ::4, 0].tolist() for version in versions] == [one[row, 0].tolist() for one in made]
 
 
 def test_names_stand_beside_the_rows(tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from emonet.checkpoint import Checkpoint
@@ -25,8 +26,9 @@ from emonet.protocols.report import write_report
 from emonet.protocols.result import Outcome, Result, RoundResult
 from emonet.protocols.round import Protocol, Round
 from emonet.training.config import TrainConfig
+from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.run import train
-from emonet.training.session import clear_folder
+from emonet.training.session import clear_folder, run_folders
 from emonet.training.watch import Silent, Watch
 
 RESULT, CURVE, REPORT = "protocol.json", "curve.png", "report.html"
@@ -47,7 +49,11 @@ def run_protocol(
     watch = watch or Silent()
     rounds = protocol.rounds(store, config)
     machine = open_machine(config.device, config.precision)
+    folders = [] if overwrite else [part for one in rounds for part in run_folders(folder / one.name)]
+    config = settle_augmenter(config, machine.device, folders, watch)
+    rounds = [replace(one, config=replace(one.config, augment_with=config.augment_with)) for one in rounds]
     if overwrite:
+        check_packages(config, machine.device)  # before what is there is lost
         _clear(folder, rounds)
     results = []
     for number, one in enumerate(rounds, start=1):

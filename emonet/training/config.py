@@ -88,7 +88,9 @@ class TrainConfig:
     augment_from: Annotated[Mapping[str, str], AUGMENTATION, "Another policy from an epoch on, epoch=policy."] = field(
         default_factory=dict
     )
-    augment_with: Annotated[AugmentWith, AUGMENTATION, "albumentations, torch or auto."] = "auto"
+    augment_with: Annotated[
+        AugmentWith, AUGMENTATION, "albumentations, torch, or auto: torch on a GPU, or if albumentations is missing."
+    ] = "auto"
     mixup: Annotated[float, AUGMENTATION, "Blend pairs of pictures: the Beta distribution's alpha."] = 0.0
     cutmix: Annotated[float, AUGMENTATION, "Paste pieces of other pictures: the Beta distribution's alpha."] = 0.0
     mix_until: Annotated[float, AUGMENTATION, "Mix only in this first share of the epochs."] = 1.0

@@ -24,7 +24,8 @@ from emonet.models import create_model
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import joined_processes
 from emonet.training.material import gather_material
-from emonet.training.session import MODEL, Session, check_folder, clear_folder
+from emonet.training.packages import check_packages, settle_augmenter
+from emonet.training.session import MODEL, Session, check_folder, clear_folder, run_folders
 from emonet.training.single import new_network, train_single
 from emonet.training.watch import Silent, Watch
 
@@ -37,6 +38,10 @@ def train(
         watch = watch or Silent()
         machine = open_machine(device, config.precision)
         watch.note(f"{config.model} on {machine}" + (f", {processes.count} processes" if processes.count > 1 else ""))
+        settled = settle_augmenter(config, machine.device, () if overwrite else run_folders(folder), watch)
+        config = processes.agreed(settled)  # not every process may see the folder
+        if overwrite or not (folder / MODEL).is_file():
+            check_packages(config, machine.device)
         material = gather_material(config, store)
         watch.note(material.words())
         session = Session(store, material, machine, processes, watch)

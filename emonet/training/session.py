@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from emonet.training.material import Material
 from emonet.training.scoring import DevScores, score_dev
 from emonet.training.state import stored_identity
 from emonet.training.watch import Watch
+from facecrop.packages import installed_version
 
 MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, TENSORBOARD = (
     "model.safetensors",
@@ -58,7 +58,7 @@ class Session:
             "left_out": train.left_out,
             "machine": str(self.machine),
             "processes": self.processes.count,
-            "versions": {name: version(name) for name in ("emonet", "torch", "albumentations", "numpy")},
+            "versions": {name: installed_version(name) for name in ("emonet", "torch", "albumentations", "numpy")},
         }
 
     def scores(self, network: Network) -> dict[str, Any]:
@@ -92,13 +92,23 @@ def _scores(part: DevScores) -> dict[str, Any] | None:
     return None if part.labels is None else part.labels.to_dict()
 
 
+def stored_run(folder: Path) -> dict[str, Any] | None:
+    """Return the identity of the run that a folder holds, None if it holds none."""
+    if (folder / MODEL).is_file():
+        identity: dict[str, Any] = load_checkpoint(folder / MODEL).training.get("identity", {})
+        return identity
+    return stored_identity(folder / STATE) if (folder / STATE).is_file() else None
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """Return the folder of a run, and those of the networks that it averages or chooses from."""
+    return [folder, *folder.glob("member-*"), *folder.glob("order-*")]
+
+
 def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     """Raises if the folder holds another run's work."""
-    if (folder / MODEL).is_file():
-        stored = load_checkpoint(folder / MODEL).training.get("identity", {})
-    elif (folder / STATE).is_file():
-        stored = stored_identity(folder / STATE)
-    else:
+    stored = stored_run(folder)
+    if stored is None:
         return
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise ValueError(
@@ -108,7 +118,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
 
 def clear_folder(folder: Path) -> None:
     """Removes what runs write, and nothing else."""
-    for place in (folder, *folder.glob("member-*"), *folder.glob("order-*")):
+    for place in run_folders(folder):
         for name in (MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE):
             (place / name).unlink(missing_ok=True)
         for events in place.glob(f"{TENSORBOARD}/events.out.tfevents.*"):

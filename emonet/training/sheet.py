@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from emonet.classifier import pictures_as_tensor
 from emonet.datasets.atomic import write_atomically
 from emonet.inputs import Pixels
+from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.picture_augmenter import PictureAugmenter
 from emonet.training.policies import Policy
 from emonet.training.seeds import sample_seed
@@ -29,20 +32,43 @@ def augmented_sheet(
     names: Sequence[str],
     policy: Policy,
     *,
+    with_torch: bool = False,
     versions: int = 10,
     seed: int = 0,
 ) -> None:
-    """Writes a PNG with a row for each picture of (N, height, width, channels): its name, itself, and its versions."""
+    """Draw a row for each image: its name, itself, and augmented versions of it.
+
+    Args:
+        path: The PNG file to write.
+        pictures: Images (N, height, width, channels) in uint8.
+        names: What to write beside each row.
+        policy: How they are augmented.
+        with_torch: Whether torch augments; otherwise albumentations does.
+        versions: How many versions a row shows.
+        seed: What decides the versions.
+    """
     if len(names) != len(pictures) or not names:
         raise ValueError(f"every picture needs a name: got {len(pictures)} pictures and {len(names)} names")
-    augmenter = PictureAugmenter(policy)
-    rows = [
-        [picture, *(augmenter(picture, sample_seed(seed, version, index)) for version in range(versions))]
-        for index, picture in enumerate(pictures)
-    ]
-    sheet = _drawn(rows, names)
+    augment = _augment_with_torch if with_torch else _augment_with_albumentations
+    columns = [pictures, *augment(pictures, policy, versions, seed)]
+    sheet = _drawn(list(zip(*columns, strict=True)), names)
     with write_atomically(Path(path)) as part:
         sheet.save(part, "PNG")
+
+
+def _augment_with_albumentations(pictures: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
+    augment = PictureAugmenter(policy)
+    return [
+        np.stack([augment(picture, sample_seed(seed, version, index)) for index, picture in enumerate(pictures)])
+        for version in range(versions)
+    ]
+
+
+def _augment_with_torch(pictures: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
+    augment = BatchAugmenter(policy, len(pictures), seed)
+    pixels, indices = pictures_as_tensor(pictures), torch.arange(len(pictures))
+    augmented = [augment(pixels, version, indices) for version in range(versions)]
+    return [batch.round().byte().permute(0, 2, 3, 1).numpy() for batch in augmented]
 
 
 def _drawn(rows: Sequence[Sequence[Pixels]], names: Sequence[str]) -> Image.Image:

@@ -19,8 +19,8 @@ from emonet.models import Network, create_model
 from emonet.training.config import TrainConfig
 from emonet.training.config_file import write_config
 from emonet.training.curves import draw_curves
-from emonet.training.data import Faces
 from emonet.training.log import EpochRow, TensorBoardLog, write_rows
+from emonet.training.packages import augments_with_torch
 from emonet.training.policies import find_policy
 from emonet.training.sampling import Indices, Sampling
 from emonet.training.seeds import sample_seed
@@ -47,7 +47,7 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
         write_config(config, folder / CONFIG)
-        _draw_samples(session.material.train, shown, config, folder / SAMPLES)
+        _draw_samples(session, shown, config, folder / SAMPLES)
     learn = _learn_by_heart if network.learns == "by_heart" else _learn_by_gradient
     return session.write(folder, learn(network, session, config, folder))
 
@@ -130,9 +130,11 @@ def _checkpoint(
     )
 
 
-def _draw_samples(faces: Faces, shown: Indices, config: TrainConfig, path: Path) -> None:
+def _draw_samples(session: Session, shown: Indices, config: TrainConfig, path: Path) -> None:
+    faces = session.material.train
     names = [str(faces.classes[label]) for label in faces.labels[shown]]
-    augmented_sheet(path, faces.pixels[shown], names, find_policy(config.policy(1)))
+    with_torch = augments_with_torch(config, session.machine.device)
+    augmented_sheet(path, faces.pixels[shown], names, find_policy(config.policy(1)), with_torch=with_torch)
 
 
 class _Record:
