@@ -246,7 +246,7 @@ def test_batches_keep_their_shape_and_the_originals_stay(name, channels):
     assert torch.equal(pixels, before)
 
 
-@pytest.mark.parametrize("name", ["mirror", "tilted", "classic", "strong"])
+@pytest.mark.parametrize("name", ["mirror", "tilted", "classic", "strong", "degraded"])
 def test_a_seed_decides_a_picture_in_any_order_and_process(name):
     augmenter = PictureAugmenter(find_policy(name))
     forwards = [augmenter(texture(), seed) for seed in range(20)]
@@ -256,7 +256,7 @@ def test_a_seed_decides_a_picture_in_any_order_and_process(name):
     assert len({picture.tobytes() for picture in forwards}) > 1
 
 
-@pytest.mark.parametrize("name", ["mirror", "tilted", "classic", "strong"])
+@pytest.mark.parametrize("name", ["mirror", "tilted", "classic", "strong", "degraded"])
 def test_seed_epoch_and_index_decide_a_sample_in_any_batch(name):
     pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     augmenter, order = BatchAugmenter(find_policy(name), 40), torch.randperm(40)
@@ -266,10 +266,11 @@ def test_seed_epoch_and_index_decide_a_sample_in_any_batch(name):
     assert torch.equal(torch.cat(parts), whole[order])
 
 
-def test_every_seed_and_epoch_is_another_one():
+@pytest.mark.parametrize("policy", [find_policy("strong"), Policy(noise=1), Policy(gamma=1), Policy(blur=1)])
+def test_every_seed_and_epoch_is_another_one(policy):
     pixels = torch.randint(0, 256, (16, 1, 8, 8), dtype=torch.uint8)
     results = [
-        BatchAugmenter(find_policy("strong"), 16, seed)(pixels, epoch, torch.arange(16))
+        BatchAugmenter(policy, 16, seed)(pixels, epoch, torch.arange(16))
         for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0))
     ]
     assert [torch.equal(result, results[0]) for result in results] == [True, False, False, True]

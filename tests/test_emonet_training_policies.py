@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from emonet.training.seeds import sample_seed
 def test_the_defaults_change_nothing():
     policy = Policy()
     assert find_policy("none") == policy
-    assert not any([policy.mirror, policy.places, policy.shades, policy.erase])
+    assert not any([policy.mirror, policy.places, policy.shades, policy.erase, policy.degrades])
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,18 @@ def test_a_policy_knows_what_it_does(arguments, places, shades):
     assert (policy.places, policy.shades) == (places, shades)
 
 
-@pytest.mark.parametrize("name", ["mirror", "placed", "erase"])
+@pytest.mark.parametrize(
+    ("arguments", "degrades"),
+    [
+        *(({name: 0.1}, True) for name in ("gamma", "blur", "shrink", "noise", "jpeg")),
+        ({"jpeg": 1, "degraded": 0}, False),
+    ],
+)
+def test_a_policy_knows_whether_it_degrades(arguments, degrades):
+    assert Policy(**arguments).degrades is degrades
+
+
+@pytest.mark.parametrize("name", ["mirror", "placed", "erase", "degraded", "gamma", "blur", "shrink", "noise", "jpeg"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_probabilities_lie_between_0_and_1(name, value):
     with pytest.raises(ValueError, match=f"{name} must be a probability"):
@@ -49,6 +61,11 @@ def test_probabilities_lie_between_0_and_1(name, value):
         ("brightness", (1, math.nan)),
         ("erased", (0.2, 0.6)),
         ("erased", (-0.1, 0.2)),
+        ("gamma_exponent", (0, 1)),
+        ("blur_sigma", (0, 1)),
+        ("shrink_to", (1, 20)),
+        ("noise_std", (-1, 1)),
+        ("jpeg_quality", (0, 101)),
     ],
 )
 def test_impossible_ranges_are_refused(name, limits):
@@ -65,6 +82,13 @@ def test_the_classic_policy_has_two_harsher_sisters():
     classic, turned, shifted = (POLICIES[name] for name in ("classic", "turned", "shifted"))
     assert (classic.turn, turned.turn, shifted.turn) == ((-30, 30), (-45, 45), (-30, 30))
     assert (classic.shift, turned.shift, shifted.shift) == ((-0.2, 0.2), (-0.2, 0.2), (-0.5, 0.5))
+
+
+def test_degraded_is_strong_with_half_of_the_pictures_degraded():
+    strong, degraded = (POLICIES[name] for name in ("strong", "degraded"))
+    assert (strong.degrades, degraded.degrades, degraded.degraded) == (False, True, 0.5)
+    off = dict.fromkeys(("gamma", "blur", "shrink", "noise", "jpeg"), 0.0)
+    assert replace(degraded, degraded=strong.degraded, **off) == strong
 
 
 def test_seeds_are_the_same_everywhere_and_all_different():

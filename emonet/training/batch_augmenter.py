@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from emonet.training.policies import ASPECTS, Policy, Range
-from emonet.training.seeds import sample_seed
+from emonet.training.batch_degrader import BatchDegrader
+from emonet.training.draws import DrawTable, between, wide
+from emonet.training.policies import ASPECTS, Policy
 
 
 class _Draws(NamedTuple):
@@ -41,19 +42,17 @@ class BatchAugmenter:
 
     def __init__(self, policy: Policy, count: int, seed: int = 0) -> None:
         self._policy = policy
-        self._count = count
-        self._seed = seed
-        self._drawn: tuple[int, torch.device] | None = None
-        self._table = torch.empty(0)
+        self._table = DrawTable(count, len(_Draws._fields), seed)
+        self._degrade = BatchDegrader(policy, count, seed) if policy.degrades else None
 
     def __call__(self, pixels: Tensor, epoch: int, indices: Tensor) -> Tensor:
         """Pixels (N, channels, size, size) in uint8 as float32, still from 0 to 255; `indices` is (N,)."""
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3]:
             raise ValueError(f"a batch is (N, channels, size, size) in uint8, got {pixels.shape} in {pixels.dtype}")
         policy = self._policy
-        draws = self._draws(epoch, indices, pixels.device)
+        draws = _Draws(*self._table(epoch, indices, pixels.device))
         if policy.mirror:
-            pixels = torch.where(_wide(draws.mirror < policy.mirror), pixels.flip(-1), pixels)
+            pixels = torch.where(wide(draws.mirror < policy.mirror), pixels.flip(-1), pixels)
         x = pixels.float()
         if policy.places:
             x = _placed(x, policy, draws)
@@ -61,15 +60,7 @@ class BatchAugmenter:
             x = _shaded(x, policy, draws)
         if policy.erase:
             x = _erased(x, policy, draws)
-        return x
-
-    def _draws(self, epoch: int, indices: Tensor, device: torch.device) -> _Draws:
-        """Drawn for all samples when an epoch begins, and on the CPU, so that every device gets the same numbers."""
-        if self._drawn != (epoch, device):
-            chance = torch.Generator().manual_seed(sample_seed(self._seed, epoch))
-            self._table = torch.rand(self._count, len(_Draws._fields), generator=chance).to(device)
-            self._drawn = epoch, device
-        return _Draws(*self._table[indices].unbind(1))
+        return x if self._degrade is None else self._degrade(x, epoch, indices)
 
 
 def _placed(x: Tensor, policy: Policy, draws: _Draws) -> Tensor:
@@ -84,35 +75,35 @@ def _placed(x: Tensor, policy: Policy, draws: _Draws) -> Tensor:
 
 def _placement(policy: Policy, draws: _Draws, size: int) -> Tensor:
     """From a place in the result to that in the picture, (N, 2, 3), in half sides from the centre."""
-    angle = torch.deg2rad(_between(policy.turn, draws.turn))
-    lean = torch.deg2rad(_between(policy.shear, draws.shear)).tan()
-    zoom_x = _between(policy.zoom, draws.zoom_x)
-    zoom_y = _between(policy.zoom, draws.zoom_y) if policy.zoom_each_axis else zoom_x
+    angle = torch.deg2rad(between(policy.turn, draws.turn))
+    lean = torch.deg2rad(between(policy.shear, draws.shear)).tan()
+    zoom_x = between(policy.zoom, draws.zoom_x)
+    zoom_y = between(policy.zoom, draws.zoom_y) if policy.zoom_each_axis else zoom_x
     cos, sin = angle.cos(), angle.sin()
     row_x = torch.stack([cos, cos * lean - sin], dim=1) / zoom_x[:, None]
     row_y = torch.stack([sin, sin * lean + cos], dim=1) / zoom_y[:, None]
     turned = torch.stack([row_x, row_y], dim=1)  # (N, 2, 2)
-    shift = _between(policy.shift, torch.stack([draws.shift_x, draws.shift_y], dim=1))  # (N, 2)
+    shift = between(policy.shift, torch.stack([draws.shift_x, draws.shift_y], dim=1))  # (N, 2)
     shift = torch.trunc(shift * size) * (2 / size)
     return torch.cat([turned, -turned @ shift[..., None]], dim=2)
 
 
 def _shaded(x: Tensor, policy: Policy, draws: _Draws) -> Tensor:
     """In place: nobody else has these numbers yet."""
-    contrast = _between(policy.contrast, draws.contrast)
-    brightness = _between(policy.brightness, draws.brightness)
+    contrast = between(policy.contrast, draws.contrast)
+    brightness = between(policy.brightness, draws.brightness)
     added = brightness * (1 - contrast) * x.mean(dim=(1, 2, 3))
-    return x.mul_(_wide(brightness * contrast)).add_(_wide(added)).clamp_(0, 255)
+    return x.mul_(wide(brightness * contrast)).add_(wide(added)).clamp_(0, 255)
 
 
 def _erased(x: Tensor, policy: Policy, draws: _Draws) -> Tensor:
     size = x.shape[-1]
-    area = _between(policy.erased, draws.area) * size**2
-    aspect = _between(ASPECTS, draws.aspect)
+    area = between(policy.erased, draws.area) * size**2
+    aspect = between(ASPECTS, draws.aspect)
     columns = _span((area * aspect).sqrt().round(), draws.left, size)
     rows = _span((area / aspect).sqrt().round(), draws.top, size) & (draws.erase < policy.erase)[:, None]
     hole = rows[:, None, :, None] & columns[:, None, None, :]  # (N, 1, size, size)
-    return torch.where(hole, _wide((draws.grey * 256).floor()), x)
+    return torch.where(hole, wide((draws.grey * 256).floor()), x)
 
 
 def _span(length: Tensor, draw: Tensor, size: int) -> Tensor:
@@ -120,13 +111,3 @@ def _span(length: Tensor, draw: Tensor, size: int) -> Tensor:
     first = (draw * (size - length + 1)).floor()[:, None]
     places = torch.arange(size, device=draw.device)
     return (places >= first) & (places < first + length[:, None])
-
-
-def _between(limits: Range, draw: Tensor) -> Tensor:
-    low, high = limits
-    return low + (high - low) * draw
-
-
-def _wide(values: Tensor) -> Tensor:
-    """A number a sample, (N, 1, 1, 1), to go with pixels."""
-    return values[:, None, None, None]

@@ -84,7 +84,9 @@ class TrainConfig:
         field(default_factory=dict)
     )
 
-    augment: Annotated[str, AUGMENTATION, "none, mirror, tilted, classic, turned, shifted or strong."] = "strong"
+    augment: Annotated[str, AUGMENTATION, "none, mirror, tilted, classic, turned, shifted, strong or degraded."] = (
+        "strong"
+    )
     augment_from: Annotated[Mapping[str, str], AUGMENTATION, "Another policy from an epoch on, epoch=policy."] = field(
         default_factory=dict
     )

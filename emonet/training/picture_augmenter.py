@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from emonet.inputs import Pixels
+from emonet.training.picture_degrader import degrade_picture
 from emonet.training.policies import ASPECTS, Policy
+from emonet.training.seeds import sample_seed
+
+DEGRADATION = 1  # of the two sources of chance of a picture: its draws leave those of all else as they are
 
 
 class PictureAugmenter:
@@ -19,6 +23,7 @@ class PictureAugmenter:
         os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it asks the network otherwise, when it is imported
         import albumentations
 
+        self._policy = policy
         self._erasing = albumentations.Erasing(policy.erased, ASPECTS, p=policy.erase)
         self._transforms = albumentations.Compose([*_transforms(policy), self._erasing], is_check_shapes=False)
 
@@ -31,7 +36,9 @@ class PictureAugmenter:
         self._transforms.set_random_state(np.random.default_rng(seed), chance)
         self._erasing.fill = chance.randrange(256)  # its own random fill is a colour, not a grey
         result: Pixels = self._transforms(image=picture)["image"]
-        return result
+        if not self._policy.degrades:
+            return result
+        return degrade_picture(result, self._policy, np.random.default_rng(sample_seed(seed, DEGRADATION)))
 
 
 def _transforms(policy: Policy) -> list[Any]:

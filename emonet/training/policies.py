@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Range = tuple[float, float]  # lowest and highest; the same number twice is a fixed value
 
@@ -14,7 +14,8 @@ class Policy:
     """One augmentation. Numbers are drawn evenly from the ranges, anew for each picture; the defaults change nothing.
 
     A picture is mirrored; placed anew about its centre (zoom, turn, shear, shift, all in one resampling that repeats
-    the edge); made lighter or darker; and loses a rectangle to one grey.
+    the edge); made lighter or darker; and loses a rectangle to one grey. Then it may be degraded to what a camera makes
+    of a small face: gamma, blur, fewer pixels, noise and JPEG, in this order, and enlarged to its size again.
     """
 
     mirror: float = 0.0  # probability
@@ -28,9 +29,20 @@ class Policy:
     brightness: Range = (1.0, 1.0)  # factor of every value
     erase: float = 0.0  # probability
     erased: Range = (0.02, 0.2)  # share of the picture
+    degraded: float = 1.0  # probability that any of the following happens; each has its own probability besides
+    gamma: float = 0.0  # probability
+    gamma_exponent: Range = (0.6, 1.6)  # drawn evenly on a log scale; above 1 is darker
+    blur: float = 0.0  # probability
+    blur_sigma: Range = (0.4, 1.2)  # pixels of the whole picture, Gaussian
+    shrink: float = 0.0  # probability
+    shrink_to: Range = (10, 40)  # pixels a side, whole, drawn evenly on a log scale; never more than there are
+    noise: float = 0.0  # probability
+    noise_std: Range = (2, 10)  # grey levels from 0 to 255, Gaussian; of the small picture, where it is shrunk
+    jpeg: float = 0.0  # probability
+    jpeg_quality: Range = (20, 80)  # whole; of the small picture, where it is shrunk
 
     def __post_init__(self) -> None:
-        for name in ("mirror", "placed", "erase"):
+        for name in _PROBABILITIES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a probability from 0 to 1, got {getattr(self, name)!r}")
         for name, (least, most) in _LIMITS.items():
@@ -49,6 +61,13 @@ class Policy:
         """Whether it ever changes contrast or brightness."""
         return (self.contrast, self.brightness) != ((1, 1), (1, 1))
 
+    @property
+    def degrades(self) -> bool:
+        """Whether it ever degrades a picture."""
+        return self.degraded > 0 and any((self.gamma, self.blur, self.shrink, self.noise, self.jpeg))
+
+
+_PROBABILITIES = ("mirror", "placed", "erase", "degraded", "gamma", "blur", "shrink", "noise", "jpeg")
 
 _LIMITS: dict[str, Range] = {
     "zoom": (0.1, 10),
@@ -58,6 +77,11 @@ _LIMITS: dict[str, Range] = {
     "contrast": (0, 10),
     "brightness": (0, 10),
     "erased": (0, ASPECTS[0]),  # in larger ones not every aspect would fit
+    "gamma_exponent": (0.1, 10),
+    "blur_sigma": (0.1, 10),
+    "shrink_to": (4, 4096),
+    "noise_std": (0, 255),
+    "jpeg_quality": (1, 100),
 }
 
 
@@ -68,6 +92,16 @@ def _classic(turn: float = 30, shift: float = 0.2) -> Policy:
     )
 
 
+_STRONG = Policy(
+    mirror=0.5,
+    zoom=(0.85, 1.15),
+    turn=(-15, 15),
+    shift=(-0.06, 0.06),
+    contrast=(0.7, 1.3),
+    brightness=(0.7, 1.3),
+    erase=0.5,
+)
+
 POLICIES: dict[str, Policy] = {
     "none": Policy(),
     "mirror": Policy(mirror=0.5),
@@ -75,15 +109,9 @@ POLICIES: dict[str, Policy] = {
     "classic": _classic(),
     "turned": _classic(turn=45),
     "shifted": _classic(shift=0.5),
-    "strong": Policy(
-        mirror=0.5,
-        zoom=(0.85, 1.15),
-        turn=(-15, 15),
-        shift=(-0.06, 0.06),
-        contrast=(0.7, 1.3),
-        brightness=(0.7, 1.3),
-        erase=0.5,
-    ),
+    "strong": _STRONG,
+    # Half of the pictures stay clean. Of the others most are shrunk, half of these below 20 pixels.
+    "degraded": replace(_STRONG, degraded=0.5, gamma=0.3, blur=0.3, shrink=0.8, noise=0.3, jpeg=0.5),
 }
 
 
