@@ -55,6 +55,22 @@ def test_the_report_is_written_with_the_curves_of_the_run(evaluated, tmp_path):
     assert (tmp_path / "report" / "curves.png").is_file()
 
 
+def test_reports_and_whoever_asks_get_scores_by_size_of_the_face(evaluated, tmp_path):
+    report = json.loads(evaluated("-o", tmp_path, "--views", "none", "--json").stdout)
+    assert [one["size"] for one in report["sizes"]] == [48, 32, 24, 16, 12]
+    assert report["sizes"][0]["accuracy"] == report["scores"]["none"]["all"]["accuracy"]
+    assert "accuracy by size of the face, none: 24 px" in evaluated("--sizes", "24, 12").stdout
+    assert json.loads(evaluated("--json").stdout)["sizes"] == []
+    assert json.loads(evaluated("-o", tmp_path, "--sizes", "", "--json").stdout)["sizes"] == []
+
+
+@pytest.mark.parametrize("sizes", ["48,small", "-3", "0", "1.5"])
+def test_sizes_that_are_no_numbers_of_pixels_are_refused(evaluated, sizes):
+    result = evaluated("--sizes", sizes)
+    assert isinstance(result.exception, ValueError)
+    assert "sizes must be whole numbers of pixels" in str(result.exception)
+
+
 def test_a_split_that_is_missing_is_an_error_without_a_traceback(evaluated):
     result = evaluated("--split", "dev2")
     assert isinstance(result.exception, ValueError)

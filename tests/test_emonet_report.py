@@ -10,6 +10,7 @@ from trainings import build_faces
 
 import emonet.report
 from emonet.evaluation import evaluate
+from emonet.evaluation.sizes import SizeScores
 from emonet.labels import Emotion
 from emonet.report import write_report
 from emonet.report.workings import find_face
@@ -105,6 +106,20 @@ def test_one_wrong_answer_of_a_model_without_a_history_is_enough(tmp_path):
     text = write_report(scored, tmp_path).read_text(encoding="utf-8")
     assert "0 of 1 pictures right" in text
     assert "nan" not in re.sub('"data:[^"]+"', "", text)
+
+
+def test_sizes_of_faces_have_a_section_where_they_were_scored(tmp_path):
+    scored = evaluated([0, 3, 3], [0, 3, 0])
+    shares = dict.fromkeys(map(str, scored.faces.classes), 0.0)
+    sizes = (
+        SizeScores(28, 3, 2 / 3, 0.75, shares | {"happy": 1.0}),
+        SizeScores(12, 3, 1 / 3, 0.5, shares | {"sad": 1.0}),
+    )
+    text = write_report(replace(scored, sizes=sizes), tmp_path).read_text(encoding="utf-8")
+    part = re.sub("<[^>]+>", " ", section(text, "sizes"))
+    assert re.search(r"12 px\s+3\s+33.3 %\s+50.0 %\s+sad", part)
+    assert re.search(r"labels\s+33.3 %\s+0.0 %\s+0.0 %\s+66.7 %", part)
+    assert (tmp_path / "sizes.png").is_file()
 
 
 def test_all_of_fer2013_has_a_place_on_the_board(tmp_path):

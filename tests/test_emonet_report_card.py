@@ -5,6 +5,7 @@ import trainings
 
 from emonet.devices import open_machine
 from emonet.evaluation import evaluate
+from emonet.evaluation.sizes import SizeScores
 from emonet.report.card import model_card, stored_scores
 
 CPU = open_machine("cpu", "fp32")
@@ -75,6 +76,14 @@ def test_remarks_and_unknown_sources_are_told(evaluation):
     card = model_card(replace(evaluation, checkpoint=checkpoint))
     assert "- folder: 28 pictures. Its pictures' own terms hold." in card
     assert "Note: the faces of the data were cut out otherwise" in card
+
+
+def test_sizes_of_faces_are_a_table_where_they_were_scored(evaluation):
+    sizes = (SizeScores(48, 7, 0.5, 0.45, {"sad": 0.4, "happy": 0.6}), SizeScores(12, 7, 0.25, 0.2, {"sad": 1.0}))
+    assert "px" not in model_card(evaluation)
+    card = model_card(replace(evaluation, sizes=sizes))
+    assert "| 48 px | 50.00% | 0.4500 | happy (60.0% of the answers) |\n" in card
+    assert "| 12 px | 25.00% | 0.2000 | sad (100.0% of the answers) |\n" in card
 
 
 def test_a_perfect_model_takes_nothing_for_anything_else(evaluation):

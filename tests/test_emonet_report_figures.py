@@ -3,11 +3,13 @@ import pytest
 from evaluations import SEVEN, evaluated
 from PIL import Image
 
+from emonet.evaluation.sizes import SizeScores
 from emonet.labels import Emotion
 from emonet.metrics import reliability
 from emonet.report.calibration import draw_reliability
 from emonet.report.class_bars import draw_answers, draw_histogram, draw_mistakes
 from emonet.report.confusion import draw_confusion
+from emonet.report.sizes import draw_sizes
 from emonet.report.surest import draw_sheet, surest
 
 CLASSES = ("angry", "sad", "fear")
@@ -75,6 +77,16 @@ def test_every_split_has_a_panel_with_its_shares(panels):
     assert [axes.get_title("left") for axes in (train, dev)] == ["train: 4,000 pictures", "dev: 1 pictures"]
     assert words(train) == ["3,000 (75.0 %)", "1,000 (25.0 %)", "0 (0.0 %)"]
     assert words(dev)[1] == "1 (100.0 %)"
+
+
+def test_accuracy_is_drawn_over_the_size_of_the_face(panels):
+    sizes = [SizeScores(48, 9, 0.7, 0.6, {}), SizeScores(12, 9, 0.3, 0.2, {})]
+    (axes,) = panels(draw_sizes, sizes)
+    assert {line.get_label(): line.get_xydata().tolist() for line in axes.lines} == {
+        "accuracy": [[48, 0.7], [12, 0.3]],
+        "macro recall": [[48, 0.6], [12, 0.2]],
+    }
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["48", "12"]
 
 
 def test_only_bins_with_pictures_are_drawn(panels):

@@ -16,6 +16,7 @@ from emonet.commands import run
 from emonet.datasets.atomic import write_atomically
 from emonet.datasets.store import open_store
 from emonet.evaluation import Evaluation, evaluate
+from emonet.evaluation.sizes import SIZES
 from emonet.report.card import model_card, stored_scores
 from emonet.weights import BUNDLED, FOLDER
 
@@ -31,7 +32,7 @@ def bundle(
     path = FOLDER / f"{name}.safetensors"
     load_checkpoint(model).save(path, half=True)
     given_out = load_checkpoint(path)
-    evaluation = evaluate(given_out, open_store(store), name=name)
+    evaluation = evaluate(given_out, open_store(store), name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
     _write_card(evaluation, path.with_suffix(".md"))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")

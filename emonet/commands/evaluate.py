@@ -24,6 +24,14 @@ def evaluate(
     split: Annotated[str, typer.Option(help="validation, test, or dev.")] = "validation",
     views: Annotated[str, typer.Option(help="Ways to look at a picture: none, mirror, ten_crop.")] = "none,mirror",
     beta: Annotated[float, typer.Option(help="Of F-beta: how many times recall counts as much as precision.")] = 2.0,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Face sizes in pixels to score at, such as 48,24,12; '' for none. "
+            "With --out the default is 48,32,24,16,12.",
+            show_default=False,
+        ),
+    ] = None,
     face: Annotated[str, typer.Option(help="Key of the picture whose feature maps the report shows.")] = "",
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor has it.")] = "auto",
@@ -47,6 +55,7 @@ def evaluate(
         views=views.split(","),
         machine=open_machine(device, precision),
         beta=beta,
+        sizes=_sizes(sizes, report=out is not None),
     )
     page = None
     if out is not None:
@@ -59,6 +68,18 @@ def evaluate(
         _show(evaluation)
     if page:
         typer.echo(f"look at {page}", err=as_json)
+
+
+def _sizes(given: str | None, *, report: bool) -> tuple[int, ...]:
+    """Each size costs as much as the whole split: only a report has them unasked."""
+    from emonet.evaluation.sizes import SIZES
+
+    if given is None:
+        return SIZES if report else ()
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    if wrong := [part for part in parts if not part.isdecimal()]:
+        raise ValueError(f"sizes must be whole numbers of pixels with commas between them, got {wrong[0]!r}")
+    return tuple(map(int, parts))
 
 
 def _name(model: str) -> str:
@@ -92,6 +113,9 @@ def _show(evaluation: Evaluation) -> None:
         for part, scores in parts.items():
             table.add_row(f"{view}: {part}" if part == ALL else f"  {part}", *_figures(scores))
     Console().print(table)
+    if evaluation.sizes:
+        curve = ", ".join(f"{one.size} px {one.accuracy:.2%}" for one in evaluation.sizes)
+        typer.echo(f"accuracy by size of the face, none: {curve}")
     typer.echo(
         f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M MACs; {cost.pictures_per_second:,.0f} pictures/s in "
         f"batches, {cost.milliseconds:.1f} ms for one; {cost.machine}"

@@ -1,7 +1,7 @@
 """Scoring a model on a split of a data set.
 
 `evaluation.py` is what was answered and scored, `parts.py` which pictures are looked at on their own, `sequences.py`
-the vote of a sequence's frames, and `cost.py` what the answers cost.
+the vote of a sequence's frames, `sizes.py` the accuracy on smaller faces, and `cost.py` what the answers cost.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ class of the model that the data do not know has no pictures, though the model m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from emonet.devices import Machine, open_machine
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.parts import Mask, parts_of
 from emonet.evaluation.sequences import per_sequence
-from emonet.heads import sizes
+from emonet.evaluation.sizes import SizeScores, size_curve
+from emonet.heads import sizes as head_sizes
 from emonet.metrics import Scores, score
 from emonet.training.data import Faces, read_faces
 
@@ -42,6 +43,7 @@ class Evaluation:
     parts: Mapping[str, Mask]  # part -> which of the pictures; `all` comes first
     scores: Mapping[str, Mapping[str, Scores]]  # view -> part -> scores; `per sequence` is scored, and is no part
     cost: Cost
+    sizes: tuple[SizeScores, ...] = ()  # by size of the face, the largest first; none unless they were asked for
 
     @property
     def view(self) -> str:
@@ -71,6 +73,7 @@ class Evaluation:
                 view: {part: scores.to_dict() for part, scores in parts.items()} for view, parts in self.scores.items()
             },
             "cost": self.cost.to_dict(),
+            "sizes": [one.to_dict() for one in self.sizes],
         }
 
 
@@ -83,15 +86,19 @@ def evaluate(
     views: Sequence[str] = ("none", "mirror"),
     machine: Machine | None = None,
     beta: float = 2.0,
+    sizes: Sequence[int] = (),
 ) -> Evaluation:
-    """Answers every picture of a split whose class the model knows, and scores the answers."""
+    """Answers every picture of a split whose class the model knows, and scores the answers.
+
+    With `sizes`, in pixels, the pictures are also scored as smaller faces, without test-time augmentation.
+    """
     if not views or len(set(views)) != len(views):
         raise ValueError(f"views must be one or more different ones, got {', '.join(views) or 'none'}")
     machine = machine or open_machine()
     columns = store.table(split, ["key", "sequence"])
     faces = _faces(checkpoint, store, split)
     network = checkpoint.network().to(machine.device)
-    heads = sizes(checkpoint.heads)
+    heads = head_sizes(checkpoint.heads)
     looks = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
     choose = checkpoint.choice()
     answers = {view: choose(classify(faces.pixels)) for view, classify in looks.items()}
@@ -101,7 +108,9 @@ def evaluate(
     sequences = columns["sequence"].take(rows).to_pylist()
     scores = {view: _scores(probabilities, faces, parts, sequences, beta) for view, probabilities in answers.items()}
     cost = measure_cost(network, looks[views[0]], faces.pixels)
-    return Evaluation(name or checkpoint.model, checkpoint, store, split, faces, answers, parts, scores, cost)
+    plain = replace(looks[views[0]], view="none")
+    curve = size_curve(lambda pixels: choose(plain(pixels)), faces.pixels, faces.labels, faces.classes, sizes)
+    return Evaluation(name or checkpoint.model, checkpoint, store, split, faces, answers, parts, scores, cost, curve)
 
 
 def _faces(checkpoint: Checkpoint, store: Store, split: str) -> Faces:

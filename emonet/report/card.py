@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from emonet.evaluation import Evaluation
+from emonet.evaluation.sizes import SizeScores
 from emonet.metrics import Scores
 from emonet.report.choice import chosen, part_of_split
 
@@ -94,8 +95,25 @@ def _figures(evaluation: Evaluation) -> str:
     return (
         f"From `{command}`. `none` looks at pictures as they are, `mirror` averages with the mirror image. Intervals "
         f"are Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
-        f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}"
+        f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}{_sizes(evaluation)}"
     )
+
+
+def _sizes(evaluation: Evaluation) -> str:
+    if not evaluation.sizes:
+        return ""
+    header = ("face size", "accuracy", "macro recall", "commonest answer")
+    rows = [
+        (f"{one.size} px", f"{one.accuracy:.2%}", _number(one.macro_recall), _share(one)) for one in evaluation.sizes
+    ]
+    return (
+        "\n\nBy size of the face, view `none`: the same pictures, shrunk and enlarged again as the crop of a photo "
+        f"enlarges small faces:\n\n{_table(header, rows)}"
+    )
+
+
+def _share(one: SizeScores) -> str:
+    return f"{one.commonest} ({one.shares[one.commonest]:.1%} of the answers)"
 
 
 def _row(scores: Scores) -> tuple[str, ...]:

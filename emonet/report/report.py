@@ -30,6 +30,7 @@ from emonet.report.confusion import draw_confusion
 from emonet.report.figures import STYLE, shown
 from emonet.report.head import head
 from emonet.report.scores import class_table, cost_table, score_tables
+from emonet.report.sizes import sizes_content
 from emonet.report.standing import comparable, standing
 from emonet.report.surest import Answered, surest_content
 from emonet.report.workings import find_face, workings
@@ -70,6 +71,8 @@ def _parts(evaluation: Evaluation, folder: Path, log: Sequence[EpochRow], face: 
     yield Part("classes", "Classes", _classes(evaluation, folder))
     yield Part("confusion", "Confusions", _confusion(evaluation, folder))
     yield Part("reliability", "Calibration", _reliability(evaluation, folder))
+    if evaluation.sizes:
+        yield Part("sizes", "Face sizes", sizes_content(evaluation, folder / "sizes.png"))
     yield Part("surest", "Surest answers", surest_content(evaluation, folder / "surest"))
     if model_class(evaluation.checkpoint.model).learns == "by_gradient":
         yield Part("workings", "Inside the network", workings(evaluation, face, folder / "workings"))

@@ -1,0 +1,90 @@
+"""Accuracy by the size of the face: the same pictures, shrunk to what they would be in a photo of many people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.inputs import Pixels
+from emonet.metrics import Scores, score
+
+SIZES = (48, 32, 24, 16, 12)
+PIECE = 1024  # pictures that are shrunk at a time, so that memory never holds all of them twice
+
+Classify = Callable[[Pixels], NDArray[np.floating]]
+
+
+@dataclass(frozen=True, slots=True)
+class SizeScores:
+    """What a model scores on faces of one size."""
+
+    size: int  # pixels a side
+    n: int
+    accuracy: float
+    macro_recall: float  # the mean over the classes that occur
+    shares: Mapping[str, float]  # class -> share of the answers that name it
+
+    @property
+    def commonest(self) -> str:
+        """The class that is answered most often."""
+        return max(self.shares, key=self.shares.__getitem__)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields, as JSON takes them."""
+        return asdict(self)
+
+
+def size_curve(
+    classify: Classify,
+    pixels: Pixels,
+    labels: NDArray[np.integer],
+    classes: Sequence[str],
+    sizes: Sequence[int] = SIZES,
+) -> tuple[SizeScores, ...]:
+    """Score a model on the same faces at several sizes, the largest first.
+
+    Args:
+        classify: Gives probabilities (N, classes) for pictures (N, size, size, channels).
+        pixels: The faces, as large as `classify` takes them.
+        labels: Places of the true classes in `classes`, (N,).
+        classes: Names of the classes.
+        sizes: Pixels a side. Sizes above that of `pixels` count as that one.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+    if wrong := [size for size in sizes if size < 1]:
+        raise ValueError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
+    kept = sorted({min(size, pixels.shape[1]) for size in sizes}, reverse=True)
+    return tuple(_scored(size, score(_answers(classify, pixels, size), labels, classes)) for size in kept)
+
+
+def small_faces(pixels: Pixels, size: int) -> Pixels:
+    """Shrink faces (N, side, side, channels) to a size, and enlarge them again as the crop of a photo does.
+
+    Pixels are averaged, and enlarged by the cubic kernel, as `facecrop.crop_face` enlarges faces that are too small.
+    """
+    import cv2
+
+    side = pixels.shape[1]
+    if size >= side:
+        return pixels
+    small = [cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA) for face in pixels]
+    large = [cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC) for face in small]
+    return np.asarray(large, np.uint8).reshape(pixels.shape)
+
+
+def _answers(classify: Classify, pixels: Pixels, size: int) -> NDArray[np.floating]:
+    pieces = (pixels[first : first + PIECE] for first in range(0, len(pixels), PIECE))
+    return np.concatenate([classify(small_faces(piece, size)) for piece in pieces])
+
+
+def _scored(size: int, scores: Scores) -> SizeScores:
+    recalls = [one.recall for one in scores.classes.values() if one.recall is not None]
+    answered = np.sum(scores.confusion, axis=0) / scores.n
+    shares = dict(zip(scores.classes, answered.tolist(), strict=True))
+    return SizeScores(size, scores.n, scores.accuracy, sum(recalls) / len(recalls), shares)
