@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-STEPS = 3  # of Newton-Schulz: enough for kernels, by airbench and by our own runs
+STEPS = 3  # of Newton-Schulz, as in airbench
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: the steepest quintic at 0 that stays near 1
 TINY = 1e-7
 
@@ -81,7 +81,7 @@ def orthogonalize(matrices: Tensor, steps: int = STEPS) -> Tensor:
     A Newton-Schulz step maps X to (a + b G + c G^2) X, where G is X times its transpose. All these factors and their
     G are polynomials of the first G. So the steps are taken on G, which is small and square, and one product at the
     end applies them. That is half the arithmetic for 3x3 kernels. G has the squares of the singular values and needs
-    32 bits: in 16, rounding makes small ones negative. On processors without bf16 this is also 20 times faster.
+    32 bits: in 16, rounding makes small ones negative. Most processors are slower with 16 bits anyway.
 
     Args:
         matrices: Of one shape, (count, rows, columns).
