@@ -183,7 +183,7 @@ def test_other_processes_than_the_first_are_silent(run, store, config, tmp_path,
     [
         (["--epochs", "0"], "epochs must be a number from 1 to 100000, got 0"),
         (["--model", "lenet82"], "unknown model 'lenet82'; known models: emonet"),
-        (["--schedule", "step"], "schedule must be one of constant, cosine, plateau, got 'step'"),
+        (["--schedule", "step"], "schedule must be one of constant, cosine, plateau, trapezoid, got 'step'"),
         (["--set", "hidden"], "takes KEY=VALUE, got 'hidden'"),
         (["--set", "depth=3"], "unknown arguments of the model 'emonet': depth"),
         (["--oversample", "disgust=often"], "oversample must be numbers from 0 to 1000, got disgust='often'"),
