@@ -85,6 +85,7 @@ def test_what_is_no_option_is_refused(options, words):
         ("smoothing", (-0.1, 1.0)),
         ("clip", (-1.0, float("inf"))),
         ("ema", (-0.1, 1.0)),
+        ("average_last", (-1,)),
         ("seed", (-1,)),
         ("order", (-1,)),
         ("members", (0, 101)),
@@ -111,6 +112,8 @@ def test_numbers_have_their_ranges(name, values):
         ({"balance": "oversample", "oversample": {"sad": 2}}, "balance=oversample chooses the numbers itself"),
         ({"balance_sources": True, "source_weights": {"jaffe": 2}}, "leave out source_weights"),
         ({"loss": "hinge", "smoothing": 0.1}, "smoothing belongs to the softmax loss"),
+        ({"average_last": 2, "ema": 0.9}, "average_last replaces ema"),
+        ({"average_last": 2, "stop_after": 5}, "no ema or stop_after with it"),
         ({"new_head": True}, "new_head belongs to init"),
     ],
 )

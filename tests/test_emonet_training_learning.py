@@ -218,6 +218,22 @@ def test_the_average_follows_the_weights(trained):
         assert torch.allclose(quick[name], one[name].lerp(two[name], 0.95), atol=1e-7)
 
 
+def test_the_last_epochs_are_averaged(trained):
+    options = {**PLAIN, "learning_rate": 0.1}
+    two, three = (trained(**options, epochs=epochs)[0].weights for epochs in (2, 3))
+    assert same(trained(**options, epochs=3, average_last=1)[0], trained(**options, epochs=3)[0])
+    mean = trained(**options, epochs=3, average_last=2)[0].weights
+    for name in two:
+        assert torch.allclose(mean[name], (two[name] + three[name]) / 2, atol=1e-7)
+
+
+def test_before_the_last_epochs_the_network_itself_is_scored(trained):
+    options = {**PLAIN, "learning_rate": 0.1}
+    plain, averaged = (trained(**options, epochs=3, average_last=last)[1] for last in (0, 2))
+    assert [row.dev_loss for row in averaged[:2]] == [row.dev_loss for row in plain[:2]]
+    assert averaged[2].dev_loss != plain[2].dev_loss
+
+
 def test_batch_norm_is_estimated_anew_from_training_pictures(trained, store):
     network = {**trainings.FAST["arguments"], "crop": 48, "dropout": 0.0}
     options = {**trainings.FAST, "arguments": network, "batch_size": 32, "epochs": 2}

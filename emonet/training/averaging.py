@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from emonet.training.config import TrainConfig
+
 COUNT, MODULE = "n_averaged", "module."  # names in a stored state
+
+
+def make_average(network: nn.Module, config: TrainConfig, steps: int, steps_an_epoch: int) -> MovingAverage | None:
+    """Make the average that the options ask for."""
+    if config.average_last:
+        return TailAverage(network, config.average_last, steps, steps_an_epoch)
+    return MovingAverage(network, config.ema) if config.ema else None
 
 
 class MovingAverage:
@@ -27,12 +37,17 @@ class MovingAverage:
 
     def update(self) -> None:
         """Follow the network, after each of its steps."""
-        share = min(self._decay, (1 + self._updates) / (10 + self._updates)) if self._updates else 0.0
+        kept = self._kept_share()
         self._updates += 1
-        averages, values = zip(*self._averaged, strict=True)
-        torch._foreach_lerp_(averages, values, 1 - share)
+        if kept < 1:
+            averages, values = zip(*self._averaged, strict=True)
+            torch._foreach_lerp_(averages, values, 1 - kept)
         for average, value in self._copied:
             average.copy_(value)
+
+    def _kept_share(self) -> float:
+        """How much of the average stays; the rest comes from the network."""
+        return min(self._decay, (1 + self._updates) / (10 + self._updates)) if self._updates else 0.0
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what `load_state_dict` takes."""
@@ -44,6 +59,21 @@ class MovingAverage:
         self._updates = int(state[COUNT])
         weights = {name.removeprefix(MODULE): tensor for name, tensor in state.items() if name != COUNT}
         self.module.load_state_dict(weights)
+
+
+class TailAverage(MovingAverage):
+    """The mean of the network at the ends of its last epochs; before them, the network at the end of each epoch."""
+
+    def __init__(self, network: nn.Module, last: int, steps: int, steps_an_epoch: int) -> None:
+        super().__init__(network, 0.0)
+        self._steps, self._steps_an_epoch = steps, steps_an_epoch
+        self._before = math.ceil(steps / steps_an_epoch) - last  # epochs that do not count
+
+    def _kept_share(self) -> float:
+        done = self._updates + 1
+        if done % self._steps_an_epoch and done != self._steps:
+            return 1.0
+        return 1 - 1 / max(1, math.ceil(done / self._steps_an_epoch) - self._before)
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

@@ -130,6 +130,7 @@ class TrainConfig:
     ] = 0.0
     clip: Annotated[float, LEARNING, "The greatest norm of the gradient; 0: any."] = 0.0
     ema: Annotated[float, LEARNING, "Decay of the weights' moving average, which is then what is kept; 0: none."] = 0.0
+    average_last: Annotated[int, LEARNING, "Instead of ema: the mean of the weights of so many last epochs; 0: no."] = 0
     bn_batches: Annotated[int, LEARNING, "Batches from which batch norm is estimated anew at the end."] = 0
     seed: Annotated[int, LEARNING, "Of the first weights, the order, the augmentation and dropout."] = 0
     order: Annotated[int, LEARNING, "Another order and augmentation of the same seed."] = 0
@@ -165,6 +166,7 @@ class TrainConfig:
                 raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
         self._check_tables()
         self._check_together()
+        self._check_loss()
 
     def _check_tables(self) -> None:
         """Refuses names and values that no data could make right; sources are known only with the data."""
@@ -195,16 +197,23 @@ class TrainConfig:
             raise ValueError(f"balance={self.balance} chooses the numbers itself: leave out your own")
         if self.balance_sources and self.source_weights:
             raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
+        if self.heads and not sum(self.heads.values()):
+            raise ValueError("heads must have a weight above 0, at least one of them")
+        if self.average_last and (self.ema or self.stop_after):
+            raise ValueError(
+                "average_last replaces ema, and needs to know the last epochs: no ema or stop_after with it"
+            )
+        if self.new_head and not self.init:
+            raise ValueError("new_head belongs to init")
+
+    def _check_loss(self) -> None:
+        """Refuse what the hinge loss does not know."""
         if self.loss == "hinge" and self.smoothing:
             raise ValueError("smoothing belongs to the softmax loss")
         if self.loss == "hinge" and (self.teacher or self.votes_share):
             raise ValueError("a teacher and votes_share belong to the softmax loss")
         if self.loss == "hinge" and (len(self.heads) > 1 or self.balance == "logits"):
             raise ValueError("several heads and balance=logits belong to the softmax loss")
-        if self.heads and not sum(self.heads.values()):
-            raise ValueError("heads must have a weight above 0, at least one of them")
-        if self.new_head and not self.init:
-            raise ValueError("new_head belongs to init")
 
     def policy(self, epoch: int) -> str:
         """The name of the augmentation of an epoch; the first is 1."""
@@ -253,6 +262,7 @@ _RANGES = cast(
         "smoothing": (0, 0.99),
         "clip": (0, MOST),
         "ema": (0, 0.999999),
+        "average_last": (0, MOST),
         "bn_batches": (0, MOST),
         "seed": (0, MOST),
         "order": (0, MOST),

@@ -17,7 +17,7 @@ from emonet.classifier import Classifier, open_classifier, pictures_as_tensor
 from emonet.devices import Machine
 from emonet.heads import sizes
 from emonet.models.network import Network
-from emonet.training.averaging import MovingAverage
+from emonet.training.averaging import make_average
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.examples import Preparation
@@ -59,7 +59,6 @@ class Trainer:
             self._network = self._network.to(memory_format=torch.channels_last)
         learner = processes.joined(self._network, machine)
         self._learner = torch.compile(learner) if config.compile else learner
-        self._average = MovingAverage(self._network, config.ema) if config.ema else None
         self._optimizer = make_optimizer(self._network, config)
         teachers = [open_classifier(teacher, machine) for teacher in material.teachers]
         targets = make_targets(material.train, material.heads, config)
@@ -69,6 +68,7 @@ class Trainer:
         self._feed = _open_feed(material, config, machine, Plan(self._sampling, processes))
         self.steps_an_epoch = self._sampling.steps(processes.count)
         self.steps = config.steps or config.epochs * self.steps_an_epoch
+        self._average = make_average(self._network, config, self.steps, self.steps_an_epoch)
         self._rate = LearningRate(config, self.steps, self.steps_an_epoch)
         self._figures = Figures(processes, steps_between_readings(machine.device, processes))
         self._unread: list[Tensor] = []  # the places of the pictures of steps whose figures were not read yet
