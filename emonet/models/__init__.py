@@ -16,6 +16,7 @@ from emonet.models.knn import Knn
 from emonet.models.leaky_cifar import LeakyCifar
 from emonet.models.lenet28 import Lenet28
 from emonet.models.network import Network
+from emonet.models.plain_cnn import PlainCnn
 from emonet.models.se_resnet import Emonet, EmonetFast
 from emonet.models.tiny_vgg import TinyVgg
 from emonet.models.torchvision_net import TorchvisionNet
@@ -26,6 +27,7 @@ __all__ = ["MODELS", "Network", "create_model", "model_class", "outline"]
 MODELS: dict[str, type[Network]] = {
     "emonet": Emonet,
     "emonet_fast": EmonetFast,
+    "plain_cnn": PlainCnn,
     "apl_fmp": AplFmp,
     "leaky_cifar": LeakyCifar,
     "crop_three": CropThree,
