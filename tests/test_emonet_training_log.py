@@ -21,6 +21,9 @@ def row(epoch, **figures):
             "dev_loss": 1.2 / epoch,
             "dev_accuracy": 0.75 - 0.25 / epoch,
             "dev_macro_f1": 0.7 - 0.25 / epoch,
+            "dev_seen_loss": 1 / epoch,
+            "dev_seen_accuracy": 0.8 - 0.25 / epoch,
+            "dev_seen_macro_f1": 0.5 - 0.25 / epoch,
             "seconds": 12.5,
             "waiting_share": 0.01,
             "pictures_per_second": 1 / 3,
@@ -30,13 +33,31 @@ def row(epoch, **figures):
 
 
 def without_dev(epoch):
-    return replace(row(epoch), dev_loss=None, dev_accuracy=None, dev_macro_f1=None)
+    return without_seen(replace(row(epoch), dev_loss=None, dev_accuracy=None, dev_macro_f1=None))
+
+
+def without_seen(line):
+    return replace(line, dev_seen_loss=None, dev_seen_accuracy=None, dev_seen_macro_f1=None)
 
 
 def test_the_gap_is_train_less_dev_accuracy():
     assert row(1).gap == 0.0
     assert row(2, train_accuracy=0.5, dev_accuracy=0.75).gap == -0.25
     assert without_dev(1).gap is None
+
+
+def test_logs_of_before_have_no_column_of_votes(tmp_path):
+    path = tmp_path / "log.csv"
+    write_rows(path, [without_seen(row(1))])
+    with path.open(newline="") as file:
+        cells = [{name: cell for name, cell in line.items() if "seen" not in name} for line in csv.DictReader(file)]
+    path.write_text("\n".join([",".join(cells[0]), ",".join(cells[0].values())]) + "\n")
+    assert read_rows(path) == [without_seen(row(1))]
+
+
+def test_the_best_epoch_is_good_at_labels_and_votes():
+    assert row(1).chosen_by("accuracy") == pytest.approx(0.525)
+    assert without_seen(row(1)).chosen_by("accuracy") == 0.5
 
 
 @pytest.mark.parametrize("rows", [[], [row(1)], [row(1), row(2), row(3)], [without_dev(1), without_dev(2)]])
@@ -109,7 +130,13 @@ def test_tensorboard_shows_every_figure_and_the_weights(tmp_path):
 def test_tensorboard_shows_nothing_of_a_dev_split_that_is_not_there(tmp_path):
     log_epochs(tmp_path, [without_dev(1)])
     shown = set(events(tmp_path).Tags()["scalars"])
-    assert set(TAGS) - shown == {"loss/dev", "accuracy/dev", "accuracy/gap", "macro_f1/dev"}
+    assert set(TAGS) - shown == {
+        "loss/dev",
+        "accuracy/dev",
+        "accuracy/dev_seen",
+        "accuracy/gap",
+        "macro_f1/dev",
+    }
 
 
 def test_a_run_that_goes_on_shows_each_epoch_once(tmp_path):

@@ -27,6 +27,12 @@ RECIPES: dict[str, dict[str, Any]] = {
         "ema": 0.999,
         "clip": 5.0,
     },
+    "plain_cnn": {
+        "epochs": 60,
+        "smoothing": 0.1,
+        "ema": 0.999,
+        "clip": 5.0,
+    },
     # Thirty epochs and more; the rate falls to a fifth after five that brought nothing. That it rises first is ours:
     # without, the network stays longer with the commonest class.
     "apl_fmp": {
