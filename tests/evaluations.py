@@ -10,7 +10,8 @@ from emonet.checkpoint import Checkpoint
 from emonet.datasets.store import Store
 from emonet.evaluation import Evaluation
 from emonet.evaluation.cost import Cost
-from emonet.heads import Head
+from emonet.evaluation.votes import score_votes
+from emonet.heads import Head, sizes
 from emonet.labels import Emotion
 from emonet.metrics import score
 from emonet.models import create_model
@@ -43,12 +44,13 @@ def training(**config):
     }
 
 
-def checkpoint(classes=SEVEN, *, model="lenet28", about=None, **arguments):
-    network = create_model(model, classes=len(classes), **arguments)
+def checkpoint(classes=SEVEN, *, model="lenet28", about=None, heads=(), **arguments):
+    heads = heads or (Head("fer2013", classes),)
+    network = create_model(model, classes=sum(sizes(heads)), **arguments)
     return Checkpoint(
         model,
         arguments,
-        (Head("fer2013", classes),),
+        heads,
         CropSpec.fer2013(),
         "whole",
         network.input,
@@ -57,10 +59,11 @@ def checkpoint(classes=SEVEN, *, model="lenet28", about=None, **arguments):
     )
 
 
-def faces(labels, *, classes=SEVEN, source="fer2013", channels=1, size=28, left_out=None):
+def faces(labels, *, classes=SEVEN, source="fer2013", channels=1, size=28, left_out=None, votes=None):
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), size, size, channels), np.uint8)
     keys = [f"{source}/{number:04}" for number in range(len(labels))]
-    return Faces(pixels, np.array(labels), np.array([source] * len(labels)), keys, classes, left_out or {})
+    counted = None if votes is None else np.array(votes, np.int16)
+    return Faces(pixels, np.array(labels), np.array([source] * len(labels)), keys, classes, left_out or {}, counted)
 
 
 def probabilities(answers, count):
@@ -70,7 +73,19 @@ def probabilities(answers, count):
     return np.where(there, sure, (1 - sure) / (count - 1)).astype(np.float32)
 
 
-def evaluated(labels, answers, *, name="a model", split="validation", views=("none",), made=None, data=None, **given):
+def evaluated(
+    labels,
+    answers,
+    *,
+    name="a model",
+    split="validation",
+    views=("none",),
+    made=None,
+    data=None,
+    head="",
+    by_head=(),
+    **given,
+):
     """A model that gives these answers, places among the classes, by every view."""
     looked = faces(labels, **given)
     said = probabilities(answers, len(looked.classes))
@@ -85,4 +100,7 @@ def evaluated(labels, answers, *, name="a model", split="validation", views=("no
         parts={"all": np.ones(len(labels), np.bool_)},
         scores=dict.fromkeys(views, scores),
         cost=Cost(1234567, 1234000, 56_000_000, 789.4, 1.26, "a machine"),
+        head=head,
+        votes=dict.fromkeys(views, score_votes(said, looked)) if looked.votes is not None else {},
+        by_head=dict.fromkeys(views, by_head) if by_head else {},
     )

@@ -1,0 +1,55 @@
+"""Agreement of answers with one truth for each image: the labels, or what most voters saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.labels import Emotion
+from emonet.metrics import wilson_interval
+
+Places = NDArray[np.integer]  # of expressions in the order of Emotion
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often answers agree with the truth.
+
+    Attributes:
+        n: Images that are scored.
+        correct: Those whose answer is the true one.
+        accuracy: The share of these.
+        accuracy_interval: Wilson's, 95 %.
+        macro_recall: The mean of the recalls of the classes that occur.
+    """
+
+    n: int
+    correct: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    macro_recall: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON takes them."""
+        return asdict(self)
+
+
+def agree(answers: Places, truth: Places) -> Agreement:
+    """Score answers (N,) against the truth (N,).
+
+    An expression that the model cannot answer counts as missed, so that heads with other classes can be compared.
+    """
+    right = answers == truth
+    recalls = [right[truth == place].mean() for place in np.unique(truth)]
+    n, correct = len(truth), int(right.sum())
+    return Agreement(n, correct, correct / n, wilson_interval(correct, n), float(np.mean(recalls)))
+
+
+def emotion_places(classes: Sequence[Emotion]) -> NDArray[np.int64]:
+    """Find the place of each class in the order of Emotion."""
+    order = list(Emotion)
+    return np.array([order.index(one) for one in classes], np.int64)
