@@ -30,7 +30,7 @@ def test_the_command_shows_each_view_and_part(evaluated, folder):
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == f"run on validation of {folder / 'store'}"
-    assert [line.split()[:3] for line in lines if "all" in line] == [["none:", "all", "7"], ["ten_crop:", "all", "7"]]
+    assert [line.split()[:3] for line in lines if ": all" in line] == [["none:", "all", "7"], ["ten_crop:", "all", "7"]]
     assert "parameters" in lines[-1]
     assert "nan" not in result.stdout.lower()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,8 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    head: Annotated[str, typer.Option(help="Whose answer is scored: a head, or mean. (default: the file's)")] = "",
+    prior: Annotated[str, typer.Option(help="training, even or sqrt. (default: the file's)")] = "",
     face: Annotated[str, typer.Option(help="Key of the picture whose feature maps the report shows.")] = "",
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor has it.")] = "auto",
@@ -40,7 +43,8 @@ def evaluate(
     """Score a model on a split of a data set, as a whole and in parts.
 
     Nothing is chosen here. Each way to look at a picture is stated apart: as it is (none), averaged with its mirror
-    image (mirror), or over shifts to the four corners, all mirrored (ten_crop).
+    image (mirror), or over shifts to the four corners, all mirrored (ten_crop). A table has every head and prior of
+    the model: choose a default by that of dev alone.
     """
     from emonet.datasets.store import open_store
     from emonet.devices import open_machine
@@ -56,6 +60,8 @@ def evaluate(
         machine=open_machine(device, precision),
         beta=beta,
         sizes=_sizes(sizes, report=out is not None),
+        head=head,
+        prior=prior,
     )
     page = None
     if out is not None:
@@ -104,6 +110,7 @@ def _show(evaluation: Evaluation) -> None:
 
     cost = evaluation.cost
     typer.echo(f"{evaluation.name} on {evaluation.split} of {evaluation.store.path}")
+    typer.echo(f"answers of the head {evaluation.choice.head}, with the prior {evaluation.choice.prior}")
     numbers = [
         Column(heading, justify="right", no_wrap=True)
         for heading in ("n", "accuracy", "95 %", "macro F1", "top 2", "ECE")
@@ -116,12 +123,44 @@ def _show(evaluation: Evaluation) -> None:
     if evaluation.sizes:
         curve = ", ".join(f"{one.size} px {one.accuracy:.2%}" for one in evaluation.sizes)
         typer.echo(f"accuracy by size of the face, none: {curve}")
+    _show_votes(evaluation)
+    _show_heads(evaluation)
     typer.echo(
         f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M MACs; {cost.pictures_per_second:,.0f} pictures/s in "
         f"batches, {cost.milliseconds:.1f} ms for one; {cost.machine}"
     )
     for remark in evaluation.remarks:
         typer.echo(f"emonet: {remark}", err=True)
+
+
+def _show_votes(evaluation: Evaluation) -> None:
+    from emonet.report.votes import VOTES_HEADER, vote_rows, vote_sentences
+
+    if evaluation.view in evaluation.votes:
+        typer.echo("\nwhat people see (FER+)")
+        _print_table(VOTES_HEADER, vote_rows(evaluation))
+        for sentence in vote_sentences(evaluation):
+            typer.echo(sentence)
+
+
+def _show_heads(evaluation: Evaluation) -> None:
+    from emonet.report.head_table import HEADS_HEADER, choice_words, has_choice, head_rows
+
+    if has_choice(evaluation):
+        typer.echo(f"\nevery head and prior, {evaluation.view}")
+        _print_table(HEADS_HEADER, head_rows(evaluation))
+        typer.echo(choice_words(evaluation))
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    columns = [Column(name, justify="right" if place else "left", no_wrap=True) for place, name in enumerate(header)]
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
 
 
 def _figures(scores: Scores) -> tuple[str, ...]:

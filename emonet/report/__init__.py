@@ -1,8 +1,9 @@
 """The report of an evaluation: a page in one file, and its pictures as PNGs.
 
-`report.py` puts the page together. `head.py`, `choice.py`, `scores.py` and `standing.py` are words and tables;
-`confusion.py`, `class_bars.py`, `calibration.py`, `sizes.py`, `surest.py` and `workings.py` draw: `figures.py` says
-how, and `sheet.py` is what faces are laid on. `card.py` is the same in short, as Markdown beside a model file.
+`report.py` puts the page together. `head.py`, `choice.py`, `scores.py`, `head_table.py`, `votes.py` and `standing.py`
+are words and tables; `confusion.py`, `class_bars.py`, `calibration.py`, `sizes.py`, `surest.py` and `workings.py` draw:
+`figures.py` says how, and `sheet.py` is what faces are laid on. `card.py` is the same in short, as Markdown beside a
+model file.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from emonet.evaluation import Evaluation
 from emonet.evaluation.sizes import SizeScores
 from emonet.metrics import Scores
 from emonet.report.choice import chosen, part_of_split
+from emonet.report.head_table import HEADS_HEADER, choice_words, has_choice, head_rows
+from emonet.report.votes import VOTES_HEADER, vote_rows, vote_sentences
 
 # What those who give out the data allow. Weights that learned from pictures are no freer than the pictures.
 TERMS = {
@@ -57,8 +59,17 @@ def _what(evaluation: Evaluation) -> str:
     return (
         f"Network `{checkpoint.model}`{f' ({arguments})' if arguments else ''}: {cost.parameters:,} parameters, "
         f"{cost.macs / 1e6:,.1f} million multiplications a face. It answers with a probability for each of "
-        f"{', '.join(checkpoint.classes)}."
+        f"{', '.join(evaluation.faces.classes)}.{_heads(evaluation)}"
     )
+
+
+def _heads(evaluation: Evaluation) -> str:
+    """The heads of a model that has several, and which of them answers."""
+    heads, choice = evaluation.checkpoint.heads, evaluation.choice
+    if len(heads) == 1:
+        return ""
+    names = ", ".join(f"`{head.name}`" for head in heads)
+    return f" That is the answer of `{choice.head}` with the prior `{choice.prior}`; its heads are {names}."
 
 
 def _data(evaluation: Evaluation) -> str:
@@ -91,12 +102,35 @@ def _figures(evaluation: Evaluation) -> str:
     ]
     remarks = "".join(f"\n\nNote: {remark}." for remark in evaluation.remarks)
     command = f"emonet evaluate {evaluation.name} {evaluation.store.path.name} --split {evaluation.split}"
+    command += "".join(f" --{name} {value}" for name, value in _asked(evaluation).items())
     class_header = ("class", "pictures", "precision", "recall", "F1")
     return (
         f"From `{command}`. `none` looks at pictures as they are, `mirror` averages with the mirror image. Intervals "
         f"are Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
-        f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}{_sizes(evaluation)}"
+        f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}"
+        f"{_votes(evaluation)}{_head_table(evaluation)}{_sizes(evaluation)}"
     )
+
+
+def _asked(evaluation: Evaluation) -> dict[str, str]:
+    """The head and the prior, where they are not the file's own."""
+    own, choice = evaluation.checkpoint.choice(), evaluation.choice
+    asked = {"head": (choice.head, own.head), "prior": (choice.prior, own.prior)}
+    return {name: value for name, (value, default) in asked.items() if value != default}
+
+
+def _votes(evaluation: Evaluation) -> str:
+    if evaluation.view not in evaluation.votes:
+        return ""
+    intro = "The same answers beside what ten people each said they see in the image (FER+):"
+    return f"\n\n{intro}\n\n{_table(VOTES_HEADER, vote_rows(evaluation))}\n\n{' '.join(vote_sentences(evaluation))}"
+
+
+def _head_table(evaluation: Evaluation) -> str:
+    if not has_choice(evaluation):
+        return ""
+    intro = f"Every head and prior, view `{evaluation.view}`; the other figures are of the one with a star."
+    return f"\n\n{intro} {choice_words(evaluation)}\n\n{_table(HEADS_HEADER, head_rows(evaluation))}"
 
 
 def _sizes(evaluation: Evaluation) -> str:
@@ -172,7 +206,14 @@ def _mistakes(scores: Scores) -> Iterator[tuple[int, int, str, str]]:
 
 
 def stored_scores(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of a model on a split, for its file."""
-    return {
-        evaluation.split: {view: {"all": parts["all"].to_dict()} for view, parts in evaluation.scores.items()},
-    }
+    """The figures of a model on a split, for its file: on the labels, on the votes, and of every head and prior."""
+    return {evaluation.split: {view: _stored(evaluation, view) for view in evaluation.scores}}
+
+
+def _stored(evaluation: Evaluation, view: str) -> dict[str, Any]:
+    stored: dict[str, Any] = {"all": evaluation.scores[view]["all"].to_dict()}
+    if view in evaluation.votes:
+        stored["votes"] = evaluation.votes[view].to_dict()
+    if view in evaluation.by_head:
+        stored["heads"] = [row.to_dict() for row in evaluation.by_head[view]]
+    return stored

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 DARK = 0.55  # rates above it are written in white
 
 
-def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path) -> None:
-    """Rows are the true classes, columns the answers. The row of a class without pictures is empty."""
+def draw_confusion(
+    confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path, *, truth: str = "true class"
+) -> None:
+    """Rows are the true classes, columns the answers. The row of a class without pictures is empty.
+
+    `truth` is what the rows are called.
+    """
     counts = np.array(confusion)
     support, answered = counts.sum(1), counts.sum(0)
     rates = np.ma.masked_invalid(np.where(support[:, None], counts, np.nan) / np.maximum(support, 1)[:, None])
     with drawn(path, 1.6 + 0.85 * len(classes)) as figure:
         axes = figure.subplots()
         axes.imshow(rates, "Blues", vmin=0, vmax=1, aspect="auto")
-        _label(axes, [*map(str, classes)], support.tolist(), answered.tolist())
+        _label(axes, [*map(str, classes)], support.tolist(), answered.tolist(), truth)
         for row, total in enumerate(support):
             if total:
                 _write_row(axes, row, counts[row].tolist(), rates[row].tolist())
@@ -32,7 +37,7 @@ def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], p
                 axes.text((len(classes) - 1) / 2, row, "no pictures", ha="center", va="center", color=GREY)
 
 
-def _label(axes: Axes, classes: Sequence[str], support: Sequence[int], answered: Sequence[int]) -> None:
+def _label(axes: Axes, classes: Sequence[str], support: Sequence[int], answered: Sequence[int], truth: str) -> None:
     places = range(len(classes))
     axes.set_xticks(places, [f"{name}\n{count:,}" for name, count in zip(classes, answered, strict=True)])
     axes.set_yticks(places, [f"{name}\n{count:,}" for name, count in zip(classes, support, strict=True)])
@@ -40,7 +45,7 @@ def _label(axes: Axes, classes: Sequence[str], support: Sequence[int], answered:
     axes.xaxis.set_label_position("top")
     axes.tick_params(length=0, labelsize=11)
     axes.set_xlabel("answer, and how often it was given", fontsize=12, color=GREY, labelpad=8)
-    axes.set_ylabel("true class, and how many pictures it has", fontsize=12, color=GREY, labelpad=8)
+    axes.set_ylabel(f"{truth}, and how many pictures it has", fontsize=12, color=GREY, labelpad=8)
     axes.spines[:].set_visible(False)
     edges = [place - 0.5 for place in range(len(classes) + 1)]
     axes.set_xticks(edges, minor=True)

@@ -61,7 +61,8 @@ def _facts(evaluation: Evaluation) -> Iterator[tuple[str, object]]:
     checkpoint, training = evaluation.checkpoint, evaluation.checkpoint.training
     spec = checkpoint.input
     yield "model", join(evaluation.name, " (", code(checkpoint.model), ")")
-    yield "classes", join(*map(chip, checkpoint.classes))
+    yield "answers", f"of the head {evaluation.choice.head}, with the prior {evaluation.choice.prior}"
+    yield "classes", join(*map(chip, evaluation.faces.classes))
     yield "sees", f"{spec.size} by {spec.size} pixels, {'grey' if spec.channels == 1 else 'in colour'}"
     yield "learned from", learned_from(training)
     yield "chosen", chosen(training)

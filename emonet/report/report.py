@@ -29,10 +29,12 @@ from emonet.report.class_bars import Counts, draw_answers, draw_histogram, draw_
 from emonet.report.confusion import draw_confusion
 from emonet.report.figures import STYLE, shown
 from emonet.report.head import head
+from emonet.report.head_table import has_choice, heads_content
 from emonet.report.scores import class_table, cost_table, score_tables
 from emonet.report.sizes import sizes_content
 from emonet.report.standing import comparable, standing
 from emonet.report.surest import Answered, surest_content
+from emonet.report.votes import votes_content
 from emonet.report.workings import find_face, workings
 from emonet.training.curves import draw_curves
 from emonet.training.log import EpochRow
@@ -68,8 +70,12 @@ def _write(path: Path, text: str) -> None:
 def _parts(evaluation: Evaluation, folder: Path, log: Sequence[EpochRow], face: Answered) -> Iterator[Part]:
     yield Part("top", f"{evaluation.name} on {evaluation.split}", head(evaluation))
     yield Part("scores", "Scores", score_tables(evaluation))
+    if has_choice(evaluation):
+        yield Part("heads", "Heads and priors", heads_content(evaluation))
     yield Part("classes", "Classes", _classes(evaluation, folder))
     yield Part("confusion", "Confusions", _confusion(evaluation, folder))
+    if evaluation.view in evaluation.votes:
+        yield Part("votes", "What people see", votes_content(evaluation, folder / "votes.png"))
     yield Part("reliability", "Calibration", _reliability(evaluation, folder))
     if evaluation.sizes:
         yield Part("sizes", "Face sizes", sizes_content(evaluation, folder / "sizes.png"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from emonet.evaluation.parts import ALL
+from emonet.heads import MEAN, SEEN
 from emonet.labels import Emotion
 from emonet.page import Digits, Html, bar, join, percent, soft, table, tag, warning
 from emonet.report.board import SOURCE, Entry
@@ -20,7 +21,12 @@ TOP, AROUND = 10, 3  # places that are always shown, and those above and below o
 
 
 def comparable(evaluation: Evaluation) -> bool:
-    """Whether there is any sense in it: only FER2013's pictures, of all its seven classes, none left out."""
+    """Whether there is any sense in it: only FER2013's pictures, of all its seven classes, none left out.
+
+    The board is of FER2013's labels, so the answer must be meant to be one: not what people see, nor the mean of both.
+    """
+    if evaluation.choice.head in (SEEN, MEAN):
+        return False
     faces = evaluation.faces
     there = {faces.classes[label] for label in set(faces.labels.tolist())}
     return set(faces.sources.tolist()) == {"fer2013"} and there == SEVEN and not faces.left_out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emonet.heads import MEAN
 from emonet.page import Html, code, join, soft, tag
 from emonet.report.figures import shown
 from emonet.report.insides import draw_attention, draw_feature_maps
@@ -37,12 +38,12 @@ def workings(evaluation: Evaluation, face: Answered, folder: Path) -> Html:
     folder.mkdir(exist_ok=True)
     network = evaluation.checkpoint.network()
     spec, pixels = evaluation.checkpoint.input, evaluation.faces.pixels
-    watched = _watched(evaluation)
+    watched, columns = _watched(evaluation), evaluation.choice.columns
     attention = draw_attention(
         network,
         spec,
         pixels[[one.row for one in watched]],
-        [one.place for one in watched],
+        [columns[one.place] for one in watched],
         ["\n".join(one.words) for one in watched],
         folder / "attention.png",
     )
@@ -51,13 +52,19 @@ def workings(evaluation: Evaluation, face: Answered, folder: Path) -> Html:
         tag("h3", "Where it looks"),
         soft(
             "What in the surest right and wrong picture of each class speaks for the answer (Grad-CAM); where no "
-            "colour shows, nothing in the last convolution's maps does."
+            f"colour shows, nothing in the last convolution's maps does.{_of_first(evaluation)}"
         ),
         shown(attention, "faces, each beside itself with what speaks for the answer brought out"),
         tag("h3", "Feature maps of one face"),
         tag("p", code(face.key), f": {', '.join(face.words)}"),
         shown(maps, "what each convolution makes of the face, before and after its activation"),
     )
+
+
+def _of_first(evaluation: Evaluation) -> str:
+    """The mean of heads is no score of the network: what is shown is what speaks for the first head's."""
+    first = evaluation.checkpoint.heads[0].name
+    return f" Of the mean of heads, it is shown for the head {first}." if evaluation.choice.head == MEAN else ""
 
 
 def _watched(evaluation: Evaluation) -> list[Answered]:
