@@ -34,6 +34,7 @@ class Outcome:
     """What a round answered to something that it is scored on."""
 
     people: tuple[str, ...]
+    head: str  # that answered
     classes: tuple[Emotion, ...]
     keys: Sequence[str]
     labels: NDArray[np.int64]
@@ -55,6 +56,7 @@ class Outcome:
         faces = evaluation.faces
         return cls(
             held_out.people,
+            evaluation.choice.head,
             faces.classes,
             faces.keys,
             faces.labels,
@@ -68,6 +70,7 @@ class Outcome:
         return {
             "pictures": len(self.keys),
             "people": list(self.people),
+            "head": self.head,
             "left_out": dict(self.left_out),
             "scores": scores_as_dict(self.scores),
         }

@@ -13,8 +13,10 @@ from typing import Protocol as Interface
 
 from emonet.datasets.regrouped import regrouped
 from emonet.datasets.store import Store
+from emonet.heads import LABELS
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig
+from emonet.training.heads import head_of
 from emonet.weights import open_model
 
 
@@ -112,6 +114,22 @@ def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
         known = open_model(name).training.get("sources", {})
         if seen := sorted({row.source for row in rows} & set(known)):
             raise ValueError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
+
+
+def label_head(config: TrainConfig, held_out: HeldOut) -> str:
+    """Name the head that answers with the labels of what is scored; empty where the network has only one.
+
+    Raises:
+        ValueError: The labels of what is scored have several heads.
+    """
+    sources = held_out.store.table(held_out.split, ["source"])["source"].unique().to_pylist()
+    heads = {head_of(source, list(config.heads)) for source in sources} if config.heads else {""}
+    if len(heads) > 1:
+        raise ValueError(
+            f"what is scored together must have one head, and {', '.join(sorted(sources))} have "
+            f"{', '.join(sorted(heads))}: give heads {LABELS!r} in their place, or score one data set"
+        )
+    return next(iter(heads))
 
 
 def _keys(rows: Sequence[Row]) -> list[str]:

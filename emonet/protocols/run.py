@@ -24,7 +24,7 @@ from emonet.protocols.curve import LearningCurve
 from emonet.protocols.curve_picture import draw_learning_curve
 from emonet.protocols.report import write_report
 from emonet.protocols.result import Outcome, Result, RoundResult
-from emonet.protocols.round import Protocol, Round
+from emonet.protocols.round import HeldOut, Protocol, Round, label_head
 from emonet.training.config import TrainConfig
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.run import train
@@ -48,6 +48,9 @@ def run_protocol(
         raise ValueError("a protocol runs in one process: start it without torchrun")
     watch = watch or Silent()
     rounds = protocol.rounds(store, config)
+    for one in rounds:  # what cannot be scored is refused before anything is trained
+        for held_out in one.scored.values():
+            label_head(one.config, held_out)
     machine = open_machine(config.device, config.precision)
     folders = [] if overwrite else [part for one in rounds for part in run_folders(folder / one.name)]
     config = settle_augmenter(config, machine.device, folders, watch)
@@ -75,10 +78,7 @@ def _clear(folder: Path, rounds: Sequence[Round]) -> None:
 
 
 def _scored(one: Round, checkpoint: Checkpoint, machine: Machine) -> RoundResult:
-    outcomes = {
-        name: Outcome.of(evaluate(checkpoint, held_out.store, held_out.split, name=one.name, machine=machine), held_out)
-        for name, held_out in one.scored.items()
-    }
+    outcomes = {name: _outcome(one, checkpoint, held_out, machine) for name, held_out in one.scored.items()}
     return RoundResult(
         one,
         learned=checkpoint.training["pictures"],
@@ -86,6 +86,13 @@ def _scored(one: Round, checkpoint: Checkpoint, machine: Machine) -> RoundResult
         epoch=checkpoint.training.get("chosen_epoch"),
         outcomes=outcomes,
     )
+
+
+def _outcome(one: Round, checkpoint: Checkpoint, held_out: HeldOut, machine: Machine) -> Outcome:
+    """Score the labels by the head that learned them, whichever answers by default."""
+    head = label_head(one.config, held_out)
+    evaluation = evaluate(checkpoint, held_out.store, held_out.split, name=one.name, machine=machine, head=head)
+    return Outcome.of(evaluation, held_out)
 
 
 def _write(result: Result, folder: Path, *, with_curve: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -46,15 +47,19 @@ def _check_labels(heads: tuple[Head, ...], faces: Faces) -> None:
         raise ValueError(f"the head {LABELS!r} has nothing to learn: every data set has a head of its own")
 
 
-def head_of(source: str, heads: tuple[Head, ...]) -> str:
-    """Name the head that answers with the labels of a data set; `seen` where no other is there."""
-    names = [head.name for head in heads]
-    return next((name for name in (source, LABELS) if name in names), names[0])
+def head_of(source: str, names: Sequence[str]) -> str:
+    """Name the head that answers with the labels of a data set.
+
+    That is its own head or `labels`; else the first that learned any labels, and `seen` where there is no other.
+    """
+    learned = [name for name in names if name != SEEN]
+    return next((name for name in (source, LABELS, *learned) if name in names), SEEN)
 
 
 def labelled(head: Head, heads: tuple[Head, ...], faces: Faces) -> NDArray[np.bool_]:
     """Say which pictures have their label answered by this head (N,)."""
-    own = {source for source in set(faces.sources.tolist()) if head_of(source, heads) == head.name}
+    names = [one.name for one in heads]
+    own = {source for source in set(faces.sources.tolist()) if head_of(source, names) == head.name}
     return np.isin(faces.sources, list(own)) if head.name != SEEN else np.zeros(len(faces), np.bool_)
 
 
