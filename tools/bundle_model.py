@@ -1,6 +1,6 @@
 """Makes a trained model one of those that come with the package: in 16 bits, with its figures and its card.
 
-python tools/bundle_model.py runs/emonet/model.safetensors merged emonet
+python tools/bundle_model.py runs/emonet/model.safetensors merged emonet --default-head mean --default-prior sqrt
 """
 
 from __future__ import annotations
@@ -25,12 +25,19 @@ def bundle(
     model: Annotated[Path, typer.Argument(help="The model file of a run.")],
     store: Annotated[Path, typer.Argument(help="The data set whose validation split it is scored on.")],
     name: Annotated[str, typer.Argument(help=f"What it shall be called: {', '.join(BUNDLED)}.")],
+    *,
+    default_head: Annotated[
+        str, typer.Option(help="Whose answer is given unless another is asked for: a head, or mean; the file's own.")
+    ] = "",
+    default_prior: Annotated[str, typer.Option(help="training, even or sqrt; the file's own.")] = "",
 ) -> None:
-    """Score a model as it will be given out, and put it among the package's."""
+    """Score a model as it will be given out, on labels and votes, and put it among the package's."""
     if name not in BUNDLED:
         raise ValueError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
     path = FOLDER / f"{name}.safetensors"
-    load_checkpoint(model).save(path, half=True)
+    checkpoint = load_checkpoint(model)
+    head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
+    replace(checkpoint, default_head=head, default_prior=prior).save(path, half=True)
     given_out = load_checkpoint(path)
     evaluation = evaluate(given_out, open_store(store), name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
