@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Train a whole plan on one graphics card that is lent for minutes at a time.
+#
+#   tools/train_on_gpu.sh STORE OUT [SECONDS]      # SECONDS: at most so long, 540 unless given
+#
+# Does what is not done yet: teachers with several seeds, out-of-fold labels, and students taught by both. When the time
+# is up it stops, and the same command goes on where it was. At its end, and whenever it stops, OUT/results holds all that
+# has to be carried away: the weights in 16 bits, logs and options, as pieces of one archive of at most 15 MiB each
+# (put together by: cat results.tar.* | tar -x). `tools/train_on_gpu.sh --pack OUT` only packs.
+#
+# The environment changes the plan: EPOCHS (100), SEEDS ("0 1 2"), FOLDS ("yes" or ""), BATCH (512), DEVICE (cuda), and
+# MORE, options for every training. To try it out on a processor:
+#   DEVICE=cpu EPOCHS=1 SEEDS=0 MORE="--steps 2" tools/train_on_gpu.sh merged /tmp/dry
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+PYTHON=${PYTHON:-python3}
+HEADS=(--heads fer2013=1 --heads seen=1)
+MUON=(--optimizer muon --learning-rate 0.02 --rest-rate 0.1)
+
+pack() {  # OUT
+    local out=$1 name
+    rm -rf "$out/results" "$out/packed"
+    mkdir -p "$out/results" "$out/packed"
+    for name in "$out"/*/; do
+        name=$(basename "$name")
+        [ -f "$out/$name/config.toml" ] || continue
+        mkdir -p "$out/packed/$name"
+        for file in log.csv config.toml curves.png teacher_labels.parquet; do
+            [ ! -f "$out/$name/$file" ] || cp "$out/$name/$file" "$out/packed/$name/"
+        done
+        [ ! -f "$out/$name/model.safetensors" ] || "$PYTHON" - "$out/$name/model.safetensors" \
+            "$out/packed/$name/model.safetensors" <<'PY'
+import sys
+from emonet.checkpoint import load_checkpoint
+
+load_checkpoint(sys.argv[1]).save(sys.argv[2], half=True)
+PY
+    done
+    tar -C "$out/packed" -cf - . | split -b 15M -d - "$out/results/results.tar."
+    rm -rf "$out/packed"
+    ls -l "$out/results"
+}
+
+if [ "${1:-}" = --pack ]; then pack "${2:?the folder of the runs}"; exit; fi
+store=${1:?a data set that emonet build wrote}
+out=${2:?a folder for the runs}
+end=$((SECONDS + ${3:-540}))
+mkdir -p "$out"
+
+run() {  # NAME OPTIONS...: one training; stops everything when the time is up
+    local name=$1 left=$((end - SECONDS)) status=0
+    shift
+    if [ "$left" -lt 10 ]; then echo "no time left for $name: run the same command again"; pack "$out"; exit 0; fi
+    # shellcheck disable=SC2086  # MORE is a list of options
+    timeout --signal=INT --kill-after=20 "$left" "$PYTHON" -m emonet train "$store" -o "$out/$name" \
+        "${HEADS[@]}" "${MUON[@]}" --augment-with torch --device "${DEVICE:-cuda}" --batch-size "${BATCH:-512}" \
+        --epochs "${EPOCHS:-100}" --save-every 15 "$@" ${MORE:-} || status=$?
+    if [ "$status" -eq 124 ] || [ "$status" -eq 130 ]; then
+        echo "stopped in $name: run the same command again to go on"
+        pack "$out"
+        exit 0
+    fi
+    return "$status"
+}
+
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+teachers=
+for seed in ${SEEDS:-0 1 2}; do  # on dev, so that recipes can be compared
+    run "teacher-$seed" --model emonet --mixup 0.4 --seed "$seed"
+    teachers=${teachers:+$teachers,}$out/teacher-$seed/model.safetensors
+done
+if [ "${FOLDS-yes}" ]; then run folds --model emonet --mixup 0.4 --out-of-fold; fi
+labels=()
+if [ "${FOLDS-yes}" ]; then labels=(--teacher-labels "$out/folds/teacher_labels.parquet"); fi
+for student in emonet emonet_fast; do
+    run "$student" --model "$student" --teacher "$teachers" --teacher-share 0.7 --mixup 0.2 "${labels[@]}"
+done
+pack "$out"
