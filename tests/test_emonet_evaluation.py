@@ -15,6 +15,7 @@ from emonet.labels import Emotion
 from emonet.metrics import score
 
 CPU = open_machine("cpu", "fp32")
+TWO = {"fer2013": 1.0, "seen": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,17 @@ def test_figures_are_json_that_tells_where_they_come_from(evaluation, faces):
     assert told["data"] == faces.info["inputs"]
     assert told["scores"]["none"]["all"]["n"] == 7
     assert told["remarks"] == []
+
+
+def test_smaller_faces_are_scored_by_the_answer_that_is_made_of_all_heads(checkpoint, leaking, tmp_path):
+    two = trainings.trained(leaking["keep"], tmp_path / "run", heads=TWO, all_train=True, epochs=1)
+    for model in (checkpoint, two):
+        evaluation = evaluate(model, leaking["keep"], machine=CPU, sizes=(48, 24))
+        whole, small = evaluation.sizes
+        assert (whole.size, small.size) == (48, 24)
+        assert whole.accuracy == evaluation.scores["none"]["all"].accuracy
+        assert list(small.shares) == list(map(str, model.classes))
+        assert json.loads(json.dumps(evaluation.to_dict()))["sizes"][1] == small.to_dict()
 
 
 def test_costs_are_counted_and_measured(evaluation):

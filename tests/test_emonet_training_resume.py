@@ -26,6 +26,7 @@ CASES = {
     "muon without layout": {"optimizer": "muon", "learning_rate": 0.02, "channels_last": False},
     "augmented": {"augment": "strong", "augment_from": {"2": "mirror"}},
     "augmented by torch": {"augment": "strong", "augment_with": "torch"},
+    "degraded by torch": {"augment": "degraded", "augment_with": "torch"},
     "augmented by threads": {"augment": "strong", "workers": 2},
     "mixed": {"mixup": 0.4, "cutmix": 1, "mix_until": 0.7},
     "averaged weights": {"ema": 0.9},
