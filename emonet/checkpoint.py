@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 ONE_HEAD = 1  # the format whose files have `classes` in the place of heads
 HEADER = "emonet"  # the key of the JSON in the file's header
+LENGTH = 8  # bytes at the start of a safetensors file that say how long its header is
 
 
 class CheckpointError(ValueError):
@@ -81,8 +82,8 @@ class Checkpoint:
 
     @property
     def identity(self) -> str:
-        """A hash of all that its answers depend on."""
-        answers = {key: value for key, value in self._header().items() if key not in ("training", "scores")}
+        """A hash of all that the answers of its heads depend on; which of them is the default changes none."""
+        answers = {key: value for key, value in self._header().items() if key not in ("default", "training", "scores")}
         whole = hashlib.sha256(json.dumps(answers, sort_keys=True).encode())
         for name, tensor in sorted(self.weights.items()):
             whole.update(name.encode())
@@ -139,6 +140,43 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         raise CheckpointError(path, f"its description cannot be understood: {error}") from error
     _check_weights(Path(path), checkpoint)
     return checkpoint
+
+
+def set_default(path: str | os.PathLike[str], head: str, prior: str = "training") -> HeadChoice:
+    """Store in a model file which answer it gives unless another is asked for.
+
+    Only the description is written anew, whole or not at all: the weights stay as they are, byte for byte. A file of
+    the first format becomes one of the current format.
+
+    Args:
+        path: The model file.
+        head: The name of one of its heads, or `mean`.
+        prior: `training`, or `even` or `sqrt` if the model stores the shares of the classes in training.
+
+    Returns:
+        What was stored.
+
+    Raises:
+        ValueError: The file has no such head, or stores no shares for it.
+        CheckpointError: It is no model file that can be used.
+    """
+    checkpoint = load_checkpoint(path)
+    choice = HeadChoice(checkpoint.heads, head, prior)
+    header = replace(checkpoint, default_head=head, default_prior=prior)._header()
+    content = _with_header(Path(path).read_bytes(), header)
+    with write_atomically(Path(path)) as temporary:
+        temporary.write_bytes(content)
+    return choice
+
+
+def _with_header(content: bytes, header: Mapping[str, Any]) -> bytes:
+    """Replace the description in a safetensors file: 8 bytes of length, JSON of that length, then the weights."""
+    weights = LENGTH + int.from_bytes(content[:LENGTH], "little")
+    tensors = json.loads(content[LENGTH:weights])
+    tensors["__metadata__"][HEADER] = json.dumps(header)
+    text = json.dumps(tensors, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % LENGTH)  # weights begin at a multiple of 8
+    return len(text).to_bytes(LENGTH, "little") + text + content[weights:]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -9,8 +9,9 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from two_heads import two_heads
 
-from emonet.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from emonet.checkpoint import Checkpoint, CheckpointError, load_checkpoint, set_default
 from emonet.classifier import Classifier
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.devices import open_machine
@@ -124,6 +125,62 @@ def test_a_failed_save_leaves_the_file_before(checkpoint, path):
         replace(checkpoint, weights=twice).save(path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def weights_of(path):
+    """The bytes after the header of a safetensors file."""
+    content = path.read_bytes()
+    return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_another_default_answer_leaves_the_weights_as_they_are(tmp_path, half):
+    path, other = tmp_path / "model.safetensors", tmp_path / "other.safetensors"
+    two_heads(training={"of": "Zürich"}).save(path, half=half)
+    before, kinds = weights_of(path), {name: tensor.dtype for name, tensor in load_file(path).items()}
+    set_default(path, "mean", "sqrt")
+    stored = load_checkpoint(path)
+    assert (stored.default_head, stored.default_prior) == ("mean", "sqrt")
+    assert stored.training == {"of": "Zürich"}
+    assert weights_of(path) == before
+    assert {name: tensor.dtype for name, tensor in load_file(path).items()} == kinds
+    stored.save(other, half=half)
+    assert other.read_bytes() == path.read_bytes()
+    set_default(path, "seen")
+    assert load_checkpoint(path).choice().classes[-1] is Emotion.CONTEMPT
+    assert sorted(tmp_path.iterdir()) == [path, other]
+
+
+def test_a_file_of_the_first_format_takes_a_default_answer_too(path):
+    described = header(path) | {
+        "format": 1,
+        "classes": list(CLASS_LISTS["fer7"]),
+        "training": {"sources": {"jaffe": 3}},
+    }
+    del described["heads"], described["default"]
+    save_file(load_file(path), path, {"emonet": json.dumps(described), "format": "pt"})
+    before = load_checkpoint(path)
+    set_default(path, "jaffe")
+    assert header(path)["format"] == 2
+    after = load_checkpoint(path)
+    assert (after.heads, after.default_head, after.identity) == (before.heads, "jaffe", before.identity)
+
+
+@pytest.mark.parametrize(
+    ("head", "prior", "match"),
+    [
+        ("jaffe", "training", "head must be one of fer2013, got 'jaffe'"),
+        ("", "training", "head must be one of fer2013, got ''"),
+        ("mean", "training", "head must be one of fer2013, got 'mean'"),
+        ("fer2013", "uniform", "prior must be one of training, even, sqrt, got 'uniform'"),
+        ("fer2013", "even", "the model stores none for fer2013"),
+    ],
+)
+def test_a_default_answer_that_cannot_be_given_is_not_stored(path, head, prior, match):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=match):
+        set_default(path, head, prior)
+    assert path.read_bytes() == before
 
 
 def with_header(**changes):

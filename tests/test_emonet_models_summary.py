@@ -4,8 +4,10 @@ import json
 
 import pytest
 import torch
+from two_heads import LABELS_PRIOR, two_heads
 from typer.testing import CliRunner
 
+from emonet.checkpoint import load_checkpoint
 from emonet.commands import app, main
 from emonet.commands.settings import parsed_settings
 from emonet.models import MODELS, create_model, outline
@@ -107,12 +109,68 @@ def test_the_command_takes_arguments(run):
     }
 
 
+@pytest.fixture
+def path(tmp_path):
+    """A model file of two heads."""
+    two_heads().save(tmp_path / "model.safetensors")
+    return str(tmp_path / "model.safetensors")
+
+
+def test_the_command_shows_the_heads_of_a_file(run, path):
+    lines = [" ".join(line.split()) for line in run(path).stdout.splitlines()]
+    assert lines[0].endswith("model.safetensors: emonet_fast")
+    assert (
+        "fer2013 angry 14.0%, disgust 2.0%, fear 14.0%, happy 25.0%, sad 17.0%, surprise 11.0%, neutral 17.0%" in lines
+    )
+    assert lines[-1] == "answers by default: head fer2013, prior training"
+    facts = json.loads(run(path, "--json").stdout)
+    assert [head["name"] for head in facts["heads"]] == ["fer2013", "seen"]
+    assert facts["heads"][0]["prior"] == list(LABELS_PRIOR)
+    assert facts["default"] == {"head": "fer2013", "prior": "training", "classes": facts["heads"][0]["classes"]}
+
+
+def test_the_command_shows_the_heads_of_what_comes_with_the_package(run):
+    shown = run("emonet_fast").stdout
+    assert "angry, disgust, fear, happy, sad, surprise, neutral (shares not known)" in shown
+    assert "stages.0" in shown
+    assert json.loads(run("emonet_fast", "--json").stdout)["default"]["head"] == "fer2013"
+    assert "comes" not in run("emonet_fast", "--set", "classes=6").stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"),
+    [("seen", ("seen", "training")), ("mean,even", ("mean", "even")), ("seen, sqrt", ("seen", "sqrt"))],
+)
+def test_the_command_stores_another_default(run, path, asked, stored):
+    result = run(path, "--set-default", asked)
+    assert result.stdout.splitlines()[-1] == "answers by default: head {}, prior {}".format(*stored)
+    checkpoint = load_checkpoint(path)
+    assert (checkpoint.default_head, checkpoint.default_prior) == stored
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("--set-default", "jaffe"), "head must be one of fer2013, seen, mean, got 'jaffe'"),
+        (("--set-default", ",even"), "head must be one of fer2013, seen, mean, got ''"),
+        (("--set-default", "seen,"), "prior must be one of training, even, sqrt, got ''"),
+        (("--set", "classes=6"), "is a model file"),
+    ],
+)
+def test_what_a_file_cannot_do_is_refused(run, path, arguments, match):
+    result = run(path, *arguments)
+    assert result.exit_code == 1
+    assert match in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["vgg"], "unknown model 'vgg'; known models"),
         (["tiny_vgg", "--set", "depth=3"], "known arguments: classes"),
         (["--set", "depth=3"], "needs the name"),
+        (["emonet", "--set-default", "fer2013"], "needs a model file by its path"),
+        (["--set-default", "fer2013"], "needs a model file by its path"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, monkeypatch, capsys):

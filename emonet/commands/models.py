@@ -1,4 +1,4 @@
-"""`emonet models`: the networks there are, or one of them layer by layer, counted without making any weights."""
+"""`emonet models`: the networks there are, one of them layer by layer, or the heads of a model file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from emonet.commands.model_file import change_default, head_facts, show_file, show_heads
 from emonet.commands.settings import parsed_settings
 
 if TYPE_CHECKING:
@@ -16,31 +17,76 @@ if TYPE_CHECKING:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one's layers.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME|FILE", help="Show this network's layers, or the heads of this model file."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An argument of the network.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, or one object for one network.")] = False,
+    default: Annotated[
+        str | None,
+        typer.Option(
+            "--set-default",
+            metavar="HEAD[,PRIOR]",
+            help="Store in FILE which head answers unless another is asked for, and with which prior: training (if not "
+            "given), even or sqrt. The weights stay as they are.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON array, or one object for one network or file.")
+    ] = False,
 ) -> None:
-    """List the networks with what they see and cost, or show the layers of one."""
-    from emonet.models import MODELS, outline
-    from emonet.models.summary import summary
+    """List the networks with what they see and cost; show the layers of one, or the heads of a model file.
 
-    if name is None:
+    Heads are shown with their classes, the share of each class in training, and which head answers by default. Of
+    emonet and emonet_fast, layers and heads are shown.
+    """
+    from emonet.weights import is_file_name
+
+    if name is not None and is_file_name(name):
         if settings:
-            raise ValueError("--set needs the name of a network")
-        listed = [_listed(known) for known in MODELS]
-        if as_json:
-            typer.echo(json.dumps(listed, indent=2))
-        else:
-            _show_all(listed)
-        return
-    network = outline(name, **parsed_settings(settings or []))
-    layers = summary(network)
-    if as_json:
-        typer.echo(json.dumps(_facts(name, network, layers) | layers.to_dict(), indent=2))
+            raise ValueError(f"--set needs the name of a network, and {name} is a model file")
+        if default is not None:
+            change_default(name, default)
+        show_file(name, as_json=as_json)
+    elif default is not None:
+        raise ValueError("--set-default needs a model file by its path")
+    elif name is not None:
+        _show_network(name, parsed_settings(settings or []), as_json=as_json)
+    elif settings:
+        raise ValueError("--set needs the name of a network")
     else:
-        _show_layers(name, network, layers)
+        _list_networks(as_json=as_json)
+
+
+def _list_networks(*, as_json: bool) -> None:
+    from emonet.models import MODELS
+
+    listed = [_listed(known) for known in MODELS]
+    if as_json:
+        typer.echo(json.dumps(listed, indent=2))
+    else:
+        _show_all(listed)
+
+
+def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> None:
+    """Its layers and, unless it has other arguments, the heads of the weights that come with the package."""
+    from emonet.models import outline
+    from emonet.models.summary import summary
+    from emonet.weights import BUNDLED, open_model
+
+    network = outline(name, **arguments)
+    layers = summary(network)
+    bundled = open_model(name) if name in BUNDLED and not arguments else None
+    if as_json:
+        heads = {} if bundled is None else head_facts(bundled)
+        typer.echo(json.dumps(_facts(name, network, layers) | layers.to_dict() | heads, indent=2))
+        return
+    _show_layers(name, network, layers)
+    if bundled is not None:
+        typer.echo("\nthe weights that come with the package:")
+        show_heads(bundled)
 
 
 def _listed(name: str) -> dict[str, Any]:

@@ -18,9 +18,14 @@ def open_model(model: str | os.PathLike[str]) -> Checkpoint:
     a folder in the name."""
     from emonet.checkpoint import load_checkpoint
 
-    path = Path(model)
-    if path.suffix or len(path.parts) > 1:
-        return load_checkpoint(path)
+    if is_file_name(model):
+        return load_checkpoint(model)
     if str(model) not in BUNDLED:
         raise ValueError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
     return load_checkpoint(FOLDER / f"{model}.safetensors")
+
+
+def is_file_name(model: str | os.PathLike[str]) -> bool:
+    """Whether a file is meant, and no name: there is a dot or a folder in it."""
+    path = Path(model)
+    return bool(path.suffix) or len(path.parts) > 1
