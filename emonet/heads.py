@@ -113,28 +113,35 @@ class HeadChoice:
         first, *others = self._asked
         return tuple(one for one in first.classes if all(one in other.classes for other in others))
 
+    def parts(self) -> list[tuple[list[int], NDArray[np.float64]]]:
+        """Say for each head that is asked where the answer's classes stand, and what to divide them by.
+
+        Returns:
+            For each head: the columns of the answer's classes among the scores of all heads, and a divisor for each.
+            The answer is the mean, over the heads, of the divided probabilities, each scaled to a sum of 1.
+        """
+        return [self._part(head, sum(sizes(self.heads[: self.heads.index(head)]))) for head in self._asked]
+
+    def _part(self, head: Head, start: int) -> tuple[list[int], NDArray[np.float64]]:
+        places = [head.classes.index(one) for one in self.classes]
+        divisors = np.ones(len(places))
+        if exponent := EXPONENTS[self.prior]:
+            divisors = np.maximum(head.prior, LEAST_PRIOR)[places] ** exponent
+        return [start + place for place in places], divisors
+
     @property
     def columns(self) -> tuple[int, ...]:
         """Where the classes of the answer stand among the scores of the first head that is asked."""
-        first = self._asked[0]
-        start = sum(sizes(self.heads[: self.heads.index(first)]))
-        return tuple(start + first.classes.index(one) for one in self.classes)
+        return tuple(self.parts()[0][0])
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer is the probabilities of one head, as they are."""
+        return self.head != MEAN and self.prior == "training"
 
     def __call__(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
         """Answer with probabilities (N, classes), from those of all heads side by side (N, all heads' classes)."""
-        parts = np.split(probabilities, np.cumsum(sizes(self.heads))[:-1], axis=1)
-        answers = [
-            self._answer(head, part) for head, part in zip(self.heads, parts, strict=True) if head in self._asked
-        ]
-        return np.asarray(np.mean(answers, axis=0), np.float32)
-
-    def _answer(self, head: Head, part: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Divide the prior out of one head's probabilities, and keep the classes of the answer."""
-        if self.prior == "training" and self.classes == head.classes:
-            return np.asarray(part, np.float64)
-        shares = part.astype(np.float64)
-        if exponent := EXPONENTS[self.prior]:
-            shares /= np.maximum(head.prior, LEAST_PRIOR) ** exponent
-        shares = shares[:, [head.classes.index(one) for one in self.classes]]
-        answer: NDArray[np.float64] = shares / shares.sum(1, keepdims=True)
-        return answer
+        if self.is_plain:
+            return np.asarray(probabilities[:, self.columns], np.float32)
+        shares = [probabilities[:, columns].astype(np.float64) / divisors for columns, divisors in self.parts()]
+        return np.asarray(np.mean([one / one.sum(1, keepdims=True) for one in shares], axis=0), np.float32)

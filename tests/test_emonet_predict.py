@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import PIL.Image
 import pytest
+from two_heads import LABELS_PRIOR, SEEN_PRIOR, two_heads
 
 import emonet
 from emonet import Emotion, EmotionPredictor, PhotoResult, Prediction
+from emonet.heads import SEEN_CLASSES, Head
 from emonet.weights import open_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
 
@@ -165,11 +167,84 @@ def test_several_models_are_averaged(mtcnn, portrait):
 
 def test_models_that_know_other_classes_cannot_be_averaged(mtcnn):
     other = open_model("emonet_fast")
-    turned = replace(other, classes=other.classes[::-1])
+    turned = replace(other, heads=(Head("fer2013", other.classes[::-1]),))
     with pytest.raises(ValueError, match=r"the same classes in one order: angry, .* and neutral"):
         EmotionPredictor([other, turned], detector=mtcnn)
     with pytest.raises(ValueError, match="got an empty list"):
         EmotionPredictor([], detector=mtcnn)
+
+
+@pytest.fixture(scope="module")
+def several(mtcnn):
+    """Makes a predictor of a model with two heads, or of several models."""
+    model = two_heads()
+
+    def make(given=model, **options):
+        return EmotionPredictor(given, detector=mtcnn, device="cpu", precision="fp32", **options)
+
+    return make
+
+
+def answer(predictor, portrait):
+    (found,) = predictor.predict(portrait)
+    return np.array(list(found.probabilities.values()))
+
+
+def summing_to_1(shares):
+    return shares / shares.sum()
+
+
+def test_a_head_and_a_prior_answer_when_they_are_asked_for(several, portrait):
+    labels, seen = answer(several(), portrait), answer(several(head="seen"), portrait)
+    assert several().classes == open_model("emonet_fast").classes
+    assert several(head="seen").classes == SEEN_CLASSES
+    even = summing_to_1(seen / SEEN_PRIOR)
+    assert answer(several(head="seen", prior="even"), portrait) == pytest.approx(even, abs=1e-5)
+    root = summing_to_1(labels / np.sqrt(LABELS_PRIOR))
+    assert answer(several(prior="sqrt"), portrait) == pytest.approx(root, abs=1e-5)
+    mean = (labels + summing_to_1(seen[:7])) / 2
+    assert answer(several(head="mean"), portrait) == pytest.approx(mean, abs=1e-5)
+    both = (summing_to_1(labels / LABELS_PRIOR) + summing_to_1(even[:7])) / 2
+    assert answer(several(head="mean", prior="even"), portrait) == pytest.approx(both, abs=1e-5)
+
+
+def test_a_file_says_what_answers_unless_something_is_asked_for(several):
+    stored = two_heads(default_head="seen", default_prior="sqrt")
+    assert several(stored).answered_by == {"head": "seen", "prior": "sqrt"}
+    assert several(stored, prior="even").answered_by == {"head": "seen", "prior": "even"}
+    assert several([stored, "emonet"], head="fer2013", prior="training").answered_by == {
+        "head": "fer2013",
+        "prior": "training",
+    }
+
+
+def test_the_bundled_model_has_one_head(portrait):
+    assert emonet.predict(portrait, head="fer2013", prior="training") == emonet.predict(portrait)
+    with pytest.raises(ValueError, match="head must be one of fer2013, got 'seen'"):
+        emonet.predict(portrait, head="seen")
+    with pytest.raises(ValueError, match="prior=even needs the shares of the classes in training"):
+        emonet.predict(portrait, prior="even")
+
+
+@pytest.mark.parametrize(
+    ("asked", "match"),
+    [
+        ({"head": "jaffe"}, "head must be one of fer2013, seen, mean, got 'jaffe'"),
+        ({"prior": "uniform"}, "prior must be one of training, even, sqrt, got 'uniform'"),
+    ],
+)
+def test_heads_and_priors_that_a_model_has_not_are_refused_with_those_it_has(several, asked, match):
+    with pytest.raises(ValueError, match=match):
+        several(**asked)
+
+
+def test_models_are_averaged_by_the_head_that_is_asked_for(several, portrait):
+    other = two_heads(seed=2, default_head="seen")
+    both = several([two_heads(), other], head="seen")
+    expected = np.mean([answer(several(one, head="seen"), portrait) for one in both.checkpoints], axis=0)
+    assert answer(both, portrait) == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match=r"the same classes in one order: .* neutral and .* contempt"):
+        several([two_heads(), other])
 
 
 @pytest.mark.parametrize(("made_with", "finds"), [("dlib", "dlib"), ("mtcnn", "mtcnn"), ("whole", "mtcnn")])
@@ -210,6 +285,14 @@ def test_the_identity_changes_with_what_answers_depend_on(predictor, mtcnn):
     assert same.identity == predictor.identity
     assert all(other.identity != predictor.identity for other in others)
     json.dumps(predictor.identity)
+
+
+def test_the_identity_says_which_head_and_prior_answer(several):
+    model, asked = two_heads(), {"head": "seen", "prior": "training"}
+    found = [several(model, head=head, prior=prior).identity for head in ("seen", "mean") for prior in ("even", "sqrt")]
+    assert len({json.dumps(one) for one in found}) == 4
+    assert several(replace(model, default_head="seen")).identity == several(model, **asked).identity
+    assert several(replace(model, default_prior="even"), **asked).identity == several(model, **asked).identity
 
 
 def test_a_table_has_a_row_for_each_face_and_each_reason(predictor, pair, tmp_path):
@@ -282,6 +365,32 @@ def test_an_explanation_is_of_an_expression_that_the_model_knows(portrait, predi
     scornful = Prediction(prediction.face, shares(contempt=1))
     with pytest.raises(ValueError, match="contempt is none of the classes angry"):
         emonet.explain(portrait, scornful, predictor)
+
+
+def largest_difference(image, other):
+    return np.abs(image.astype(int) - other).max()
+
+
+def test_an_explanation_is_of_the_head_that_answers(portrait, several, prediction):
+    model = two_heads()
+    silent = model.weights["head.weight"].clone()
+    silent[7:] = 0  # nothing in a face speaks for what the second head answers
+    half = replace(model, weights={**model.weights, "head.weight": silent})
+    shown = {
+        head: emonet.explain(portrait, prediction, several(half, head=head)) for head in ("fer2013", "seen", "mean")
+    }
+    assert (shown["fer2013"] != portrait).any()
+    assert (shown["seen"] == portrait).all()
+    assert largest_difference(shown["mean"], shown["fer2013"]) < 10
+    both = emonet.explain(portrait, prediction, several(model, head="mean"))
+    assert largest_difference(both, shown["fer2013"]) > 20
+
+
+def test_an_explanation_is_of_any_class_of_the_head(portrait, several, prediction):
+    scornful = Prediction(prediction.face, shares(contempt=1))
+    assert (emonet.explain(portrait, scornful, several(head="seen", prior="even")) != portrait).any()
+    with pytest.raises(ValueError, match="contempt is none of the classes angry"):
+        emonet.explain(portrait, scornful, several(head="mean"))
 
 
 def test_a_face_at_the_edge_can_be_explained(portrait):

@@ -3,7 +3,9 @@ import subprocess
 import sys
 
 import PIL.Image
+import pyarrow.parquet as pq
 import pytest
+from two_heads import two_heads
 from typer.testing import CliRunner
 
 from emonet.commands import app
@@ -75,6 +77,39 @@ def test_json_with_a_folder_to_write_is_both(predict, friends, tmp_path):
     result = predict(friends, "--json", "-o", tmp_path / "out")
     assert [json.loads(line)["error"] for line in result.stdout.splitlines()] == [None, None]
     assert (tmp_path / "out" / "album.html").is_file()
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model file of two heads."""
+    two_heads().save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def test_the_head_and_the_prior_that_answer_are_told(friends, model):
+    out = friends.with_name("out")
+
+    def told(*options):
+        given = ["predict", str(friends), "-o", str(out), "--json", "--device", "cpu", "--model", str(model), *options]
+        result = CliRunner().invoke(app, given)
+        assert result.exit_code == 0
+        known = ", 2 of them done before" in result.stderr
+        return known, *({line[name] for line in map(json.loads, result.stdout.splitlines())} for name in told.names)
+
+    told.names = ("head", "prior")
+    assert told() == (False, {"fer2013"}, {"training"})
+    assert told("--head", "seen", "--prior", "even") == (False, {"seen"}, {"even"})
+    assert told("--head", "seen", "--prior", "even")[0]
+    assert "Answered by the head seen (prior: even)." in (out / "album.html").read_text()
+    table = pq.read_schema(out / "predictions.parquet")
+    assert table.metadata == {b"head": b"seen", b"prior": b"even"}
+    assert "p_contempt" in table.names
+
+
+def test_a_head_that_the_model_has_not_is_refused(predict, friends):
+    result = predict(friends, "--head", "seen")
+    assert result.exit_code == 1
+    assert str(result.exception) == "head must be one of fer2013, got 'seen'"
 
 
 def test_one_photo_is_told_in_words(predict, friends):

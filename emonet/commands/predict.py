@@ -45,6 +45,18 @@ def predict(
         str,
         typer.Option(rich_help_panel=MODEL, help="emonet, emonet_fast, a model file; several with commas: averaged."),
     ] = "emonet",
+    head: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=MODEL, help="Head of the model that answers, or mean. (default: the model's)"),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=MODEL,
+            help="How frequent each class is expected to be: training (as it was in training), even, or sqrt (between "
+            "these). (default: the model's)",
+        ),
+    ] = None,
     tta: Annotated[
         str, typer.Option(rich_help_panel=MODEL, help="How a face is looked at: none, mirror or ten_crop.")
     ] = "mirror",
@@ -74,8 +86,11 @@ def predict(
     if not photos.exists():
         raise FileNotFoundError(f"no such photo or folder: {photos}")
     rules = FilterRules(min_size=min_face, allow=cast("Allowed", allow))
-    predictor = EmotionPredictor(model.split(","), detector=detector, device=device, rules=rules, tta=tta, batch=batch)
+    predictor = EmotionPredictor(
+        model.split(","), detector=detector, device=device, rules=rules, tta=tta, batch=batch, head=head, prior=prior
+    )
     typer.echo(f"{model} and {predictor.detector.name} on {predictor.machine}", err=True)
+    typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     tally = Tally()
     try:
         if photos.is_dir() and (out is not None or not as_json):
@@ -108,7 +123,7 @@ def _write(run: FolderRun, tally: Tally, as_json: bool) -> None:
             tally.add(entry.result, known=known)
             advance("photos", 1)
             if as_json:
-                typer.echo(json.dumps(entry.result.to_dict()))
+                typer.echo(json.dumps(entry.result.to_dict() | run.predictor.answered_by))
 
         album = run.run(watch)
     typer.echo(f"look at {album}", err=as_json)
@@ -142,4 +157,4 @@ def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bo
     tally.others = found.others
     for _, result in predictor.answer(read_photos(found.photos)):
         tally.add(result)
-        typer.echo(json.dumps(result.to_dict()) if as_json else "\n".join(in_words(result)))
+        typer.echo(json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(in_words(result)))

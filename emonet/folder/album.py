@@ -20,14 +20,25 @@ from emonet.labels import Emotion
 PHOTOS = 500  # of a page; never more than two pages' are in memory
 
 
-def write_album(entries: Iterable[Entry], folder: Path, *, title: str, classes: Sequence[Emotion], count: int) -> Path:
-    """Gives the path of `album.html`. Photos are shown in the order of `entries`; `count` is how many there will be."""
+def write_album(
+    entries: Iterable[Entry],
+    folder: Path,
+    *,
+    title: str,
+    classes: Sequence[Emotion],
+    count: int,
+    footer: str = "",
+) -> Path:
+    """Gives the path of `album.html`. Photos are shown in the order of `entries`; `count` is how many there will be.
+
+    `footer` is a line at the end of `album.html`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     batches, pages = _batches(entries, count), math.ceil(count / PHOTOS)
     if pages > 1:
-        text = index_page(_write_pages(batches, folder / FOLDER, title, classes, pages), title, classes)
+        text = index_page(_write_pages(batches, folder / FOLDER, title, classes, pages), title, classes, footer)
     else:
-        text = photo_page([entry for batch in batches for entry in batch], title, classes)
+        text = photo_page([entry for batch in batches for entry in batch], title, classes, footer=footer)
     _write(folder / INDEX, text)
     _remove_others(folder / FOLDER, pages if pages > 1 else 0)
     return folder / INDEX

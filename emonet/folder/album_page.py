@@ -52,7 +52,12 @@ def name_of(number: int) -> str:
 
 
 def photo_page(
-    entries: Sequence[Entry], title: str, classes: Sequence[Emotion], number: int = 1, pages: int = 1
+    entries: Sequence[Entry],
+    title: str,
+    classes: Sequence[Emotion],
+    number: int = 1,
+    pages: int = 1,
+    footer: str = "",
 ) -> str:
     """A page of photos: the whole album, or one of several pages in the folder beside the index."""
     held = Holdings.of(entries)
@@ -63,12 +68,13 @@ def photo_page(
         _controls(held, [kind for kind in (*classes, FACELESS, UNREADABLE) if held.kinds[kind] or pages > 1]),
         tag("div", *map(card, entries), class_="cards album"),
         tag("nav", *links, class_="turn") if links else "",
+        soft(footer) if footer else "",
     )
     heading = f"{printable(title)}, page {number} of {pages}" if pages > 1 else printable(title)
     return page([Part("top", heading, content)], STYLE, script=SCRIPT, links=links)
 
 
-def index_page(found: Sequence[Holdings], title: str, classes: Sequence[Emotion]) -> str:
+def index_page(found: Sequence[Holdings], title: str, classes: Sequence[Emotion], footer: str = "") -> str:
     """What there is on all pages, and links to them."""
     faces = sum((held.faces for held in found), Counter[str]())
     content = join(
@@ -78,6 +84,7 @@ def index_page(found: Sequence[Holdings], title: str, classes: Sequence[Emotion]
         bars({emotion.value: faces[emotion] for emotion in classes}),
         tag("h3", "Pages"),
         tag("div", *(_to_page(number, held) for number, held in enumerate(found, start=1)), class_="cards pages"),
+        soft(footer) if footer else "",
     )
     return page([Part("top", printable(title), content)], STYLE, script=SCRIPT)
 

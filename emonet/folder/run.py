@@ -57,9 +57,16 @@ class FolderRun:
             return self._write(journal)
 
     def _write(self, journal: Journal) -> Path:
-        classes = self.predictor.classes
-        write_tables(self._entries(journal), self.out, classes)
-        return write_album(self._entries(journal), self.out, title=self.title, classes=classes, count=len(self.photos))
+        classes, answered = self.predictor.classes, self.predictor.answered_by
+        write_tables(self._entries(journal), self.out, classes, answered)
+        return write_album(
+            self._entries(journal),
+            self.out,
+            title=self.title,
+            classes=classes,
+            count=len(self.photos),
+            footer="Answered by the head {head} (prior: {prior}).".format(**answered),
+        )
 
     def entries(self) -> Iterator[Entry]:
         """All photos in order, after the run."""

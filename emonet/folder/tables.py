@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -19,12 +19,14 @@ ROWS = 2000  # of a group in the Parquet file, and in memory
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for one, where a cell begins so
 
 
-def write_tables(entries: Iterable[Entry], folder: Path, classes: Sequence[Emotion]) -> None:
-    """Both at once, a group of rows at a time."""
+def write_tables(
+    entries: Iterable[Entry], folder: Path, classes: Sequence[Emotion], facts: Mapping[str, str] | None = None
+) -> None:
+    """Both at once, a group of rows at a time; `facts` become metadata of the Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = schema(classes)
+    columns = schema(classes).with_metadata(dict(facts or {}))
     with ExitStack() as stack:
         as_csv = stack.enter_context(write_atomically(folder / CSV))
         as_parquet = stack.enter_context(write_atomically(folder / PARQUET))

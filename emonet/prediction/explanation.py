@@ -10,28 +10,35 @@ import numpy as np
 from emonet.checkpoint import Checkpoint
 from emonet.classifier import pictures_as_tensor
 from emonet.explaining import Maps, grad_cam, under_heat
+from emonet.heads import HeadChoice
 from emonet.labels import Emotion
 from facecrop import Face, crop_face
 from facecrop.cropping import placement
 from facecrop.images import Image
 
 
-def explained(image: Image, face: Face, emotion: Emotion, checkpoint: Checkpoint) -> Image:
-    """A copy of the photo with colour on the face: yellow where most speaks for the expression."""
+def explained(image: Image, face: Face, emotion: Emotion, checkpoint: Checkpoint, choice: HeadChoice) -> Image:
+    """A copy of the photo with colour on the face: yellow where most speaks for the expression in an answer."""
     spec = replace(checkpoint.crop, size=checkpoint.input.size)
     drawn = image.copy()
     part, matrix = _window(drawn, placement(face, spec), spec.size)
-    part[:] = under_heat(part, _laid(_heat(image, face, emotion, checkpoint), matrix, part))
+    part[:] = under_heat(part, _laid(_heat(image, face, emotion, checkpoint, choice), matrix, part))
     return drawn
 
 
-def _heat(image: Image, face: Face, emotion: Emotion, checkpoint: Checkpoint) -> Maps:
-    if emotion not in checkpoint.classes:
-        raise ValueError(f"{emotion} is none of the classes {', '.join(checkpoint.classes)}")
+def _heat(image: Image, face: Face, emotion: Emotion, checkpoint: Checkpoint, choice: HeadChoice) -> Maps:
+    """The map of the expression's score; several heads have an equal say, as they have in the answer.
+
+    What an answer is divided by is the same for every face, so it changes no map.
+    """
+    if emotion not in choice.classes:
+        raise ValueError(f"{emotion} is none of the classes {', '.join(choice.classes)}")
     pixels = checkpoint.input.picture(crop_face(image, face, checkpoint.crop))
     x = checkpoint.input.scale(pictures_as_tensor(pixels[None]))
-    one: Maps = grad_cam(checkpoint.network(), x, [checkpoint.classes.index(emotion)])[0]
-    return one
+    columns = [columns[choice.classes.index(emotion)] for columns, _ in choice.parts()]
+    heat: Maps = grad_cam(checkpoint.network(), x.expand(len(columns), -1, -1, -1), columns).mean(0)
+    highest = heat.max()
+    return np.divide(heat, highest) if highest > 0 else heat
 
 
 def _window(image: Image, matrix: Any, size: int) -> tuple[Image, Any]:

@@ -56,6 +56,8 @@ class EmotionPredictor:
     they leave out is among the rejections. `tta` is how a face is looked at: as it is (`none`), with its mirror image
     (`mirror`), or over shifts to the corners too (`ten_crop`). `batch` is how many photos are searched together at
     most; large ones fewer, so that memory stays flat.
+    `head` is the head of the model that answers, or `mean`; `prior` is `training`, `even` or `sqrt`
+    (emonet.heads.HeadChoice says what they mean). Unless given, they are the defaults that each model file stores.
     """
 
     def __init__(
@@ -68,9 +70,12 @@ class EmotionPredictor:
         rules: FilterRules | None = None,
         tta: str = "mirror",
         batch: int = BATCH_IMAGES,
+        head: str | None = None,
+        prior: str | None = None,
     ) -> None:
         self.checkpoints = _opened(model)
-        self.classes = self.checkpoints[0].classes
+        self.choices = tuple(checkpoint.choice(head or "", prior or "") for checkpoint in self.checkpoints)
+        self.classes = self.choices[0].classes
         self.machine = open_machine(device, precision)
         self.rules = rules or FilterRules()
         self.tta = tta
@@ -80,11 +85,11 @@ class EmotionPredictor:
         self._classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
     def _check(self) -> None:
-        for checkpoint in self.checkpoints[1:]:
-            if checkpoint.classes != self.classes:
+        for choice in self.choices[1:]:
+            if choice.classes != self.classes:
                 raise ValueError(
                     "models that are averaged must know the same classes in one order: "
-                    f"{', '.join(self.classes)} and {', '.join(checkpoint.classes)}"
+                    f"{', '.join(self.classes)} and {', '.join(choice.classes)}"
                 )
         aligned = ["aligned crops"] if any(checkpoint.crop.align for checkpoint in self.checkpoints) else []
         wants = [*self.rules.landmark_rules(), *aligned]
@@ -100,11 +105,18 @@ class EmotionPredictor:
         return open_detector(self._asked, "cpu" if self.machine.device.type == "cpu" else "auto")
 
     @property
+    def answered_by(self) -> dict[str, str]:
+        """Name the `head` and the `prior` that answer; where models differ, all of theirs with commas."""
+        heads, priors = zip(*((choice.head, choice.prior) for choice in self.choices), strict=True)
+        return {"head": ", ".join(dict.fromkeys(heads)), "prior": ", ".join(dict.fromkeys(priors))}
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What answers depend on beside the pictures, as JSON takes it; but for the last digits, which the machine
         has a say in."""
         return {
             "models": [checkpoint.identity for checkpoint in self.checkpoints],
+            "answers": [{"head": choice.head, "prior": choice.prior} for choice in self.choices],
             "detector": {"name": self.detector.name, "options": asdict(self.detector.options)},
             "rules": self.rules.to_dict(),
             "tta": self.tta,
@@ -155,8 +167,8 @@ class EmotionPredictor:
         if not faces:
             return []
         said = [
-            checkpoint.choice()(classify(_pixels(faces, checkpoint)))
-            for checkpoint, classify in zip(self.checkpoints, self._classifiers, strict=True)
+            choose(classify(_pixels(faces, checkpoint)))
+            for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self._classifiers, strict=True)
         ]
         rows = np.stack(said).mean(0, dtype=np.float64)
         return [
