@@ -1,6 +1,8 @@
 """Trained networks as ONNX, for other languages and devices: from a face's pixels to probabilities, all in one graph.
 
 Scaling is in the graph, too. How faces are found and cut out cannot be, and stands in the file's metadata as JSON.
+The first output, `probabilities`, is the answer that the model gives by default; of several heads, each also has an
+output of its own, `probabilities_seen` that of the head `seen`, as the network gives it: no prior is divided out.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from torch.nn import functional as F
 
 from emonet.checkpoint import Checkpoint
 from emonet.datasets.atomic import write_atomically
+from emonet.heads import HeadChoice, sizes, softmax_heads
 from emonet.inputs import InputSpec
+from emonet.labels import Emotion
 from emonet.models import Network, model_class
 from emonet.report.card import OWN_TERMS, TERMS
 from facecrop.packages import importing
@@ -37,6 +41,8 @@ INPUT, OUTPUT = "pixels", "probabilities"
 def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     """Writes a model that maps `pixels` (N, channels, size, size), uint8, to `probabilities` (N, classes), float32.
 
+    Of several heads, each has another output: `probabilities_NAME` (N, its classes).
+
     Only what onnxruntime answers as torch does, within 0.001, is written. ValueError says what cannot be, and
     MissingPackageError what to install.
     """
@@ -44,8 +50,9 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     _check_exportable(checkpoint)
     import onnx
 
-    whole = Whole(checkpoint.network(), checkpoint.input).eval()
-    model = _graph(whole, checkpoint.model)
+    whole = Whole(checkpoint.network(), checkpoint.input, checkpoint.choice()).eval()
+    names = list(outputs(checkpoint))
+    model = _graph(whole, checkpoint.model, names)
     _describe(model, description(checkpoint))
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
@@ -56,15 +63,23 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     return path
 
 
+def outputs(checkpoint: Checkpoint) -> dict[str, tuple[Emotion, ...]]:
+    """List the outputs of the file in their order, each with its classes."""
+    several = checkpoint.heads if len(checkpoint.heads) > 1 else ()
+    return {OUTPUT: checkpoint.classes} | {f"{OUTPUT}_{head.name}": head.classes for head in several}
+
+
 def description(checkpoint: Checkpoint) -> dict[str, Any]:
     """What has to be known to use the file: how faces become its pixels, what its answers mean, and on what terms."""
-    spec, crop = checkpoint.input, checkpoint.crop
+    spec, crop, choice = checkpoint.input, checkpoint.crop, checkpoint.choice()
     colours = "RGB" if spec.channels == 3 else "grey: 0.299 R + 0.587 G + 0.114 B"
     turned = "turned until its eyes are level" if crop.align else "not turned"
     return {
         "emonet": version("emonet"),
         "model": checkpoint.model,
-        "classes": list(checkpoint.classes),
+        "classes": list(choice.classes),
+        "heads": [head.to_dict() for head in checkpoint.heads],
+        "default": {"head": choice.head, "prior": choice.prior},
         "detector": checkpoint.detector,
         "face": f"a square about the middle of the box that a detector finds, {1 + 2 * crop.margin:.4g} of the box's "
         f"width a side, {turned}; where it reaches over the photo's edge, the edge is repeated",
@@ -78,13 +93,24 @@ def description(checkpoint: Checkpoint) -> dict[str, Any]:
 class Whole(nn.Module):
     """A network with what comes before and after it."""
 
-    def __init__(self, network: Network, spec: InputSpec) -> None:
+    def __init__(self, network: Network, spec: InputSpec, choice: HeadChoice) -> None:
         super().__init__()
         self.network = network
         self.spec = spec
+        self.choice = choice
 
-    def forward(self, pixels: Tensor) -> Tensor:  # (N, channels, size, size), uint8 -> (N, classes)
-        return self.network(self.spec.scale(pixels)).softmax(1)
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:  # (N, channels, size, size), uint8 -> each (N, classes)
+        counts = sizes(self.choice.heads)
+        probabilities = softmax_heads(self.network(self.spec.scale(pixels)), counts)
+        parts = torch.split(probabilities, list(counts), dim=1) if len(counts) > 1 else ()
+        return self._default(probabilities), *parts
+
+    def _default(self, probabilities: Tensor) -> Tensor:
+        """The same as HeadChoice makes of arrays."""
+        if self.choice.is_plain and len(self.choice.heads) == 1:
+            return probabilities
+        shares = [probabilities[:, columns] / torch.from_numpy(by).float() for columns, by in self.choice.parts()]
+        return torch.stack([one / one.sum(1, keepdim=True) for one in shares]).mean(0)
 
 
 def _check_packages() -> None:
@@ -105,7 +131,7 @@ def _refusal(model: str, reason: str) -> ValueError:
     return ValueError(f"the network {model!r} cannot be exported to ONNX: {reason}")
 
 
-def _graph(whole: Whole, model: str) -> ModelProto:
+def _graph(whole: Whole, model: str, names: list[str]) -> ModelProto:
     try:
         program = torch.onnx.export(
             whole,
@@ -113,7 +139,7 @@ def _graph(whole: Whole, model: str) -> ModelProto:
             dynamo=True,
             dynamic_shapes={"pixels": {0: torch.export.Dim("N")}},
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=names,
             opset_version=OPSET,
             verbose=False,
         )
@@ -146,7 +172,7 @@ def _check_answers(content: bytes, whole: Whole, model: str) -> None:
 
     batches = [_pictures(whole.spec, 1), _pictures(whole.spec, 5)]
     with torch.inference_mode():
-        expected = torch.cat([whole(pixels) for pixels in batches]).numpy()
+        expected = torch.cat([torch.cat(whole(pixels), dim=1) for pixels in batches]).numpy()
     try:
         found = _answers(content, batches)
     except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.NotImplemented) as error:
@@ -162,7 +188,7 @@ def _answers(content: bytes, batches: list[Tensor]) -> NDArray[np.float32]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # more would try to leave the processors that we were given
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run([OUTPUT], {INPUT: pixels.numpy()})[0] for pixels in batches])
+    return np.concatenate([np.hstack(session.run(None, {INPUT: pixels.numpy()})) for pixels in batches])
 
 
 def _pictures(spec: InputSpec, count: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from emonet.checkpoint import Checkpoint
 from emonet.commands.export import export
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.exporting import PACKAGES, description, export_onnx
-from emonet.heads import Head
+from emonet.heads import SEEN_CLASSES, Head
 from emonet.inputs import InputSpec, Scaling
 from emonet.models import MODELS, Network, create_model
 from emonet.models.apl_fmp import FractionalMaxPool
@@ -122,6 +123,61 @@ def test_scaling_is_in_the_graph(scaling, tmp_path):
     model = made("lenet28", measured(InputSpec(size=28, scaling=scaling)), hidden=8)
     pixels = pictures(model.input, 5)
     assert np.abs(answers(export_onnx(model, tmp_path / "model.onnx"), pixels) - wanted(model, pixels)).max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def headed():
+    """A model of two heads that nothing trained, which answers by the mean of both and even classes."""
+    torch.manual_seed(0)
+    network = create_model("lenet28", classes=15, hidden=8)
+    heads = (
+        Head("fer2013", CLASS_LISTS["fer7"], (0.3, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1)),
+        Head("seen", SEEN_CLASSES, (0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)),
+    )
+    weights = {key: varied(key, value) for key, value in network.state_dict().items()}
+    model = checkpoint("lenet28", measured(network.input), weights, hidden=8)
+    return replace(model, heads=heads, default_head="mean", default_prior="even")
+
+
+@pytest.mark.parametrize("default", [("mean", "even"), ("seen", "training"), ("fer2013", "sqrt")])
+def test_each_head_has_an_output_beside_the_default_answer(headed, default, tmp_path, capfd):
+    model = replace(headed, default_head=default[0], default_prior=default[1])
+    session = onnxruntime.InferenceSession(export_onnx(model, tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    assert capfd.readouterr() == ("", "")
+    pixels = pictures(model.input, 5)
+    answer, labels, seen = session.run(None, {"pixels": pixels.numpy()})
+    assert [one.name for one in session.get_outputs()] == [
+        "probabilities",
+        "probabilities_fer2013",
+        "probabilities_seen",
+    ]
+    with torch.inference_mode():
+        scores = model.network()(model.input.scale(pixels))
+    assert labels == pytest.approx(scores[:, :7].softmax(1).numpy(), abs=1e-5)
+    assert seen == pytest.approx(scores[:, 7:].softmax(1).numpy(), abs=1e-5)
+    assert answer == pytest.approx(model.choice()(np.hstack([labels, seen])), abs=1e-5)
+
+
+def test_the_prior_of_a_single_head_is_divided_out_if_the_file_says_so(headed, tmp_path):
+    weights = {key: value[:7] if len(value) == 15 else value for key, value in headed.weights.items()}
+    model = replace(headed, heads=headed.heads[:1], weights=weights, default_head="")
+    pixels = pictures(model.input, 5)
+    expected = model.choice()(wanted(model, pixels))
+    assert answers(export_onnx(model, tmp_path / "model.onnx"), pixels) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_heads_are_described(headed, tmp_path):
+    headed.save(tmp_path / "model.safetensors")
+    result = run(tmp_path / "model.safetensors", "-o", tmp_path / "model.onnx")
+    assert result.stdout.splitlines()[2:] == [
+        "probabilities: (N, 7), angry, disgust, fear, happy, sad, surprise, neutral",
+        "probabilities_fer2013: (N, 7), angry, disgust, fear, happy, sad, surprise, neutral",
+        "probabilities_seen: (N, 8), angry, disgust, fear, happy, sad, surprise, neutral, contempt",
+    ]
+    told = metadata(tmp_path / "model.onnx")
+    assert tuple(map(Head.from_dict, told["heads"])) == headed.heads
+    assert told["default"] == {"head": "mean", "prior": "even"}
+    assert told["classes"] == list(headed.classes)
 
 
 def run(*arguments):

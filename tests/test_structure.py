@@ -69,7 +69,7 @@ ALLOWED["emonet.report"] = [
     "emonet.views",
 ]
 ALLOWED["emonet.exporting"] = ["emonet.checkpoint", "emonet.datasets.atomic", "emonet.inputs", "emonet.models"]
-ALLOWED["emonet.exporting"] += ["emonet.report.card", "facecrop.packages"]
+ALLOWED["emonet.exporting"] += ["emonet.heads", "emonet.labels", "emonet.report.card", "facecrop.packages"]
 ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page", "emonet.views"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}

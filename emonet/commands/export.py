@@ -17,11 +17,12 @@ def export(
 ) -> None:
     """Write a model as ONNX, from a face's pixels to probabilities.
 
-    Faces go in as pixels from 0 to 255, any number at a time: scaling is inside. How they are to be cut out, the
-    classes in order and the terms of use stand in the file's metadata, as JSON. The file is checked to answer as the
+    Faces go in as pixels from 0 to 255, any number at a time: scaling is inside. The output probabilities is the
+    model's default answer; of several heads, each also has an output of its own. How faces are to be cut out, the heads
+    with their classes and the terms of use stand in the file's metadata, as JSON. The file is checked to answer as the
     model does. Needs the packages of the extra onnx.
     """
-    from emonet.exporting import description, export_onnx
+    from emonet.exporting import description, export_onnx, outputs
     from emonet.weights import open_model
 
     checkpoint = open_model(model)
@@ -29,6 +30,7 @@ def export(
     facts = description(checkpoint)
     typer.echo(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
     typer.echo(f"pixels: {facts['pixels']}")
-    typer.echo(f"probabilities: (N, {len(facts['classes'])}), {', '.join(facts['classes'])}")
+    for name, classes in outputs(checkpoint).items():
+        typer.echo(f"{name}: (N, {len(classes)}), {', '.join(classes)}")
     for source, terms in facts["terms"].items():
         typer.echo(f"emonet: learned from {source}: {terms}", err=True)
