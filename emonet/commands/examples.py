@@ -24,8 +24,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet predict holiday -o album --annotate --min-face 40",
         "emonet predict friends --labels friends.csv",
         "emonet predict party.jpg --json",
+        "emonet predict holiday --model runs/ours/model.safetensors --head seen --prior even",
     ),
-    "models": ("emonet models", "emonet models tiny_vgg"),
+    "models": (
+        "emonet models",
+        "emonet models tiny_vgg",
+        "emonet models runs/ours/model.safetensors",
+        "emonet models runs/ours/model.safetensors --set-default seen,even",
+    ),
     "export": ("emonet export emonet_fast", "emonet export runs/ours/model.safetensors -o faces.onnx"),
     "demo": ("emonet demo -o demo",),
 }
