@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from facecrop.devices import resolve_device
+
 if TYPE_CHECKING:
     import torch
-
-KINDS = ("cuda", "mps", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,10 @@ def open_machine(device: str = "auto", precision: str = "auto") -> Machine:
     """`auto` takes the first of cuda, mps and cpu that is there; bf16 where it is as fast as it should be."""
     import torch
 
-    chosen = torch.device(_resolved(device))
+    chosen = torch.device(resolve_device(device))
     if precision not in ("auto", "fp32", "bf16"):
         raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
     return Machine(chosen, precision == "bf16" or (precision == "auto" and _has_bf16(chosen)))
-
-
-def _resolved(device: str) -> str:
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return next(kind for kind in KINDS if there[kind])
-    kind, colon, number = device.partition(":")
-    if kind not in there or (colon and not number.isdecimal()):
-        raise ValueError(f"device must be auto, {', '.join(KINDS)}, or cuda with a number, got {device!r}")
-    if not there[kind]:
-        raise ValueError(f"device {device!r} was asked for, and torch sees none")
-    return device
 
 
 def _has_bf16(device: torch.device) -> bool:

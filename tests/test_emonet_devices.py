@@ -1,20 +1,16 @@
+from functools import partial
+
 import pytest
 import torch
+from pretended_card import pretend_devices
 
 from emonet.devices import open_machine
 
 
 @pytest.fixture
 def there(monkeypatch):
-    """Pretends that these kinds of devices are there, and the processor."""
-
-    def pretend(*kinds):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in kinds)
-        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in kinds)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index or 0}")
-
-    return pretend
+    """Pretends that these kinds of devices are there, with two cards, and the processor."""
+    return partial(pretend_devices, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +38,7 @@ def test_unknown_devices_are_refused(there, device):
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps"])
 def test_what_is_not_there_is_refused(there, device):
     there()
-    with pytest.raises(ValueError, match=f"device '{device}' was asked for, and torch sees none"):
+    with pytest.raises(ValueError, match=rf"device '{device}' was asked for, and torch \S+ sees none"):
         open_machine(device)
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import PIL.Image
 import pytest
+import torch
+from pretended_card import pretend_devices
 from two_heads import LABELS_PRIOR, SEEN_PRIOR, two_heads
 
 import emonet
@@ -251,6 +253,17 @@ def test_models_are_averaged_by_the_head_that_is_asked_for(several, portrait):
 def test_the_models_own_detector_is_taken_if_it_finds_anything(made_with, finds):
     checkpoint = replace(open_model("emonet_fast"), detector=made_with)
     assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
+
+
+@pytest.mark.parametrize(
+    ("device", "detector", "finds_on"),
+    [("cuda:1", "mtcnn", "cuda:1"), ("cuda", None, "cuda"), ("mps", "mtcnn", "cpu"), ("cuda:1", "dlib", "cpu")],
+)
+def test_faces_are_sought_where_the_networks_run_if_the_detector_can(monkeypatch, device, detector, finds_on):
+    pretend_devices(monkeypatch, "cuda", "mps")
+    monkeypatch.setattr(torch.nn.Module, "to", lambda network, *_, **__: network)
+    predictor = EmotionPredictor("emonet_fast", detector=detector, device=device, precision="fp32")
+    assert (predictor.machine.device, predictor.detector.device) == (torch.device(device), finds_on)
 
 
 def test_what_needs_landmarks_is_refused_without_them():

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
+from pretended_card import pretend_devices
 
 from facecrop import DETECTORS, Face, open_detector
 
@@ -140,20 +141,32 @@ def test_impossible_options_are_named(name, options):
         open_detector(name, **options)
 
 
-@pytest.mark.parametrize(("name", "device"), [("mtcnn", "tpu"), ("dlib", "cuda"), ("whole", "cuda")])
-def test_impossible_devices_are_named(name, device):
-    with pytest.raises(ValueError, match=device):
+@pytest.mark.parametrize(
+    ("name", "device", "words"),
+    [
+        ("mtcnn", "tpu", "device must be auto, cuda, cpu, or cuda with a number, got 'tpu'"),
+        ("mtcnn", "mps", "'mtcnn' runs on cuda and cpu only"),
+        ("mtcnn", "cuda:9", r"sees cuda:0 \(card 0\), cuda:1 \(card 1\)"),
+        ("dlib", "cuda", "'dlib' runs on cpu only; device must be auto or cpu, got 'cuda'"),
+        ("whole", "cuda:1", "'whole' runs on cpu only"),
+    ],
+)
+def test_impossible_devices_are_named(monkeypatch, name, device, words):
+    pretend_devices(monkeypatch, "cuda", "mps")
+    with pytest.raises(ValueError, match=words):
         open_detector(name, device)
 
 
-def test_cuda_is_used_or_refused_but_never_replaced():
-    import torch
+def test_cuda_is_refused_where_there_is_none(monkeypatch):
+    pretend_devices(monkeypatch)
+    with pytest.raises(ValueError, match="device 'cuda' was asked for"):
+        open_detector("mtcnn", "cuda")
 
-    if torch.cuda.is_available():
-        assert open_detector("mtcnn", "cuda").device == "cuda"
-    else:
-        with pytest.raises(ValueError, match="sees no CUDA device"):
-            open_detector("mtcnn", "cuda")
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_auto_is_the_processor_where_a_detector_knows_nothing_better(monkeypatch, name):
+    pretend_devices(monkeypatch, "mps")
+    assert open_detector(name).device == open_detector(name, "cpu").device == "cpu"
 
 
 def test_detecting_leaves_the_number_of_torch_threads_alone(mtcnn, portrait):

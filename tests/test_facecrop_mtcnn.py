@@ -3,11 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from facenet_pytorch import MTCNN
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pretended_card import PretendedCard
 
 from facecrop import open_detector
+from facecrop.detectors.mtcnn import MtcnnDetector, MtcnnOptions
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +18,18 @@ def peer():
     return MTCNN(keep_all=True)
 
 
-@pytest.fixture(scope="module")
-def eager():
+def as_on_a_card(**options):
+    """MTCNN on the processor, with pictures kept and drawn as on a card."""
+    from facecrop.detectors.mtcnn.sums import SummedPictures
+
+    return MtcnnDetector("cpu", MtcnnOptions(**options), SummedPictures)
+
+
+@pytest.fixture(scope="module", params=["processor", "card"])
+def eager(request):
     """Takes nearly everything for a face, so that candidates lie everywhere and are moved anywhere."""
-    return open_detector("mtcnn", thresholds=(0.001, 0.001, 0.001), border=0)
+    options = {"thresholds": (0.001, 0.001, 0.001), "border": 0}
+    return open_detector("mtcnn", "cpu", **options) if request.param == "processor" else as_on_a_card(**options)
 
 
 def group(portrait):
@@ -31,6 +42,18 @@ def group(portrait):
         canvas[:width, x : x + width] = cv2.warpAffine(piece, matrix, (width, width))
         x += width
     return canvas
+
+
+def alike(faces, others):
+    """Whether two detectors found the same faces, to a hundredth of their width."""
+    pairs = zip(*(sorted(found, key=lambda face: face.centre) for found in (faces, others)), strict=True)
+    return all(
+        np.allclose(
+            [*face.box, *np.ravel(face.landmarks)], [*other.box, *np.ravel(other.landmarks)], 0, face.width / 100
+        )
+        and abs(face.score - other.score) < 0.01
+        for face, other in pairs
+    )
 
 
 @pytest.mark.parametrize("scale", [0.6, 1, 2.5])
@@ -75,17 +98,19 @@ def test_thresholds_may_come_from_a_file(portrait):
     assert len(strict.detect([portrait])[0]) <= 1
 
 
-def test_annotated_faces_are_found(mtcnn, photos, root):
+@pytest.mark.parametrize("place", ["processor", "card"])
+def test_annotated_faces_are_found(mtcnn, photos, root, place):
     import sys
 
     sys.path.insert(0, str(root / "benchmarks"))
     from annotated import count_found, read_pictures
 
     pictures = [picture for picture in read_pictures(photos) if picture.boxes is not None]
-    found = mtcnn.detect([picture.image for picture in pictures])
+    detector = mtcnn if place == "processor" else as_on_a_card()
+    found = detector.detect([picture.image for picture in pictures])
     counts = [count_found(picture.boxes, faces) for picture, faces in zip(pictures, found, strict=True)]
     hits, extra = (sum(column) for column in zip(*counts, strict=True))
-    assert hits >= 42
+    assert hits == 43
     assert extra == 0
 
 
@@ -100,3 +125,50 @@ def test_candidates_outside_the_picture_are_no_error(eager, height, width, seed)
         assert y1 < height
         assert x2 > 0
         assert y2 > 0
+
+
+def test_pictures_on_a_card_have_the_faces_that_they_have_on_the_processor(mtcnn, portrait):
+    several = group(portrait)
+    images = [cv2.resize(several, None, fx=scale, fy=scale) for scale in (0.6, 1, 2.5)]
+    images += [portrait, np.zeros((90, 70, 3), np.uint8), portrait[:317, 3:], portrait[:, ::-1], several[:5, :5]]
+    for faces, others in zip(mtcnn.detect(images), as_on_a_card().detect(images), strict=True):
+        assert alike(faces, others)
+
+
+def test_a_card_is_waited_for_four_times_a_batch_and_gets_the_pictures_once(monkeypatch, mtcnn, portrait):
+    several = group(portrait)
+    images = [portrait, several, portrait[:200], several[:, ::-1], portrait] * 2
+    with PretendedCard(monkeypatch) as card:
+        detector = open_detector("mtcnn", "cuda:1")
+        found, waits, sent = [], [], []
+        for batch in ([portrait], images):
+            card.waits.clear()
+            card.sent = 0
+            found.append(detector.detect(batch))
+            waits.append(dict(card.waits))
+            sent.append(card.sent)
+    once = {"aten::nonzero": 2, "torchvision::nms": 1, "a copy from the card": 1}
+    assert waits == [once, once]
+    assert sent[1] < 1.2 * sum(image.nbytes for image in images)  # with borders and some tables
+    assert all(alike(faces, others) for faces, others in zip(found[1], mtcnn.detect(images), strict=True))
+    assert detector.device == "cuda:1"
+
+
+def test_pictures_too_large_for_a_card_are_drawn_by_the_host(monkeypatch, mtcnn, portrait):
+    monkeypatch.setattr("facecrop.detectors.mtcnn.detector.CARD_PIXELS", portrait.shape[0] * portrait.shape[1])
+    large = cv2.resize(portrait, None, fx=1.5, fy=1.5)
+    with PretendedCard(monkeypatch) as card:
+        (faces,) = open_detector("mtcnn", "cuda:1").detect([large])
+    assert card.waits["aten::nonzero"] > 2
+    assert alike(faces, mtcnn.detect([large])[0])
+
+
+def test_the_pretended_card_is_as_strict_as_a_real_one(monkeypatch):
+    with PretendedCard(monkeypatch) as card:
+        there = torch.ones(3, device="cuda:1")
+        assert (there + 1).sum().item() == 6
+        assert card.waits == {"aten::_local_scalar_dense": 1}
+        with pytest.raises(AssertionError, match="two devices"):
+            there + torch.ones(3)
+        with pytest.raises(RuntimeError, match="numpy"):
+            there.numpy()

@@ -22,7 +22,7 @@ ALLOWED = {
     "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
     "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs", "facecrop.packages"],
     "emonet.heads": ["emonet.labels"],
-    "emonet.devices": [],
+    "emonet.devices": ["facecrop.devices"],
     "emonet.metrics": [],
     "emonet.checkpoint": [
         "emonet.models",

@@ -36,7 +36,7 @@ def evaluate(
     head: Annotated[str, typer.Option(help="Whose answer is scored: a head, or mean. (default: the file's)")] = "",
     prior: Annotated[str, typer.Option(help="training, even or sqrt. (default: the file's)")] = "",
     face: Annotated[str, typer.Option(help="Key of the picture whose feature maps the report shows.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor has it.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="All figures as one JSON object.")] = False,
 ) -> None:

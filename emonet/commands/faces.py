@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def faces(
     source: Annotated[Path, typer.Argument(metavar="PHOTO_OR_FOLDER", help="A photo, or a folder of photos.")],
     detector: Annotated[str, typer.Option(help="mtcnn, dlib or whole.")] = "mtcnn",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the detector.")] = None,
     allow: Annotated[str, typer.Option(help="Which faces of a photo: all, one, largest or most_central.")] = "all",
     min_size: Annotated[float | None, typer.Option(help="Least shorter side of a face in pixels.")] = None,

@@ -35,9 +35,9 @@ def _facts() -> dict[str, str | int | None]:
     import torch
     from PIL import features
 
+    from emonet.devices import open_machine
     from facecrop.packages import installed_version
 
-    cuda = torch.cuda.is_available()
     return {
         "emonet": emonet.__version__,
         "python": platform.python_version(),
@@ -45,6 +45,6 @@ def _facts() -> dict[str, str | int | None]:
         **{name: installed_version(name) for name in PACKAGES},
         "dlib comes from": next((name for name in ("dlib-bin", "dlib") if installed_version(name)), None),
         "AVIF pictures": "read" if features.check("avif") else "not read by this Pillow",
-        "device": f"cuda ({torch.cuda.get_device_name()})" if cuda else "cpu",
+        "device": str(open_machine()),
         "processor threads": torch.get_num_threads(),
     }

@@ -69,7 +69,7 @@ def predict(
     allow: Annotated[
         str, typer.Option(rich_help_panel=FACES, help="Which faces of a photo: all, one, largest or most_central.")
     ] = "all",
-    device: Annotated[str, typer.Option(rich_help_panel=RUNNING, help="auto, cuda, mps or cpu.")] = "auto",
+    device: Annotated[str, typer.Option(rich_help_panel=RUNNING, help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     batch: Annotated[
         int, typer.Option(rich_help_panel=RUNNING, help="Photos that are searched together at most.")
     ] = 64,

@@ -102,7 +102,9 @@ class EmotionPredictor:
         """The detector, opened when it is first asked for."""
         if not isinstance(self._asked, str):
             return self._asked
-        return open_detector(self._asked, "cpu" if self.machine.device.type == "cpu" else "auto")
+        device = self.machine.device
+        runs_there = device.type in detector_class(self._asked).device_kinds  # dlib: nowhere but on the processor
+        return open_detector(self._asked, str(device) if runs_there else "cpu")
 
     @property
     def answered_by(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from facecrop.detectors.dlib_hog import DlibDetector
 from facecrop.detectors.mtcnn import MtcnnDetector
 from facecrop.detectors.protocol import Detector
 from facecrop.detectors.whole import WholeDetector
+from facecrop.devices import KINDS, allowed_devices, resolve_device
 
 DETECTORS: dict[str, type[Detector]] = {
     "mtcnn": MtcnnDetector,
@@ -28,8 +29,27 @@ def detector_class(name: str) -> type[Detector]:
     return DETECTORS[name]
 
 
+def detector_device(name: str, device: str = "auto") -> str:
+    """Return the device that a detector would run on, without opening it.
+
+    Raises:
+        ValueError: The detector or the device is unknown, the detector does not run there, or there is no such device.
+    """
+    kinds = detector_class(name).device_kinds
+    kind = str(device).partition(":")[0]
+    if kind in KINDS and kind not in kinds:
+        raise ValueError(
+            f"the detector {name!r} runs on {' and '.join(kinds)} only; device must be {allowed_devices(kinds)}, "
+            f"got {device!r}"
+        )
+    return resolve_device(device, kinds)
+
+
 def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
-    """A detector ready for use. `device` is "auto" (CUDA where there is one), "cpu" or "cuda"; see `.device`."""
+    """A detector ready for use. `device` is "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N"; see `.device`.
+
+    dlib and whole run on the processor alone.
+    """
     opened = detector_class(name)
     known = [field.name for field in dataclasses.fields(opened.options_type)]
     unknown = sorted(set(options) - set(known))
@@ -38,7 +58,7 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
             f"unknown options for the detector {name!r}: {', '.join(unknown)}; "
             f"known options: {', '.join(known) or 'none'}"
         )
-    detector = opened(device, opened.options_type(**options))
+    detector = opened(detector_device(name, device), opened.options_type(**options))
     _report(name, detector.device)
     return detector
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from facecrop.detectors.protocol import BoxMapping, check_option, processor_only, rounded
+from facecrop.detectors.protocol import BoxMapping, check_option, rounded
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 from facecrop.packages import importing
@@ -41,13 +41,14 @@ class DlibDetector:
 
     name: ClassVar[str] = "dlib"
     has_landmarks: ClassVar[bool] = False
+    device_kinds: ClassVar[tuple[str, ...]] = ("cpu",)
     options_type: ClassVar[type[DlibOptions]] = DlibOptions
 
     def __init__(self, device: str, options: DlibOptions) -> None:
         with importing("the detector 'dlib'", "dlib-bin"):
             import dlib
 
-        self.device = processor_only(self.name, device)
+        self.device = device
         self.options = options
         self._hog = dlib.get_frontal_face_detector()
 

@@ -16,11 +16,13 @@ class Detector(Protocol):
     """Finds faces in a list of pictures: one list of faces each, best score first; no face is an empty list.
 
     `options_type` is a frozen dataclass with a default for every option; the options used are kept with what was made
-    from the faces. Every face's box is canonical: MTCNN's, to which the others are mapped.
+    from the faces. Every face's box is canonical: MTCNN's, to which the others are mapped. `device_kinds` are the kinds
+    of devices that it runs on, best first; `open_detector` checks `device` before it gets here.
     """
 
     name: ClassVar[str]
     has_landmarks: ClassVar[bool]
+    device_kinds: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[Any]]
     options: Any
     device: str
@@ -57,12 +59,3 @@ def check_option(name: str, value: Any, least: float, most: float) -> None:
 def rounded(value: float) -> float:
     """A coordinate to the nearest step: hides the last bits, which depend on how pictures were batched."""
     return round(float(value) / PIXEL_STEP) * PIXEL_STEP
-
-
-def processor_only(name: str, device: str) -> str:
-    """The device of a detector that has no other."""
-    if device not in ("auto", "cpu"):
-        raise ValueError(
-            f"the detector {name!r} runs on the processor only; device must be auto or cpu, got {device!r}"
-        )
-    return "cpu"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from facecrop.detectors.protocol import processor_only
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 
@@ -21,10 +20,11 @@ class WholeDetector:
 
     name: ClassVar[str] = "whole"
     has_landmarks: ClassVar[bool] = False
+    device_kinds: ClassVar[tuple[str, ...]] = ("cpu",)
     options_type: ClassVar[type[WholeOptions]] = WholeOptions
 
     def __init__(self, device: str, options: WholeOptions) -> None:
-        self.device = processor_only(self.name, device)
+        self.device = device
         self.options = options
 
     def detect(self, images: Sequence[Image]) -> list[list[Face]]:

@@ -1,44 +1,44 @@
-"""What MTCNN does with boxes between its networks, vectorised over all pictures at once.
+"""What MTCNN does with boxes between its networks, for all pictures at once and on the device where they lie.
 
-Boxes are (n, 4) arrays of inclusive, one-based corners: the convention the networks were trained in, in which a box
+Boxes are (n, 4) tensors of inclusive, one-based corners: the convention the networks were trained in, in which a box
 is x2 - x1 + 1 wide. `owner` says which picture each box belongs to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+import torch
 from numpy.typing import NDArray
-
-from facecrop.detectors.mtcnn.pyramid import Octaves, draw_window
+from torch import Tensor
 
 Array = NDArray[np.float32]
 Index = NDArray[np.int64]
 
 
-def square(boxes: Array) -> Array:
+def square(boxes: Tensor) -> Tensor:
     """The squares about the same centres, as wide as the longer side."""
-    side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
+    side = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1, keepdim=True)
     corner = (boxes[:, :2] + boxes[:, 2:] - side) / 2
-    return np.hstack([corner, corner + side])
+    return torch.cat([corner, corner + side], dim=1)
 
 
-def refine(boxes: Array, offsets: Array) -> Array:
+def refine(boxes: Tensor, offsets: Tensor) -> Tensor:
     """Boxes moved by the network's answer, which is in units of each box's own size."""
     size = boxes[:, 2:] - boxes[:, :2] + 1
-    return boxes + offsets * np.hstack([size, size])
+    return boxes + offsets * torch.cat([size, size], dim=1)
 
 
-def suppress(boxes: Array, scores: Array, owner: Index, threshold: float) -> Index:
+def suppress(boxes: Tensor, scores: Tensor, owner: Tensor, threshold: float) -> Tensor:
     """Indices of the boxes that overlap no better box of the same picture by more than `threshold` (IoU)."""
-    import torch
-    from torchvision.ops import batched_nms
+    from torchvision.ops import nms
 
     if len(boxes) == 0:
-        return np.empty(0, np.int64)
-    tensors = (torch.from_numpy(np.ascontiguousarray(array)) for array in (boxes, scores, owner))
-    keep: Index = batched_nms(*tensors, threshold).numpy()
+        return torch.empty_like(owner)
+    # As `batched_nms` has it, pictures are moved apart; but that waits for a card once a picture where boxes are many,
+    # and moves in single precision.
+    boxes = boxes.double()
+    apart = boxes + (owner * (boxes.max() - boxes.min() + 1))[:, None]
+    keep: Tensor = nms(apart, scores.double(), threshold)
     return keep
 
 
@@ -55,12 +55,3 @@ def suppress_nested(boxes: Array, scores: Array, owner: Index, threshold: float)
         overlap = shared.clip(0).prod(axis=1) / np.minimum(area[best], area[rest])
         order = rest[(overlap <= threshold) | (owner[rest] != owner[best])]
     return np.array(keep, np.int64)
-
-
-def cut_squares(pictures: Sequence[Octaves], boxes: Array, owner: Index, side: int) -> NDArray[np.uint8]:
-    """Each box cut from its picture and drawn at `side` pixels: (n, side, side, 3). Boxes end at the picture's edge."""
-    cuts = np.empty((len(boxes), side, side, 3), np.uint8)
-    corners = boxes.astype(np.int64).tolist()  # towards zero, as in training
-    for cut, (x1, y1, x2, y2), index in zip(cuts, corners, owner.tolist(), strict=True):
-        draw_window(pictures[index], x1 - 1, y1 - 1, x2, y2, into=cut)
-    return cuts

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from facecrop.detectors.mtcnn.pyramid import CELL, octaves_of
+from facecrop.detectors.mtcnn.pyramid import CELL, Group, Pictures
 from facecrop.detectors.protocol import check_option, rounded
 from facecrop.face import Face, five_points
 from facecrop.images import Image, check_image
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BATCH_PIXELS = 16_000_000  # of pictures that are worked on together, so that memory does not grow with the list
 BATCH_IMAGES = 512
+CARD_PIXELS = 25_000_000  # of a picture: larger ones would take too much of a card's memory, and are drawn by the host
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,18 @@ class MtcnnDetector:
 
     name: ClassVar[str] = "mtcnn"
     has_landmarks: ClassVar[bool] = True
+    # Not mps: it has no double precision, in which boxes are placed, and falls short of torch's operations elsewhere.
+    device_kinds: ClassVar[tuple[str, ...]] = ("cuda", "cpu")
     options_type: ClassVar[type[MtcnnOptions]] = MtcnnOptions
 
-    def __init__(self, device: str, options: MtcnnOptions) -> None:
-        from facecrop.detectors.mtcnn.networks import Networks, torch_device
+    def __init__(self, device: str, options: MtcnnOptions, pictures: type[Pictures] | None = None) -> None:
+        """`pictures` says how pictures are kept and drawn; unless given, as suits the device."""
+        from facecrop.detectors.mtcnn.networks import Networks
 
-        self.device = torch_device(device)
+        self.device = device
         self.options = options
-        self._networks = Networks(self.device)
+        self._networks = Networks(device)
+        self._pictures = pictures
 
     def detect(self, images: Sequence[Image]) -> list[list[Face]]:
         for image in images:
@@ -64,18 +70,35 @@ class MtcnnDetector:
     def _detect_batch(self, images: Sequence[Image]) -> list[list[Face]]:
         from facecrop.detectors.mtcnn import cascade
 
-        options = self.options
-        least = [max(options.min_face, options.min_share * min(image.shape[:2])) for image in images]
-        borders = [round(options.border * size) for size in least]
-        pictures = [octaves_of(_with_border(image, border)) for image, border in zip(images, borders, strict=True)]
-        first, second, third = options.thresholds
-        candidates = cascade.propose(self._networks, pictures, least, options.factor, first)
-        candidates = cascade.judge(self._networks, pictures, candidates, second)
-        found = cascade.describe(self._networks, pictures, candidates, third)
-        return [
-            _faces(found, index, border, image)
-            for index, (image, border) in enumerate(zip(images, borders, strict=True))
-        ]
+        groups = self._groups(images)
+        kind = self._pictures or _suited(self.device, groups)
+        pictures = kind(images, groups, self._networks.device)
+        found = cascade.find(self._networks, pictures, groups, self.options.factor, self.options.thresholds)
+        borders = {index: group.border for group in groups for index in group.indices}
+        return [_faces(found, index, borders[index], image) for index, image in enumerate(images)]
+
+    def _groups(self, images: Sequence[Image]) -> list[Group]:
+        """The images of each shape; they go through the networks together."""
+        places = defaultdict(list)
+        for index, image in enumerate(images):
+            places[image.shape[:2]].append(index)
+        return [self._group(tuple(indices), *shape) for shape, indices in places.items()]
+
+    def _group(self, indices: tuple[int, ...], height: int, width: int) -> Group:
+        least = max(self.options.min_face, self.options.min_share * min(height, width))
+        border = round(self.options.border * least)
+        return Group(indices, height + 2 * border, width + 2 * border, border, least)
+
+
+def _suited(device: str, groups: Sequence[Group]) -> type[Pictures]:
+    """How the pictures of a batch are kept."""
+    if device == "cpu" or any(group.height * group.width > CARD_PIXELS for group in groups):
+        from facecrop.detectors.mtcnn.octaves import OctavePictures
+
+        return OctavePictures
+    from facecrop.detectors.mtcnn.sums import SummedPictures
+
+    return SummedPictures
 
 
 def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
@@ -88,13 +111,6 @@ def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
         pixels += size
     if start < len(images):
         yield images[start:]
-
-
-def _with_border(image: Image, border: int) -> Image:
-    import cv2
-
-    bordered = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE)
-    return np.asarray(bordered, dtype=np.uint8)
 
 
 def _faces(found: Found, index: int, border: int, image: Image) -> list[Face]:

@@ -1,4 +1,4 @@
-"""MTCNN's three networks as functions from uint8 pictures to numpy arrays.
+"""MTCNN's three networks, asked about all levels and all boxes of a batch.
 
 Three things make them several times faster on a processor than plain calls: channels last (the layout pictures come in
 anyway), pooling by the larger of neighbouring slices, and pieces that fit the cache.
@@ -6,55 +6,42 @@ anyway), pooling by the larger of neighbouring slices, and pieces that fit the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from facecrop.detectors.mtcnn.boxes import Array, Index
 from facecrop.detectors.mtcnn.layers import ONet, PNet, RNet, open_network
+from facecrop.detectors.mtcnn.pyramid import Pictures
 
-Pixels = NDArray[np.uint8]
-
-# Pixels of input that go at a time through the first network and through the others, which have more channels. On a
-# processor the activations should stay in the cache; larger tensors would also be asked from the system on every call
-# and given back. A GPU wants as much work as fits.
-LEVEL_PIXELS = {"cpu": 150_000, "cuda": 8_000_000}
-WINDOW_PIXELS = {"cpu": 30_000, "cuda": 8_000_000}
 STRIDE = 2  # of the first network, in input pixels
 FIELD = 12  # pixels that one answer of the first network sees
 
 
-def torch_device(device: str) -> str:
-    """The device to run on: "auto" is CUDA where torch sees it. Asking for what is not there is an error."""
-    kind = device.partition(":")[0]
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if kind not in LEVEL_PIXELS:
-        raise ValueError(f"device must be auto, {' or '.join(LEVEL_PIXELS)}, got {device!r}")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device")
-    return device
-
-
-class Proposals(NamedTuple):
-    """Cells of a level that the first network takes for faces."""
-
-    scores: Array  # (n,)
-    offsets: Array  # (n, 4), in cells
-    places: Index  # (n, 3): image, row, column
-
-
 class Piece(NamedTuple):
-    """Part of a level: its pixels, and the image and the row of answers it begins at."""
+    """Part of a level (N, 3, H, W): its pixels, and the image and the row of answers it begins at."""
 
     image: int
     row: int
-    pixels: Pixels
+    pixels: Tensor
+
+
+class Cells(NamedTuple):
+    """Cells of the first network, of one piece or of several joined."""
+
+    scores: Tensor  # (n,)
+    offsets: Tensor  # (n, 4), in cells
+    taken: Tensor  # (n,): whether it is taken for a face
+
+
+class Proposals(NamedTuple):
+    """Cells that are taken for faces; `cells` are their numbers, counted through all pieces."""
+
+    scores: Tensor  # (n,)
+    offsets: Tensor  # (n, 4), in cells
+    cells: Tensor  # (n,)
 
 
 class Networks:
@@ -65,27 +52,26 @@ class Networks:
         self.pnet, self.rnet, self.onet = (self._opened(network) for network in (PNet, RNet, ONet))
 
     def _opened(self, network: type[Any]) -> Any:
-        return open_network(network).to(self.device).to(memory_format=torch.channels_last)
+        layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
+        return open_network(network).to(self.device).to(memory_format=layout)
 
-    def _input(self, pixels: Pixels) -> Tensor:
-        x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)  # (N, 3, H, W), channels last in memory
-        return (x.float() - 127.5) / 128
+    def propose(self, pieces: Iterable[Piece], threshold: float, *, picks_once: bool) -> Proposals:
+        """The cells that are likely to hold a face; picked from each piece, or once from all together."""
+        cells = (self._cells(piece.pixels, threshold) for piece in pieces)
+        together = [list(cells)] if picks_once else ([one] for one in cells)
+        first = 0
+        parts = []
+        for joined in map(_joined, together):
+            taken = joined.taken.nonzero().squeeze(1)  # here the host waits
+            parts.append(Proposals(joined.scores[taken], joined.offsets[taken], taken + first))
+            first += len(joined.taken)
+        return Proposals(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
-    @torch.inference_mode()
-    def propose(self, level: Pixels, threshold: float) -> Proposals:
-        """The cells of a level (N, H, W, 3) that are likely to hold a face."""
-        pieces = _pieces(level, LEVEL_PIXELS[self.device.type])
-        parts = zip(*(self._propose_piece(piece, threshold) for piece in pieces), strict=True)
-        scores, offsets, places = (torch.cat(part).cpu().numpy() for part in parts)
-        return Proposals(scores, offsets, places)
-
-    def _propose_piece(self, piece: Piece, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-        score, offsets = self._first(self._input(piece.pixels))
+    def _cells(self, pixels: Tensor, threshold: float) -> Cells:
+        scores, offsets = self._first(_input(pixels))
         # Of neighbouring cells the best is enough: the next network is asked a third less often and finds no fewer.
-        cells = ((score >= threshold) & (score == _window_maximum(score))).nonzero()  # (n, 3)
-        image, row, column = cells.unbind(1)
-        places = cells + torch.tensor([piece.image, piece.row, 0], device=cells.device)
-        return score[image, row, column], offsets[image, :, row, column], places
+        taken = (scores >= threshold) & (scores == _window_maximum(scores))
+        return Cells(scores.flatten(), offsets.permute(0, 2, 3, 1).reshape(-1, 4), taken.flatten())
 
     def _first(self, x: Tensor) -> tuple[Tensor, Tensor]:
         net = self.pnet
@@ -97,37 +83,23 @@ class Networks:
         no_face, face = net.conv4_1(x).unbind(1)
         return torch.sigmoid(face - no_face), net.conv4_2(x)  # softmax of two
 
-    def judge(self, cuts: Pixels) -> tuple[Array, Array]:
-        """Second network, cuts of 24 pixels: scores (n,) and offsets (n, 4)."""
-        offsets, probabilities = self._batched(self.rnet, cuts)
+    def judge(self, pictures: Pictures, boxes: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+        """Second network, windows of 24 pixels: scores (n,) and offsets (n, 4)."""
+        offsets, probabilities = _asked(self.rnet, pictures, boxes, owner, 24)
         return probabilities[:, 1], offsets
 
-    def describe(self, cuts: Pixels) -> tuple[Array, Array, Array]:
-        """Third network, cuts of 48 pixels: scores (n,), offsets (n, 4), landmarks (n, 10: five x, then five y)."""
-        offsets, landmarks, probabilities = self._batched(self.onet, cuts)
+    def describe(self, pictures: Pictures, boxes: Tensor, owner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Third network, windows of 48 pixels: scores (n,), offsets (n, 4), landmarks (n, 10: five x, then five y)."""
+        offsets, landmarks, probabilities = _asked(self.onet, pictures, boxes, owner, 48)
         return probabilities[:, 1], offsets, landmarks
 
-    @torch.inference_mode()
-    def _batched(self, network: Any, cuts: Pixels) -> list[Array]:
-        step = WINDOW_PIXELS[self.device.type] // cuts[0, ..., 0].size
-        pieces = [cuts[start : start + step] for start in range(0, len(cuts), step)]
-        answers = [network(self._input(piece)) for piece in pieces]
-        return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
 
-
-def _window_maximum(score: Tensor) -> Tensor:
-    """The largest of each score and its eight neighbours: (N, h, w)."""
-    x = functional.pad(score, (1, 1, 1, 1), value=0.0)
-    x = torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
-    return torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])
-
-
-def _pieces(level: Pixels, pixels: int) -> Iterator[Piece]:
-    """The level some pictures or some rows at a time.
+def pieces_of(level: Tensor, pixels: int) -> Iterator[Piece]:
+    """A level (N, 3, H, W) some pictures or some rows at a time.
 
     Neighbouring strips of rows share those that an answer sees beyond its own, so that none is missing.
     """
-    count, height, width = level.shape[:3]
+    count, _, height, width = level.shape
     if height * width <= pixels:
         step = max(1, pixels // (height * width))
         for first in range(0, count, step):
@@ -137,4 +109,31 @@ def _pieces(level: Pixels, pixels: int) -> Iterator[Piece]:
     shared = FIELD - STRIDE
     for image in range(count):
         for top in range(0, height - shared, rows):
-            yield Piece(image, top // STRIDE, level[image : image + 1, top : top + rows + shared])
+            yield Piece(image, top // STRIDE, level[image : image + 1, :, top : top + rows + shared])
+
+
+def answer_size(pixels: Tensor) -> tuple[int, int]:
+    """Rows and columns of the first network's answers for a piece."""
+    return (pixels.shape[2] - FIELD) // STRIDE + 1, (pixels.shape[3] - FIELD) // STRIDE + 1
+
+
+def _asked(network: Any, pictures: Pictures, boxes: Tensor, owner: Tensor, side: int) -> list[Tensor]:
+    step = pictures.window_pixels // side**2
+    pieces = (slice(start, start + step) for start in range(0, len(boxes), step))
+    answers = [network(_input(pictures.windows(boxes[piece], owner[piece], side))) for piece in pieces]
+    return [torch.cat(parts) for parts in zip(*answers, strict=True)]
+
+
+def _input(pixels: Tensor) -> Tensor:
+    return (pixels.float() - 127.5) / 128
+
+
+def _joined(parts: Sequence[Cells]) -> Cells:
+    return parts[0] if len(parts) == 1 else Cells(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _window_maximum(score: Tensor) -> Tensor:
+    """The largest of each score and its eight neighbours: (N, h, w)."""
+    x = functional.pad(score, (1, 1, 1, 1), value=0.0)
+    x = torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
+    return torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])
