@@ -13,6 +13,7 @@ from pathlib import Path
 
 import imitations
 import pytest
+from pretended_card import pretend_devices
 from typer.testing import CliRunner
 
 from emonet.commands import app
@@ -223,6 +224,7 @@ def test_what_cannot_be_used_ends_with_one_line(run, tmp_path, make, words):
         (["--shares", "0.5,0.5"], "shares must be three numbers"),
         (["--shares", "a,b,c"], "shares must be three numbers"),
         (["--detector", "dlib", "--device", "cuda"], "device must be auto or cpu, got 'cuda'"),
+        (["--device", "mps"], "the detector 'mtcnn' runs on cuda and cpu only"),
         (["--verify", "nowhere"], "no such folder"),
         (["--from", "nowhere"], "nowhere"),
     ],
@@ -231,6 +233,12 @@ def test_mistaken_calls_end_with_one_line(run, tmp_path, arguments, words):
     result = run(*arguments, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert words in message(result)
+
+
+def test_preparing_a_build_opens_no_card(run, data, monkeypatch):
+    pretend_devices(monkeypatch, "cuda")
+    result = run("--jaffe", data / "jaffe", "--device", "cuda:1", "--dry-run")
+    assert result.exit_code == 0, message(result)
 
 
 def test_a_jaffe_folder_is_no_ckplus(run, data, tmp_path):

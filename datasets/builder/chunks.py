@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from itertools import chain
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from emonet.datasets.builder.options import BuildOptions
@@ -28,16 +30,24 @@ def chunk_path(folder: Path, chunk: Chunk) -> Path:
     return folder / f"{chunk.name}.parquet"
 
 
-def run_chunks(chunks: Iterable[Chunk], folder: Path, options: BuildOptions, workers: int, done: Done) -> None:
-    """Has every chunk's rows written into the folder; `done` is called for each, also for those that were there."""
+def run_chunks(
+    chunks: Iterable[Chunk], folder: Path, options: BuildOptions, devices: Sequence[str], done: Done
+) -> None:
+    """Has every chunk's rows written into the folder, by a worker on each of the devices.
+
+    `done` is called for each chunk, also for those that were there.
+    """
     missing = _missing(chunks, folder, done)
-    if workers == 1:
-        _work_alone(missing, folder, options, done)
+    if len(devices) == 1:
+        _work_alone(missing, folder, replace(options, device=devices[0]), done)
         return
-    context = multiprocessing.get_context("spawn")  # torch does not outlive a fork
-    with ProcessPoolExecutor(workers, context, _start, (options,)) as pool:
+    context = multiprocessing.get_context("spawn")  # neither torch's threads nor CUDA outlive a fork
+    free = context.SimpleQueue()
+    for device in devices:
+        free.put(device)
+    with ProcessPoolExecutor(len(devices), context, _start, (options, free)) as pool:
         try:
-            _share_out(missing, folder, pool, AHEAD * workers, done)
+            _share_out(missing, folder, pool, AHEAD * len(devices), done)
         except BrokenProcessPool as error:
             raise OSError(
                 "a worker was killed, most likely for want of memory; what is done stays: run again, perhaps with "
@@ -106,12 +116,12 @@ def _use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
 _options: BuildOptions  # of a worker process
 
 
-def _start(options: BuildOptions) -> None:
-    """Makes a process a worker, with an eye on its parent."""
+def _start(options: BuildOptions, free: SimpleQueue[str]) -> None:
+    """Makes a process a worker on one of the free devices, with an eye on its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
     global _options
-    _options = options
+    _options = replace(options, device=free.get())
 
 
 @cache

@@ -22,11 +22,13 @@ from emonet.datasets.builder.report import write_report
 from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.builder.shards import write_rejected, write_shards
 from emonet.datasets.builder.work import Seconds
+from emonet.datasets.builder.workers import worker_devices
 from emonet.datasets.duplicates import Indices
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, DatasetError, Rejected
 from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode
 from emonet.datasets.tree import file_hash
+from facecrop.detectors import detector_device
 from facecrop.images import Image
 
 if TYPE_CHECKING:
@@ -47,6 +49,11 @@ class Prepared:
     @property
     def samples(self) -> int:
         return sum(found.samples for found in self.surveys.values())
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks these make; fewer where sequences are longer than a chunk."""
+        return -(-self.samples // CHUNK)
 
     @property
     def rejected(self) -> list[Rejected]:
@@ -80,6 +87,7 @@ class Built:
 
 def prepare(options: BuildOptions) -> Prepared:
     """Opens the readers and looks at everything but the pictures; refuses what could not end well."""
+    detector_device(options.detector, options.device)
     readers = open_readers(options)
     check_subjects(readers, options)
     labeller = Labeller(options)
@@ -105,16 +113,14 @@ def build_dataset(
     progress: Progress | None = None,
 ) -> Built:
     """Writes the data set into a folder. Run again after it was stopped, it goes on where it was."""
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be 1 or more, got {workers}")
-    workers = min(workers or os.cpu_count() or 1, -(-prepared.samples // CHUNK))
+    devices = worker_devices(prepared.options, prepared.chunks, workers)
     folder = BuildFolder(Path(path))
     identity = identify(prepared.options)
     there = folder.finished_store(identity, overwrite)
     if there is not None:
         return Built(there, new=False)
     folder.begin(identity)
-    paths, seconds = _first_stage(prepared, folder, workers, progress or _silent)
+    paths, seconds = _first_stage(prepared, folder, devices, progress or _silent)
     info = _later_stages(prepared, folder, paths, identity)
     return Built(folder.finish(info), seconds=seconds)
 
@@ -125,7 +131,7 @@ def _silent(_totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
 
 
 def _first_stage(
-    prepared: Prepared, folder: BuildFolder, workers: int, progress: Progress
+    prepared: Prepared, folder: BuildFolder, devices: list[str], progress: Progress
 ) -> tuple[list[Path], Seconds]:
     """The paths of all chunks, in order, and the seconds they took."""
     seconds: Seconds = defaultdict(float)
@@ -144,7 +150,7 @@ def _first_stage(
                 seconds[step] += time
             advance(chunk.source, len(chunk))
 
-        run_chunks(listed(), folder.chunks, prepared.options, workers, done)
+        run_chunks(listed(), folder.chunks, prepared.options, devices, done)
     return paths, seconds
 
 

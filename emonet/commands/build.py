@@ -18,6 +18,7 @@ from emonet.datasets.builder import BuildOptions, identify, prepare
 from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import read_description
 from facecrop import CropSpec, FilterRules, open_detector
+from facecrop.detectors import detector_device
 
 if TYPE_CHECKING:
     from emonet.datasets.builder import Built, Prepared
@@ -63,7 +64,8 @@ def build(
         bool, typer.Option("--overwrite", rich_help_panel=RUNNING, help="Replace another build in the folder.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(rich_help_panel=RUNNING, help="Processes; all cores unless told. Changes no byte.")
+        int | None,
+        typer.Option(rich_help_panel=RUNNING, help="Processes: one a core, at most two a GPU. Changes no byte."),
     ] = None,
     imagefolder: Annotated[
         Path | None, typer.Option(rich_help_panel=RUNNING, help="Also write split/expression/*.png here.")
@@ -93,7 +95,7 @@ def build(
         str, typer.Option(rich_help_panel=LABELS, help="First frames of sequences: drop, or first: neutral faces.")
     ] = "drop",
     detector: Annotated[str, typer.Option(rich_help_panel=FACES, help="mtcnn, dlib or whole.")] = "mtcnn",
-    device: Annotated[str, typer.Option(rich_help_panel=FACES, help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(rich_help_panel=FACES, help="auto, cpu, cuda or cuda:N.")] = "auto",
     undetected: Annotated[
         str, typer.Option(rich_help_panel=FACES, help="Cropped training pictures without a face: drop or keep.")
     ] = "drop",
@@ -188,10 +190,20 @@ def _chosen_options(chosen: Mapping[str, Any]) -> BuildOptions:
         "ferplus": None,
         "relabel": None,
         **_paths(chosen, BESIDE),
-        "device": open_detector(chosen["detector"], chosen["device"]).device,
+        "device": _device(chosen["detector"], chosen["device"]),
         "shares": _parsed_shares(chosen["shares"]),
     }
     return BuildOptions(**own | given, rules=rules, crop=crop)
+
+
+def _device(detector: str, device: str) -> str:
+    """What "auto" becomes. That the detector is installed is found out here and on the processor.
+
+    A worker would only die of it, and this process takes nothing of a card: the workers need it.
+    """
+    resolved = detector_device(detector, device)
+    open_detector(detector, "cpu")
+    return resolved
 
 
 def _paths(chosen: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
@@ -199,11 +211,12 @@ def _paths(chosen: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
 
 
 def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) -> Built:
-    from emonet.datasets.builder import build_dataset
+    from emonet.datasets.builder import build_dataset, worker_devices
 
     for warning in prepared.warnings():
         typer.echo(f"emonet: {warning}", err=True)
-    typer.echo(f"{prepared.options.detector} on {prepared.options.device}", err=True)
+    count = len(worker_devices(prepared.options, prepared.chunks, workers))
+    typer.echo(f"{prepared.options.detector} on {prepared.options.device}, workers: {count}", err=True)
     try:
         return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
     except OSError as error:
