@@ -38,11 +38,7 @@ def at_once():
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, portrait):
     """Faces of seven classes that people voted on."""
-    folder = tmp_path_factory.mktemp("voted")
-    rows = imitations.fer2013_rows(portrait, training=35, tests=7)
-    imitations.write_ferplus_votes(folder / "votes.csv", rows)
-    table = imitations.write_fer2013_csv(folder / "fer2013.csv", rows)
-    return trainings.build_store(folder / "store", {"fer2013": table}, dev=7, ferplus=str(folder / "votes.csv"))
+    return trainings.build_voted(tmp_path_factory.mktemp("voted"), portrait)
 
 
 @pytest.fixture(scope="module")

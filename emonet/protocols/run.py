@@ -48,9 +48,7 @@ def run_protocol(
         raise ValueError("a protocol runs in one process: start it without torchrun")
     watch = watch or Silent()
     rounds = protocol.rounds(store, config)
-    for one in rounds:  # what cannot be scored is refused before anything is trained
-        for held_out in one.scored.values():
-            label_head(one.config, held_out)
+    _check_heads(rounds)
     machine = open_machine(config.device, config.precision)
     folders = [] if overwrite else [part for one in rounds for part in run_folders(folder / one.name)]
     config = settle_augmenter(config, machine.device, folders, watch)
@@ -67,6 +65,13 @@ def run_protocol(
     result = Result(name, protocol.title, protocol.to_dict(), config.to_dict(), store.info["inputs"], results)
     _write(result, folder, with_curve=isinstance(protocol, LearningCurve))
     return result
+
+
+def _check_heads(rounds: Sequence[Round]) -> None:
+    """Raise for what cannot be scored, before anything is trained."""
+    for one in rounds:
+        for held_out in one.scored.values():
+            label_head(one.config, held_out)
 
 
 def _clear(folder: Path, rounds: Sequence[Round]) -> None:

@@ -51,8 +51,8 @@ def vote_sentences(evaluation: Evaluation) -> list[str]:
         sentences.append(f"Images that no expression has the most votes for are left out: {reasons}.")
     if scores.published is not None:
         sentences.append(
-            f"By the rule of Barsoum et al. (2016), which keeps clearer images, {evaluation.view} agrees with the "
-            f"majority in {scores.published.accuracy:.2%} of {scores.published.n:,}."
+            f"By the rule of Barsoum et al. (2016), which keeps clearer images, the agreement with the majority is "
+            f"{scores.published.accuracy:.2%} of {scores.published.n:,} (view {evaluation.view})."
         )
     if scores.two_raters is not None and scores.rater_and_others is not None:
         sentences.append(
