@@ -23,8 +23,11 @@ def shared_heads(theirs: Sequence[Head], ours: Sequence[Head]) -> list[Pair]:
 
 
 def shared_columns(theirs: Sequence[Head], ours: Sequence[Head]) -> tuple[list[int], list[int]]:
-    """Say where the classes of shared heads stand among their scores, and where among ours."""
-    pairs = shared_heads(theirs, ours)
+    """Say where the classes of shared heads stand among their scores, and where among ours.
+
+    A shared head with other classes has none.
+    """
+    pairs = [(a, b) for a, b in shared_heads(theirs, ours) if theirs[a].classes == ours[b].classes]
     return (
         [column for place, _ in pairs for column in _columns(theirs, place)],
         [column for _, place in pairs for column in _columns(ours, place)],
@@ -38,7 +41,7 @@ def _columns(heads: Sequence[Head], place: int) -> range:
 
 def load_start(network: Network, start: Checkpoint, heads: tuple[Head, ...], config: TrainConfig) -> None:
     """Load another model's weights into a new network. Heads that the other lacks keep their new weights."""
-    theirs, ours = shared_columns(_fitting(start.heads, heads), heads)
+    theirs, ours = shared_columns(start.heads, heads)
     own = network.state_dict()
     of_heads = _depend_on_classes(config, sum(sizes(heads)))
     weights: dict[str, Tensor] = {}
@@ -49,17 +52,6 @@ def load_start(network: Network, start: Checkpoint, heads: tuple[Head, ...], con
         elif not config.new_head or tensor.shape == own[name].shape:
             weights[name] = tensor
     network.load_state_dict(weights, strict=not config.new_head)
-
-
-def _fitting(theirs: Sequence[Head], ours: Sequence[Head]) -> list[Head]:
-    """Their heads, without those whose namesake of ours has other classes."""
-    other = {a for a, b in shared_heads(theirs, ours) if theirs[a].classes != ours[b].classes}
-    return [head if place not in other else _unshared(head) for place, head in enumerate(theirs)]
-
-
-def _unshared(head: Head) -> Head:
-    """The head under a name that no other has, so that it is paired with none."""
-    return Head(f"{head.name} of other classes", head.classes)
 
 
 def _depend_on_classes(config: TrainConfig, count: int) -> set[str]:
