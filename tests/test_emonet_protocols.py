@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import imitations
 import merged
+import numpy as np
 import pytest
 import trainings
 
 from emonet.checkpoint import load_checkpoint
 from emonet.datasets.regrouped import regrouped
+from emonet.heads import Head
 from emonet.protocols import PROTOCOLS, CkPlus, Cross, Fer2013, Jaffe, LearningCurve
+from emonet.training.teacher_labels import TeacherLabels
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +206,21 @@ def test_shares_of_everything_where_nothing_is_chosen(store):
     assert merged.keys(one.learned, "train") == merged.keys(store, "train", "dev")
 
 
-@pytest.mark.parametrize("use", ["init", "one of several", "teacher"])
+@pytest.mark.parametrize("use", ["init", "one of several", "teacher", "teacher labels"])
 def test_weights_to_start_from_or_learn_from_must_not_know_what_is_scored(store, tmp_path, use):
     trainings.trained(store, tmp_path, epochs=1, sources=["jaffe"], all_train=True)
     known = str(tmp_path / "model.safetensors")
     unknown = str(tmp_path / "unknown.safetensors")  # it says nothing of what it learned from
     replace(load_checkpoint(known), training={}).save(unknown)
-    ways = {"init": {"init": known}, "one of several": {"init": f"{unknown},{known}"}, "teacher": {"teacher": [known]}}
+    labels = tmp_path / "labels.parquet"
+    heads = (Head("jaffe", store.classes),)
+    TeacherLabels([], np.empty(0, np.int64), np.empty((0, 8), np.float32), heads, {"sources": ["jaffe"]}).save(labels)
+    ways = {
+        "init": {"init": known},
+        "one of several": {"init": f"{unknown},{known}"},
+        "teacher": {"teacher": [known]},
+        "teacher labels": {"teacher_labels": [str(labels)]},
+    }
     config = trainings.quick(**ways[use])
     assert CkPlus(folds=3).rounds(store, config)
     for protocol in (Jaffe(), Cross(("fer2013",)), LearningCurve()):
@@ -236,6 +247,8 @@ def test_there_must_be_something_to_score(store, protocol):
     [
         (Fer2013(), {"fold": 1}, "leave out fold and sources"),
         (Jaffe(), {"sources": ["jaffe"]}, "leave out fold and sources"),
+        (Jaffe(), {"leave_out": 1}, "do without leave_out and out_of_fold"),
+        (CkPlus(), {"out_of_fold": True}, "do without leave_out and out_of_fold"),
         (CkPlus(folds=2), {}, "must make 3 parts or more"),
         (CkPlus(folds=1), {}, "folds must be from 2 to 7"),
         (CkPlus(folds=8), {}, "folds must be from 2 to 7, the number of groups"),

@@ -93,6 +93,10 @@ def test_the_help_knows_every_option(run):
         (["--class-weights", "sad=2", "--class-weights", "fear=0.5"], {"class_weights": {"sad": 2, "fear": 0.5}}),
         (["--augment-from", "10=mirror", "--augment", "none"], {"augment_from": {"10": "mirror"}, "augment": "none"}),
         (["--sources", "fer2013,jaffe"], {"sources": ("fer2013", "jaffe")}),
+        (
+            ["--teacher", "a.safetensors,emonet", "--teacher-views", "16"],
+            {"teacher": ("a.safetensors", "emonet"), "teacher_views": 16},
+        ),
         (["--all-train", "--no-channels-last"], {"all_train": True, "channels_last": False}),
         (["--fold", "0", "--workers", "0", "--steps", "7"], {"fold": 0, "workers": 0, "steps": 7}),
     ],
@@ -133,6 +137,18 @@ def test_a_training_from_the_command_line(run, store, config, tmp_path):
     assert dev.startswith(f"dev: {checkpoint.scores['dev']['accuracy']:.2%} of 7 (95 % interval ")
     assert "tuned_five on cpu" in result.stderr
     assert "epoch   2  train " in result.stderr
+
+
+def test_labels_from_the_command_line(run, store, config, tmp_path):
+    result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 1, "--out-of-fold")
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "run" / "teacher_labels.parquet"
+    assert f"{path}: out-of-fold labels for 35 pictures" in result.stdout
+    assert "fold 2, not learned from: " in result.stderr
+    taught = ["--teacher-labels", f"{path},{path}", "--teacher-share", 0.3]
+    result = run(store.path, "-o", tmp_path / "pupil", "--config", config, "--epochs", 1, *taught)
+    assert result.exit_code == 0, result.output
+    assert "teacher labels for 28 of 28" in result.stderr
 
 
 def test_the_file_of_a_run_repeats_it(run, store, config, tmp_path):

@@ -70,6 +70,7 @@ def test_what_is_no_option_is_refused(options, words):
         ("size", (-1, 2000)),
         ("channels", (-1, 4)),
         ("fold", (-2,)),
+        ("leave_out", (-2,)),
         ("mixup", (-0.1, 11.0)),
         ("mix_until", (-0.1, 1.1)),
         ("epochs", (0,)),

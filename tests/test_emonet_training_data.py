@@ -85,6 +85,16 @@ def test_pictures_on_the_disk_are_the_same_and_have_no_name(store, tmp_path, mon
     assert (faces.pixels == read_faces(store, ["train"], GREY, storage="memory").pixels).all()
 
 
+def test_a_part_lies_where_the_whole_lies(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    faces, there = (read_faces(store, ["train"], GREY, storage=storage) for storage in ("disk", "memory"))
+    part = faces.part(faces.folds == 1)
+    assert isinstance(part.pixels, np.memmap)
+    assert part.keys == read_faces(store, ["train"], GREY, folds=(1, True)).keys
+    assert (part.pixels == there.pixels[there.folds == 1]).all()
+    assert set(read_faces(store, ["validation"], GREY).folds) == {-1}
+
+
 def test_they_lie_on_the_disk_where_they_do_not_fit(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not isinstance(read_faces(store, ["dev"], GREY).pixels, np.memmap)

@@ -49,6 +49,8 @@ def train(
 def _show(checkpoint: Checkpoint, out: Path) -> None:
     training, scores = checkpoint.training, checkpoint.scores
     typer.echo(f"{out / 'model.safetensors'}: {checkpoint.model}, {training['seconds'] / 60:.1f} minutes")
+    if "teacher_labels" in training:
+        typer.echo(f"{out / 'teacher_labels.parquet'}: out-of-fold labels for {training['teacher_labels']:,} pictures")
     if "chosen_epoch" in training:
         typer.echo(f"epoch {training['chosen_epoch']} of {training['epochs']}")
     if dev := scores.get("dev"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
@@ -17,6 +18,7 @@ from emonet.heads import LABELS
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig
 from emonet.training.heads import head_of
+from emonet.training.teacher_labels import load_teacher_labels
 from emonet.weights import open_model
 
 
@@ -106,12 +108,15 @@ def check_config(config: TrainConfig) -> None:
     """Refuses options that say otherwise what is learned from and chosen on."""
     if config.fold >= 0 or config.sources:
         raise ValueError("the protocol says what is learned from and chosen on: leave out fold and sources")
+    if config.leave_out >= 0 or config.out_of_fold:
+        raise ValueError("the protocol says what is learned from: do without leave_out and out_of_fold")
 
 
 def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
     """Raises if the weights to start from, or a teacher, may have learned from these rows."""
-    for name in (*config.starts, *config.teacher):
-        known = open_model(name).training.get("sources", {})
+    learned = {name: open_model(name).training.get("sources", {}) for name in (*config.starts, *config.teacher)}
+    learned |= {name: load_teacher_labels(Path(name)).about.get("sources", ()) for name in config.teacher_labels}
+    for name, known in learned.items():
         if seen := sorted({row.source for row in rows} & set(known)):
             raise ValueError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
 

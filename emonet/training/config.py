@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, cast
 
 from emonet.labels import Emotion
+from emonet.training.contradictions import check_together
 from emonet.training.options import options_of
 from emonet.training.policies import find_policy
 
@@ -37,6 +38,7 @@ Measure = Literal["accuracy", "macro_f1", "loss"]
 Keep = Literal["best", "last"]
 Precision = Literal["auto", "fp32", "bf16"]
 Storage = Literal["auto", "memory", "disk"]
+LabelView = Literal["none", "mirror", "ten_crop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,9 @@ class TrainConfig:
 
     classes: Annotated[str, DATA, "Only these of the data set's classes: fer6, or names with commas."] = ""
     fold: Annotated[int, DATA, "Choose on this fold of the training split; -1: on the split dev."] = -1
+    leave_out: Annotated[
+        int, DATA, "Neither learn from this fold of the training split nor choose on it; -1: use all folds."
+    ] = -1
     all_train: Annotated[bool, DATA, "Learn from dev too, at a fixed schedule, with nothing left to choose on."] = False
     sources: Annotated[tuple[str, ...], DATA, "Only these of the merged data sets."] = ()
     source_weights: Annotated[
@@ -124,7 +129,16 @@ class TrainConfig:
     teacher: Annotated[
         tuple[str, ...], LEARNING, "Learn also what these models, with commas, answer on average to the same views."
     ] = ()
+    teacher_labels: Annotated[
+        tuple[str, ...], LEARNING, "Learn also the mean probabilities in these files, with commas, of out_of_fold."
+    ] = ()
     teacher_share: Annotated[float, LEARNING, "How much their answers count, beside the labels."] = 0.5
+    teacher_views: Annotated[
+        int,
+        LEARNING,
+        "Show so many augmented views of each picture, in turn, and ask the teacher once for each; 0: a new view in "
+        "each epoch, which it is asked for.",
+    ] = 0
     votes_share: Annotated[
         float, LEARNING, "How much the labels that FER+'s votes lead one to expect count, beside the labels."
     ] = 0.0
@@ -140,6 +154,15 @@ class TrainConfig:
     stop_after: Annotated[int, CHOICE, "Stop after so many epochs without a better one; 0: never."] = 0
     members: Annotated[int, CHOICE, "Train so many with seeds of their own, and average them."] = 1
     orders: Annotated[int, CHOICE, "Train with so many data orders, and keep the best on dev."] = 1
+    out_of_fold: Annotated[
+        bool,
+        CHOICE,
+        "Train a network for each fold, on all other folds; write its probabilities for that fold to "
+        "teacher_labels.parquet, and average the networks.",
+    ] = False
+    label_view: Annotated[
+        LabelView, CHOICE, "out_of_fold: average the probabilities over none, mirror or ten_crop."
+    ] = "mirror"
 
     precision: Annotated[Precision, MACHINE, "fp32, bf16, or auto: bf16 where the processor has it."] = "auto"
     channels_last: Annotated[bool, MACHINE, "Lay pictures out as the fast kernels like them."] = True
@@ -165,8 +188,7 @@ class TrainConfig:
             if not low <= value <= high:
                 raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
         self._check_tables()
-        self._check_together()
-        self._check_loss()
+        check_together(self)
 
     def _check_tables(self) -> None:
         """Refuses names and values that no data could make right; sources are known only with the data."""
@@ -184,36 +206,6 @@ class TrainConfig:
             find_policy(policy)
         if "classes" in self.arguments:
             raise ValueError("a network has the classes of its data: choose among them with classes, not in arguments")
-
-    def _check_together(self) -> None:
-        """Refuses what makes no sense in company."""
-        if self.all_train and (self.schedule == "plateau" or self.stop_after or self.orders > 1 or self.fold >= 0):
-            raise ValueError("all_train leaves nothing to choose on: no plateau, stop_after, orders or fold with it")
-        if self.members > 1 and self.orders > 1:
-            raise ValueError("members are averaged and orders chosen from: ask for one of the two")
-        if self.balance in ("weights", "oversample") and (
-            self.class_weights if self.balance == "weights" else self.oversample
-        ):
-            raise ValueError(f"balance={self.balance} chooses the numbers itself: leave out your own")
-        if self.balance_sources and self.source_weights:
-            raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
-        if self.heads and not sum(self.heads.values()):
-            raise ValueError("heads must have a weight above 0, at least one of them")
-        if self.average_last and (self.ema or self.stop_after):
-            raise ValueError(
-                "average_last replaces ema, and needs to know the last epochs: no ema or stop_after with it"
-            )
-        if self.new_head and not self.init:
-            raise ValueError("new_head belongs to init")
-
-    def _check_loss(self) -> None:
-        """Refuse what the hinge loss does not know."""
-        if self.loss == "hinge" and self.smoothing:
-            raise ValueError("smoothing belongs to the softmax loss")
-        if self.loss == "hinge" and (self.teacher or self.votes_share):
-            raise ValueError("a teacher and votes_share belong to the softmax loss")
-        if self.loss == "hinge" and (len(self.heads) > 1 or self.balance == "logits"):
-            raise ValueError("several heads and balance=logits belong to the softmax loss")
 
     def policy(self, epoch: int) -> str:
         """The name of the augmentation of an epoch; the first is 1."""
@@ -243,10 +235,12 @@ _RANGES = cast(
         "size": (0, 1024),
         "channels": (0, 3),
         "fold": (-1, MOST),
+        "leave_out": (-1, MOST),
         "mixup": (0, 10),
         "cutmix": (0, 10),
         "mix_until": (0, 1),
         "teacher_share": (0, 1),
+        "teacher_views": (0, 1000),
         "votes_share": (0, 1),
         "epochs": (1, 100_000),
         "steps": (0, MOST),

@@ -18,6 +18,7 @@ from emonet.inputs import InputSpec, Pixels
 from emonet.labels import Emotion
 from emonet.training.config import Storage
 
+PIECE = 1024  # pictures that are copied at once
 SHARE_OF_MEMORY = 0.5  # of what is free; pictures that need more lie on the disk
 
 NO_VOTES = [0] * len(VOTES)
@@ -36,6 +37,7 @@ class Faces:
     classes: tuple[Emotion, ...]
     left_out: dict[str, int]  # class or source that was not asked for -> how many pictures
     votes: NDArray[np.int16] | None = None  # (N, kinds) of FER+'s voters; zeros where nobody voted
+    folds: NDArray[np.int64] | None = None  # of the training split; -1 where there is none
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -44,11 +46,12 @@ class Faces:
         """Some of the pictures."""
         return replace(
             self,
-            pixels=self.pixels[mask],
+            pixels=_some(self.pixels, mask),
             labels=self.labels[mask],
             sources=self.sources[mask],
             keys=[key for key, inside in zip(self.keys, mask, strict=True) if inside],
             votes=None if self.votes is None else self.votes[mask],
+            folds=None if self.folds is None else self.folds[mask],
         )
 
 
@@ -68,7 +71,7 @@ def read_faces(
     """
     chosen = tuple(classes) or store.classes
     places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
-    rows: list[tuple[int, str, str, list[int]]] = []
+    rows: list[tuple[int, str, str, list[int], int]] = []
     left_out: dict[str, int] = {}
     pixels = _room(sum(store.splits[split] for split in splits), spec, storage)
     for row in _rows(store, splits):
@@ -81,8 +84,9 @@ def read_faces(
             left_out[name] = left_out.get(name, 0) + 1
         else:
             pixels[len(rows)] = spec.picture(decode(row["image"]))
-            rows.append((places[row["label"]], row["source"], row["key"], row["votes"] or NO_VOTES))
-    labels, names, keys, votes = zip(*rows, strict=True) if rows else ((), (), (), ())
+            fold = -1 if row["fold"] is None else row["fold"]
+            rows.append((places[row["label"]], row["source"], row["key"], row["votes"] or NO_VOTES, fold))
+    labels, names, keys, votes, numbers = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return Faces(
         pixels=pixels[: len(rows)],
         labels=np.array(labels, np.int64),
@@ -91,6 +95,7 @@ def read_faces(
         classes=chosen,
         left_out=left_out,
         votes=np.array(votes, np.int16).reshape(-1, len(VOTES)),
+        folds=np.array(numbers, np.int64),
     )
 
 
@@ -105,8 +110,23 @@ def _room(count: int, spec: InputSpec, storage: Storage) -> Pixels:
     shape = (count, spec.size, spec.size, spec.channels)
     if storage == "memory" or (storage == "auto" and np.prod(shape, dtype=float) <= SHARE_OF_MEMORY * _free_memory()):
         return np.empty(shape, np.uint8)
+    return _room_on_disk(shape)
+
+
+def _room_on_disk(shape: tuple[int, ...]) -> Pixels:
     with TemporaryFile(dir=Path.cwd() if os.access(".", os.W_OK) else None) as file:
         return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def _some(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+    """Those of the pictures; of pictures on the disk the copy lies on the disk, too."""
+    if not isinstance(pixels, np.memmap):
+        return pixels[mask]
+    places = np.flatnonzero(mask)
+    copy = _room_on_disk((len(places), *pixels.shape[1:]))
+    for start in range(0, len(places), PIECE):
+        copy[start : start + PIECE] = pixels[places[start : start + PIECE]]
+    return copy
 
 
 def _free_memory() -> float:

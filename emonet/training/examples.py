@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -11,10 +12,12 @@ from torch import Tensor
 from emonet.classifier import Classifier
 from emonet.heads import sizes
 from emonet.training.config import TrainConfig
-from emonet.training.feeding import Batch
+from emonet.training.distributed import Processes
+from emonet.training.feeding import Batch, chance_of, moved
 from emonet.training.material import Material
 from emonet.training.mixing import Mixing
-from emonet.training.targets import head_weights
+from emonet.training.targets import blend_labels, column_weights
+from emonet.training.teacher_answers import ANSWERS, TeacherAnswers, missing, open_answers
 
 
 class Examples(NamedTuple):
@@ -31,18 +34,34 @@ class Preparation:
     def __init__(
         self, material: Material, targets: Tensor, teachers: list[Classifier], config: TrainConfig, device: torch.device
     ) -> None:
-        self._spec, self._config, self._teachers = material.spec, config, teachers
-        self._targets = targets.to(device)
+        self._spec, self._config, self._teachers, self._device = material.spec, config, teachers, device
+        self._pictures, self._classes = targets.shape
+        self._targets = _with_teacher_labels(targets, material, config).to(device)
         self._taught = _taught(material, config).to(device)
         self._columns = [_columns(material, number).to(device) for number in range(len(teachers))]
         self._weights = _weights(material, config).to(device)
         self._mixing = Mixing(config.mixup, config.cutmix)
+        self._answers: TeacherAnswers | None = None
+
+    def open_answers(self, folder: Path, processes: Processes, *, fresh: bool) -> None:
+        """Keep what teachers answer in a folder, if the views are fixed; a fresh run begins without answers."""
+        if self._config.teacher_views:
+            shape = (self._config.teacher_views, self._pictures, self._classes)
+            self._answers = open_answers(folder / ANSWERS, shape, processes, fresh=fresh)
 
     def prepare(self, batch: Batch, seed: int, *, mixed: bool) -> Examples:
-        """Scale the images of a batch, look up their targets, mix both, and ask the teachers."""
-        unmixed = self._targets[batch.places]
-        x, labels = self._mix(self._spec.scale(batch.pixels), unmixed, seed, mixed)
-        targets = self._teach(batch, labels, seed, mixed) if self._teachers else labels
+        """Scale the images of a batch, look up their targets, mix both, and give the teachers their share."""
+        rows = self._targets[batch.places]
+        if self._answers is not None:
+            rows = torch.cat([rows, self._kept_answers(batch, self._answers)], dim=1)
+        x, rows = self._mix(self._spec.scale(batch.pixels), rows, seed, mixed)
+        parts = list(torch.split(rows, self._classes, dim=1))
+        labels = parts[0]
+        if self._answers is not None:
+            answers = parts.pop()
+        elif self._teachers:
+            answers = self._ask(batch, seed, mixed)
+        targets = self._teach(parts[-1], answers) if self._teachers else parts[-1]
         return Examples(x.contiguous(memory_format=self._layout), labels, targets)
 
     @property
@@ -53,14 +72,38 @@ class Preparation:
         """Mix images and targets alike. However images are scaled, the same seed mixes them the same way."""
         return self._mixing(x, targets, random.Random(seed)) if mixed else (x, targets)
 
-    def _teach(self, batch: Batch, labels: Tensor, seed: int, mixed: bool) -> Tensor:
-        """Give the mean answer of the teachers its share; they see the views that their pupil sees."""
-        answers = torch.zeros_like(labels)
+    def _teach(self, targets: Tensor, answers: Tensor) -> Tensor:
+        """Give the mean answer of the teachers its share."""
+        return targets.lerp(answers * self._weights, self._taught)
+
+    def _ask(self, batch: Batch, seed: int, mixed: bool) -> Tensor:
+        """The sum of what the teachers answer to the views that their pupil sees (N, all heads' classes)."""
+        answers = torch.zeros(len(batch.places), self._classes, device=self._device)
         with torch.no_grad():
             for teacher, columns in zip(self._teachers, self._columns, strict=True):
-                seen, _ = self._mix(teacher.spec.scale(batch.pixels), labels, seed, mixed)
+                seen, _ = self._mix(teacher.spec.scale(batch.pixels), answers, seed, mixed)
                 answers.index_add_(1, columns[1], teacher.answers(seen)[:, columns[0]])
-        return labels.lerp(answers * self._weights, self._taught)
+        return answers
+
+    def _kept_answers(self, batch: Batch, answers: TeacherAnswers) -> Tensor:
+        """What the teachers answered to the views of a batch, before they are mixed.
+
+        If any is missing, the teachers are asked for the whole batch: parts of it could differ in the last bit, and a
+        run that was killed would not end in the same weights.
+        """
+        view, _ = chance_of(batch.order, self._config.teacher_views)
+        places = batch.order.places
+        if missing(answers.read(view, places)).any():
+            answers.write(view, places, self._ask(batch, 0, mixed=False).half().cpu().numpy())
+        return moved(torch.from_numpy(answers.read(view, places)), self._device).float()
+
+
+def _with_teacher_labels(targets: Tensor, material: Material, config: TrainConfig) -> Tensor:
+    """The targets; after them, in columns of their own, the same with the share of teacher labels, if there are any."""
+    if not material.teacher_labels:
+        return targets
+    blended = blend_labels(targets, material.teacher_labels, material.train, material.heads, config)
+    return torch.cat([targets, blended], dim=1)
 
 
 def _columns(material: Material, number: int) -> Tensor:
@@ -75,13 +118,7 @@ def _taught(material: Material, config: TrainConfig) -> Tensor:
 
 def _weights(material: Material, config: TrainConfig) -> Tensor:
     """What the sum of the teachers' answers is multiplied by in each column: the head's weight, for their mean."""
-    by_head = head_weights(material.heads, config)
-    weights = [
-        by_head[head.name]
-        for head, count in zip(material.heads, sizes(material.heads), strict=True)
-        for _ in range(count)
-    ]
-    return torch.tensor(weights) / _teachers_of(material).clamp_min(1)
+    return column_weights(material.heads, config) / _teachers_of(material).clamp_min(1)
 
 
 def _teachers_of(material: Material) -> Tensor:

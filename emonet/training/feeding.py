@@ -30,27 +30,32 @@ AHEAD = 4  # batches a thread prepares before they are asked for
 SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
 
 
-class Batch(NamedTuple):
-    """Pictures to learn from, and where they came from."""
-
-    pixels: Tensor  # (N, channels, size, size), from 0 to 255
-    places: Tensor  # (N,), in the training data; on the device, as the pixels are
-    whole: int  # how many pictures the batch has in all processes together
-
-
-class Feed(Protocol):
-    """Batches for as long as they are asked for, from a step of an epoch on; each says its epoch and step."""
-
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]: ...
-
-
 class Order(NamedTuple):
     """One batch to be made: which pictures, and their places in the epoch, which decide their augmentation."""
 
     epoch: int
     places: Indices
     turns: Indices
-    whole: int
+    whole: int  # how many pictures the batch has in all processes together
+
+
+class Batch(NamedTuple):
+    """Pictures to learn from, and where they came from."""
+
+    pixels: Tensor  # (N, channels, size, size), from 0 to 255
+    places: Tensor  # (N,), in the training data; on the device, as the pixels are
+    order: Order
+
+    @property
+    def whole(self) -> int:
+        """How many pictures the batch has in all processes together."""
+        return self.order.whole
+
+
+class Feed(Protocol):
+    """Batches for as long as they are asked for, from a step of an epoch on; each says its epoch and step."""
+
+    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +105,15 @@ class PictureFeed:
             pool.shutdown(cancel_futures=True)
 
     def _on_device(self, batch: Batch) -> Batch:
-        return Batch(moved(batch.pixels, self._device), moved(batch.places, self._device), batch.whole)
+        return batch._replace(pixels=moved(batch.pixels, self._device), places=moved(batch.places, self._device))
 
     def _made(self, order: Order) -> Batch:
         augment = self._augmenter(self._config.policy(order.epoch + 1))
-        seeds = (sample_seed(self._config.seed, self._config.order, order.epoch, int(turn)) for turn in order.turns)
+        view, numbers = chance_of(order, self._config.teacher_views)
+        seeds = (sample_seed(self._config.seed, self._config.order, view, int(number)) for number in numbers)
         pictures = [augment(self._pixels[place], seed) for place, seed in zip(order.places, seeds, strict=True)]
         x = pictures_as_tensor(np.stack(pictures)).contiguous()
-        return Batch(x, torch.from_numpy(order.places), order.whole)
+        return Batch(x, torch.from_numpy(order.places), order)
 
     def _augmenter(self, policy: str) -> PictureAugmenter:
         augmenters: dict[str, PictureAugmenter] = self._own.__dict__
@@ -129,7 +135,7 @@ class TensorFeed:
         self._pixels = pictures_as_tensor(pixels)
         if fits(pixels, device):
             self._pixels = self._pixels.to(device)
-        self._turns = len(plan.sampling.order(0))
+        self._count = len(pixels) if config.teacher_views else len(plan.sampling.order(0))
 
     def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         seed = sample_seed(self._config.seed, self._config.order)
@@ -137,14 +143,15 @@ class TensorFeed:
         for number, group in groupby(self._plan.orders(epoch, step, epochs), attrgetter("epoch")):
             policy = self._config.policy(number + 1)
             if policy not in augmenters:
-                augmenters[policy] = BatchAugmenter(find_policy(policy), self._turns, seed)
+                augmenters[policy] = BatchAugmenter(find_policy(policy), self._count, seed)
             orders = list(group)
             counts = [len(order.places) for order in orders]
             places = torch.split(self._moved(np.concatenate([order.places for order in orders])), counts)
-            turns = torch.split(self._moved(np.concatenate([order.turns for order in orders])), counts)
-            for order, place, turn in zip(orders, places, turns, strict=True):
+            chances = [chance_of(order, self._config.teacher_views) for order in orders]
+            indices = torch.split(self._moved(np.concatenate([numbers for _, numbers in chances])), counts)
+            for order, (view, _), place, index in zip(orders, chances, places, indices, strict=True):
                 pixels = self._taken(place, order)
-                yield Batch(augmenters[policy](pixels, number, turn), place, order.whole)
+                yield Batch(augmenters[policy](pixels, view, index), place, order)
 
     def _moved(self, numbers: Indices) -> Tensor:
         return moved(torch.from_numpy(numbers), self._device)
@@ -154,6 +161,15 @@ class TensorFeed:
         if self._pixels.device == self._device:
             return self._pixels[places]
         return moved(self._pixels[torch.from_numpy(order.places)], self._device)
+
+
+def chance_of(order: Order, views: int) -> tuple[int, Indices]:
+    """Give what decides the augmentation of a batch, beside the seed: a number for all, and one for each picture.
+
+    By default these are the epoch and the pictures' places in it. With a fixed number of views they are the view, which
+    follows from the epoch, and the pictures themselves.
+    """
+    return (order.epoch % views, order.places) if views else (order.epoch, order.turns)
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -47,6 +47,14 @@ def _check_labels(heads: tuple[Head, ...], faces: Faces) -> None:
         raise ValueError(f"the head {LABELS!r} has nothing to learn: every data set has a head of its own")
 
 
+def check_examples(heads: tuple[Head, ...], faces: Faces) -> None:
+    """Raise if a head has no picture to learn from."""
+    for head in heads:
+        own = seen_targets(faces).any() if head.name == SEEN else labelled(head, heads, faces).any()
+        if not own:
+            raise ValueError(f"the head {head.name!r} has nothing to learn from")
+
+
 def head_of(source: str, names: Sequence[str]) -> str:
     """Name the head that answers with the labels of a data set.
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from emonet.checkpoint import Checkpoint
 from emonet.datasets.labels import LabelRules
@@ -17,7 +21,8 @@ from emonet.models import outline
 from emonet.training.averaging import mean_weights
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces, read_faces
-from emonet.training.heads import plan_heads, votes_of, with_priors, without_priors
+from emonet.training.heads import check_examples, plan_heads, votes_of, with_priors, without_priors
+from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
 from emonet.training.transfer import shared_columns, shared_heads
 from emonet.weights import open_model
 
@@ -34,6 +39,8 @@ class Material:
     heads: tuple[Head, ...]  # with the share of each class in what they learn from
     start: Checkpoint | None  # of the weights to start from
     teachers: tuple[Checkpoint, ...]
+    teacher_labels: tuple[TeacherLabels, ...] = ()
+    contents: Mapping[str, list[str]] = field(default_factory=dict)  # hashes of the files that options name
 
     @property
     def teacher_columns(self) -> list[tuple[list[int], list[int]]]:
@@ -53,13 +60,22 @@ class Material:
         voted = int((votes_of(self.train).sum(1) > 0).sum())
         seen = f"; {voted:,} of {len(self.train):,} have votes" if SEEN in [head.name for head in self.heads] else ""
         rest = f"; left out: {left_out}" if left_out else ""
-        return f"to learn from: {learned}{seen}; to choose on: {chosen}{rest}"
+        return f"to learn from: {learned}{seen}{self._taught_words()}; to choose on: {chosen}{rest}"
+
+    def _taught_words(self) -> str:
+        if not self.teacher_labels:
+            return ""
+        known = np.any([labels.places(self.train.keys) >= 0 for labels in self.teacher_labels], axis=0)
+        learned = set() if self.dev is None else _learned(self.teacher_labels) & set(self.dev.keys)
+        warning = f" (their networks learned from {len(learned):,} of those to choose on)" if learned else ""
+        return f"; teacher labels for {np.count_nonzero(known):,} of {len(self.train):,}{warning}"
 
 
 def gather_material(config: TrainConfig, store: Store) -> Material:
     """Reads the pictures; whatever does not fit together is an error here, before the first step."""
     starts = [open_model(name) for name in config.starts]
     teachers = tuple(open_model(teacher) for teacher in config.teacher)
+    labels = tuple(load_teacher_labels(Path(name)) for name in config.teacher_labels)
     classes = _classes(config, store)
     start = _mean(starts, config)
     spec = _spec(config, start)
@@ -72,13 +88,43 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     else:
         train, dev = read([TRAIN]), read([DEV])
     _check_faces(config, train, dev)
+    folds_of(train, config)
     heads = plan_heads(train, config)
     for name, one in zip(config.starts, starts, strict=True):
         _check_start(name, one, config, heads)
     for name, teacher in zip(config.teacher, teachers, strict=True):
         _check_teacher(name, teacher, config, heads, spec)
+    for name, given in zip(config.teacher_labels, labels, strict=True):
+        _check_teacher_labels(name, given, train, heads)
     spec = spec if spec.measured else spec.with_statistics(train.pixels)
-    return Material(train, dev, spec, with_priors(heads, train, config), start, teachers)
+    contents: dict[str, Sequence[Checkpoint | TeacherLabels]] = {
+        "init": starts,
+        "teacher": teachers,
+        "teacher_labels": labels,
+    }
+    hashes = {name: [one.identity for one in files] for name, files in contents.items() if files}
+    material = Material(train, dev, spec, with_priors(heads, train, config), start, teachers, labels, hashes)
+    return without_fold(material, config)
+
+
+def without_fold(material: Material, config: TrainConfig) -> Material:
+    """Leave out a fold of the training pictures if the options say so; pixels are still scaled as for all of them."""
+    if config.leave_out < 0:
+        return material
+    train = material.train.part(folds_of(material.train, config) != config.leave_out)
+    check_examples(material.heads, train)
+    return replace(material, train=train, heads=with_priors(material.heads, train, config))
+
+
+def folds_of(faces: Faces, config: TrainConfig) -> NDArray[np.int64]:
+    """Give the fold of each picture, -1 where there is none; raise if the options ask for folds that are not there."""
+    folds = np.full(len(faces), -1) if faces.folds is None else faces.folds
+    known = sorted(set(folds.tolist()) - {-1})
+    if (config.out_of_fold or config.leave_out >= 0) and len(known) < 2:
+        raise ValueError("the training pictures have no folds: `emonet build --folds N` numbers them")
+    if config.leave_out >= 0 and config.leave_out not in known:
+        raise ValueError(f"leave_out must be one of the folds {', '.join(map(str, known))}, got {config.leave_out}")
+    return folds
 
 
 def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
@@ -139,6 +185,21 @@ def _check_teacher(name: str, teacher: Checkpoint, config: TrainConfig, heads: S
             f"{name} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "
             f"{config.model!r} of {spec.size} and {spec.channels}"
         )
+
+
+def _check_teacher_labels(name: str, labels: TeacherLabels, train: Faces, heads: Sequence[Head]) -> None:
+    _check_classes(name, labels.heads, heads)
+    if not (labels.places(train.keys) >= 0).any():
+        raise ValueError(
+            f"{name} was made for another data set: it has labels for {len(labels.keys):,} pictures, such as "
+            f"{labels.keys[0] if labels.keys else 'none'}, and for 0 of the {len(train):,} training pictures, such as "
+            f"{train.keys[0]}"
+        )
+
+
+def _learned(given: Sequence[TeacherLabels]) -> set[str]:
+    """The pictures that some of the networks behind teacher labels learned from."""
+    return {key for labels in given for key, fold in zip(labels.keys, labels.folds.tolist(), strict=True) if fold >= 0}
 
 
 def _check_splits(config: TrainConfig, store: Store) -> None:

@@ -6,26 +6,26 @@ RUN/log.csv, curves.png  a row an epoch, and their picture
 RUN/samples.png          augmented pictures as the network sees them
 RUN/state.safetensors    where it stands, while it is not finished
 RUN/member-1/...         the same for each of several
+RUN/teacher_labels.parquet   what networks answered that did not learn from the picture, RUN/fold-0/... and so on
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from emonet.checkpoint import Checkpoint
 from emonet.datasets.store import Store
 from emonet.devices import open_machine
-from emonet.heads import sizes
-from emonet.models import create_model
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import joined_processes
+from emonet.training.ensemble import average
+from emonet.training.folds import train_folds
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
-from emonet.training.session import MODEL, Session, check_folder, clear_folder, run_folders
+from emonet.training.session import LABELS, MODEL, Session, check_folder, clear_folder, run_folders
 from emonet.training.single import new_network, train_single
 from emonet.training.watch import Silent, Watch
 
@@ -49,10 +49,17 @@ def train(
             new_network(session, config)  # one that cannot be trained costs no earlier run
             clear_folder(folder)
         processes.agreed(None)  # nobody looks into the folder before it is cleared
-        if (folder / MODEL).is_file() or config.members == config.orders == 1:
+        several = config.out_of_fold or config.members > 1 or config.orders > 1
+        if not several or _is_finished(folder, config):
             return train_single(session, config, folder)  # which checks the folder, and gives back what is finished
         check_folder(folder, session.identity(config))
+        if config.out_of_fold:
+            return train_folds(session, config, folder)
         return _train_members(session, config, folder) if config.members > 1 else _train_orders(session, config, folder)
+
+
+def _is_finished(folder: Path, config: TrainConfig) -> bool:
+    return (folder / MODEL).is_file() and (not config.out_of_fold or (folder / LABELS).is_file())
 
 
 def _train_members(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
@@ -61,35 +68,7 @@ def _train_members(session: Session, config: TrainConfig, folder: Path) -> Check
     members = [
         train_single(session, single, folder / f"member-{number}") for number, single in enumerate(singles, start=1)
     ]
-    counts = sizes(members[0].heads)
-    arguments: dict[str, Any] = {
-        "model": config.model,
-        "members": len(members),
-        "arguments": dict(members[0].arguments),
-    } | ({"heads": list(counts)} if len(counts) > 1 else {})
-    weights = {
-        f"members.{place}.{name}": tensor
-        for place, member in enumerate(members)
-        for name, tensor in member.weights.items()
-    }
-    network = create_model("averaged", classes=sum(counts), **arguments)
-    network.load_state_dict(weights)
-    training = {
-        **session.about(config),
-        "seconds": sum(member.training["seconds"] for member in members),
-        "members": [{"training": dict(member.training), "scores": dict(member.scores)} for member in members],
-    }
-    return session.write(
-        folder,
-        replace(
-            members[0],
-            model="averaged",
-            arguments=arguments,
-            weights=weights,
-            training=training,
-            scores=session.scores(network),
-        ),
-    )
+    return session.write(folder, average(session, config, members))
 
 
 def _train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:

@@ -19,10 +19,11 @@ from emonet.training.distributed import Processes
 from emonet.training.material import Material
 from emonet.training.scoring import DevScores, score_dev
 from emonet.training.state import stored_identity
+from emonet.training.teacher_answers import ANSWERS
 from emonet.training.watch import Watch
 from facecrop.packages import installed_version
 
-MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, TENSORBOARD = (
+MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, TENSORBOARD, LABELS = (
     "model.safetensors",
     "config.toml",
     "log.csv",
@@ -30,6 +31,7 @@ MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, TENSORBOARD = (
     "samples.png",
     "state.safetensors",
     "tensorboard",
+    "teacher_labels.parquet",
 )
 
 
@@ -45,7 +47,8 @@ class Session:
 
     def identity(self, config: TrainConfig) -> dict[str, Any]:
         """What must be the same for a run to go on: options, data, and how many processes share a batch."""
-        return {**config.identity(), "data": self.store.identity, "processes": self.processes.count}
+        contents = {f"content of {name}": hashes for name, hashes in self.material.contents.items()}
+        return {**config.identity(), **contents, "data": self.store.identity, "processes": self.processes.count}
 
     def about(self, config: TrainConfig) -> dict[str, Any]:
         """How a network was trained, for its card."""
@@ -83,7 +86,8 @@ class Session:
         if self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
             checkpoint.save(folder / MODEL)
-            (folder / STATE).unlink(missing_ok=True)
+            for name in (STATE, ANSWERS):
+                (folder / name).unlink(missing_ok=True)
         self.processes.agreed(None)  # nobody goes on before it is written
         return checkpoint
 
@@ -102,7 +106,7 @@ def stored_run(folder: Path) -> dict[str, Any] | None:
 
 def run_folders(folder: Path) -> list[Path]:
     """Return the folder of a run, and those of the networks that it averages or chooses from."""
-    return [folder, *folder.glob("member-*"), *folder.glob("order-*")]
+    return [folder, *folder.glob("member-*"), *folder.glob("order-*"), *folder.glob("fold-*")]
 
 
 def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
@@ -119,7 +123,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
 def clear_folder(folder: Path) -> None:
     """Removes what runs write, and nothing else."""
     for place in run_folders(folder):
-        for name in (MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE):
+        for name in (MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, ANSWERS, LABELS):
             (place / name).unlink(missing_ok=True)
         for events in place.glob(f"{TENSORBOARD}/events.out.tfevents.*"):
             events.unlink()

@@ -5,22 +5,25 @@ counts for it, and is zero where the head has nothing to learn from the picture.
 pictures, teachers and weights are all done on these rows.
 
 Votes are on pictures as they are. Teachers look at each picture as augmentation and mixing made it this time, for they
-have memorised their training pictures, and would only repeat the labels.
+have memorised their training pictures, and would only repeat the labels. Teacher labels come from networks that did not
+learn from the picture, so one answer for each picture will do. Live teachers take their share after them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from emonet.heads import SEEN, Head
+from emonet.heads import SEEN, Head, sizes
 from emonet.training.config import TrainConfig
 from emonet.training.data import Faces
 from emonet.training.heads import labelled, seen_targets
+from emonet.training.teacher_labels import TeacherLabels
+from emonet.training.transfer import shared_columns
 
 
 def make_targets(faces: Faces, heads: tuple[Head, ...], config: TrainConfig) -> Tensor:
@@ -39,6 +42,28 @@ def make_targets(faces: Faces, heads: tuple[Head, ...], config: TrainConfig) -> 
 def head_weights(heads: tuple[Head, ...], config: TrainConfig) -> Mapping[str, float]:
     """How much the loss of each head counts."""
     return {head.name: config.heads.get(head.name, 1.0) for head in heads}
+
+
+def column_weights(heads: tuple[Head, ...], config: TrainConfig) -> Tensor:
+    """The weight of the head that each column belongs to (all heads' classes,)."""
+    weights = head_weights(heads, config)
+    columns = zip(heads, sizes(heads), strict=True)
+    return torch.tensor([weights[head.name] for head, count in columns for _ in range(count)])
+
+
+def blend_labels(
+    targets: Tensor, given: Sequence[TeacherLabels], faces: Faces, heads: tuple[Head, ...], config: TrainConfig
+) -> Tensor:
+    """Give the mean of teacher labels its share of the targets. Pictures and heads without any keep their targets."""
+    sums, counts = torch.zeros_like(targets), torch.zeros_like(targets)
+    for labels in given:
+        places = torch.from_numpy(labels.places(faces.keys))
+        theirs, ours = shared_columns(labels.heads, heads)
+        rows = torch.nonzero(places >= 0)
+        sums[rows, ours] += torch.from_numpy(labels.answers)[places[rows], theirs]
+        counts[rows, ours] += 1
+    answers = sums / counts.clamp_min(1) * column_weights(heads, config)
+    return targets.lerp(answers, config.teacher_share * (counts > 0).float())
 
 
 def _label_targets(faces: Faces, config: TrainConfig) -> Tensor:

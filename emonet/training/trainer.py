@@ -94,6 +94,7 @@ class Trainer:
         epochs = math.ceil(self.steps / self.steps_an_epoch)
         if self._over():
             return
+        self._preparation.open_answers(path.parent, self._processes, fresh=not self.done)
         for batch, waited, began in _timed(self._feed.batches(self.progress.epoch, self.progress.step, epochs)):
             # 1. Draw all chance of the step from the seed, the epoch, the step and the process; set the rate.
             seed = self._seed_step()

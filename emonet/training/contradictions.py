@@ -1,0 +1,66 @@
+"""Options of a training that make no sense together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emonet.training.config import TrainConfig
+
+
+def check_together(config: TrainConfig) -> None:
+    """Raise ValueError if options contradict one another."""
+    _check_choice(config)
+    _check_folds(config)
+    _check_balance(config)
+    _check_loss(config)
+    _check_teachers(config)
+    if config.heads and not sum(config.heads.values()):
+        raise ValueError("heads must have a weight above 0, at least one of them")
+    if config.new_head and not config.init:
+        raise ValueError("new_head belongs to init")
+
+
+def _check_choice(config: TrainConfig) -> None:
+    chosen = config.schedule == "plateau" or config.stop_after or config.orders > 1 or config.fold >= 0
+    if config.all_train and chosen:
+        raise ValueError("all_train leaves nothing to choose on: no plateau, stop_after, orders or fold with it")
+    if config.members > 1 and config.orders > 1:
+        raise ValueError("members are averaged and orders chosen from: ask for one of the two")
+    if config.average_last and (config.ema or config.stop_after):
+        raise ValueError("average_last replaces ema, and needs to know the last epochs: no ema or stop_after with it")
+
+
+def _check_folds(config: TrainConfig) -> None:
+    if config.out_of_fold and (config.members > 1 or config.orders > 1):
+        raise ValueError("out_of_fold trains a network for each fold: ask for no members or orders with it")
+    if config.fold >= 0 and (config.out_of_fold or config.leave_out >= 0):
+        raise ValueError("out_of_fold and leave_out choose on the split dev: ask for no fold with them")
+    if config.out_of_fold and config.leave_out >= 0:
+        raise ValueError("out_of_fold leaves out each fold in its turn: ask for no leave_out with it")
+
+
+def _check_balance(config: TrainConfig) -> None:
+    own = {"weights": config.class_weights, "oversample": config.oversample}
+    if own.get(config.balance):
+        raise ValueError(f"balance={config.balance} chooses the numbers itself: leave out your own")
+    if config.balance_sources and config.source_weights:
+        raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
+
+
+def _check_loss(config: TrainConfig) -> None:
+    if config.loss != "hinge":
+        return
+    if config.smoothing:
+        raise ValueError("smoothing belongs to the softmax loss")
+    if config.teacher or config.teacher_labels or config.votes_share:
+        raise ValueError("a teacher, teacher_labels and votes_share belong to the softmax loss")
+    if len(config.heads) > 1 or config.balance == "logits":
+        raise ValueError("several heads and balance=logits belong to the softmax loss")
+
+
+def _check_teachers(config: TrainConfig) -> None:
+    if config.teacher_views and not config.teacher:
+        raise ValueError("teacher_views belongs to teacher")
+    if config.teacher_views and config.augment_from:
+        raise ValueError("teacher_views shows the same views in all epochs: leave out augment_from")

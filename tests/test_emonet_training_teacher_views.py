@@ -1,0 +1,162 @@
+"""Fixed views of each picture, and what teachers answered to them, which is kept."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import trainings
+
+from emonet.checkpoint import load_checkpoint
+from emonet.classifier import Classifier
+from emonet.devices import open_machine
+from emonet.inputs import InputSpec
+from emonet.training.data import read_faces
+from emonet.training.distributed import Processes
+from emonet.training.feeding import PictureFeed, Plan, TensorFeed
+from emonet.training.sampling import Sampling
+from emonet.training.teacher_labels import TeacherLabels
+
+ANSWERS = "teacher_answers.bin"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, portrait):
+    return trainings.build_voted(tmp_path_factory.mktemp("faces"), portrait)
+
+
+@pytest.fixture(scope="module")
+def teachers(store, tmp_path_factory):
+    """Two model files."""
+    folder = tmp_path_factory.mktemp("teachers")
+    for seed in (0, 1):
+        trainings.trained(store, folder / f"{seed}", epochs=8, seed=seed, heads={"fer2013": 1.0, "seen": 1.0})
+    return [str(folder / f"{seed}" / "model.safetensors") for seed in (0, 1)]
+
+
+def same(one, other):
+    return all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
+
+
+@pytest.mark.parametrize("feed", [PictureFeed, TensorFeed])
+@pytest.mark.parametrize("options", [{}, {"oversample": {"sad": 3.0, "happy": 0.5}}])
+def test_views_come_again_after_so_many_epochs(store, feed, options):
+    faces = read_faces(store, ["train"], InputSpec(size=48))
+    config = trainings.quick(augment="strong", teacher=["emonet"], teacher_views=2, **options)
+    batches = feed(faces.pixels, Plan(Sampling(faces, config), Processes()), config, CPU).batches(0, 0, 4)
+    seen = [{} for _ in range(4)]
+    for batch in batches:
+        for place, pixels in zip(batch.places.tolist(), batch.pixels, strict=True):
+            seen[batch.order.epoch].setdefault(place, pixels)
+            assert torch.equal(seen[batch.order.epoch][place], pixels)
+    for early, late in ((0, 2), (1, 3)):
+        both = seen[early].keys() & seen[late].keys()
+        assert len(both) > 20
+        assert all(torch.equal(seen[early][place], seen[late][place]) for place in both)
+    assert not all(torch.equal(seen[0][place], seen[1][place]) for place in seen[0].keys() & seen[1].keys())
+
+
+@pytest.mark.parametrize("options", [{}, {"mixup": 1.0, "cutmix": 1.0}, {"augment_with": "torch"}])
+def test_teachers_are_asked_in_the_first_epochs_only(store, teachers, tmp_path, monkeypatch, options):
+    asked = []
+    answers = Classifier.answers
+    monkeypatch.setattr(Classifier, "answers", lambda self, x: asked.append(len(x)) or answers(self, x))
+    options = {"augment": "strong", "all_train": True, "epochs": 5, **options}
+    trainings.trained(store, tmp_path, teacher=teachers, teacher_views=2, **options)
+    assert sum(asked) == 2 * 2 * 35
+
+
+def test_what_is_kept_is_what_they_answer(store, teachers, tmp_path):
+    options = {"teacher": teachers, "teacher_share": 1.0, "epochs": 4, "heads": {"fer2013": 1.0, "seen": 0.5}}
+    live = trainings.trained(store, tmp_path / "live", **options)
+    kept = trainings.trained(store, tmp_path / "kept", teacher_views=1, **options)
+    losses = [[row.train_loss for row in trainings.log(tmp_path / name)] for name in ("live", "kept")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert max(float((kept.weights[name] - w).abs().max()) for name, w in live.weights.items()) < 1e-2
+
+
+def test_answers_to_views_are_mixed_as_labels_are(store, teachers, tmp_path):
+    """As if they stood in a file, where no view differs from another."""
+    teacher = load_checkpoint(teachers[0])
+    faces = read_faces(store, ["train"], teacher.input)
+    classify = Classifier(teacher.network(), teacher.input, open_machine("cpu", "fp32"), heads=(7, 8))
+    labels = TeacherLabels(faces.keys, np.zeros(28, np.int64), classify(faces.pixels), teacher.heads, {})
+    labels.save(tmp_path / "labels.parquet")
+    options = {"mixup": 1.0, "heads": {"fer2013": 1.0, "seen": 1.0}}
+    trainings.trained(store, tmp_path / "file", teacher_labels=[str(tmp_path / "labels.parquet")], **options)
+    trainings.trained(store, tmp_path / "views", teacher=teachers[:1], teacher_views=1, **options)
+    losses = [[row.train_loss for row in trainings.log(tmp_path / name)] for name in ("file", "views")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+RESUMED = {
+    "mixed": {"augment": "strong", "mixup": 0.5, "oversample": {"sad": 2.5}},
+    "by torch": {"augment": "strong", "augment_with": "torch", **trainings.FAST},
+    "some pictures an epoch": {"epochs": 6, "heads": {"fer2013": 1.0, "seen": 0.5}, "source_weights": {"fer2013": 0.6}},
+}
+
+
+@pytest.mark.parametrize("options", RESUMED.values(), ids=RESUMED)
+def test_a_run_that_was_stopped_ends_in_the_same_weights(store, teachers, tmp_path, options):
+    options = {"teacher": teachers, "teacher_views": 2, "epochs": 4, **options}
+    whole = trainings.trained(store, tmp_path / "whole", **options)
+    for stop in ({"steps": 1}, {"steps": 3}, {"epochs": 1}, {"steps": 2}, {"epochs": 1}, {"steps": 3}):
+        with pytest.raises(KeyboardInterrupt):
+            trainings.trained(store, tmp_path / "run", trainings.Stopping(**stop), save_every=0, **options)
+    assert (tmp_path / "run" / ANSWERS).exists()
+    assert same(whole, trainings.trained(store, tmp_path / "run", **options))
+    assert not list(tmp_path.rglob(ANSWERS))
+    assert not list(tmp_path.rglob("*-part"))
+
+
+@pytest.mark.parametrize("left", [None, b"", b"half a file"])
+def test_answers_that_are_gone_are_asked_for_again(store, teachers, tmp_path, left):
+    options = {"teacher": teachers, "teacher_views": 2, "epochs": 4, "augment": "strong", "batch_size": 28}
+    whole = trainings.trained(store, tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        trainings.trained(store, tmp_path / "run", trainings.Stopping(epochs=3), **options)
+    (tmp_path / "run" / ANSWERS).unlink()
+    if left is not None:
+        (tmp_path / "run" / ANSWERS).write_bytes(left)
+    again = trainings.trained(store, tmp_path / "run", **options)
+    assert max(float((again.weights[name] - w).abs().max()) for name, w in whole.weights.items()) < 1e-3
+
+
+def test_answers_of_another_run_are_not_trusted(store, teachers, tmp_path):
+    """It was stopped before it left a state that would tell them apart."""
+    options = {"teacher_views": 2, "augment": "strong"}
+    with pytest.raises(KeyboardInterrupt):
+        trainings.trained(store, tmp_path / "run", trainings.Stopping(steps=2), teacher=teachers[:1], **options)
+    assert (tmp_path / "run" / ANSWERS).exists()
+    other = trainings.trained(store, tmp_path / "run", teacher=teachers[1:], **options)
+    assert same(other, trainings.trained(store, tmp_path / "clean", teacher=teachers[1:], **options))
+
+
+def test_members_keep_answers_of_their_own(store, teachers, tmp_path):
+    options = {"teacher": teachers, "teacher_views": 2, "augment": "strong"}
+    trainings.trained(store, tmp_path / "both", members=2, **options)
+    second = load_checkpoint(tmp_path / "both" / "member-2" / "model.safetensors")
+    assert same(second, trainings.trained(store, tmp_path / "second", seed=1, **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"teacher_views": 2}, "teacher_views belongs to teacher"),
+        ({"teacher_views": 2, "teacher": ["emonet"], "augment_from": {"2": "none"}}, "leave out augment_from"),
+        ({"teacher_views": -1, "teacher": ["emonet"]}, "teacher_views must be a number from 0 to 1000, got -1"),
+    ],
+)
+def test_views_that_cannot_be_kept_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        trainings.quick(**options)
+
+
+def test_without_fixed_views_every_epoch_has_its_own(store):
+    faces = read_faces(store, ["train"], InputSpec(size=48))
+    config = trainings.quick(augment="strong")
+    live = replace(config, teacher=("emonet",))
+    plan = Plan(Sampling(faces, config), Processes())
+    one, other = (list(PictureFeed(faces.pixels, plan, each, CPU).batches(0, 0, 2)) for each in (config, live))
+    assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(one, other, strict=True))
