@@ -42,7 +42,15 @@ ALLOWED = {
 USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
 USE += ["emonet.heads"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
-ALLOWED["emonet.training"] = [*USE, *STORED, "emonet.training", "emonet.metrics", "emonet.weights", "facecrop.packages"]
+ALLOWED["emonet.training"] = [
+    *USE,
+    *STORED,
+    "emonet.training",
+    "emonet.metrics",
+    "emonet.weights",
+    "facecrop.packages",
+    "facecrop.devices",
+]
 ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
 ALLOWED["emonet.tracing"] = ["emonet.models"]
 ALLOWED["emonet.explaining"] = ["emonet.models", "emonet.tracing"]

@@ -71,7 +71,7 @@ class PlainCnn(Network):
         check_whole("whiten", whiten, 0)
         check_whole("crop", crop)
         check_dropout("dropout", dropout)
-        self.crop = Crop(crop)
+        self.crop = Crop(crop, self.input.size)
         self.whitening = Whitening(whiten, activation) if whiten else nn.Identity()
         halvings = [halve if halve != "last" or stage < len(widths) else "none" for stage in range(1, len(widths) + 1)]
         before = [2 * whiten**2 if whiten else 1, *widths]

@@ -48,7 +48,7 @@ class SEResNet(Network):
             raise ValueError(f"stem must not be empty, widths and blocks be as many, got {stem}, {widths}, {blocks}")
         check_whole("crop", crop)
         check_dropout("dropout", dropout)
-        self.crop = Crop(crop)
+        self.crop = Crop(crop, self.input.size)
         self.stem = nn.Sequential(*_stem(stem))
         self.stages = nn.Sequential(*_stages(stem[-1], widths, blocks))
         self.dropout = nn.Dropout(dropout)

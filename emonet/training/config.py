@@ -95,6 +95,15 @@ class TrainConfig:
     augment_from: Annotated[Mapping[str, str], AUGMENTATION, "Another policy from an epoch on, epoch=policy."] = field(
         default_factory=dict
     )
+    alternate_mirror: Annotated[bool, AUGMENTATION, "Mirror each picture in every second epoch, instead of by lot."] = (
+        False
+    )
+    repeats: Annotated[
+        int, AUGMENTATION, "Views of each picture in a batch; an epoch then shows so many times fewer pictures."
+    ] = 1
+    size_from: Annotated[
+        Mapping[str, int], AUGMENTATION, "Pictures shrunk to another size from a share of the steps on, share=pixels."
+    ] = field(default_factory=dict)
     augment_with: Annotated[
         AugmentWith, AUGMENTATION, "albumentations, torch, or auto: torch on a GPU, or if albumentations is missing."
     ] = "auto"
@@ -188,7 +197,19 @@ class TrainConfig:
             if not low <= value <= high:
                 raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
         self._check_tables()
+        self._check_augmentation()
         check_together(self)
+
+    def _check_augmentation(self) -> None:
+        """Refuses policies and sizes that are none."""
+        for epoch, policy in self.augment_from.items():
+            if not epoch.isdecimal() or not isinstance(policy, str):
+                raise ValueError(f"augment_from must be of the form epoch=policy, got {epoch}={policy}")
+        for share, size in self.size_from.items():
+            if not _is_share(share) or isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 1024:
+                raise ValueError(f"size_from must be of the form share=pixels, from 0=8 to 1=1024, got {share}={size}")
+        for policy in (self.augment, *self.augment_from.values()):
+            find_policy(policy)
 
     def _check_tables(self) -> None:
         """Refuses names and values that no data could make right; sources are known only with the data."""
@@ -199,11 +220,6 @@ class TrainConfig:
         for name in ("class_weights", "oversample"):
             if unknown := sorted(set(getattr(self, name)) - set(Emotion)):
                 raise ValueError(f"{name} must be of {', '.join(Emotion)}, got {', '.join(unknown)}")
-        for epoch, policy in self.augment_from.items():
-            if not epoch.isdecimal() or not isinstance(policy, str):
-                raise ValueError(f"augment_from must be of the form epoch=policy, got {epoch}={policy}")
-        for policy in (self.augment, *self.augment_from.values()):
-            find_policy(policy)
         if "classes" in self.arguments:
             raise ValueError("a network has the classes of its data: choose among them with classes, not in arguments")
 
@@ -211,6 +227,11 @@ class TrainConfig:
         """The name of the augmentation of an epoch; the first is 1."""
         begun = {int(first): policy for first, policy in self.augment_from.items() if int(first) <= epoch}
         return begun[max(begun)] if begun else self.augment
+
+    def shown_size(self, done: float) -> int | None:
+        """The size that pictures are shrunk to when so large a share of the steps is done; None for their own."""
+        begun = {float(share): size for share, size in self.size_from.items() if float(share) <= done}
+        return begun[max(begun)] if begun else None
 
     def identity(self) -> dict[str, Any]:
         """What must not change when a run goes on: all but the machine's part."""
@@ -229,6 +250,13 @@ class TrainConfig:
         return cls(**values)
 
 
+def _is_share(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
 _RANGES = cast(
     "dict[str, tuple[float, float]]",
     {
@@ -242,6 +270,7 @@ _RANGES = cast(
         "teacher_share": (0, 1),
         "teacher_views": (0, 1000),
         "votes_share": (0, 1),
+        "repeats": (1, 64),
         "epochs": (1, 100_000),
         "steps": (0, MOST),
         "batch_size": (1, 1_000_000),

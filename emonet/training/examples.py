@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from emonet.classifier import Classifier
 from emonet.heads import sizes
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
-from emonet.training.feeding import Batch, chance_of, moved
+from emonet.training.feeding import Batch, chance_of
 from emonet.training.material import Material
 from emonet.training.mixing import Mixing
 from emonet.training.targets import blend_labels, column_weights
 from emonet.training.teacher_answers import ANSWERS, TeacherAnswers, missing, open_answers
+from facecrop.devices import to_device
 
 
 class Examples(NamedTuple):
@@ -49,8 +51,15 @@ class Preparation:
             shape = (self._config.teacher_views, self._pictures, self._classes)
             self._answers = open_answers(folder / ANSWERS, shape, processes, fresh=fresh)
 
-    def prepare(self, batch: Batch, seed: int, *, mixed: bool) -> Examples:
-        """Scale the images of a batch, look up their targets, mix both, and give the teachers their share."""
+    def prepare(self, batch: Batch, seed: int, done: float) -> Examples:
+        """Scale the images of a batch, look up their targets, mix both, and give the teachers their share.
+
+        Args:
+            batch: The images, and where they stand in the training data.
+            seed: Decides how they are mixed.
+            done: The share of all steps that is done.
+        """
+        mixed = done < self._config.mix_until
         rows = self._targets[batch.places]
         if self._answers is not None:
             rows = torch.cat([rows, self._kept_answers(batch, self._answers)], dim=1)
@@ -62,6 +71,9 @@ class Preparation:
         elif self._teachers:
             answers = self._ask(batch, seed, mixed)
         targets = self._teach(parts[-1], answers) if self._teachers else parts[-1]
+        size = self._config.shown_size(done)
+        if size is not None and size != x.shape[-1]:
+            x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)
         return Examples(x.contiguous(memory_format=self._layout), labels, targets)
 
     @property
@@ -95,7 +107,7 @@ class Preparation:
         places = batch.order.places
         if missing(answers.read(view, places)).any():
             answers.write(view, places, self._ask(batch, 0, mixed=False).half().cpu().numpy())
-        return moved(torch.from_numpy(answers.read(view, places)), self._device).float()
+        return to_device(torch.from_numpy(answers.read(view, places)), self._device).float()
 
 
 def _with_teacher_labels(targets: Tensor, material: Material, config: TrainConfig) -> Tensor:

@@ -7,13 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from emonet.classifier import pictures_as_tensor
@@ -22,9 +23,10 @@ from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.picture_augmenter import PictureAugmenter
-from emonet.training.policies import find_policy
+from emonet.training.policies import Policy, find_policy
 from emonet.training.sampling import Indices, Sampling
 from emonet.training.seeds import sample_seed
+from facecrop.devices import to_device
 
 AHEAD = 4  # batches a thread prepares before they are asked for
 SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
@@ -105,20 +107,27 @@ class PictureFeed:
             pool.shutdown(cancel_futures=True)
 
     def _on_device(self, batch: Batch) -> Batch:
-        return batch._replace(pixels=moved(batch.pixels, self._device), places=moved(batch.places, self._device))
+        return batch._replace(
+            pixels=to_device(batch.pixels, self._device), places=to_device(batch.places, self._device)
+        )
 
     def _made(self, order: Order) -> Batch:
         augment = self._augmenter(self._config.policy(order.epoch + 1))
         view, numbers = chance_of(order, self._config.teacher_views)
+        turned = is_mirrored(order.places, view, self._config)
         seeds = (sample_seed(self._config.seed, self._config.order, view, int(number)) for number in numbers)
-        pictures = [augment(self._pixels[place], seed) for place, seed in zip(order.places, seeds, strict=True)]
+        shown = [
+            self._pixels[place][:, ::-1] if flip else self._pixels[place]
+            for place, flip in zip(order.places, turned, strict=True)
+        ]
+        pictures = [augment(picture, seed) for picture, seed in zip(shown, seeds, strict=True)]
         x = pictures_as_tensor(np.stack(pictures)).contiguous()
         return Batch(x, torch.from_numpy(order.places), order)
 
     def _augmenter(self, policy: str) -> PictureAugmenter:
         augmenters: dict[str, PictureAugmenter] = self._own.__dict__
         if policy not in augmenters:
-            augmenters[policy] = PictureAugmenter(find_policy(policy))
+            augmenters[policy] = PictureAugmenter(policy_of(policy, self._config))
         return augmenters[policy]
 
 
@@ -133,7 +142,8 @@ class TensorFeed:
         self._config = config
         self._device = device
         self._pixels = pictures_as_tensor(pixels)
-        if fits(pixels, device):
+        self._there = fits(pixels, device)
+        if self._there:
             self._pixels = self._pixels.to(device)
         self._count = len(pixels) if config.teacher_views else len(plan.sampling.order(0))
 
@@ -143,24 +153,30 @@ class TensorFeed:
         for number, group in groupby(self._plan.orders(epoch, step, epochs), attrgetter("epoch")):
             policy = self._config.policy(number + 1)
             if policy not in augmenters:
-                augmenters[policy] = BatchAugmenter(find_policy(policy), self._count, seed)
+                augmenters[policy] = BatchAugmenter(policy_of(policy, self._config), self._count, seed)
             orders = list(group)
             counts = [len(order.places) for order in orders]
             places = torch.split(self._moved(np.concatenate([order.places for order in orders])), counts)
             chances = [chance_of(order, self._config.teacher_views) for order in orders]
             indices = torch.split(self._moved(np.concatenate([numbers for _, numbers in chances])), counts)
-            for order, (view, _), place, index in zip(orders, chances, places, indices, strict=True):
+            turned = [
+                is_mirrored(order.places, view, self._config) for order, (view, _) in zip(orders, chances, strict=True)
+            ]
+            flips = torch.split(self._moved(np.concatenate(turned)), counts)
+            for order, (view, _), place, index, flip in zip(orders, chances, places, indices, flips, strict=True):
                 pixels = self._taken(place, order)
+                if self._config.alternate_mirror:
+                    pixels = torch.where(flip[:, None, None, None], pixels.flip(-1), pixels)
                 yield Batch(augmenters[policy](pixels, view, index), place, order)
 
     def _moved(self, numbers: Indices) -> Tensor:
-        return moved(torch.from_numpy(numbers), self._device)
+        return to_device(torch.from_numpy(numbers), self._device)
 
     def _taken(self, places: Tensor, order: Order) -> Tensor:
         """The pictures of a batch, on the device."""
-        if self._pixels.device == self._device:
+        if self._there:
             return self._pixels[places]
-        return moved(self._pixels[torch.from_numpy(order.places)], self._device)
+        return to_device(self._pixels[torch.from_numpy(order.places)], self._device)
 
 
 def chance_of(order: Order, views: int) -> tuple[int, Indices]:
@@ -172,11 +188,18 @@ def chance_of(order: Order, views: int) -> tuple[int, Indices]:
     return (order.epoch % views, order.places) if views else (order.epoch, order.turns)
 
 
-def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device. A graphics card copies it from pinned memory while it works on."""
-    if device.type == "cuda":
-        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+def policy_of(name: str, config: TrainConfig) -> Policy:
+    """Find the policy of a name; one that mirrors by lot does not where pictures are mirrored in turn."""
+    policy = find_policy(name)
+    return replace(policy, mirror=0.0) if config.alternate_mirror else policy
+
+
+def is_mirrored(places: Indices, view: int, config: TrainConfig) -> NDArray[np.bool_]:
+    """Say which pictures are mirrored this time: half of them in even epochs, the others in odd ones."""
+    if not config.alternate_mirror:
+        return np.zeros(len(places), np.bool_)
+    halves = places * 2_654_435_761 >> 16 & 1  # a multiplicative hash: neighbours are often alike
+    return np.asarray((halves + view) % 2 == 1)
 
 
 def fits(pixels: Pixels, device: torch.device) -> bool:

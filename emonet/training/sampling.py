@@ -19,6 +19,7 @@ class Sampling:
     def __init__(self, faces: Faces, config: TrainConfig) -> None:
         self._seed = (config.seed, config.order)
         self._batch_size = config.batch_size
+        self._repeats = config.repeats
         self._groups = list(_groups(faces, config))
         self._count = len(faces)
 
@@ -31,23 +32,30 @@ class Sampling:
         return times
 
     def order(self, epoch: int) -> Indices:
-        """The places of an epoch's pictures."""
+        """The places of an epoch's pictures; those that are repeated stand beside each other."""
         chance = np.random.default_rng([*self._seed, epoch])
         drawn = []
         for places, count in self._groups:
             rounds, rest = divmod(count, len(places))
             drawn += [np.tile(places, rounds), chance.permutation(places)[:rest]]
-        return chance.permutation(np.concatenate(drawn))
+        order = chance.permutation(np.concatenate(drawn))
+        return order if self._repeats == 1 else np.repeat(order[: -(-len(order) // self._repeats)], self._repeats)
 
     def batches(self, epoch: int, processes: int = 1) -> list[Indices]:
         """The epoch in batches that differ in size by one at most, so that none is a small remainder."""
         order = self.order(epoch)
         count = max(1, -(-len(order) // (self._batch_size * processes)))
-        return np.array_split(order, count)
+        batches = np.array_split(order, count)
+        if self._repeats == 1:
+            return batches
+        chance = np.random.default_rng([*self._seed, epoch, count])  # views of a picture shall not be mixed in pairs
+        return [chance.permutation(batch) for batch in batches]
 
     def steps(self, processes: int = 1) -> int:
         """Batches in an epoch."""
-        return max(1, -(-sum(count for _, count in self._groups) // (self._batch_size * processes)))
+        shown = sum(count for _, count in self._groups)
+        shown = -(-shown // self._repeats) * self._repeats
+        return max(1, -(-shown // (self._batch_size * processes)))
 
 
 def _groups(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -86,7 +87,8 @@ def new_network(session: Session, config: TrainConfig) -> Network:
     material = session.material
     torch.manual_seed(sample_seed(config.seed) >> 1)
     network = create_model(config.model, classes=sum(sizes(material.heads)), **config.arguments)
-    _check_size(network, config.model, material.spec)
+    for size in (material.spec.size, *config.size_from.values()):
+        _check_size(network, config.model, replace(material.spec, size=size))
     if material.start is not None:
         load_start(network, material.start, material.heads, config)
     elif network.learns == "by_gradient":

@@ -27,6 +27,7 @@ from emonet.training.log import EpochRow
 from emonet.training.losses import count_right, make_objective
 from emonet.training.material import Material
 from emonet.training.optimizing import LearningRate, make_optimizer, set_rate
+from emonet.training.packages import augments_with_torch
 from emonet.training.sampling import Sampling
 from emonet.training.scoring import DevScores, score_dev
 from emonet.training.seeds import sample_seed
@@ -102,8 +103,7 @@ class Trainer:
             set_rate(self._optimizer, rate)
 
             # 2. Scale and mix the images, and look up what the network should answer to them.
-            mixed = self.done < self._config.mix_until * self.steps
-            x, labels, targets = self._preparation.prepare(batch, seed, mixed=mixed)
+            x, labels, targets = self._preparation.prepare(batch, seed, self.done / self.steps)
 
             # 3. Let the network answer, and measure how far it is from what it should answer.
             self._network.train()
@@ -250,9 +250,7 @@ class Trainer:
 
 
 def _open_feed(material: Material, config: TrainConfig, machine: Machine, plan: Plan) -> Feed:
-    """Albumentations where the processor is the device; on a faster one, torch."""
-    with_torch = config.augment_with == "torch" or (config.augment_with == "auto" and machine.device.type != "cpu")
-    if with_torch:
+    if augments_with_torch(config, machine.device):
         return TensorFeed(material.train.pixels, plan, config, machine.device)
     return PictureFeed(material.train.pixels, plan, config, machine.device)
 
