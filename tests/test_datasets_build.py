@@ -123,8 +123,11 @@ def test_people_are_in_one_split(merged):
 def test_why_a_worker_cannot_open_its_detector_is_said(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
     monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)
-    prepared = prepare(BuildOptions(inputs, detector="dlib", device="cuda"))
-    with pytest.raises(ValueError, match="device must be auto or cpu, got 'cuda'"):
+    prepared = prepare(BuildOptions(inputs, detector="dlib"))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "dlib.py").write_text("raise ImportError('a library of dlib is missing')")
+    monkeypatch.syspath_prepend(tmp_path / "broken")  # workers begin with this process's path
+    with pytest.raises(ImportError, match="a library of dlib is missing"):
         build_dataset(prepared, tmp_path / "out", workers=2)
 
 
