@@ -176,7 +176,7 @@ class TrainConfig:
     precision: Annotated[Precision, MACHINE, "fp32, bf16, or auto: bf16 where the processor has it."] = "auto"
     channels_last: Annotated[bool, MACHINE, "Lay pictures out as the fast kernels like them."] = True
     compile: Annotated[bool, MACHINE, "torch.compile: pays for large networks on a GPU."] = False
-    device: Annotated[str, MACHINE, "auto, cuda, mps or cpu."] = "auto"
+    device: Annotated[str, MACHINE, "auto, cpu, mps, cuda, or cuda:1 for one of several cards."] = "auto"
     workers: Annotated[int, MACHINE, "Threads that augment; -1: as many as pay. Changes no bit."] = -1
     storage: Annotated[Storage, MACHINE, "Where decoded pictures lie: memory, disk, or auto: if they fit."] = "auto"
     save_every: Annotated[float, MACHINE, "Seconds between two savings within an epoch."] = 120.0
