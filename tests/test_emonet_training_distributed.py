@@ -15,6 +15,7 @@ from emonet.checkpoint import load_checkpoint
 from emonet.devices import open_machine
 from emonet.training.config_file import write_config
 from emonet.training.distributed import Processes, joined_processes
+from emonet.training.figures import Figures
 
 OPTIONS = {**trainings.LENET, "augment": "classic", "optimizer": "sgd", "learning_rate": 0.02, "clip": 1}
 
@@ -123,6 +124,22 @@ def test_a_group_is_asked_for_everything_that_all_must_know():
     assert several.agreed(["so be it"]) == ["so be it"]
     assert several.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
     assert several.gathered(np.float32([[1, 2], [3, 4]]), 3).tolist() == [[1, 2], [0, 0], [3, 4]]
+
+
+def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
+    """NCCL refuses tensors of the host; torch's meta device stands in for a card."""
+    card, sent = torch.device("meta"), []
+    monkeypatch.setattr(distributed, "all_reduce", lambda values: sent.append(values.device))
+    monkeypatch.setattr(distributed, "broadcast_object_list", lambda _, src, device: sent.append(device))
+    several = Processes(0, 2, card)
+    several.summed(torch.ones(2))
+    several.agreed("so be it")
+    figures = Figures(several, 1)
+    figures.add(torch.ones(3), torch.tensor(2), 6, 0.1)
+    for received in (lambda: several.gathered(np.float32([[1, 2]]), 2), figures.read):
+        with pytest.raises(NotImplementedError, match="meta tensor"):  # at the end it comes back to the host
+            received()
+    assert sent == [card] * 4
 
 
 @pytest.mark.usefixtures("group")
