@@ -130,7 +130,7 @@ def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
     """NCCL refuses tensors of the host; torch's meta device stands in for a card."""
     card, sent = torch.device("meta"), []
     monkeypatch.setattr(distributed, "all_reduce", lambda values: sent.append(values.device))
-    monkeypatch.setattr(distributed, "broadcast_object_list", lambda _, src, device: sent.append(device))
+    monkeypatch.setattr(distributed, "broadcast_object_list", lambda _, **given: sent.append(given["device"]))
     several = Processes(0, 2, card)
     several.summed(torch.ones(2))
     several.agreed("so be it")
