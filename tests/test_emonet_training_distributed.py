@@ -68,7 +68,7 @@ def test_two_processes_are_one_with_twice_the_batch(root, store, tmp_path):
 
 def test_two_processes_that_were_stopped_within_an_epoch_go_on(root, store, tmp_path):
     """One process kept its state only at the ends of epochs when it had company."""
-    options = {**OPTIONS, **trainings.FAST, "batch_size": 1, "ema": 0.9, "save_every": 0.0, "epochs": 2}
+    options = {**OPTIONS, **trainings.FAST, "batch_size": 1, "ema": 0.9, "save_every": 0.0, "epochs": 1}
     write_config(trainings.quick(**options), tmp_path / "config.toml")
     whole = run_two(root, store, tmp_path / "whole", tmp_path / "config.toml")
     assert whole.returncode == 0, whole.stderr
