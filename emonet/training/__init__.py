@@ -2,7 +2,8 @@
 
 `run.py` is a whole run in its folder, `single.py` one network, `trainer.py` the loop. `config.py` holds every option
 and `recipes.py` what is chosen for each network; `material.py`, `data.py`, `sampling.py` and `feeding.py` lead from the
-data set to batches, `policies.py` and the two augmenters say what happens to pictures on the way.
+data set to batches, `policies.py` and the two augmenters say what happens to pictures on the way. `folds.py` writes and
+`teacher_labels.py` reads soft labels; `teacher_answers.py` keeps what live teachers answer.
 """
 
 from __future__ import annotations

@@ -139,14 +139,14 @@ class TrainConfig:
         tuple[str, ...], LEARNING, "Learn also what these models, with commas, answer on average to the same views."
     ] = ()
     teacher_labels: Annotated[
-        tuple[str, ...], LEARNING, "Learn also the mean probabilities in these files, with commas, of out_of_fold."
+        tuple[str, ...], LEARNING, "Learn also from files that out_of_fold wrote, with commas; of several: the mean."
     ] = ()
     teacher_share: Annotated[float, LEARNING, "How much their answers count, beside the labels."] = 0.5
     teacher_views: Annotated[
         int,
         LEARNING,
-        "Show so many augmented views of each picture, in turn, and ask the teacher once for each; 0: a new view in "
-        "each epoch, which it is asked for.",
+        "Show each picture in so many fixed augmented views, one an epoch, and ask the teacher once for each; 0: a new "
+        "view and a new answer in each epoch.",
     ] = 0
     votes_share: Annotated[
         float, LEARNING, "How much the labels that FER+'s votes lead one to expect count, beside the labels."
@@ -167,10 +167,10 @@ class TrainConfig:
         bool,
         CHOICE,
         "Train a network for each fold, on all other folds; write its probabilities for that fold to "
-        "teacher_labels.parquet, and average the networks.",
+        "teacher_labels.parquet, and average the networks. Build the data set with --folds.",
     ] = False
     label_view: Annotated[
-        LabelView, CHOICE, "out_of_fold: average the probabilities over none, mirror or ten_crop."
+        LabelView, CHOICE, "out_of_fold: the views whose probabilities are averaged: none, mirror or ten_crop."
     ] = "mirror"
 
     precision: Annotated[Precision, MACHINE, "fp32, bf16, or auto: bf16 where the processor has it."] = "auto"

@@ -64,3 +64,5 @@ def _check_teachers(config: TrainConfig) -> None:
         raise ValueError("teacher_views belongs to teacher")
     if config.teacher_views and config.augment_from:
         raise ValueError("teacher_views shows the same views in all epochs: leave out augment_from")
+    if config.teacher_views and config.repeats > 1:
+        raise ValueError("teacher_views shows one view of a picture in an epoch: leave out repeats")

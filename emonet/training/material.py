@@ -88,7 +88,7 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     else:
         train, dev = read([TRAIN]), read([DEV])
     _check_faces(config, train, dev)
-    folds_of(train, config)
+    folds_of(train, config)  # raises if the options ask for folds that are not there
     heads = plan_heads(train, config)
     for name, one in zip(config.starts, starts, strict=True):
         _check_start(name, one, config, heads)

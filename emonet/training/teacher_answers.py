@@ -1,7 +1,8 @@
 """What teachers answered to the fixed views of each picture, in a file of the run's folder.
 
 Each answer is written when it is first given and then stays, so a run that was killed goes on with the same numbers.
-The file is trusted only together with the state of a run, which says whose it is.
+The file is trusted only together with the state of a run, which says whose it is. What a crash of the whole machine has
+taken from it is asked for again, among other pictures, which may change the last bits.
 """
 
 from __future__ import annotations
