@@ -24,11 +24,12 @@ pack() {  # OUT
     mkdir -p "$out/results" "$out/packed"
     for name in "$out"/*/; do
         name=$(basename "$name")
-        [ -f "$out/$name/config.toml" ] || continue
+        [ -f "$out/$name/config.toml" ] || [ -f "$out/$name/teacher_labels.parquet" ] || continue
         mkdir -p "$out/packed/$name"
         for file in log.csv config.toml curves.png teacher_labels.parquet; do
             [ ! -f "$out/$name/$file" ] || cp "$out/$name/$file" "$out/packed/$name/"
         done
+        if [ -f "$out/$name/teacher_labels.parquet" ]; then continue; fi  # what they answer is worth more than they
         [ ! -f "$out/$name/model.safetensors" ] || "$PYTHON" - "$out/$name/model.safetensors" \
             "$out/packed/$name/model.safetensors" <<'PY'
 import sys
