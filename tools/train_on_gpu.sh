@@ -18,6 +18,8 @@ PYTHON=${PYTHON:-python3}
 HEADS=(--heads fer2013=1 --heads seen=1)
 MUON=(--optimizer muon --learning-rate 0.02 --rest-rate 0.1)
 
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+
 pack() {  # OUT
     local out=$1 name
     rm -rf "$out/results" "$out/packed"
@@ -65,7 +67,6 @@ run() {  # NAME OPTIONS...: one training; stops everything when the time is up
     return "$status"
 }
 
-export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 teachers=
 for seed in ${SEEDS:-0 1 2}; do  # on dev, so that recipes can be compared
     run "teacher-$seed" --model emonet --mixup 0.4 --seed "$seed"
