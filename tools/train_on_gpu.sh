@@ -10,7 +10,7 @@
 #
 # The environment changes the plan: EPOCHS (100), SEEDS ("0 1 2"), FOLDS ("yes" or ""), BATCH (512), DEVICE (cuda), and
 # MORE, options for every training. To try it out on a processor:
-#   DEVICE=cpu EPOCHS=1 SEEDS=0 MORE="--steps 2" tools/train_on_gpu.sh merged /tmp/dry
+#   DEVICE=cpu EPOCHS=1 SEEDS=0 MORE="--steps 2" tools/train_on_gpu.sh merged runs/dry
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
