@@ -51,10 +51,10 @@ def count_cards() -> int:
 
 
 def to_device(x: Tensor, device: torch.device) -> Tensor:
-    """Send a tensor from the host to a device, without waiting for it to arrive."""
-    if device.type == "cuda":
-        x = x.pin_memory()  # or the copy waits for all that the card has still to do
-    return x.to(device, non_blocking=True)
+    """Send a tensor from the host to a device; a CUDA card is not waited for."""
+    if device.type != "cuda":
+        return x.to(device)  # elsewhere the host's memory may be used again before it is read
+    return x.pin_memory().to(device, non_blocking=True)  # unpinned, the copy waits for all that the card has to do
 
 
 def _is_there(kind: str) -> bool:
