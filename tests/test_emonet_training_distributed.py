@@ -135,7 +135,7 @@ def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
     several.summed(torch.ones(2))
     several.agreed("so be it")
     figures = Figures(several, 1)
-    figures.add(torch.ones(3), torch.tensor(2), 6, 0.1)
+    figures.add(torch.ones(3), torch.tensor(2), 6, 0.1, torch.arange(3))
     for received in (lambda: several.gathered(np.float32([[1, 2]]), 2), figures.read):
         with pytest.raises(NotImplementedError, match="meta tensor"):  # at the end it comes back to the host
             received()

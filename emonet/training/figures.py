@@ -28,6 +28,7 @@ class StepFigures(NamedTuple):
     right: float
     pictures: int
     rate: float  # of learning
+    places: Tensor  # of this process's pictures in the training data
 
     @property
     def finite(self) -> bool:
@@ -42,12 +43,12 @@ class Figures:
         self._processes = processes
         self._every = every
         self._sums: list[Tensor] = []
-        self._known: list[tuple[int, float]] = []
+        self._known: list[tuple[int, float, Tensor]] = []
 
-    def add(self, losses: Tensor, right: Tensor, pictures: int, rate: float) -> None:
+    def add(self, losses: Tensor, right: Tensor, pictures: int, rate: float, places: Tensor) -> None:
         """Note a step: the losses of this process's pictures, and how many pictures all processes had."""
         self._sums.append(torch.stack([losses.detach().sum(), right.float()]))
-        self._known.append((pictures, rate))
+        self._known.append((pictures, rate, places))
 
     @property
     def due(self) -> bool:
@@ -61,9 +62,6 @@ class Figures:
         """
         asked = torch.full((1, 2), float(ask and self._processes.first), device=self._sums[0].device)
         sums = self._processes.summed(torch.stack(self._sums + list(asked))).tolist()
-        rows = [
-            StepFigures(loss, right, pictures, rate)
-            for (loss, right), (pictures, rate) in zip(sums[:-1], self._known, strict=True)
-        ]
+        rows = [StepFigures(loss, right, *known) for (loss, right), known in zip(sums[:-1], self._known, strict=True)]
         self._sums, self._known = [], []
         return rows, sums[-1][0] > 0

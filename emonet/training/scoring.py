@@ -37,27 +37,27 @@ def _figures(start: str, scores: Scores | None) -> dict[str, float]:
 
 def score_dev(answers: NDArray[np.float32], faces: Faces, heads: tuple[Head, ...]) -> DevScores:
     """Score the probabilities of all heads side by side (N, all heads' classes)."""
-    parts = dict(zip([head.name for head in heads], np.split(answers, np.cumsum(sizes(heads))[:-1], 1), strict=True))
-    return DevScores(_score_labels(parts, faces, heads), _score_seen(parts, faces))
+    said = label_answers(answers, faces, heads)
+    labels = None if said is None else score(said, faces.labels, faces.classes)
+    return DevScores(labels, _score_seen(_by_head(answers, heads), faces))
 
 
-def label_answers(
-    parts: dict[str, NDArray[np.float32]], faces: Faces, heads: tuple[Head, ...]
-) -> NDArray[np.float32] | None:
-    """Give each picture's probabilities from the head of its label (N, classes)."""
+def label_answers(answers: NDArray[np.float32], faces: Faces, heads: tuple[Head, ...]) -> NDArray[np.float32] | None:
+    """Give each picture's probabilities from the head of its label (N, classes); None where no head answers labels."""
+    parts = _by_head(answers, heads)
     by_label = [head for head in heads if head.name != SEEN]
     if not by_label:
         return None
-    answers = np.empty((len(faces), len(faces.classes)), np.float32)
+    said = np.empty((len(faces), len(faces.classes)), np.float32)
     for head in by_label:
         own = labelled(head, heads, faces)
-        answers[own] = parts[head.name][own]
-    return answers
+        said[own] = parts[head.name][own]
+    return said
 
 
-def _score_labels(parts: dict[str, NDArray[np.float32]], faces: Faces, heads: tuple[Head, ...]) -> Scores | None:
-    answers = label_answers(parts, faces, heads)
-    return None if answers is None else score(answers, faces.labels, faces.classes)
+def _by_head(answers: NDArray[np.float32], heads: tuple[Head, ...]) -> dict[str, NDArray[np.float32]]:
+    parts = np.split(answers, np.cumsum(sizes(heads))[:-1], axis=1)
+    return dict(zip([head.name for head in heads], parts, strict=True))
 
 
 def _score_seen(parts: dict[str, NDArray[np.float32]], faces: Faces) -> Scores | None:

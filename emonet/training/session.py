@@ -13,11 +13,12 @@ from emonet.classifier import Classifier
 from emonet.datasets.store import Store
 from emonet.devices import Machine
 from emonet.heads import sizes
+from emonet.metrics import score
 from emonet.models import Network
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.material import Material
-from emonet.training.scoring import DevScores, score_dev
+from emonet.training.scoring import label_answers, score_dev
 from emonet.training.state import stored_identity
 from emonet.training.teacher_answers import ANSWERS
 from emonet.training.watch import Watch
@@ -74,10 +75,10 @@ class Session:
         whole = score_dev(answers, dev, heads)
         found = {"dev": whole.labels, "dev_seen": whole.seen}
         scores: dict[str, Any] = {name: part.to_dict() for name, part in found.items() if part is not None}
-        if whole.labels is not None:
+        if (said := label_answers(answers, dev, heads)) is not None:
             parts = {source: dev.sources == source for source in sorted(set(dev.sources.tolist()))}
             scores["dev_by_source"] = {
-                source: _scores(score_dev(answers[part], dev.part(part), heads)) for source, part in parts.items()
+                source: score(said[part], dev.labels[part], dev.classes).to_dict() for source, part in parts.items()
             }
         return scores
 
@@ -90,10 +91,6 @@ class Session:
                 (folder / name).unlink(missing_ok=True)
         self.processes.agreed(None)  # nobody goes on before it is written
         return checkpoint
-
-
-def _scores(part: DevScores) -> dict[str, Any] | None:
-    return None if part.labels is None else part.labels.to_dict()
 
 
 def stored_run(folder: Path) -> dict[str, Any] | None:

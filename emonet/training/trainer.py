@@ -72,7 +72,6 @@ class Trainer:
         self._average = make_average(self._network, config, self.steps, self.steps_an_epoch)
         self._rate = LearningRate(config, self.steps, self.steps_an_epoch)
         self._figures = Figures(processes, steps_between_readings(machine.device, processes))
-        self._unread: list[Tensor] = []  # the places of the pictures of steps whose figures were not read yet
         self._state = State(self._network, self._average, self._optimizer, identity)
         self._saved = time.monotonic()
 
@@ -122,8 +121,8 @@ class Trainer:
                 self._average.update()
 
             # 5. Note the figures on the device. Now and then read them, which waits for it, and save the state.
-            self._figures.add(losses, count_right(scores, labels, self._material.heads), batch.whole, rate)
-            self._unread.append(batch.places)
+            right = count_right(scores, labels, self._material.heads)
+            self._figures.add(losses, right, batch.whole, rate, batch.places)
             self.progress.step += 1
             ended = self.progress.step == self.steps_an_epoch or self.done == self.steps
             if ended or self._figures.due:
@@ -147,18 +146,17 @@ class Trainer:
         rows, save_now = self._figures.read(ask)
         first = self.done - len(rows)
         for number, row in enumerate(rows):
-            self._check_finite(row, first + number, self._unread[number])
+            self._check_finite(row, first + number)
             self.progress.add("loss", row.loss)
             self.progress.add("right", row.right)
             self.progress.add("pictures", row.pictures)
             watch.step(row.loss / row.pictures, row.right / row.pictures, row.rate)
-        self._unread = []
         if save_now:
             self._save(path)
 
-    def _check_finite(self, row: StepFigures, step: int, places: Tensor) -> None:
+    def _check_finite(self, row: StepFigures, step: int) -> None:
         if not row.finite:
-            keys = [self._material.train.keys[place] for place in places.tolist()]
+            keys = [self._material.train.keys[place] for place in row.places.tolist()]
             raise TrainingError(
                 f"the loss is {row.loss} at step {step} (epoch {self.progress.epoch + 1}); {ADVICE}. "
                 f"The batch: {', '.join(keys)}"
