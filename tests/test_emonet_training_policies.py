@@ -84,9 +84,9 @@ def test_the_classic_policy_has_two_harsher_sisters():
     assert (classic.shift, turned.shift, shifted.shift) == ((-0.2, 0.2), (-0.2, 0.2), (-0.5, 0.5))
 
 
-def test_degraded_is_strong_with_half_of_the_pictures_degraded():
+def test_degraded_is_strong_with_a_third_of_the_pictures_degraded():
     strong, degraded = (POLICIES[name] for name in ("strong", "degraded"))
-    assert (strong.degrades, degraded.degrades, degraded.degraded) == (False, True, 0.5)
+    assert (strong.degrades, degraded.degrades, degraded.degraded) == (False, True, 1 / 3)
     off = dict.fromkeys(("gamma", "blur", "shrink", "noise", "jpeg"), 0.0)
     assert replace(degraded, degraded=strong.degraded, **off) == strong
 

@@ -110,8 +110,8 @@ POLICIES: dict[str, Policy] = {
     "turned": _classic(turn=45),
     "shifted": _classic(shift=0.5),
     "strong": _STRONG,
-    # Half of the pictures stay clean. Of the others most are shrunk, half of these below 20 pixels.
-    "degraded": replace(_STRONG, degraded=0.5, gamma=0.3, blur=0.3, shrink=0.8, noise=0.3, jpeg=0.5),
+    # Two thirds of the pictures stay clean. Of the others most are shrunk, half of these below 20 pixels.
+    "degraded": replace(_STRONG, degraded=1 / 3, gamma=0.3, blur=0.3, shrink=0.8, noise=0.3, jpeg=0.5),
 }
 
 
