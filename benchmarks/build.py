@@ -32,9 +32,9 @@ import torch
 from numpy.typing import NDArray
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
-from emonet.datasets.duplicates import perceptual_hash
-from emonet.datasets.pixel_table import PixelRow, open_pixel_table, read_rows
-from emonet.datasets.tree import open_tree
+from emonet.datasets.curation.duplicates import perceptual_hash
+from emonet.datasets.formats.pixel_table import PixelRow, open_pixel_table, read_rows
+from emonet.datasets.formats.tree import open_tree
 from facecrop import ImageError
 
 

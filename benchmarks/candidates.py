@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from emonet.devices import Machine, open_machine
+from emonet.inference.devices import Machine, open_machine
 from emonet.models import Network
+from emonet.models._summary import summary
 from emonet.models.plain_cnn import PlainCnn
 from emonet.models.se_resnet import Emonet, EmonetFast
-from emonet.models.summary import summary
 from emonet.training import TrainConfig
 from emonet.training.optimizing import make_optimizer
 

@@ -24,14 +24,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.checkpoint import Checkpoint
-from emonet.classifier import open_classifier
 from emonet.datasets import open_store
 from emonet.datasets.store import Store
-from emonet.devices import open_machine
+from emonet.evaluation.votes import seen_majority
+from emonet.faces import Faces, read_faces
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.classifier import open_classifier
+from emonet.inference.devices import open_machine
 from emonet.training import TrainConfig, recipe, train
-from emonet.training.data import Faces, read_faces
-from emonet.training.heads import seen_majority
 
 BASE: dict[str, Any] = {"heads": {"fer2013": 1.0, "seen": 1.0}, "augment_with": "torch", "precision": "auto"}
 BASELINE = "sgd"

@@ -18,7 +18,7 @@ import numpy as np
 
 from emonet import EmotionPredictor
 from emonet.datasets import READERS, Sample
-from emonet.metrics import wilson_interval
+from emonet.evaluation.metrics import wilson_interval
 from emonet.prediction import Prediction
 from facecrop import open_detector
 from facecrop.images import Image

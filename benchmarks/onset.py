@@ -1,4 +1,4 @@
-"""How many frames emonet.datasets.onset is off where it says that an expression begins, on sequences made of photos.
+"""How many frames off is the onset that emonet.datasets.curation.onset finds? On sequences made of photos.
 
     python benchmarks/onset.py [FOLDER] [--repeats 4] [--detect]
 
@@ -34,7 +34,7 @@ from acting import (
 )
 from annotated import read_pictures
 
-from emonet.datasets.onset import OnsetRule, find_onset
+from emonet.datasets.curation.onset import OnsetRule, find_onset
 from facecrop import Face, open_detector
 from facecrop.images import Image
 

@@ -25,9 +25,9 @@ import torch
 from annotated import MONTAGES, Picture, montage, read_pictures, recall
 
 from emonet import EmotionPredictor
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
-from emonet.folder import FolderRun
+from emonet.album import FolderRun
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.weights import BUNDLED, open_model
 from facecrop import Face
 

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from emonet.checkpoint import Checkpoint
-from emonet.classifier import CPU_BATCH, Classifier
 from emonet.datasets.store import Store, open_store
-from emonet.devices import open_machine
-from emonet.exporting import INPUT, export_onnx
-from emonet.inputs import Pixels
-from emonet.training.data import read_faces
+from emonet.faces import read_faces
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.classifier import CPU_BATCH, Classifier
+from emonet.inference.devices import open_machine
+from emonet.inference.onnx import INPUT, export_onnx
+from emonet.models.inputs import Pixels
 from emonet.weights import BUNDLED, open_model
 
 FITTED = 512  # faces to which ranges of 8-bit numbers are fitted

@@ -27,11 +27,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import Store, open_store
-from emonet.devices import Machine, open_machine
+from emonet.datasets.store.imagefolder import write_imagefolder
+from emonet.inference.devices import Machine, open_machine
 from emonet.models import create_model
-from emonet.models.summary import summary
+from emonet.models._summary import summary
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.material import Material, gather_material

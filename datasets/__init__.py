@@ -18,3 +18,11 @@ READERS: dict[str, type[Reader]] = {
     "jaffe": Jaffe,
     "folder": Folder,
 }
+
+
+def find_terms(source: str) -> str:
+    """Say on what terms weights that learned from a data set may be used.
+
+    Weights are no freer than the images that they learned from.
+    """
+    return READERS[source].terms if source in READERS else Reader.terms

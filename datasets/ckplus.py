@@ -25,12 +25,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
-from emonet.datasets.coded_rows import coded_samples
-from emonet.datasets.pixel_table import open_pixel_table
+from emonet.datasets.formats.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
+from emonet.datasets.formats.coded_rows import coded_samples
+from emonet.datasets.formats.pixel_table import open_pixel_table
+from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
-from emonet.datasets.tree import Tree
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import PICTURE_SUFFIXES
@@ -104,6 +104,7 @@ class CkPlus(Reader):
         "CK+48/anger/S010_004_00000017.png, or ckextended.csv"
     )
     home: ClassVar[str] = "by request from the University of Pittsburgh"
+    terms: ClassVar[str] = "CK+ is given out for research only, by agreement; its pictures may not be passed on."
 
     def recognise(self, tree: Tree) -> Layout | None:
         files = Files.of(tree)

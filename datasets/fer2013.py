@@ -24,14 +24,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from emonet.datasets.coded_rows import USAGES, coded_samples
 from emonet.datasets.ferplus import VotedRow, label_files, read_votes, tree_samples
+from emonet.datasets.formats.coded_rows import USAGES, coded_samples
+from emonet.datasets.formats.parquet_table import open_parquet_table
+from emonet.datasets.formats.pixel_table import PixelRow, PixelTable, open_pixel_table
+from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import emotion_named, split_named
-from emonet.datasets.parquet_table import open_parquet_table
-from emonet.datasets.pixel_table import PixelRow, PixelTable, open_pixel_table
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
-from emonet.datasets.tree import Tree
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -58,6 +58,10 @@ class Fer2013(Reader):
     name: ClassVar[str] = "fer2013"
     expected: ClassVar[str] = "fer2013.csv, icml_face_data.csv, train.csv, or folders train/angry/Training_12.jpg"
     home: ClassVar[str] = "Kaggle: challenges in representation learning, facial expression recognition"
+    terms: ClassVar[str] = (
+        "FER2013's pictures were collected from the web for a contest in 2013 and bear no stated licence: use "
+        "weights learned from them for research, and ask a lawyer before anything else."
+    )
     needs_subjects: ClassVar[bool] = False  # nobody knows who they are; copies are kept together instead
 
     def __init__(self, path: str | os.PathLike[str], votes: str | os.PathLike[str] | None = None) -> None:

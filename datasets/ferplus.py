@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import emotion_named
 from emonet.datasets.sample import DatasetError, DropReason, EncodedImage, Rejected, Sample
-from emonet.datasets.tree import Tree
 from emonet.labels import Emotion
 
 VOTES = (*(emotion.value for emotion in Emotion), "unknown", "not_a_face")  # the order in which votes are kept

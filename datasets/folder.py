@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from emonet.datasets.class_folders import photo_entry, photos_in_folders
-from emonet.datasets.photo_table import listed_photos, open_photo_table
+from emonet.datasets.formats.class_folders import photo_entry, photos_in_folders
+from emonet.datasets.formats.photo_table import listed_photos, open_photo_table
+from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Reader
 from emonet.datasets.sample import Sample
-from emonet.datasets.tree import Tree
 
 
 class Folder(Reader):

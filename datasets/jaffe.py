@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import ClassVar
 
-from emonet.datasets.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
-from emonet.datasets.photo_table import listed_photos, open_photo_table
+from emonet.datasets.formats.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
+from emonet.datasets.formats.photo_table import listed_photos, open_photo_table
+from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample
-from emonet.datasets.tree import Tree
 from emonet.labels import Emotion
 
 CODES = {
@@ -45,6 +45,7 @@ class Jaffe(Reader):
     name: ClassVar[str] = "jaffe"
     expected: ClassVar[str] = "KA.AN1.39.tiff in any folder, or class folders of renamed pictures"
     home: ClassVar[str] = "by request from Zenodo, record 3451524"
+    terms: ClassVar[str] = "JAFFE is given out for research only, not for business; its pictures may not be passed on."
 
     def recognise(self, tree: Tree) -> Layout | None:
         photos = pictures_in_folders(tree)

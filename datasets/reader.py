@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from emonet.datasets.formats.tree import Tree, open_tree
 from emonet.datasets.sample import DatasetError, DropReason, Rejected, Sample
-from emonet.datasets.tree import Tree, open_tree
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -53,6 +53,7 @@ class Reader(ABC):
     name: ClassVar[str]
     expected: ClassVar[str]  # the trees that are known, for the message when nothing is recognised
     home: ClassVar[str]  # where the data are to be had
+    terms: ClassVar[str] = "The terms of the images themselves apply."  # for weights that learn from the data
     needs_subjects: ClassVar[bool] = True  # a fair test keeps people apart
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from emonet.folder.entry import Entry
+from emonet.album.entry import Entry
 from emonet.labels import Emotion
 from emonet.prediction import PhotoResult, Prediction
 from facecrop import Face, ImageError

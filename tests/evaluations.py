@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from emonet.checkpoint import Checkpoint
 from emonet.datasets.store import Store
 from emonet.evaluation import Evaluation
 from emonet.evaluation.cost import Cost
+from emonet.evaluation.metrics import score
 from emonet.evaluation.votes import score_votes
+from emonet.faces import Faces
 from emonet.heads import Head, sizes
+from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
-from emonet.metrics import score
 from emonet.models import create_model
 from emonet.training import TrainConfig
-from emonet.training.data import Faces
 from facecrop import CropSpec
 
 SEVEN = tuple(Emotion)[:7]

@@ -10,7 +10,7 @@ import pytest
 
 from emonet.datasets import READERS, DatasetError
 from emonet.datasets.ckplus import read_points
-from emonet.datasets.tree import FileBlob
+from emonet.datasets.formats.tree import FileBlob
 from emonet.labels import Emotion
 
 CK_NAME = "cohn-kanade-images/{0}/{1}/{0}_{1}_{2:08d}.png"

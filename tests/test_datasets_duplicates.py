@@ -5,7 +5,7 @@ import imitations
 import numpy as np
 import pytest
 
-from emonet.datasets.duplicates import (
+from emonet.datasets.curation.duplicates import (
     content_hash,
     group_copies,
     is_blank,

@@ -4,7 +4,7 @@ import imitations
 import pytest
 import trainings
 
-from emonet.datasets.leaks import has_training_copy
+from emonet.datasets.store.leaks import has_training_copy
 
 
 @pytest.fixture(scope="module")

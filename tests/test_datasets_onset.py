@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emonet.datasets.onset import Onset, OnsetRule, find_onset
+from emonet.datasets.curation.onset import Onset, OnsetRule, find_onset
 from facecrop import Face
 
 FACE = Face((180, 59, 270, 176), 1.0)  # of the portrait

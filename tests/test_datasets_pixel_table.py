@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emonet.datasets import DatasetError
-from emonet.datasets.pixel_table import BadRow, open_pixel_table, parse_many, read_rows
-from emonet.datasets.tree import open_tree
+from emonet.datasets.formats.pixel_table import BadRow, open_pixel_table, parse_many, read_rows
+from emonet.datasets.formats.tree import open_tree
 from facecrop import ImageError
 
 GREY = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)

@@ -304,7 +304,7 @@ def _fails(sample):
 def test_a_folder_that_cannot_be_listed_is_counted(tmp_path, monkeypatch):
     imitations.touched(tmp_path, "happy/a.jpg", "sad/b.jpg")
     monkeypatch.setattr(
-        "emonet.datasets.tree.iter_files",
+        "emonet.datasets.formats.tree.iter_files",
         lambda root: iter([(root / "happy/a.jpg", None), (root / "sad", ImageError(root / "sad", "cannot be listed"))]),
     )
     assert rejections(READERS["folder"](tmp_path)) == {"folder/sad": "unreadable"}

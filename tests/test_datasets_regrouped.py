@@ -6,10 +6,10 @@ import imitations
 import pytest
 import trainings
 
-from emonet.datasets.regrouped import regrouped
 from emonet.datasets.store import open_store
-from emonet.inputs import InputSpec
-from emonet.training.data import read_faces
+from emonet.datasets.store.regrouped import regrouped
+from emonet.faces import read_faces
+from emonet.models.inputs import InputSpec
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare, run
-from emonet.datasets.builder.report import write_report
-from emonet.datasets.builder.report_pictures import read_pictures
-from emonet.datasets.builder.report_rejections import MEANINGS
-from emonet.datasets.duplicates import NearPair
+from emonet.datasets.builder.report.pictures import read_pictures
+from emonet.datasets.builder.report.rejections import MEANINGS
+from emonet.datasets.builder.report.report import write_report
+from emonet.datasets.curation.duplicates import NearPair
 from emonet.datasets.sample import DropReason
 from facecrop import CropSpec, Reason
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from emonet.datasets.splits import DEFAULT_SHARES, Member, assign_folds, check_shares, hold_out, split_groups
+from emonet.datasets.curation.splits import DEFAULT_SHARES, Member, assign_folds, check_shares, hold_out, split_groups
 
 CLASSES = ("angry", "happy", "sad")
 

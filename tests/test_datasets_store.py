@@ -9,8 +9,8 @@ import pytest
 from emonet.datasets import open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.ferplus import VOTES
-from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import decode
+from emonet.datasets.store.imagefolder import write_imagefolder
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from operator import methodcaller
 
 import pytest
 
+from emonet.datasets.formats.tree import hash_inputs, open_tree
 from emonet.datasets.sample import DatasetError
-from emonet.datasets.tree import hash_inputs, open_tree
 
 FILES = {"a/1.png": b"one", "a/2.PNG": b"two" * 1000, "b/notes.txt": b"three", "b/c/x.jpeg": b""}
 ARCHIVES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
@@ -167,7 +167,7 @@ def test_a_full_disk_is_no_damaged_archive(tmp_path):
     path = write_tar(tmp_path / "data.tar.gz", {"a.png": os.urandom(2**20)})
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
-        f"from emonet.datasets.tree import open_tree; open_tree({str(path)!r})"
+        f"from emonet.datasets.formats.tree import open_tree; open_tree({str(path)!r})"
     )
     result = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True, check=False)
     assert result.stderr.splitlines()[-1] == "OSError: [Errno 27] File too large"
@@ -249,7 +249,7 @@ def test_files_of_a_folder_are_plain_already(tmp_path):
 def test_temporary_files_go_with_the_process(suffix, tmp_path):
     (tmp_path / "tmp").mkdir()
     path = write_archive(tmp_path / f"data{suffix}")
-    script = f"from emonet.datasets.tree import open_tree; tree = open_tree({str(path)!r}); tree.plain_file('a/2.PNG')"
+    script = f"from emonet.datasets.formats.tree import open_tree as read; read({str(path)!r}).plain_file('a/2.PNG')"
     subprocess.run([sys.executable, "-c", script], env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, check=True)
     assert list((tmp_path / "tmp").iterdir()) == []
 

@@ -11,14 +11,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from two_heads import two_heads
 
-from emonet.checkpoint import Checkpoint, CheckpointError, load_checkpoint, set_default
-from emonet.classifier import Classifier
 from emonet.datasets.labels import CLASS_LISTS
-from emonet.devices import open_machine
 from emonet.heads import Head
-from emonet.inputs import InputSpec
+from emonet.inference.checkpoint import Checkpoint, CheckpointError, load_checkpoint, set_default
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
 from emonet.models import create_model
+from emonet.models.inputs import InputSpec
 from facecrop import CropSpec
 
 ARGUMENTS = {"stem": [4], "widths": [4, 8], "blocks": [1, 1]}

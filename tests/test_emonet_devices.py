@@ -4,7 +4,7 @@ import pytest
 import torch
 from pretended_card import pretend_devices
 
-from emonet.devices import open_machine
+from emonet.inference.devices import open_machine
 
 
 @pytest.fixture

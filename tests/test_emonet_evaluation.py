@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.datasets.leaks import has_training_copy
-from emonet.devices import open_machine
+from emonet.datasets.store.leaks import has_training_copy
 from emonet.evaluation import evaluate
+from emonet.evaluation.metrics import score
 from emonet.heads import Head
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
-from emonet.metrics import score
 
 CPU = open_machine("cpu", "fp32")
 TWO = {"fer2013": 1.0, "seen": 1.0}

@@ -11,13 +11,13 @@ import pytest
 import trainings
 from typer.testing import CliRunner
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import open_classifier
 from emonet.commands import app
-from emonet.devices import open_machine
 from emonet.evaluation import evaluate
 from emonet.evaluation.head_scores import list_choices, score_heads
 from emonet.heads import Head
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import open_classifier
+from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
 from emonet.protocols import Fer2013, LearningCurve, run_protocol
 from emonet.report.card import model_card, stored_scores

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emonet.explaining import FeatureMaps, feature_maps, grad_cam
-from emonet.inputs import InputSpec
+from emonet.explaining.grad_cam import FeatureMaps, feature_maps, grad_cam
 from emonet.models import MODELS, Network, create_model, model_class
-from emonet.models.crops import Crop
-from emonet.models.piecewise import AdaptivePiecewiseLinear
+from emonet.models._crops import Crop
+from emonet.models._piecewise import AdaptivePiecewiseLinear
+from emonet.models.inputs import InputSpec
 
 LOOKED_INTO = [name for name in MODELS if model_class(name).learns == "by_gradient"]
 LOOKED_INTO += ["torchvision:squeezenet1_1", "torchvision:densenet121", "torchvision:convnext_tiny", "apl_fmp of draws"]

@@ -12,14 +12,14 @@ import typer
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from emonet.checkpoint import Checkpoint
 from emonet.commands.export import export
 from emonet.datasets.labels import CLASS_LISTS
-from emonet.exporting import PACKAGES, description, export_onnx
 from emonet.heads import SEEN_CLASSES, Head
-from emonet.inputs import InputSpec, Scaling
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.onnx import PACKAGES, description, export_onnx
 from emonet.models import MODELS, Network, create_model
 from emonet.models.apl_fmp import FractionalMaxPool
+from emonet.models.inputs import InputSpec, Scaling
 from emonet.weights import open_model
 from facecrop import CropSpec
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emonet import EmotionPredictor, PhotoResult
-from emonet.folder import Entry, FolderRun, folder_labels, list_photos, listed_labels, score_folder
+from emonet.album import Entry, FolderRun, folder_labels, list_photos, listed_labels, score_folder
 from emonet.labels import Emotion
 
 EXIF_MAKER = 0x010F

@@ -4,8 +4,8 @@ import re
 import pytest
 from albums import BOX, CLASSES, THUMBNAIL, entry, said, unreadable
 
-from emonet.folder.album import PHOTOS, write_album
-from emonet.page_style import COLOURS
+from emonet.album.album import PHOTOS, write_album
+from emonet.html.style import COLOURS
 from emonet.prediction import Prediction
 from facecrop import Face, Rejection
 from facecrop.filtering import Reason

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from albums import CLASSES, entry, said, unreadable
 
-from emonet.folder.album import PHOTOS, write_album
+from emonet.album.album import PHOTOS, write_album
 from facecrop import Rejection
 from facecrop.filtering import Reason
 

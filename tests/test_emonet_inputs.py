@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from emonet.inputs import InputSpec
+from emonet.models.inputs import InputSpec
 
 
 def texture(height, width, channels=3):

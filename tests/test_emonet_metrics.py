@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, f1_score, fbeta_score
 
+from emonet.evaluation.metrics import ClassScores, reliability, score, wilson_interval
 from emonet.labels import Emotion
-from emonet.metrics import ClassScores, reliability, score, wilson_interval
 
 CLASSES = ("cat", "dog", "owl")
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 import torch
 
-from emonet.inputs import InputSpec
 from emonet.models import MODELS, Network, create_model, model_class, outline
-from emonet.models.summary import summary
+from emonet.models._summary import summary
+from emonet.models.inputs import InputSpec
 
 SMALL = {  # where the defaults are large, or learn by heart
     "torchvision": {"architecture": "shufflenet_v2_x0_5"},

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from emonet.models import create_model, outline
-from emonet.models.summary import summary
+from emonet.models._summary import summary
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from emonet.models import create_model
+from emonet.models._summary import summary
 from emonet.models.plain_cnn import PlainCnn
-from emonet.models.summary import summary
 
 TINY = {"widths": (4, 6, 8), "convolutions": (1, 2, 2), "gates": (False, True, False), "crop": 48}
 EVERYTHING = {**TINY, "whiten": 3, "branches": True, "dirac": True, "activation": "gelu"}

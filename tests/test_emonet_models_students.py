@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from emonet.models import create_model, outline
+from emonet.models._crops import Crop
+from emonet.models._piecewise import CHUNK, AdaptivePiecewiseLinear
+from emonet.models._summary import summary
 from emonet.models.apl_fmp import FractionalMaxPool
 from emonet.models.averaged import mean_scores
-from emonet.models.crops import Crop
-from emonet.models.piecewise import CHUNK, AdaptivePiecewiseLinear
-from emonet.models.summary import summary
 
 KERAS = ["apl_fmp", "leaky_cifar", "crop_three", "tuned_five", "tiny_vgg"]
 

@@ -7,11 +7,11 @@ import torch
 from two_heads import LABELS_PRIOR, two_heads
 from typer.testing import CliRunner
 
-from emonet.checkpoint import load_checkpoint
 from emonet.commands import app, main
-from emonet.commands.settings import parsed_settings
+from emonet.commands._console.settings import parsed_settings
+from emonet.inference.checkpoint import load_checkpoint
 from emonet.models import MODELS, create_model, outline
-from emonet.models.summary import summary
+from emonet.models._summary import summary
 
 
 @pytest.fixture

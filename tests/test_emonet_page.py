@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emonet.labels import Emotion
-from emonet.page import (
+from emonet.html.page import (
     Digits,
     Html,
     Part,
@@ -26,6 +25,7 @@ from emonet.page import (
     tag,
     tiles,
 )
+from emonet.labels import Emotion
 
 
 def cells(markup):

@@ -8,8 +8,8 @@ import pytest
 from two_heads import two_heads
 from typer.testing import CliRunner
 
+from emonet.album import FolderRun
 from emonet.commands import app
-from emonet.folder import FolderRun
 
 FAST = ("--model", "emonet_fast", "--device", "cpu")
 

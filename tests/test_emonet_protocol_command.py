@@ -116,7 +116,7 @@ def test_a_protocol_that_is_stopped_says_how_to_go_on(run, store, config, tmp_pa
 
     arguments = ("jaffe", store.path, "-o", tmp_path / "run", "--config", config)
     with monkeypatch.context() as patched:
-        patched.setattr("emonet.commands.training_bar.training_bar", watched)
+        patched.setattr("emonet.commands._console.training_bar.training_bar", watched)
         stopped = run(*arguments)
     assert stopped.exit_code == 130
     assert stopped.stderr == "emonet: stopped; run the same command again to go on\n"

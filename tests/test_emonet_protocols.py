@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.datasets.regrouped import regrouped
+from emonet.datasets.store.regrouped import regrouped
 from emonet.heads import Head
+from emonet.inference.checkpoint import load_checkpoint
 from emonet.protocols import PROTOCOLS, CkPlus, Cross, Fer2013, Jaffe, LearningCurve
 from emonet.training.teacher_labels import TeacherLabels
 

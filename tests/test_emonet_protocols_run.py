@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
-from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY
-from emonet.evaluation.sequences import per_sequence
-from emonet.metrics import score
+from emonet.evaluation.metrics import score
+from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY, per_sequence
+from emonet.faces import read_faces
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.protocols import CkPlus, Cross, Fer2013, Jaffe, LearningCurve, run_protocol
-from emonet.training.data import read_faces
 from emonet.training.run import train
 
 

@@ -13,7 +13,7 @@ from emonet.evaluation import evaluate
 from emonet.evaluation.sizes import SizeScores
 from emonet.labels import Emotion
 from emonet.report import write_report
-from emonet.report.workings import find_face
+from emonet.report.inside_network import find_face
 from emonet.training.log import EpochRow
 
 ALWAYS = ["Scores", "Classes", "Confusions", "Calibration", "Surest answers", "Pictures by class", "Cost"]

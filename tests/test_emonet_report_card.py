@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import trainings
 
-from emonet.devices import open_machine
 from emonet.evaluation import evaluate
 from emonet.evaluation.sizes import SizeScores
+from emonet.inference.devices import open_machine
 from emonet.report.card import model_card, stored_scores
 
 CPU = open_machine("cpu", "fp32")

@@ -3,9 +3,9 @@ import pytest
 from evaluations import SEVEN, evaluated
 from PIL import Image
 
+from emonet.evaluation.metrics import reliability
 from emonet.evaluation.sizes import SizeScores
 from emonet.labels import Emotion
-from emonet.metrics import reliability
 from emonet.report.calibration import draw_reliability
 from emonet.report.class_bars import draw_answers, draw_histogram, draw_mistakes
 from emonet.report.confusion import draw_confusion

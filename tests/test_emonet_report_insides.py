@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from emonet.models import create_model
-from emonet.report.insides import draw_attention, draw_feature_maps
+from emonet.report.inside_network import draw_attention, draw_feature_maps
 
 GREY = "lenet28"
 

@@ -6,8 +6,8 @@ from evaluations import SEVEN, checkpoint, evaluated, store, training
 
 from emonet.labels import Emotion
 from emonet.report.board import ENTRIES, Entry
-from emonet.report.choice import chosen, learned_from, part_of_split
 from emonet.report.head import head
+from emonet.report.provenance import chosen, learned_from, part_of_split
 from emonet.report.scores import class_table, cost_table, score_tables
 from emonet.report.standing import comparable, standing
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from typer.testing import CliRunner
 
-from emonet.checkpoint import load_checkpoint
 from emonet.commands import app, main
-from emonet.commands.training_bar import TrainingBar, training_bar
+from emonet.commands._console.training_bar import TrainingBar, training_bar
+from emonet.inference.checkpoint import load_checkpoint
 from emonet.training import TrainConfig, recipe
 from emonet.training.config import Panel
 from emonet.training.config_file import write_config
@@ -165,7 +165,7 @@ def test_a_training_that_is_stopped_says_how_to_go_on(run, store, config, tmp_pa
 
     arguments = (store.path, "-o", tmp_path / "run", "--config", config)
     with monkeypatch.context() as patched:
-        patched.setattr("emonet.commands.training_bar.training_bar", watched)
+        patched.setattr("emonet.commands._console.training_bar.training_bar", watched)
         stopped = run(*arguments)
     assert stopped.exit_code == 130
     assert stopped.stderr == "emonet: stopped; run the same command again to go on\n"

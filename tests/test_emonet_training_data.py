@@ -8,9 +8,9 @@ import trainings
 
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.datasets.store import decode
-from emonet.inputs import InputSpec
+from emonet.faces import read_faces
 from emonet.labels import Emotion
-from emonet.training.data import read_faces
+from emonet.models.inputs import InputSpec
 
 GREY = InputSpec(size=48)
 

@@ -11,8 +11,8 @@ import torch
 import trainings
 from torch import distributed
 
-from emonet.checkpoint import load_checkpoint
-from emonet.devices import open_machine
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.devices import open_machine
 from emonet.training.config_file import write_config
 from emonet.training.distributed import Processes, joined_processes
 from emonet.training.figures import Figures

@@ -8,11 +8,11 @@ import pytest
 import torch
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
+from emonet.faces import read_faces
 from emonet.heads import sizes
-from emonet.training.data import read_faces
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.training.heads import check_examples
 from emonet.training.teacher_labels import load_teacher_labels
 

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import open_classifier
-from emonet.devices import open_machine
+from emonet.evaluation.votes import seen_majority
+from emonet.faces import read_faces
 from emonet.heads import SEEN_CLASSES, Head, HeadChoice
-from emonet.inputs import InputSpec
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import open_classifier
+from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
-from emonet.training.data import read_faces
-from emonet.training.heads import plan_heads, seen_majority, seen_targets
+from emonet.models.inputs import InputSpec
+from emonet.training.heads import plan_heads, seen_targets
 from emonet.training.targets import make_targets
 
 TWO = {"fer2013": 1.0, "seen": 1.0}

@@ -8,9 +8,9 @@ import torch
 import trainings
 from torch.nn import functional as F
 
-from emonet.classifier import Classifier, pictures_as_tensor
-from emonet.devices import open_machine
-from emonet.training.data import read_faces
+from emonet.faces import read_faces
+from emonet.inference.classifier import Classifier, pictures_as_tensor
+from emonet.inference.devices import open_machine
 
 PLAIN = {"optimizer": "sgd", "momentum": 0, "weight_decay": 0, "schedule": "constant", "keep": "last"}
 STILL = {**PLAIN, "learning_rate": 0, "batch_size": 64, "epochs": 1}  # a step in which nothing is learned

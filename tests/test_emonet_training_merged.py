@@ -6,10 +6,10 @@ import imitations
 import pytest
 import trainings
 
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
-from emonet.metrics import score
-from emonet.training.data import read_faces
+from emonet.evaluation.metrics import score
+from emonet.faces import read_faces
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.training.sampling import Sampling
 
 SOURCES = ("ckplus", "fer2013", "jaffe")

@@ -10,8 +10,8 @@ import torch
 import trainings
 from trainings import Stopping
 
-from emonet.checkpoint import load_checkpoint
-from emonet.devices import open_machine
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.devices import open_machine
 from emonet.training.config_file import write_config
 from emonet.training.distributed import Processes
 from emonet.training.material import gather_material

@@ -9,13 +9,13 @@ import pytest
 import torch
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import Classifier
 from emonet.datasets import open_store
-from emonet.devices import open_machine
+from emonet.faces import read_faces
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.training import TrainConfig, train
 from emonet.training.config_file import read_config
-from emonet.training.data import read_faces
 from emonet.training.trainer import TrainingError
 from facecrop import CropSpec
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from emonet.faces import Faces
 from emonet.labels import Emotion
 from emonet.training import TrainConfig
-from emonet.training.data import Faces
 from emonet.training.distributed import Processes
 from emonet.training.feeding import PictureFeed, Plan, TensorFeed
 from emonet.training.sampling import Sampling, class_weights

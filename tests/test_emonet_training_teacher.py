@@ -5,11 +5,11 @@ import pytest
 import torch
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
-from emonet.inputs import InputSpec
-from emonet.training.data import read_faces
+from emonet.faces import read_faces
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
+from emonet.models.inputs import InputSpec
 from emonet.training.heads import plan_heads
 from emonet.training.targets import make_targets
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
+from emonet.faces import read_faces
 from emonet.heads import SEEN, SEEN_CLASSES, Head
-from emonet.inputs import InputSpec
-from emonet.training.data import read_faces
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
+from emonet.models.inputs import InputSpec
 from emonet.training.targets import blend_labels
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
 

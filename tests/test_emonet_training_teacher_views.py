@@ -7,11 +7,11 @@ import pytest
 import torch
 import trainings
 
-from emonet.checkpoint import load_checkpoint
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
-from emonet.inputs import InputSpec
-from emonet.training.data import read_faces
+from emonet.faces import read_faces
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
+from emonet.models.inputs import InputSpec
 from emonet.training.distributed import Processes
 from emonet.training.feeding import PictureFeed, Plan, TensorFeed
 from emonet.training.sampling import Sampling

@@ -5,9 +5,9 @@ import pytest
 import torch
 import trainings
 
-from emonet.inputs import InputSpec
+from emonet.faces import read_faces
+from emonet.models.inputs import InputSpec
 from emonet.models.se_resnet import EmonetFast
-from emonet.training.data import read_faces
 from emonet.training.distributed import Processes
 from emonet.training.feeding import PictureFeed, Plan, TensorFeed
 from emonet.training.sampling import Sampling

@@ -8,8 +8,8 @@ import torch
 import trainings
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from emonet.devices import Machine
 from emonet.heads import sizes
+from emonet.inference.devices import Machine
 from emonet.models import create_model
 from emonet.training import trainer
 from emonet.training.distributed import Processes

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
-from emonet.inputs import InputSpec
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
+from emonet.inference.views import VIEWS, find_view
 from emonet.models import create_model
-from emonet.views import VIEWS, find_view
+from emonet.models.inputs import InputSpec
 
 
 def pictures(count=4, size=48):

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from emonet.classifier import Classifier
-from emonet.devices import open_machine
 from emonet.evaluation import evaluate
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import open_machine
 from emonet.weights import BUNDLED, FOLDER, open_model
 
 DRAWN = {

@@ -12,73 +12,63 @@ import emonet
 from emonet import __version__
 
 # Module or package (the longest that fits counts) -> what of ours it may import.
+DATA = ["emonet.atomic", "emonet.datasets", "emonet.html", "emonet.labels", "facecrop"]
+NETWORKS = ["emonet.heads", "emonet.labels", "emonet.models"]
+INFERENCE = ["emonet.inference", *NETWORKS, "facecrop"]
+STORED = ["emonet.datasets.ferplus", "emonet.datasets.labels", "emonet.datasets.store", "emonet.faces"]
+SCORED = [*INFERENCE, *STORED, "emonet.atomic", "emonet.datasets", "emonet.evaluation", "emonet.weights"]
 ALLOWED = {
     "facecrop": ["facecrop"],
     "emonet": ["emonet"],  # what it offers is imported when it is asked for
+    "emonet.atomic": [],
     "emonet.labels": [],
-    "emonet.inputs": [],
-    "emonet.page": ["emonet.page_style", "facecrop"],
-    "emonet.page_style": ["emonet.labels"],
-    "emonet.datasets": ["emonet.datasets", "emonet.labels", "emonet.page", "facecrop"],
-    "emonet.models": ["emonet.models", "emonet.labels", "emonet.inputs", "facecrop.packages"],
     "emonet.heads": ["emonet.labels"],
-    "emonet.devices": ["facecrop.devices"],
-    "emonet.metrics": [],
-    "emonet.checkpoint": [
-        "emonet.models",
+    "emonet.html": ["emonet.html", "emonet.labels", "facecrop"],
+    "emonet.datasets": DATA,
+    "emonet.datasets.formats": [
+        "emonet.datasets.formats",
+        "emonet.datasets.labels",
+        "emonet.datasets.reader",
+        "emonet.datasets.sample",
         "emonet.labels",
-        "emonet.inputs",
-        "emonet.heads",
-        "emonet.datasets.atomic",
         "facecrop",
     ],
-    "emonet.views": [],
-    "emonet.classifier": ["emonet.inputs", "emonet.devices", "emonet.views", "emonet.heads", "emonet.checkpoint"],
-    "emonet.weights": ["emonet.checkpoint"],
+    "emonet.datasets.curation": ["emonet.datasets.curation", "emonet.datasets.sample", "facecrop"],
+    "emonet.datasets.store": [
+        "emonet.atomic",
+        "emonet.datasets.curation",
+        "emonet.datasets.ferplus",
+        "emonet.datasets.formats.tree",
+        "emonet.datasets.sample",
+        "emonet.datasets.store",
+        "emonet.labels",
+        "facecrop",
+    ],
+    "emonet.models": ["emonet.labels", "emonet.models", "facecrop.packages"],
+    "emonet.models.inputs": [],
+    "emonet.inference": [*INFERENCE, "emonet.atomic"],
+    "emonet.inference.onnx": [*INFERENCE, "emonet.atomic", "emonet.datasets"],
+    "emonet.weights": ["emonet.inference"],
+    "emonet.faces": [*STORED, *NETWORKS],
+    "emonet.evaluation": SCORED,
+    "emonet.training": [*INFERENCE, *STORED, "emonet.atomic", "emonet.evaluation", "emonet.training", "emonet.weights"],
+    "emonet.explaining": ["emonet.explaining", *INFERENCE],
+    "emonet.prediction": ["emonet.prediction", "emonet.explaining", "emonet.html", "emonet.weights", *INFERENCE],
+    "emonet.album": [
+        "emonet.album",
+        "emonet.atomic",
+        "emonet.datasets",
+        "emonet.evaluation",
+        "emonet.html",
+        "emonet.prediction",
+        *INFERENCE,
+    ],
+    "emonet.report": [*SCORED, "emonet.explaining", "emonet.html", "emonet.report", "emonet.training"],
+    "emonet.protocols": [*SCORED, "emonet.html", "emonet.protocols", "emonet.training"],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
-USE = ["emonet.models", "emonet.labels", "emonet.inputs", "emonet.devices", "emonet.checkpoint", "emonet.classifier"]
-USE += ["emonet.heads"]
-STORED = ["emonet.datasets.ferplus", "emonet.datasets.store", "emonet.datasets.labels", "emonet.datasets.atomic"]
-ALLOWED["emonet.training"] = [
-    *USE,
-    *STORED,
-    "emonet.training",
-    "emonet.metrics",
-    "emonet.weights",
-    "facecrop.packages",
-    "facecrop.devices",
-]
-ALLOWED["emonet.evaluation"] = [*ALLOWED["emonet.training"], "emonet.evaluation", "emonet.datasets"]
-ALLOWED["emonet.tracing"] = ["emonet.models"]
-ALLOWED["emonet.explaining"] = ["emonet.models", "emonet.tracing"]
-ALLOWED["emonet.prediction"] = [
-    *USE,
-    "emonet.prediction",
-    "emonet.weights",
-    "emonet.explaining",
-    "emonet.page_style",
-    "facecrop",
-]
-ALLOWED["emonet.folder"] = [
-    *ALLOWED["emonet.prediction"],
-    "emonet.folder",
-    "emonet.page",
-    "emonet.metrics",
-    "emonet.datasets",
-]
-ALLOWED["emonet.report"] = [
-    *ALLOWED["emonet.evaluation"],
-    "emonet.report",
-    "emonet.page",
-    "emonet.explaining",
-    "emonet.views",
-]
-ALLOWED["emonet.exporting"] = ["emonet.checkpoint", "emonet.datasets.atomic", "emonet.inputs", "emonet.models"]
-ALLOWED["emonet.exporting"] += ["emonet.heads", "emonet.labels", "emonet.report.card", "facecrop.packages"]
-ALLOWED["emonet.protocols"] = [*ALLOWED["emonet.evaluation"], "emonet.protocols", "emonet.page", "emonet.views"]
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]

@@ -11,8 +11,8 @@ import PIL.Image
 import pytest
 import trainings
 
-from emonet.checkpoint import load_checkpoint
 from emonet.evaluation import evaluate
+from emonet.inference.checkpoint import load_checkpoint
 from emonet.prediction import EmotionPredictor
 from emonet.samples import HEIC
 from emonet.training.config_file import read_config

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from emonet.checkpoint import load_checkpoint
+from emonet.atomic import write_atomically
 from emonet.commands import run
-from emonet.datasets.atomic import write_atomically
 from emonet.datasets.store import open_store
 from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.sizes import SIZES
+from emonet.inference.checkpoint import load_checkpoint
 from emonet.report.card import model_card, stored_scores
 from emonet.weights import BUNDLED, FOLDER
 

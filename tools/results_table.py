@@ -1,6 +1,6 @@
 """The table of docs/results.md, from what `emonet evaluate -o` wrote of each run.
 
-python tools/results_table.py docs/runs
+python tools/results_table.py results/runs
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ pack() {  # OUT
         [ ! -f "$out/$name/model.safetensors" ] || "$PYTHON" - "$out/$name/model.safetensors" \
             "$out/packed/$name/model.safetensors" <<'PY'
 import sys
-from emonet.checkpoint import load_checkpoint
+from emonet.inference.checkpoint import load_checkpoint
 
 load_checkpoint(sys.argv[1]).save(sys.argv[2], half=True)
 PY

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 
 CARD = """---
 configs:

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from emonet.datasets.builder.index import EVALUATED, TRAINED, Index
-from emonet.datasets.duplicates import Indices
+from emonet.datasets.builder.decisions import EVALUATED, TRAINED, Index
+from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.sample import SPLITS, DropReason
 from emonet.datasets.store import FORMAT

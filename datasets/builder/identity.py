@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emonet.datasets.builder.options import BuildOptions
-from emonet.datasets.tree import hash_inputs
+from emonet.datasets.formats.tree import hash_inputs
 from facecrop.packages import installed_version
 
 PACKAGES = (

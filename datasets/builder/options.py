@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from emonet.datasets.curation.onset import OnsetRule
+from emonet.datasets.curation.splits import DEFAULT_SHARES, check_shares
 from emonet.datasets.labels import LabelRules
-from emonet.datasets.onset import OnsetRule
-from emonet.datasets.splits import DEFAULT_SHARES, check_shares
 from emonet.labels import Emotion
 from facecrop import CropSpec, FilterRules
 from facecrop.detectors import detector_class

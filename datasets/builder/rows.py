@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 
 
 @dataclass(slots=True)

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.card import write_card
 from emonet.datasets.builder.chunks import chunk_path, run_chunks
+from emonet.datasets.builder.decisions import check_subjects, make_index
 from emonet.datasets.builder.describe import describe
-from emonet.datasets.builder.folder import BuildFolder
 from emonet.datasets.builder.identity import identify
-from emonet.datasets.builder.index import check_subjects, make_index
 from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.output import BuildFolder
 from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, chunks, open_readers, survey
-from emonet.datasets.builder.report import write_report
+from emonet.datasets.builder.report.report import write_report
 from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.builder.shards import write_rejected, write_shards
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.builder.workers import worker_devices
-from emonet.datasets.duplicates import Indices
+from emonet.datasets.curation.duplicates import Indices
+from emonet.datasets.formats.tree import file_hash
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, DatasetError, Rejected
 from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode
-from emonet.datasets.tree import file_hash
 from facecrop.detectors import detector_device
 from facecrop.images import Image
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emonet.datasets.atomic import write_atomically
-from emonet.datasets.builder.index import Index
+from emonet.atomic import write_atomically
+from emonet.datasets.builder.decisions import Index
 from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.sample import SPLITS, Rejected
 from emonet.datasets.store import REJECTED, shard_schema

@@ -16,10 +16,10 @@ from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk, Unit
 from emonet.datasets.builder.rows import Row, write_rows
 from emonet.datasets.ckplus import read_points
-from emonet.datasets.duplicates import content_hash, is_blank, is_grey, perceptual_hash
+from emonet.datasets.curation.duplicates import content_hash, is_blank, is_grey, perceptual_hash
+from emonet.datasets.curation.onset import OnsetRule, find_onset
 from emonet.datasets.ferplus import is_no_face
-from emonet.datasets.onset import OnsetRule, find_onset
-from emonet.datasets.pixel_table import PixelText, read_rows
+from emonet.datasets.formats.pixel_table import PixelText, read_rows
 from emonet.datasets.sample import DatasetError, DropReason, Sample
 from emonet.labels import Emotion
 from facecrop import CropSpec, Face, ImageError, choose_faces, crop_face, open_detector

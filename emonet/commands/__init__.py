@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import typer
 
+from emonet.commands._console.examples import epilog
 from emonet.commands.build import build
 from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate
-from emonet.commands.examples import epilog
 from emonet.commands.export import export
 from emonet.commands.faces import faces
 from emonet.commands.info import info

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands.built import show_plan, show_result
-from emonet.commands.progress import progress_bars
-from emonet.commands.status import SOME_UNREADABLE, STOPPED
+from emonet.commands._console.built import show_plan, show_result
+from emonet.commands._console.progress import progress_bars
+from emonet.commands._console.status import SOME_UNREADABLE, STOPPED
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare
-from emonet.datasets.imagefolder import write_imagefolder
 from emonet.datasets.store import read_description
+from emonet.datasets.store.imagefolder import write_imagefolder
 from facecrop import CropSpec, FilterRules, open_detector
 from facecrop.detectors import detector_device
 

@@ -16,8 +16,8 @@ def demo(
 
     Works without a network. Needs scikit-image, whose portrait it shows: the extra demo.
     """
-    from emonet.commands.predicted import Tally
-    from emonet.folder import FolderRun
+    from emonet.album import FolderRun
+    from emonet.commands._console.predicted import Tally
     from emonet.prediction import EmotionPredictor
     from emonet.samples import write_samples
 

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
-    from emonet.metrics import Scores
+    from emonet.evaluation.metrics import Scores
     from emonet.training.log import EpochRow
 
 
@@ -47,8 +47,8 @@ def evaluate(
     the model: choose a default by that of dev alone.
     """
     from emonet.datasets.store import open_store
-    from emonet.devices import open_machine
     from emonet.evaluation import evaluate as run
+    from emonet.inference.devices import open_machine
     from emonet.weights import open_model
 
     evaluation = run(

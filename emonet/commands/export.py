@@ -22,7 +22,7 @@ def export(
     with their classes and the terms of use stand in the file's metadata, as JSON. The file is checked to answer as the
     model does. Needs the packages of the extra onnx.
     """
-    from emonet.exporting import description, export_onnx, outputs
+    from emonet.inference.onnx import description, export_onnx, outputs
     from emonet.weights import open_model
 
     checkpoint = open_model(model)

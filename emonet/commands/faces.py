@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from emonet.commands.counts import passed_over
-from emonet.commands.listing import JsonListing, TableListing
-from emonet.commands.progress import progress_bars
-from emonet.commands.status import NOTHING_READ, SOME_UNREADABLE
+from emonet.commands._console.counts import passed_over
+from emonet.commands._console.listing import JsonListing, TableListing
+from emonet.commands._console.progress import progress_bars
+from emonet.commands._console.status import NOTHING_READ, SOME_UNREADABLE
 
 if TYPE_CHECKING:
     from facecrop import CropSpec, FilterRules, ImageError, Selection
@@ -37,7 +37,7 @@ def faces(
 
     Exit status: 0 all photos were read, 3 some were not, 1 none was or the call was mistaken.
     """
-    from emonet.folder import list_photos
+    from emonet.album import list_photos
     from facecrop import CropSpec, FilterRules, open_detector
     from facecrop.scanning import read_ahead, scan_photos
 

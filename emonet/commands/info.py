@@ -35,7 +35,7 @@ def _facts() -> dict[str, str | int | None]:
     import torch
     from PIL import features
 
-    from emonet.devices import open_machine
+    from emonet.inference.devices import open_machine
     from facecrop.packages import installed_version
 
     return {

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands.model_file import change_default, head_facts, show_file, show_heads
-from emonet.commands.settings import parsed_settings
+from emonet.commands._console.model_file import change_default, head_facts, show_file, show_heads
+from emonet.commands._console.settings import parsed_settings
 
 if TYPE_CHECKING:
     from emonet.models import Network
-    from emonet.models.summary import Summary
+    from emonet.models._summary import Summary
 
 
 def models(
@@ -73,7 +73,7 @@ def _list_networks(*, as_json: bool) -> None:
 def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> None:
     """Its layers and, unless it has other arguments, the heads of the weights that come with the package."""
     from emonet.models import outline
-    from emonet.models.summary import summary
+    from emonet.models._summary import summary
     from emonet.weights import BUNDLED, open_model
 
     network = outline(name, **arguments)
@@ -92,7 +92,7 @@ def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> Non
 def _listed(name: str) -> dict[str, Any]:
     """The facts of a network; without figures, and with the reason, where its package is missing."""
     from emonet.models import MODELS, outline
-    from emonet.models.summary import summary
+    from emonet.models._summary import summary
     from facecrop.packages import MissingPackageError
 
     try:

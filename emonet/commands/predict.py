@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from emonet.commands.predicted import Tally, in_words, show_score
-from emonet.commands.progress import progress_bars
-from emonet.commands.status import NOTHING_READ, SOME_UNREADABLE, STOPPED
+from emonet.commands._console.predicted import Tally, in_words, show_score
+from emonet.commands._console.progress import progress_bars
+from emonet.commands._console.status import NOTHING_READ, SOME_UNREADABLE, STOPPED
 
 if TYPE_CHECKING:
-    from emonet.folder import Entry, FolderRun
+    from emonet.album import Entry, FolderRun
     from emonet.prediction import EmotionPredictor
     from facecrop.filtering import Allowed
 
@@ -79,7 +79,7 @@ def predict(
     Stopped and run again, it goes on; photos that are new or have changed are done anew. Exit status: 0 all photos
     were read, 3 some were not, 1 none was or the call was mistaken.
     """
-    from emonet.folder import FolderRun
+    from emonet.album import FolderRun
     from emonet.prediction import EmotionPredictor
     from facecrop import FilterRules
 
@@ -131,7 +131,7 @@ def _write(run: FolderRun, tally: Tally, as_json: bool) -> None:
 
 def _score(run: FolderRun, photos: Path, table: Path | None, as_json: bool) -> None:
     """By a list of labels, or by the folders' names where they name expressions."""
-    from emonet.folder import folder_labels, listed_labels, score_folder
+    from emonet.album import folder_labels, listed_labels, score_folder
     from emonet.prediction.prediction import written
 
     if table is None:
@@ -151,7 +151,7 @@ def _refuse(out: Path | None, annotate: bool, labels: Path | None) -> None:
 
 def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bool) -> None:
     """Nothing is written, and nothing need be remembered."""
-    from emonet.folder import list_photos, read_photos
+    from emonet.album import list_photos, read_photos
 
     found = list_photos(photos)
     tally.others = found.others

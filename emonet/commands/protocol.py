@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from emonet.commands.config_options import ConfigPath, chosen_config, with_config_options
-from emonet.commands.status import STOPPED
+from emonet.commands._console.config_options import ConfigPath, chosen_config, with_config_options
+from emonet.commands._console.status import STOPPED
 
 if TYPE_CHECKING:
     from emonet.protocols.curve import Equal
@@ -131,7 +131,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 def _carry_out(
     chosen: Protocol, store: Path, out: Path, config: Path | None, given: Mapping[str, Any], *, overwrite: bool
 ) -> None:
-    from emonet.commands.training_bar import training_bar
+    from emonet.commands._console.training_bar import training_bar
     from emonet.datasets.store import open_store
     from emonet.protocols.run import run_protocol
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands.config_options import ConfigPath, chosen_config, with_config_options
-from emonet.commands.status import STOPPED
+from emonet.commands._console.config_options import ConfigPath, chosen_config, with_config_options
+from emonet.commands._console.status import STOPPED
 
 if TYPE_CHECKING:
-    from emonet.checkpoint import Checkpoint
+    from emonet.inference.checkpoint import Checkpoint
 
 
 @with_config_options
@@ -30,7 +30,7 @@ def train(
     Options that are not given are those of the network's recipe, after its publication or our measurements. Everything
     is chosen on the split dev; validation and test are not opened. Stopped and run again, it goes on where it was.
     """
-    from emonet.commands.training_bar import training_bar
+    from emonet.commands._console.training_bar import training_bar
     from emonet.datasets.store import open_store
     from emonet.training.run import train as run
 

@@ -1,7 +1,7 @@
 """Scoring a model on a split of a data set.
 
-`evaluation.py` is what was answered and scored, `parts.py` which pictures are looked at on their own, `sequences.py`
-the vote of a sequence's frames, `sizes.py` the accuracy on smaller faces, `votes.py` the scores on FER+'s votes,
+`evaluation.py` is what was answered and scored, `parts.py` which pictures are looked at on their own and the
+vote of a sequence's frames, `sizes.py` the accuracy on smaller faces, `votes.py` the scores on FER+'s votes,
 `head_scores.py` those of every head and prior, `agreement.py` what both count, and `cost.py` what the answers cost.
 """
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.evaluation.metrics import wilson_interval
 from emonet.labels import Emotion
-from emonet.metrics import wilson_interval
 
 Places = NDArray[np.integer]  # of expressions in the order of Emotion
 

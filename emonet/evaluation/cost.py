@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from emonet.classifier import Classifier
-from emonet.inputs import Pixels
+from emonet.inference.classifier import Classifier
 from emonet.models import Network
-from emonet.models.summary import summary
+from emonet.models._summary import summary
+from emonet.models.inputs import Pixels
 
 BATCH = 64  # pictures, when many are to be answered
 SECONDS = 0.4  # of measuring each of the two

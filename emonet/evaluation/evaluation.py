@@ -13,20 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.checkpoint import Checkpoint
-from emonet.classifier import Classifier
 from emonet.datasets.store import Store
-from emonet.devices import Machine, open_machine
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.head_scores import HeadScores, score_heads
-from emonet.evaluation.parts import Mask, parts_of
-from emonet.evaluation.sequences import per_sequence
+from emonet.evaluation.metrics import Scores, score
+from emonet.evaluation.parts import Mask, parts_of, per_sequence
 from emonet.evaluation.sizes import SizeScores, size_curve
 from emonet.evaluation.votes import VoteScores, score_votes
+from emonet.faces import Faces, read_faces
 from emonet.heads import HeadChoice
 from emonet.heads import sizes as head_sizes
-from emonet.metrics import Scores, score
-from emonet.training.data import Faces, read_faces
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import Machine, open_machine
 
 PER_SEQUENCE = "per sequence"
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.evaluation.agreement import Agreement, agree, emotion_places
+from emonet.evaluation.votes import seen_majority
+from emonet.faces import Faces
 from emonet.heads import MEAN, PRIORS, Head, HeadChoice
-from emonet.training.data import Faces
-from emonet.training.heads import seen_majority
 
 
 @dataclass(frozen=True, slots=True)

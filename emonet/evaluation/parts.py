@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.ferplus import VOTES
-from emonet.datasets.leaks import has_training_copy
 from emonet.datasets.store import Store
+from emonet.datasets.store.leaks import has_training_copy
 
 ALL = "all"
 WITH_COPY, WITHOUT_COPY = "training copy", "no training copy"
@@ -53,3 +53,19 @@ def _top(votes: Sequence[int] | None) -> tuple[str, float]:
     if not votes or not sum(votes):
         return "", 0.0
     return VOTES[int(np.argmax(votes))], max(votes) / sum(votes)
+
+
+def per_sequence(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], names: Sequence[str | None]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The mean probabilities (M, classes) of the frames that share a sequence and a label, and those labels (M,).
+
+    Pictures without a sequence are not in it. A sequence whose first frames are neutral and whose last are not counts
+    once for each. In the order in which they first occur.
+    """
+    frames: dict[tuple[str, int], list[int]] = {}
+    for row, (name, label) in enumerate(zip(names, labels.tolist(), strict=True)):
+        if name is not None:
+            frames.setdefault((name, label), []).append(row)
+    means = [probabilities[rows].mean(0, dtype=np.float64) for rows in frames.values()]
+    return np.array(means).reshape(-1, probabilities.shape[1]), np.array([label for _, label in frames], np.int64)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.inputs import Pixels
-from emonet.metrics import Scores, score
+from emonet.evaluation.metrics import Scores, score
+from emonet.models.inputs import Pixels
 
 SIZES = (48, 32, 24, 16, 12)
 PIECE = 1024  # pictures that are shrunk at a time, so that memory never holds all of them twice

@@ -27,9 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.evaluation.agreement import Agreement, agree, emotion_places
+from emonet.faces import Faces
 from emonet.heads import SEEN_CLASSES
-from emonet.training.data import Faces
-from emonet.training.heads import seen_majority
 
 EIGHT = len(SEEN_CLASSES)
 NO_VOTES, TIE, UNKNOWN, NOT_A_FACE = "no votes", "tie", "unknown", "not a face"  # why an image has no majority
@@ -94,6 +93,19 @@ def score_votes(probabilities: NDArray[np.floating], faces: Faces) -> VoteScores
         two_raters(votes),
         rater_and_others(votes),
     )
+
+
+def seen_majority(faces: Faces) -> NDArray[np.int64]:
+    """What more people saw than anything else, as a place in the eight classes (N,).
+
+    -1 where several expressions have the most votes, or "unknown" or "not a face" has, or nobody voted: FER+'s
+    literature leaves these pictures out.
+    """
+    votes = np.zeros((len(faces), 1), np.int16) if faces.votes is None else faces.votes
+    most = votes.max(1, keepdims=True)
+    first = votes.argmax(1)
+    clear = ((votes == most).sum(1) == 1) & (first < len(SEEN_CLASSES)) & (most[:, 0] > 0)
+    return np.where(clear, first, -1)
 
 
 def published_majority(votes: Votes) -> NDArray[np.int64]:

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
+from emonet.models._arguments import check_whole
+from emonet.models._network import Network
 from emonet.models.apl_fmp import AplFmp
-from emonet.models.arguments import check_whole
 from emonet.models.averaged import Averaged
 from emonet.models.crop_three import CropThree
 from emonet.models.facenet import Facenet
 from emonet.models.knn import Knn
 from emonet.models.leaky_cifar import LeakyCifar
 from emonet.models.lenet28 import Lenet28
-from emonet.models.network import Network
 from emonet.models.plain_cnn import PlainCnn
 from emonet.models.se_resnet import Emonet, EmonetFast
 from emonet.models.tiny_vgg import TinyVgg

@@ -23,12 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emonet.inputs import InputSpec
-from emonet.models import like_keras
-from emonet.models.arguments import check_between, check_choice, check_dropout, check_whole
+from emonet.models import _like_keras as like_keras
+from emonet.models._arguments import check_between, check_choice, check_dropout, check_whole
+from emonet.models._network import Network
+from emonet.models._piecewise import AdaptivePiecewiseLinear
 from emonet.models.averaged import mean_scores
-from emonet.models.network import Network
-from emonet.models.piecewise import AdaptivePiecewiseLinear
+from emonet.models.inputs import InputSpec
 
 Activation = Literal["apl", "prelu", "relu"]
 Pool = Literal["fmp", "max"]

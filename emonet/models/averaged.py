@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from emonet.models.arguments import check_whole
-from emonet.models.network import Network
+from emonet.models._arguments import check_whole
+from emonet.models._network import Network
 
 
 class Averaged(Network):

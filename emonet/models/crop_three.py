@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from emonet.inputs import InputSpec
-from emonet.models import like_keras
-from emonet.models.arguments import check_dropout, check_switch
-from emonet.models.crops import Crop
-from emonet.models.network import Network
+from emonet.models import _like_keras as like_keras
+from emonet.models._arguments import check_dropout, check_switch
+from emonet.models._crops import Crop
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 
 
 class CropThree(Network):

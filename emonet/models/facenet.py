@@ -10,9 +10,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from emonet.inputs import InputSpec
-from emonet.models.network import Network
-from emonet.models.pretrained import downloading, nothing_to_load
+from emonet.models._network import Network
+from emonet.models._pretrained import downloading, nothing_to_load
+from emonet.models.inputs import InputSpec
 from facecrop.packages import importing
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emonet.inputs import InputSpec
-from emonet.models.arguments import check_whole
-from emonet.models.network import Network
+from emonet.models._arguments import check_whole
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 
 LEAST = 1e-6  # the probability of a class without a vote: its score must be finite
 

@@ -11,10 +11,10 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from emonet.inputs import InputSpec
-from emonet.models import like_keras
-from emonet.models.arguments import check_choice, check_dropout
-from emonet.models.network import Network
+from emonet.models import _like_keras as like_keras
+from emonet.models._arguments import check_choice, check_dropout
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 
 Padding = Literal["valid", "same"]
 

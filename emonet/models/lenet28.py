@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from emonet.inputs import InputSpec
-from emonet.models.arguments import check_whole
-from emonet.models.network import Network
+from emonet.models._arguments import check_whole
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 
 
 class Lenet28(Network):

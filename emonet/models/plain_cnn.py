@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from emonet.inputs import InputSpec
-from emonet.models.arguments import check_choice, check_dropout, check_each, check_switch, check_whole
-from emonet.models.crops import Crop
-from emonet.models.network import Network
+from emonet.models._arguments import check_choice, check_dropout, check_each, check_switch, check_whole
+from emonet.models._crops import Crop
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 from emonet.models.se_resnet import Gate
 
 Halve = Literal["stride", "first", "last"]

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emonet.inputs import InputSpec
-from emonet.models.arguments import check_dropout, check_whole
-from emonet.models.crops import Crop
-from emonet.models.network import Network
+from emonet.models._arguments import check_dropout, check_whole
+from emonet.models._crops import Crop
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 
 SQUEEZE = 8  # channels for each that passes on what the whole picture shows
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from emonet.inputs import InputSpec
-from emonet.models import like_keras
-from emonet.models.network import Network
+from emonet.models import _like_keras as like_keras
+from emonet.models._network import Network
+from emonet.models.inputs import InputSpec
 
 
 class TinyVgg(Network):

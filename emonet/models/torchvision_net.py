@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from emonet.inputs import InputSpec
-from emonet.models.arguments import check_choice, check_switch
-from emonet.models.network import Network
-from emonet.models.pretrained import downloading, nothing_to_load
+from emonet.models._arguments import check_choice, check_switch
+from emonet.models._network import Network
+from emonet.models._pretrained import downloading, nothing_to_load
+from emonet.models.inputs import InputSpec
 from facecrop.packages import importing
 
 # What ImageNet's networks were trained with.

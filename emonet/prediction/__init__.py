@@ -59,7 +59,7 @@ def explain(image: Source, prediction: Prediction, predictor: EmotionPredictor |
     Raises:
         ValueError: The expression is none of the classes of the head that answers.
     """
-    from emonet.prediction.explanation import explained
+    from emonet.explaining.photo import explained
 
     asked = predictor or _bundled(None, None)
     return explained(read_image(image), prediction.face, prediction.emotion, asked.checkpoints[0], asked.choices[0])

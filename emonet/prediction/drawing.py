@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
+from emonet.html.style import COLOURS
 from emonet.labels import Emotion
-from emonet.page_style import COLOURS
 from emonet.prediction.prediction import Prediction
 from facecrop.images import Image
 

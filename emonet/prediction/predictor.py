@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from emonet.checkpoint import Checkpoint
-from emonet.classifier import open_classifier
-from emonet.devices import open_machine
-from emonet.inputs import Pixels
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.classifier import open_classifier
+from emonet.inference.devices import open_machine
+from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, from_left_to_right, normalised
 from emonet.weights import open_model
 from facecrop import (

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from emonet.datasets.regrouped import regrouped
-from emonet.datasets.splits import lot
+from emonet.datasets.curation.splits import lot
 from emonet.datasets.store import Store
+from emonet.datasets.store.regrouped import regrouped
 from emonet.protocols.round import HeldOut, Round, check_config, check_start, chosen_words, learned_view, people_on
 from emonet.protocols.rows import Row, group_names, read_rows
 from emonet.training.config import TrainConfig

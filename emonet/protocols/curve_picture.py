@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from emonet.evaluation.parts import ALL
+from emonet.inference.views import view_words
 from emonet.protocols.result import Result
-from emonet.views import view_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from emonet.datasets.regrouped import regrouped
 from emonet.datasets.store import Store
+from emonet.datasets.store.regrouped import regrouped
 from emonet.protocols.round import HeldOut, Round, check_config, chosen_words, learned_view
 from emonet.protocols.rows import of_source, read_rows
 from emonet.training.config import TrainConfig

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-from emonet.datasets.splits import Member, assign_folds
+from emonet.datasets.curation.splits import Member, assign_folds
 from emonet.datasets.store import Store
 from emonet.protocols.round import Parts, Round, check_config, check_start, make_round
 from emonet.protocols.rows import Row, check_people, class_lists, group_names, of_source, read_rows

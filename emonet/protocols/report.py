@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
+from emonet.evaluation.metrics import Scores
 from emonet.evaluation.parts import ALL
-from emonet.metrics import Scores
-from emonet.page import Digits, Html, Part, drawing, fine, join, page, soft, table, tag
+from emonet.html.page import Digits, Html, Part, drawing, fine, join, page, soft, table, tag
+from emonet.inference.views import view_words
 from emonet.protocols.result import Pool, Result, RoundResult
-from emonet.views import view_words
 
 
 def write_report(result: Result, path: Path, curve: Path | None = None) -> None:

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.evaluation.evaluation import PER_SEQUENCE, Evaluation
-from emonet.evaluation.parts import ALL
-from emonet.evaluation.sequences import per_sequence
+from emonet.evaluation.metrics import Scores, score
+from emonet.evaluation.parts import ALL, per_sequence
 from emonet.labels import Emotion
-from emonet.metrics import Scores, score
 from emonet.protocols.round import HeldOut, Round
 
 MEASURES = ("accuracy", "macro_f1")

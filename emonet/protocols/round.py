@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
-from emonet.datasets.regrouped import regrouped
 from emonet.datasets.store import Store
+from emonet.datasets.store.regrouped import regrouped
 from emonet.heads import LABELS
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig

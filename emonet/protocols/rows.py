@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from emonet.datasets.duplicates import join_groups
+from emonet.datasets.curation.duplicates import join_groups
 from emonet.datasets.labels import CLASS_LISTS, LabelRules
 from emonet.datasets.store import Store
 

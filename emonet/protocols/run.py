@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from emonet.checkpoint import Checkpoint
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from emonet.datasets.store import Store
-from emonet.devices import Machine, open_machine
 from emonet.evaluation.evaluation import evaluate
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.devices import Machine, open_machine
 from emonet.protocols import PROTOCOLS
 from emonet.protocols.curve import LearningCurve
 from emonet.protocols.curve_picture import draw_learning_curve

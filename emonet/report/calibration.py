@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emonet.metrics import Bin
+from emonet.evaluation.metrics import Bin
 from emonet.report.figures import BLUE, GREY, ORANGE, PALE, drawn, prepare
 
 if TYPE_CHECKING:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from emonet.datasets import find_terms
 from emonet.evaluation import Evaluation
+from emonet.evaluation.metrics import Scores
 from emonet.evaluation.sizes import SizeScores
-from emonet.metrics import Scores
-from emonet.report.choice import chosen, part_of_split
 from emonet.report.head_table import HEADS_HEADER, choice_words, has_choice, head_rows
+from emonet.report.provenance import chosen, part_of_split
 from emonet.report.votes import VOTES_HEADER, vote_rows, vote_sentences
-
-# What those who give out the data allow. Weights that learned from pictures are no freer than the pictures.
-TERMS = {
-    "fer2013": "FER2013's pictures were collected from the web for a contest in 2013 and bear no stated licence: use "
-    "weights learned from them for research, and ask a lawyer before anything else.",
-    "ckplus": "CK+ is given out for research only, by agreement; its pictures may not be passed on.",
-    "jaffe": "JAFFE is given out for research only, not for business; its pictures may not be passed on.",
-}
-OWN_TERMS = "Its pictures' own terms hold."
 
 USE = """\
 For naming the expression that a face in a photo appears to show: sorting one's own albums, research, teaching. An
@@ -77,7 +69,7 @@ def _data(evaluation: Evaluation) -> str:
     if "pictures" not in training:
         return "Not recorded: the terms of the pictures that it learned from are not known."
     sources = training["sources"].items()
-    lines = [f"- {source}: {count:,} pictures. {TERMS.get(source, OWN_TERMS)}" for source, count in sources]
+    lines = [f"- {source}: {count:,} pictures. {find_terms(source)}" for source, count in sources]
     if "seconds" in training:
         seed, hours = training["config"]["seed"], training["seconds"] / 3600
         lines += ["", f"Trained for {hours:.1f} hours on {training['machine']}, seed {seed}."]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.page import percent
+from emonet.html.page import percent
 from emonet.report.figures import BLUE, GREEN, GREY, ORANGE, PALE, drawn, prepare_classes
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emonet.datasets.atomic import write_atomically
-from emonet.page import Html, drawing, tag
+from emonet.atomic import write_atomically
+from emonet.html.page import Html, drawing, tag
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

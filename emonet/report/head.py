@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from emonet.evaluation.parts import ALL
-from emonet.page import Html, chip, code, facts, fine, join, percent, tag, tiles, warning
-from emonet.report.choice import chosen, learned_from, part_of_split
-from emonet.views import view_words
+from emonet.html.page import Html, chip, code, facts, fine, join, percent, tag, tiles, warning
+from emonet.inference.views import view_words
+from emonet.report.provenance import chosen, learned_from, part_of_split
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
-    from emonet.metrics import Scores
+    from emonet.evaluation.metrics import Scores
 
 
 def head(evaluation: Evaluation) -> Html:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emonet.page import Html, fine, join, soft, table, tag, warning
+from emonet.html.page import Html, fine, join, soft, table, tag, warning
+from emonet.inference.views import view_words
 from emonet.report.votes import set_apart
-from emonet.views import view_words
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
+from emonet.evaluation.metrics import reliability
 from emonet.evaluation.parts import ALL
-from emonet.metrics import reliability
+from emonet.html.page import Html, Part, join, page, soft
 from emonet.models import model_class
-from emonet.page import Html, Part, join, page, soft
 from emonet.report.board import ENTRIES
 from emonet.report.calibration import draw_reliability
 from emonet.report.card import model_card
@@ -30,12 +30,12 @@ from emonet.report.confusion import draw_confusion
 from emonet.report.figures import STYLE, shown
 from emonet.report.head import head
 from emonet.report.head_table import has_choice, heads_content
+from emonet.report.inside_network import find_face, workings
 from emonet.report.scores import class_table, cost_table, score_tables
 from emonet.report.sizes import sizes_content
 from emonet.report.standing import comparable, standing
 from emonet.report.surest import Answered, surest_content
 from emonet.report.votes import votes_content
-from emonet.report.workings import find_face, workings
 from emonet.training.curves import draw_curves
 from emonet.training.log import EpochRow
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from emonet.evaluation.cost import BATCH
 from emonet.evaluation.parts import ALL
-from emonet.page import Digits, Html, chip, facts, join, percent, soft, table, tag
-from emonet.views import view_words
+from emonet.html.page import Digits, Html, chip, facts, join, percent, soft, table, tag
+from emonet.inference.views import view_words
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
     from emonet.evaluation.cost import Cost
-    from emonet.metrics import Scores
+    from emonet.evaluation.metrics import Scores
 
 EXPLAINED = (
     "Macro figures are means over the classes that occur, weighted ones over the pictures. F{beta:g} counts recall "

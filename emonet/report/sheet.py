@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from emonet.datasets.atomic import write_atomically
-from emonet.inputs import Pixels
+from emonet.atomic import write_atomically
+from emonet.models.inputs import Pixels
 
 LETTERS, LINE, MARGIN = 15, 20, 12  # pixels: the height of letters, of lines, and of the white around all
 BLACK, GREY = "#000000", "#595959"

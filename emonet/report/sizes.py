@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emonet.evaluation.parts import ALL
-from emonet.page import Html, chip, join, soft, table
+from emonet.html.page import Html, chip, join, soft, table
 from emonet.report.figures import BLUE, GREY, ORANGE, drawn, prepare, shown
 
 if TYPE_CHECKING:

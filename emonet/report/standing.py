@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from emonet.evaluation.parts import ALL
 from emonet.heads import MEAN, SEEN
+from emonet.html.page import Digits, Html, bar, join, percent, soft, table, tag, warning
+from emonet.inference.views import view_words
 from emonet.labels import Emotion
-from emonet.page import Digits, Html, bar, join, percent, soft, table, tag, warning
 from emonet.report.board import SOURCE, Entry
-from emonet.views import view_words
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emonet.inputs import Pixels
-from emonet.page import Html, chip, code, drawing, join, percent, soft, table, tag
+from emonet.html.page import Html, chip, code, drawing, join, percent, soft, table, tag
+from emonet.models.inputs import Pixels
 from emonet.report.sheet import LINE, Sheet, enlarged
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emonet.heads import SEEN_CLASSES
-from emonet.page import Digits, Html, join, soft, table, tag
+from emonet.html.page import Digits, Html, join, soft, table, tag
 from emonet.report.confusion import draw_confusion
 from emonet.report.figures import shown
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from emonet.training.log import EpochRow
 
 if TYPE_CHECKING:

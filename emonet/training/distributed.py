@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-from emonet.devices import Machine
+from emonet.inference.devices import Machine
 from emonet.training.sampling import Indices
 
 # Seconds that gloo's threads are given to let go of the last tensors. They need Python's lock for that, and a thread

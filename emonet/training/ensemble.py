@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from emonet.checkpoint import Checkpoint
 from emonet.heads import sizes
+from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
 from emonet.training.session import Session

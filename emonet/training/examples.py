@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from emonet.classifier import Classifier
 from emonet.heads import sizes
+from emonet.inference.classifier import Classifier
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.feeding import Batch, chance_of

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emonet.classifier import pictures_as_tensor
-from emonet.inputs import Pixels
+from emonet.inference.classifier import pictures_as_tensor
+from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes

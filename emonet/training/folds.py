@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.checkpoint import Checkpoint
-from emonet.classifier import open_classifier
+from emonet.faces import Faces
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.classifier import open_classifier
 from emonet.models import model_class
 from emonet.training.config import TrainConfig
-from emonet.training.data import Faces
 from emonet.training.ensemble import average
 from emonet.training.material import folds_of, without_fold
 from emonet.training.scoring import score_dev

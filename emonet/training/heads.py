@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.faces import Faces
 from emonet.heads import LABELS, SEEN, SEEN_CLASSES, Head
 from emonet.training.config import TrainConfig
-from emonet.training.data import Faces
 from emonet.training.sampling import Sampling, class_weights
 
 
@@ -87,19 +87,6 @@ def seen_targets(faces: Faces) -> NDArray[np.float32]:
     votes = votes_of(faces).astype(np.float32)
     everybody = np.zeros(len(faces)) if faces.votes is None else faces.votes.sum(1)
     return np.asarray(votes / np.maximum(everybody, 1)[:, None], np.float32)
-
-
-def seen_majority(faces: Faces) -> NDArray[np.int64]:
-    """What more people saw than anything else, as a place in the eight classes (N,).
-
-    -1 where several expressions have the most votes, or "unknown" or "not a face" has, or nobody voted: FER+'s
-    literature leaves these pictures out.
-    """
-    votes = np.zeros((len(faces), 1), np.int16) if faces.votes is None else faces.votes
-    most = votes.max(1, keepdims=True)
-    first = votes.argmax(1)
-    clear = ((votes == most).sum(1) == 1) & (first < len(SEEN_CLASSES)) & (most[:, 0] > 0)
-    return np.where(clear, first, -1)
 
 
 def with_priors(heads: tuple[Head, ...], faces: Faces, config: TrainConfig) -> tuple[Head, ...]:

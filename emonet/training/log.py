@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from facecrop.packages import importing
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emonet.faces import Faces
 from emonet.heads import LEAST_PRIOR, SEEN, Head, sizes
 from emonet.training.config import TrainConfig
-from emonet.training.data import Faces
 from emonet.training.sampling import class_weights
 
 Objective = Callable[[Tensor, Tensor], Tensor]

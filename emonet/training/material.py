@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.checkpoint import Checkpoint
 from emonet.datasets.labels import LabelRules
 from emonet.datasets.store import Store
+from emonet.faces import Faces, read_faces
 from emonet.heads import SEEN, Head
-from emonet.inputs import InputSpec
+from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
 from emonet.models import outline
+from emonet.models.inputs import InputSpec
 from emonet.training.averaging import mean_weights
 from emonet.training.config import TrainConfig
-from emonet.training.data import Faces, read_faces
 from emonet.training.heads import check_examples, plan_heads, votes_of, with_priors, without_priors
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
 from emonet.training.transfer import shared_columns, shared_heads

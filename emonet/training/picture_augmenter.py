@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emonet.inputs import Pixels
+from emonet.models.inputs import Pixels
 from emonet.training.picture_degrader import degrade_picture
 from emonet.training.policies import ASPECTS, Policy
 from emonet.training.seeds import sample_seed

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from emonet.inputs import Pixels
+from emonet.models.inputs import Pixels
 from emonet.training.policies import Policy, Range
 
 

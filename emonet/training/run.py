@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from emonet.checkpoint import Checkpoint
 from emonet.datasets.store import Store
-from emonet.devices import open_machine
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.devices import open_machine
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import joined_processes
 from emonet.training.ensemble import average

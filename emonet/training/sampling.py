@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.faces import Faces
 from emonet.training.config import TrainConfig
-from emonet.training.data import Faces
 
 Indices = NDArray[np.int64]
 

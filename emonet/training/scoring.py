@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.evaluation.metrics import Scores, score
+from emonet.evaluation.votes import seen_majority
+from emonet.faces import Faces
 from emonet.heads import SEEN, SEEN_CLASSES, Head, sizes
-from emonet.metrics import Scores, score
-from emonet.training.data import Faces
-from emonet.training.heads import labelled, seen_majority
+from emonet.training.heads import labelled
 
 
 class DevScores(NamedTuple):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emonet.checkpoint import Checkpoint, load_checkpoint
-from emonet.classifier import Classifier
 from emonet.datasets.store import Store
-from emonet.devices import Machine
+from emonet.evaluation.metrics import score
 from emonet.heads import sizes
-from emonet.metrics import score
+from emonet.inference.checkpoint import Checkpoint, load_checkpoint
+from emonet.inference.classifier import Classifier
+from emonet.inference.devices import Machine
 from emonet.models import Network
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes

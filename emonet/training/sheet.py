@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from emonet.classifier import pictures_as_tensor
-from emonet.datasets.atomic import write_atomically
-from emonet.inputs import Pixels
+from emonet.atomic import write_atomically
+from emonet.inference.classifier import pictures_as_tensor
+from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.picture_augmenter import PictureAugmenter
 from emonet.training.policies import Policy

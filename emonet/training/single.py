@@ -12,11 +12,11 @@ from typing import Any, Self
 
 import torch
 
-from emonet.checkpoint import Checkpoint, load_checkpoint
-from emonet.classifier import pictures_as_tensor
 from emonet.heads import sizes
-from emonet.inputs import InputSpec
+from emonet.inference.checkpoint import Checkpoint, load_checkpoint
+from emonet.inference.classifier import pictures_as_tensor
 from emonet.models import Network, create_model
+from emonet.models.inputs import InputSpec
 from emonet.training.config import TrainConfig
 from emonet.training.config_file import write_config
 from emonet.training.curves import draw_curves

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from emonet.training.averaging import MovingAverage
 from emonet.training.log import EpochRow
 

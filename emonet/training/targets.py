@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emonet.faces import Faces
 from emonet.heads import SEEN, Head, sizes
 from emonet.training.config import TrainConfig
-from emonet.training.data import Faces
 from emonet.training.heads import labelled, seen_targets
 from emonet.training.teacher_labels import TeacherLabels
 from emonet.training.transfer import shared_columns

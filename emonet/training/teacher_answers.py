@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from emonet.training.distributed import Processes
 from emonet.training.sampling import Indices
 

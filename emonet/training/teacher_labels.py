@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.atomic import write_atomically
+from emonet.atomic import write_atomically
 from emonet.heads import Head, sizes
 
 if TYPE_CHECKING:

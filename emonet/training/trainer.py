@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from emonet.classifier import Classifier, open_classifier, pictures_as_tensor
-from emonet.devices import Machine
 from emonet.heads import sizes
-from emonet.models.network import Network
+from emonet.inference.classifier import Classifier, open_classifier, pictures_as_tensor
+from emonet.inference.devices import Machine
+from emonet.models._network import Network
 from emonet.training.averaging import make_average
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes

@@ -7,8 +7,8 @@ from itertools import accumulate
 
 from torch import Tensor
 
-from emonet.checkpoint import Checkpoint
 from emonet.heads import Head, sizes
+from emonet.inference.checkpoint import Checkpoint
 from emonet.models import Network, outline
 from emonet.training.config import TrainConfig
 

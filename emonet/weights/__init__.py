@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emonet.checkpoint import Checkpoint
+    from emonet.inference.checkpoint import Checkpoint
 
 FOLDER = Path(__file__).parent
 BUNDLED = ("emonet", "emonet_fast")
@@ -16,7 +16,7 @@ BUNDLED = ("emonet", "emonet_fast")
 def open_model(model: str | os.PathLike[str]) -> Checkpoint:
     """A model that comes with the package, by its name, or the one in a file. A file is meant where there is a dot or
     a folder in the name."""
-    from emonet.checkpoint import load_checkpoint
+    from emonet.inference.checkpoint import load_checkpoint
 
     if is_file_name(model):
         return load_checkpoint(model)

@@ -1,0 +1,1 @@
+"""The report of a build: one page that shows what was kept and dropped."""

@@ -1,0 +1,1 @@
+"""Choose what may stay: onset frames, duplicates, leaks and splits."""

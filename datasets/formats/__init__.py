@@ -1,0 +1,1 @@
+"""File formats that several data sets come in: folder trees, archives, CSV files and Parquet."""

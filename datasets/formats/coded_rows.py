@@ -1,0 +1,51 @@
+"""From the rows of a pixel table to samples: codes to expressions, FER2013's `Usage` to splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from emonet.datasets.formats.pixel_table import BadRow, PixelRow, PixelTable
+from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.labels import Emotion
+
+USAGES = {"training": "train", "publictest": "validation", "privatetest": "test"}
+
+Codes = Mapping[str, Emotion]
+Votes = tuple[int, ...]
+
+
+def coded_samples(
+    source: str,
+    table: PixelTable,
+    codes: Codes,
+    *,
+    prefix: str = "",
+    split: str | None = None,
+    votes: Callable[[PixelRow], Votes | None] | None = None,
+) -> Iterator[Sample | Rejected]:
+    """A sample, or why there is none, for each row. `split` is that of all rows of a table that does not say."""
+    for row in table.rows():
+        key = f"{source}/{prefix}{row.number:07d}"
+        if isinstance(row, BadRow):
+            yield Rejected(key, source, split, DropReason.BAD_ROW, f"row {row.line}: {row.reason}")
+            continue
+        found = split or USAGES.get(row.cells.get("usage", "").lower())
+        trouble = _trouble(row, found, codes)
+        if trouble:
+            yield Rejected(key, source, found, *trouble)
+        else:
+            emotion = codes[row.cells["emotion"]]
+            yield Sample(key, row.image, emotion, source, split=found, votes=votes and votes(row))
+
+
+def _trouble(row: PixelRow, split: str | None, codes: Codes) -> tuple[DropReason, str] | None:
+    code = row.cells.get("emotion")
+    if split is None:
+        usage = row.cells.get("usage", "")[:40]
+        known = "Training, PublicTest and PrivateTest"
+        return DropReason.BAD_SPLIT, f"row {row.line}: Usage {usage!r}; {known} are known"
+    if code is None:
+        return DropReason.NO_LABEL, "the table has no labels"
+    if code not in codes:
+        return DropReason.BAD_LABEL, f"row {row.line}: emotion {code[:40]!r}, not {min(codes)} to {max(codes)}"
+    return None

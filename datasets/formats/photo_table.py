@@ -1,0 +1,104 @@
+"""A CSV that lists photos: path,label[,subject][,split] under any of the usual names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emonet.datasets.formats.tree import FileBlob, Tree
+from emonet.datasets.labels import emotion_named, split_named
+from emonet.datasets.reader import Reader
+from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
+
+COLUMNS = {
+    "path": ("path", "filepath", "file", "filename", "image"),
+    "label": ("label", "emotion", "expression", "facial_expression", "class"),
+    "subject": ("subject", "person"),
+    "split": ("split", "usage", "set"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTable:
+    """A CSV that lists photos; `columns` are the names in its header, under which each column is known here."""
+
+    tree: Tree
+    name: str
+    columns: tuple[str, ...]
+    rows: list[tuple[int, list[str]]]  # numbered from 1, the header's number
+
+    def find(self, written: str) -> tuple[str, Blob | None]:
+        """Name and bytes of the file that a row names; a CSV in an archive finds the archive's members alone."""
+        path = written.replace("\\", "/")
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), path))
+        here = self.tree.members[self.name]
+        if not isinstance(here, FileBlob):
+            return name, self.tree.members.get(name)
+        file = here.path.parent / path
+        return name, FileBlob(file) if _is_file(file) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the system, for one
+        return False
+
+
+def open_photo_table(tree: Tree, name: str) -> PhotoTable:
+    """The table in a member of the tree; DatasetError where it has no column for paths or for labels."""
+    shown = tree.path if tree.path.name == name else tree.path / name
+    try:
+        text = tree.members[name].read().decode("utf-8-sig")
+        header = text.partition("\n")[0]
+        delimiter = max(",;\t", key=header.count)  # spreadsheets of some countries write semicolons
+        rows = [row for row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1) if row[1]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(shown, f"no CSV that can be read: {error}") from error
+    if not rows:
+        raise DatasetError(shown, "the file is empty")
+    columns = tuple(_column(cell) for cell in rows[0][1])
+    for column in ("path", "label"):
+        if columns.count(column) != 1:
+            found = f"{columns.count(column)} columns" if column in columns else "no column"
+            names = ", ".join(COLUMNS[column])
+            raise DatasetError(shown, f"{found} named {names}; found {header.strip()[:200]}", rows[0][0])
+    return PhotoTable(tree, name, columns, rows[1:])
+
+
+def _column(cell: str) -> str:
+    name = cell.strip().lower()
+    return next((column for column, names in COLUMNS.items() if name in names), name)
+
+
+def listed_photos(reader: Reader, table: PhotoTable) -> Iterator[Sample | Rejected]:
+    """A sample, or why there is none, for each row of the table; a file that is listed again is rejected."""
+    first_rows: dict[str, int] = {}
+    for number, cells in table.rows:
+        entry = _listed_photo(reader, table, number, [cell.strip() for cell in cells])
+        if isinstance(entry, Sample) and (first := first_rows.setdefault(entry.key, number)) != number:
+            again = f"row {number}: the same file as in row {first}"
+            yield Rejected(entry.key, entry.source, entry.split, DropReason.BAD_ROW, again)
+        else:
+            yield entry
+
+
+def _listed_photo(reader: Reader, table: PhotoTable, number: int, cells: list[str]) -> Sample | Rejected:
+    if len(cells) != len(table.columns):
+        columns = f"row {number}: {len(cells)} columns, the header has {len(table.columns)}"
+        return reader.reject(f"{table.name}, row {number}", DropReason.BAD_ROW, columns)
+    row = dict(zip(table.columns, cells, strict=True))
+    name, blob = table.find(row["path"])
+    split, emotion = split_named(row.get("split", "")), emotion_named(row["label"])
+    if row.get("split") and split is None:
+        return reader.reject(name, DropReason.BAD_SPLIT, f"row {number}: {row['split'][:40]!r} is no split")
+    if row["label"] and emotion is None:
+        return reader.reject(name, DropReason.BAD_LABEL, f"row {number}: {row['label'][:40]!r} is no expression", split)
+    if blob is None:
+        return reader.reject(name, DropReason.UNREADABLE, f"row {number}: there is no file {row['path']!r}", split)
+    subject = row.get("subject") or None
+    return Sample(f"{reader.name}/{name}", EncodedImage(blob), emotion, reader.name, subject=subject, split=split)

@@ -1,0 +1,140 @@
+"""Data as they were downloaded: a folder, a zip, a tar or one file, all seen as names with bytes behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from emonet.datasets.formats.archives import Scratch, SpanBlob, ZipBlob, is_archive, open_archive, unpacked_member
+from emonet.datasets.sample import Blob
+from facecrop.folders import iter_files
+from facecrop.images import MAX_BYTES, PICTURE_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class FileBlob:
+    """A file of its own."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def read(self) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+
+
+@dataclass(slots=True)
+class Tree:
+    """Names in posix form, sorted, with what lies behind them; `path` is what the user gave."""
+
+    path: Path
+    members: dict[str, Blob]
+    failures: dict[str, str] = field(default_factory=dict)  # folders that cannot be listed, and why
+    scratch: list[Scratch] = field(default_factory=list)
+
+    def archives(self) -> dict[str, Path]:
+        """The archives that lie in a folder unopened."""
+        blobs = self.members.items()
+        return {name: blob.path for name, blob in blobs if isinstance(blob, FileBlob) and is_archive(name)}
+
+    def with_archives(self) -> Tree:
+        """The same tree with what is in its archives in their place."""
+        archives, scratch = self.archives(), list(self.scratch)
+        members = {name: blob for name, blob in self.members.items() if name not in archives}
+        for name, path in archives.items():
+            inner = open_tree(path)
+            folder = PurePosixPath(name).parent
+            members |= {str(folder / member): inside for member, inside in inner.members.items()}
+            scratch += inner.scratch
+        return Tree(self.path, dict(sorted(members.items())), self.failures, scratch)
+
+    def pictures(self) -> Iterator[tuple[PurePosixPath, Blob]]:
+        """The members whose names say that they are pictures."""
+        for name, blob in self.members.items():
+            place = PurePosixPath(name)
+            if place.suffix.lower() in PICTURE_SUFFIXES:
+                yield place, blob
+
+    def tables(self) -> list[str]:
+        """The members that are CSV files."""
+        return [name for name in self.members if name.lower().endswith(".csv")]
+
+    def own_file(self, name: str) -> Path:
+        """A member as a file that holds nothing else, copied out of its archive if it is in one."""
+        blob = self.members[name]
+        if isinstance(blob, FileBlob):
+            return blob.path
+        copy = Scratch()
+        copy.file.write(blob.read())
+        copy.file.flush()
+        self.scratch.append(copy)
+        return copy.path
+
+    def plain_file(self, name: str) -> tuple[Path, int, int]:
+        """File, offset and size of a member as it lies on disk, unpacked into a temporary file where it is packed."""
+        blob = self.members[name]
+        if isinstance(blob, SpanBlob):
+            return blob.path, blob.offset, blob.size
+        if isinstance(blob, FileBlob):
+            return blob.path, 0, blob.path.stat().st_size
+        if not isinstance(blob, ZipBlob):
+            raise TypeError(f"{name} is no file")
+        copy = unpacked_member(blob)
+        self.scratch.append(copy)
+        return copy.path, 0, copy.path.stat().st_size
+
+
+def open_tree(path: str | os.PathLike[str]) -> Tree:
+    """The tree of a folder, an archive or a single file."""
+    root = Path(path)
+    if root.is_dir():
+        return _folder_tree(root)
+    if not root.exists():
+        raise FileNotFoundError(f"no such file or folder: {root}")
+    if is_archive(root.name):
+        archive = open_archive(root)
+        return Tree(root, archive.members, scratch=list(archive.scratch))
+    return Tree(root, {root.name: FileBlob(root)})
+
+
+def hash_inputs(path: Path) -> str:
+    """SHA-256 of a file; of a folder, that of its files' names and hashes."""
+    if not path.is_dir():
+        return file_hash(path)
+    files = [file for file, _ in iter_files(path)]
+    whole = hashlib.sha256()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for file, digest in zip(files, pool.map(_hash_or_failure, files), strict=True):
+            whole.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0" + digest.encode() + b"\n")
+    return whole.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_or_failure(path: Path) -> str:
+    try:
+        return file_hash(path)
+    except OSError as error:  # a file without permission is a reject later; here it only has to be the same each time
+        return f"unreadable ({error.strerror})"
+
+
+def _folder_tree(root: Path) -> Tree:
+    tree = Tree(root, {})
+    for file, failure in iter_files(root):
+        name = file.relative_to(root).as_posix()
+        if failure:
+            tree.failures[name] = failure.reason
+        else:
+            tree.members[name] = FileBlob(file)
+    tree.members = dict(sorted(tree.members.items()))
+    return tree

@@ -1,0 +1,29 @@
+"""The data set on disk: open it, select from it, and export it."""
+
+from __future__ import annotations
+
+from emonet.datasets.store.store import (
+    CARD,
+    DESCRIPTION,
+    FORMAT,
+    REJECTED,
+    REPORT,
+    Store,
+    decode,
+    open_store,
+    read_description,
+    shard_schema,
+)
+
+__all__ = [
+    "CARD",
+    "DESCRIPTION",
+    "FORMAT",
+    "REJECTED",
+    "REPORT",
+    "Store",
+    "decode",
+    "open_store",
+    "read_description",
+    "shard_schema",
+]

@@ -1,0 +1,81 @@
+"""The album of a folder of photos: pages to look through in a browser, which need nothing but themselves.
+
+FOLDER/album.html            all photos; of more than 500, how many there are and links to pages
+FOLDER/album/001.html        500 of them, and so on
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from emonet.album.album_page import FOLDER, INDEX, Holdings, index_page, name_of, photo_page
+from emonet.album.entry import Entry
+from emonet.atomic import write_atomically
+from emonet.labels import Emotion
+
+PHOTOS = 500  # of a page; never more than two pages' are in memory
+
+
+def write_album(
+    entries: Iterable[Entry],
+    folder: Path,
+    *,
+    title: str,
+    classes: Sequence[Emotion],
+    count: int,
+    footer: str = "",
+) -> Path:
+    """Gives the path of `album.html`. Photos are shown in the order of `entries`; `count` is how many there will be.
+
+    `footer` is a line at the end of `album.html`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    batches, pages = _batches(entries, count), math.ceil(count / PHOTOS)
+    if pages > 1:
+        text = index_page(_write_pages(batches, folder / FOLDER, title, classes, pages), title, classes, footer)
+    else:
+        text = photo_page([entry for batch in batches for entry in batch], title, classes, footer=footer)
+    _write(folder / INDEX, text)
+    _remove_others(folder / FOLDER, pages if pages > 1 else 0)
+    return folder / INDEX
+
+
+def _batches(entries: Iterable[Entry], count: int) -> Iterator[list[Entry]]:
+    """What each page holds."""
+    remaining, seen = iter(entries), 0
+    while batch := list(islice(remaining, PHOTOS)):
+        seen += len(batch)
+        if seen > count:
+            break
+        yield batch
+    if seen != count:
+        came = "more" if seen > count else seen
+        raise ValueError(f"count must be that of the entries: it is {count}, but {came} came")
+
+
+def _write_pages(
+    batches: Iterable[list[Entry]], folder: Path, title: str, classes: Sequence[Emotion], pages: int
+) -> list[Holdings]:
+    folder.mkdir(exist_ok=True)
+    found = []
+    for number, batch in enumerate(batches, start=1):
+        _write(folder / name_of(number), photo_page(batch, title, classes, number, pages))
+        found.append(Holdings.of(batch))
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # reasons quote names, which may be no text
+
+
+def _remove_others(folder: Path, pages: int) -> None:
+    """Removes pages that an album of more photos left."""
+    written = {name_of(number) for number in range(1, pages + 1)}
+    for path in folder.glob("*.html"):
+        if re.fullmatch(r"[0-9]{3,}\.html", path.name) and path.name not in written and path.is_file():
+            path.unlink()

@@ -1,0 +1,1 @@
+"""What the commands share: options, progress bars, tables and exit statuses."""

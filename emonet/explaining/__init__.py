@@ -1,0 +1,1 @@
+"""Explain an answer: Grad-CAM maps and feature maps of a network."""

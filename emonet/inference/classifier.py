@@ -1,0 +1,76 @@
+"""A network in use: from faces as pixels to probabilities, in batches, on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emonet.heads import sizes, softmax_heads
+from emonet.inference.devices import Machine
+from emonet.inference.views import find_view
+from emonet.models.inputs import InputSpec, Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from emonet.inference.checkpoint import Checkpoint
+
+BATCH = 512
+CPU_BATCH = 128  # faces whose activations still fit a processor's caches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classifier:
+    """Calling it with pictures (N, size, size, channels) gives their probabilities (N, classes), in float32.
+
+    With a view other than `none` they are the mean of what the network says of each view. The probabilities of several
+    heads stand side by side: `Checkpoint.choice` makes one answer of them.
+    """
+
+    network: nn.Module
+    spec: InputSpec
+    machine: Machine
+    batch_size: int | None = None  # unless given, what suits the machine
+    view: str = "none"
+    heads: tuple[int, ...] = ()  # how many classes each head has; one head if empty
+
+    def __post_init__(self) -> None:
+        find_view(self.view)
+
+    def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
+        import torch
+
+        self.network.eval()
+        size = self.batch_size or (CPU_BATCH if self.machine.device.type == "cpu" else BATCH)
+        with torch.inference_mode():
+            pieces = [self._probabilities(piece) for piece in torch.split(pictures_as_tensor(pixels), size)]
+            return np.asarray(torch.cat(pieces).cpu().numpy(), np.float32)
+
+    def _probabilities(self, piece: Tensor) -> Tensor:
+        return self.answers(self.spec.scale(piece.to(self.machine.device)))
+
+    def answers(self, x: Tensor) -> Tensor:
+        """The same of pictures that are scaled as `spec` says and on the device, all at once; the network must not be
+        learning, and torch writes down what is done unless it is told not to."""
+        import torch
+
+        views = find_view(self.view)(x)
+        with self.machine.autocast():
+            scores = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
+        return torch.stack([softmax_heads(one.float(), self.heads) for one in scores]).mean(0)
+
+
+def open_classifier(checkpoint: Checkpoint, machine: Machine, view: str = "none") -> Classifier:
+    """Put the network of a checkpoint on a device, ready to be used."""
+    network = checkpoint.network().to(machine.device)
+    return Classifier(network, checkpoint.input, machine, view=view, heads=sizes(checkpoint.heads))
+
+
+def pictures_as_tensor(pixels: Pixels) -> Tensor:
+    """Pictures (N, size, size, channels) as (N, channels, size, size); a view."""
+    import torch
+
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)

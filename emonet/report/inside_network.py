@@ -1,0 +1,182 @@
+"""What happens inside the network: the feature maps of one face, and where the network looks (Grad-CAM)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from emonet.explaining.grad_cam import FeatureMaps, Maps, feature_maps, grad_cam, under_heat
+from emonet.heads import MEAN
+from emonet.html.page import Html, code, join, soft, tag
+from emonet.inference.classifier import pictures_as_tensor
+from emonet.models import Network
+from emonet.models.inputs import InputSpec, Pixels
+from emonet.report.figures import shown
+from emonet.report.sheet import GREY, LINE, Sheet, enlarged
+from emonet.report.surest import Answered, answered, surest
+
+if TYPE_CHECKING:
+    from emonet.evaluation import Evaluation
+
+WIDTH = 32  # letters that a pair of faces is wide
+CONVOLUTIONS, SHOWN = 20, 16  # at most, and maps of each
+MAP, LABELS = 48, 60  # pixels: a map's side, and the room for `before` and `after`
+FACE, COLUMNS = 128, 3  # a face's side, and pairs side by side
+NARROW, GAP = 3, 20  # pixels between maps, and between blocks
+
+
+def find_face(evaluation: Evaluation, key: str = "") -> Answered:
+    """The picture of a key; without one, the right answer that is surest, or the surest wrong one if none is right."""
+    if not key:
+        return answered(evaluation, _surest(evaluation))
+    if key not in evaluation.faces.keys:
+        example = evaluation.faces.keys[0]
+        raise ValueError(f"no picture {key!r} in {evaluation.split}; its keys are of the form {example!r}")
+    return answered(evaluation, evaluation.faces.keys.index(key))
+
+
+def _surest(evaluation: Evaluation) -> int:
+    probabilities = evaluation.answers[evaluation.view]
+    right = probabilities.argmax(1) == evaluation.faces.labels
+    return int(np.argmax(probabilities.max(1) + right))  # what is right counts more than any probability
+
+
+def workings(evaluation: Evaluation, face: Answered, folder: Path) -> Html:
+    """Draws into the folder."""
+    folder.mkdir(exist_ok=True)
+    network = evaluation.checkpoint.network()
+    spec, pixels = evaluation.checkpoint.input, evaluation.faces.pixels
+    watched, columns = _watched(evaluation), evaluation.choice.columns
+    attention = draw_attention(
+        network,
+        spec,
+        pixels[[one.row for one in watched]],
+        [columns[one.place] for one in watched],
+        ["\n".join(one.words) for one in watched],
+        folder / "attention.png",
+    )
+    maps = draw_feature_maps(network, spec, pixels[face.row], folder / "feature_maps.png")
+    return join(
+        tag("h3", "Where it looks"),
+        soft(
+            "What in the surest right and wrong picture of each class speaks for the answer (Grad-CAM); where no "
+            f"colour shows, nothing in the last convolution's maps does.{_of_first(evaluation)}"
+        ),
+        shown(attention, "faces, each beside itself with what speaks for the answer brought out"),
+        tag("h3", "Feature maps of one face"),
+        tag("p", code(face.key), f": {', '.join(face.words)}"),
+        shown(maps, "what each convolution makes of the face, before and after its activation"),
+    )
+
+
+def _of_first(evaluation: Evaluation) -> str:
+    """The mean of heads is no score of the network: what is shown is what speaks for the first head's."""
+    first = evaluation.checkpoint.heads[0].name
+    return f" Of the mean of heads, it is shown for the head {first}." if evaluation.choice.head == MEAN else ""
+
+
+def _watched(evaluation: Evaluation) -> list[Answered]:
+    """The surest right and the surest wrong picture of each class, where there are some."""
+    classes = range(len(evaluation.faces.classes))
+    return [one for truth in classes for right in (True, False) for one in surest(evaluation, truth, right=right)[:1]]
+
+
+def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: Path) -> Path:
+    """Writes a PNG: a picture (size, size, channels), and what convolutions make of it, before and after activation.
+
+    Of many convolutions it shows some, evenly from the first to the last.
+    """
+    made = feature_maps(network, _scaled(network, spec, pixels[None]))
+    places = np.linspace(0, len(made) - 1, min(len(made), CONVOLUTIONS)).round().astype(int)
+    block = LINE + 2 * (MAP + NARROW) + GAP
+    sheet = Sheet(LABELS + SHOWN * (MAP + NARROW), FACE + GAP + len(places) * block - GAP)
+    sheet.paste(enlarged(pixels, FACE), 0, 0)
+    sheet.write(_words(spec, len(places), len(made)), FACE + GAP, 0)
+    for number, place in enumerate(places):
+        _draw_block(sheet, made[place], FACE + GAP + number * block)
+    return sheet.save(path)
+
+
+def _words(spec: InputSpec, shown: int, made: int) -> list[str]:
+    kind = "grey" if spec.channels == 1 else "colour"
+    return [
+        f"What the network sees: {spec.size} x {spec.size} pixels, {kind}.",
+        "Below, what each convolution answers, and what the activation behind it makes of that",
+        "(those that are added up before it share one).",
+        "Every map is drawn from its lowest value (black) to its highest (white).",
+        *([f"{shown} of the {made} convolutions, evenly from the first to the last."] if shown < made else []),
+    ]
+
+
+def _draw_block(sheet: Sheet, maps: FeatureMaps, top: int) -> None:
+    channels, height, width = maps.before.shape
+    shown = f", the first {SHOWN}" if channels > SHOWN else ""
+    sheet.write([f"{maps.name}: {channels} maps of {width} x {height}{shown}"], 0, top)
+    rows = {"before": maps.before, "after": maps.after}
+    for (label, row), place in zip(rows.items(), (top + LINE, top + LINE + MAP + NARROW), strict=True):
+        sheet.write([label], 0, place + (MAP - LINE) // 2, GREY)
+        if row is None:
+            sheet.write(["no activation before the next convolution"], LABELS, place + (MAP - LINE) // 2, GREY)
+            continue
+        for number, one in enumerate(row[:SHOWN]):
+            sheet.paste(_drawn(one), LABELS + number * (MAP + NARROW), place)
+
+
+def _drawn(values: Maps) -> Image.Image:
+    """Its own pixels where it is small."""
+    lowest, highest = values.min(), values.max()
+    grey = np.zeros_like(values) if highest == lowest else (values - lowest) / (highest - lowest)
+    larger = max(values.shape) > MAP
+    return Image.fromarray((255 * grey).astype(np.uint8)).resize(
+        (MAP, MAP), Image.Resampling.BOX if larger else Image.Resampling.NEAREST
+    )
+
+
+def draw_attention(
+    network: Network,
+    spec: InputSpec,
+    pixels: Pixels,
+    places: Sequence[int],
+    captions: Sequence[str],
+    path: Path,
+) -> Path:
+    """Writes a PNG of faces (N, size, size, channels), each beside itself under what in it speaks for a class.
+
+    Captions may have several lines; those that are too long are broken.
+    """
+    if len(captions) != len(pixels):
+        raise ValueError(f"{len(pixels)} pictures want as many captions, got {len(captions)}")
+    heats = grad_cam(network, _scaled(network, spec, pixels), places)
+    broken = [[part for line in caption.split("\n") for part in wrap(line, WIDTH)] for caption in captions]
+    pair = 2 * FACE + NARROW
+    block = FACE + LINE * max(map(len, broken)) + GAP
+    rows, columns = -(-len(pixels) // COLUMNS), min(len(pixels), COLUMNS)
+    legend = wrap("On the right, what speaks for the class that was asked about: yellow the most.", columns * WIDTH)
+    head = LINE * len(legend) + GAP // 2
+    sheet = Sheet(columns * (pair + GAP) - GAP, head + rows * block - GAP)
+    sheet.write(legend, 0, 0, GREY)
+    for number, (picture, heat, lines) in enumerate(zip(pixels, heats, broken, strict=True)):
+        row, column = divmod(number, COLUMNS)
+        left, top = column * (pair + GAP), head + row * block
+        sheet.paste(enlarged(picture, FACE), left, top)
+        sheet.paste(_under(heat, enlarged(picture, FACE)), left + FACE + NARROW, top)
+        sheet.write(lines, left, top + FACE)
+    return sheet.save(path)
+
+
+def _under(heat: Maps, face: Image.Image) -> Image.Image:
+    large: Maps = np.asarray(cv2.resize(heat, (FACE, FACE), interpolation=cv2.INTER_LINEAR), np.float32)
+    return Image.fromarray(under_heat(np.asarray(face), large))
+
+
+def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    return spec.scale(pictures_as_tensor(pixels).to(device))
