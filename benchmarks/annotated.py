@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facecrop import Face, ImageError, iter_images
+from emonet.errors import ImageError
+from facecrop import Face, iter_images
 from facecrop.face import Box
 from facecrop.images import Image
 

@@ -35,7 +35,7 @@ from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.curation.duplicates import perceptual_hash
 from emonet.datasets.formats.pixel_table import PixelRow, open_pixel_table, read_rows
 from emonet.datasets.formats.tree import open_tree
-from facecrop import ImageError
+from emonet.errors import ImageError
 
 
 def main() -> None:

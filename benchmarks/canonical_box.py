@@ -20,7 +20,8 @@ from annotated import fer2013_faces
 from detect import eyes_in
 from numpy.typing import NDArray
 
-from facecrop import Face, ImageError, iter_images, open_detector
+from emonet.errors import ImageError
+from facecrop import Face, iter_images, open_detector
 from facecrop.images import Image
 
 SAME_FACE = 0.35  # least overlap

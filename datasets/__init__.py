@@ -6,11 +6,23 @@ from emonet.datasets.fer2013 import Fer2013
 from emonet.datasets.folder import Folder
 from emonet.datasets.jaffe import Jaffe
 from emonet.datasets.reader import Reader
-from emonet.datasets.sample import DatasetError, Sample
+from emonet.datasets.sample import Sample
 from emonet.datasets.store import open_store
+from emonet.errors import DatasetError
 
 __doc__ = """From each published data set to crops on disk: readers, the build that merges them, the store it writes."""
-__all__ = ["READERS", "CkPlus", "DatasetError", "Fer2013", "Folder", "Jaffe", "Reader", "Sample", "open_store"]
+__all__ = [
+    "READERS",
+    "CkPlus",
+    "DatasetError",
+    "Fer2013",
+    "Folder",
+    "Jaffe",
+    "Reader",
+    "Sample",
+    "find_terms",
+    "open_store",
+]
 
 READERS: dict[str, type[Reader]] = {
     "fer2013": Fer2013,

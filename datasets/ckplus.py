@@ -30,7 +30,8 @@ from emonet.datasets.formats.coded_rows import coded_samples
 from emonet.datasets.formats.pixel_table import open_pixel_table
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Published, Reader
-from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
+from emonet.errors import DatasetError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import PICTURE_SUFFIXES

@@ -31,7 +31,8 @@ from emonet.datasets.formats.pixel_table import PixelRow, PixelTable, open_pixel
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import emotion_named, split_named
 from emonet.datasets.reader import Layout, Published, Reader
-from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
+from emonet.errors import DatasetError, OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -68,7 +69,7 @@ class Fer2013(Reader):
         self.votes = None if votes is None else Path(votes)
         super().__init__(path)
         if self.votes is not None and not self._joins_votes:
-            raise ValueError(f"{self.votes}: votes join by row, and {self.path} has no rows ({self.layout.title})")
+            raise OptionError(f"{self.votes}: votes join by row, and {self.path} has no rows ({self.layout.title})")
 
     def recognise(self, tree: Tree) -> Layout | None:
         self._joins_votes = False

@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import emotion_named
-from emonet.datasets.sample import DatasetError, DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample
+from emonet.errors import DatasetError
 from emonet.labels import Emotion
 
 VOTES = (*(emotion.value for emotion in Emotion), "unknown", "not_a_face")  # the order in which votes are kept

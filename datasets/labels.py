@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from emonet.datasets.sample import DatasetError, DropReason, Sample
+from emonet.datasets.sample import DropReason, Sample
+from emonet.errors import DatasetError, OptionError
 from emonet.labels import Emotion
 
 Contempt = Literal["drop", "keep", "disgust"]
@@ -66,13 +67,13 @@ class LabelRules:
         classes = tuple(emotion for emotion in Emotion if emotion in self.classes)
         object.__setattr__(self, "classes", classes)
         if len(classes) < 2:
-            raise ValueError(f"a data set needs at least two classes, got {', '.join(classes) or 'none'}")
+            raise OptionError(f"a data set needs at least two classes, got {', '.join(classes) or 'none'}")
         if self.contempt not in get_args(Contempt):
-            raise ValueError(f"contempt must be one of {', '.join(get_args(Contempt))}, got {self.contempt!r}")
+            raise OptionError(f"contempt must be one of {', '.join(get_args(Contempt))}, got {self.contempt!r}")
         if (self.contempt == "keep") != (Emotion.CONTEMPT in classes):
-            raise ValueError(f"contempt is {self.contempt!r}, which does not go with the classes {', '.join(classes)}")
+            raise OptionError(f"contempt is {self.contempt!r}, which does not go with the classes {', '.join(classes)}")
         if self.contempt == "disgust" and Emotion.DISGUST not in classes:
-            raise ValueError(f"contempt cannot become disgust: the classes are {', '.join(classes)}")
+            raise OptionError(f"contempt cannot become disgust: the classes are {', '.join(classes)}")
 
     @classmethod
     def parse(cls, classes: str, contempt: str | None = None) -> LabelRules:
@@ -93,7 +94,7 @@ def _named(text: str) -> Emotion:
     emotion = emotion_named(text)
     if emotion is None:
         lists = ", ".join(CLASS_LISTS)
-        raise ValueError(f"classes must be one of {lists} or a list of {', '.join(Emotion)}, got {text.strip()!r}")
+        raise OptionError(f"classes must be one of {lists} or a list of {', '.join(Emotion)}, got {text.strip()!r}")
     return emotion
 
 

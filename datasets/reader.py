@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from emonet.datasets.formats.tree import Tree, open_tree
-from emonet.datasets.sample import DatasetError, DropReason, Rejected, Sample
+from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.errors import DatasetError, MissingFileError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -62,7 +63,7 @@ class Reader(ABC):
         self.notes: list[str] = []
         self.tree: Tree
         if not self.path.exists():
-            raise FileNotFoundError(f"no such file or folder: {self.path}; expected {self.expected} ({self.home})")
+            raise MissingFileError(f"no such file or folder: {self.path}; expected {self.expected} ({self.home})")
         self.layout = self._recognised(open_tree(self.path))
 
     @abstractmethod

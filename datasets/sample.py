@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
-from facecrop.images import Image, ImageError, printable, read_image
+from facecrop.images import Image, read_image
 
 SPLITS = ("train", "dev", "validation", "test")
 PUBLISHED_SPLITS = ("train", "validation", "test")  # `dev` is only ever taken from train, by the build
-
-
-class DatasetError(ValueError):
-    """Data that cannot be used as they are: the file, the row where there is one, and what is wrong."""
-
-    def __init__(self, path: str | os.PathLike[str], reason: str, row: int | None = None) -> None:
-        self.path = Path(path)
-        self.reason = reason
-        self.row = row
-        super().__init__(f"{printable(path)}{'' if row is None else f', row {row}'}: {reason}")
-
-    def __reduce__(self) -> tuple[type[DatasetError], tuple[Path, str, int | None]]:
-        return DatasetError, (self.path, self.reason, self.row)
 
 
 class DropReason(StrEnum):
@@ -126,8 +112,8 @@ class Sample:
 
     def __post_init__(self) -> None:
         if not self.key or not self.source:
-            raise ValueError(f"a sample needs a key and a source, got {self.key!r} and {self.source!r}")
+            raise OptionError(f"a sample needs a key and a source, got {self.key!r} and {self.source!r}")
         if self.emotion is not None:
             object.__setattr__(self, "emotion", Emotion(self.emotion))
         if self.split is not None and self.split not in PUBLISHED_SPLITS:
-            raise ValueError(f"split must be one of {', '.join(PUBLISHED_SPLITS)} or None, got {self.split!r}")
+            raise OptionError(f"split must be one of {', '.join(PUBLISHED_SPLITS)} or None, got {self.split!r}")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.labels import Emotion
+from facecrop.errors import OptionError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,9 +47,9 @@ class Head:
 
     def __post_init__(self) -> None:
         if not self.name or self.name == MEAN:
-            raise ValueError(f"a head must have a name other than {MEAN!r}, got {self.name!r}")
+            raise OptionError(f"a head must have a name other than {MEAN!r}, got {self.name!r}")
         if self.prior and (len(self.prior) != len(self.classes) or min(self.prior) < 0):
-            raise ValueError(f"prior must be a share for each of {len(self.classes)} classes, got {self.prior}")
+            raise OptionError(f"prior must be a share for each of {len(self.classes)} classes, got {self.prior}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and texts, as JSON takes them."""
@@ -94,11 +95,11 @@ class HeadChoice:
         known = [head.name for head in self.heads]
         if self.head not in known and not (self.head == MEAN and len(known) > 1):
             choices = ", ".join([*known, MEAN] if len(known) > 1 else known)
-            raise ValueError(f"head must be one of {choices}, got {self.head!r}")
+            raise OptionError(f"head must be one of {choices}, got {self.head!r}")
         if self.prior not in PRIORS:
-            raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {self.prior!r}")
+            raise OptionError(f"prior must be one of {', '.join(PRIORS)}, got {self.prior!r}")
         if self.prior != "training" and (missing := [head.name for head in self._asked if not head.prior]):
-            raise ValueError(
+            raise OptionError(
                 f"prior={self.prior} needs the shares of the classes in training, and the model stores none for "
                 f"{', '.join(missing)}: use prior=training, or train it again"
             )

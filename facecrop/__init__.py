@@ -2,10 +2,11 @@
 
 from facecrop.cropping import CropSpec, crop_face
 from facecrop.detectors import DETECTORS, open_detector
+from facecrop.errors import ImageError
 from facecrop.face import Face
 from facecrop.filtering import FilterRules, Reason, Rejection, Selection, choose_faces
 from facecrop.folders import iter_images
-from facecrop.images import ImageError, read_image
+from facecrop.images import read_image
 
 __all__ = [
     "DETECTORS",

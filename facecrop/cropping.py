@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop.errors import OptionError
 from facecrop.face import Face
 from facecrop.images import Image, check_image, halved
 
@@ -32,9 +33,9 @@ class CropSpec:
 
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise ValueError(f"size must be a whole number of pixels, at least 1, got {self.size!r}")
+            raise OptionError(f"size must be a whole number of pixels, at least 1, got {self.size!r}")
         if not math.isfinite(self.margin) or self.margin <= -0.5:
-            raise ValueError(f"margin must be a share of the face box above -0.5, got {self.margin!r}")
+            raise OptionError(f"margin must be a share of the face box above -0.5, got {self.margin!r}")
 
     @classmethod
     def fer2013(cls, size: int = 48) -> CropSpec:
@@ -71,7 +72,7 @@ def _square(face: Face, spec: CropSpec) -> tuple[Vector, float, float]:
 
 def _roll(face: Face) -> float:
     if face.roll is None:
-        raise ValueError(f"aligned crops need landmarks, and this face (detector {face.detector!r}) has none")
+        raise OptionError(f"aligned crops need landmarks, and this face (detector {face.detector!r}) has none")
     return face.roll
 
 

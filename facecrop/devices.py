@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from facecrop.errors import OptionError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -31,9 +33,9 @@ def resolve_device(device: str = "auto", kinds: Sequence[str] = KINDS) -> str:
     kind, colon, number = device.partition(":")
     numbered = kind == "cuda" and number.isascii() and number.isdigit()
     if kind not in kinds or (colon and not numbered):
-        raise ValueError(f"device must be {allowed_devices(kinds)}, got {device!r}")
+        raise OptionError(f"device must be {allowed_devices(kinds)}, got {device!r}")
     if not _is_there(kind):
-        raise ValueError(f"device {device!r} was asked for, and {_torch()} sees none")
+        raise OptionError(f"device {device!r} was asked for, and {_torch()} sees none")
     return _card(int(number)) if colon else kind
 
 
@@ -70,7 +72,7 @@ def _card(number: int) -> str:
 
     if number >= count_cards():
         cards = ", ".join(f"cuda:{index} ({torch.cuda.get_device_name(index)})" for index in range(count_cards()))
-        raise ValueError(f"device 'cuda:{number}' was asked for, and {_torch()} sees {cards}")
+        raise OptionError(f"device 'cuda:{number}' was asked for, and {_torch()} sees {cards}")
     return f"cuda:{number}"
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from facecrop.errors import OptionError
+
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
@@ -136,22 +138,22 @@ def _scaled(box: Box, factor: float) -> Box:
 def _checked_number(name: str, value: float) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
+        raise OptionError(f"{name} must be a finite number, got {value!r}")
     return number
 
 
 def _checked_box(name: str, box: Sequence[float]) -> Box:
     if len(box) != 4:
-        raise ValueError(f"{name} must be x1, y1, x2, y2, got {len(box)} values: {box!r}")
+        raise OptionError(f"{name} must be x1, y1, x2, y2, got {len(box)} values: {box!r}")
     x1, y1, x2, y2 = (_checked_number(name, value) for value in box)
     if x1 >= x2 or y1 >= y2:
-        raise ValueError(f"{name} must have x1 < x2 and y1 < y2, got {(x1, y1, x2, y2)}")
+        raise OptionError(f"{name} must have x1 < x2 and y1 < y2, got {(x1, y1, x2, y2)}")
     return x1, y1, x2, y2
 
 
 def five_points(landmarks: Sequence[Sequence[float]]) -> Landmarks:
     """Landmarks from whatever holds five pairs of finite numbers."""
     if len(landmarks) != 5 or any(len(point) != 2 for point in landmarks):
-        raise ValueError(f"landmarks must be five (x, y) points, {', '.join(LANDMARK_NAMES)}, got {landmarks!r}")
+        raise OptionError(f"landmarks must be five (x, y) points, {', '.join(LANDMARK_NAMES)}, got {landmarks!r}")
     points = [(_checked_number("landmarks", x), _checked_number("landmarks", y)) for x, y in landmarks]
     return points[0], points[1], points[2], points[3], points[4]

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from facecrop.cropping import CropSpec, crop_face
+from facecrop.errors import OptionError
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 
@@ -55,11 +56,11 @@ class FilterRules:
 
     def __post_init__(self) -> None:
         if self.allow not in get_args(Allowed):
-            raise ValueError(f"allow must be one of {', '.join(get_args(Allowed))}, got {self.allow!r}")
+            raise OptionError(f"allow must be one of {', '.join(get_args(Allowed))}, got {self.allow!r}")
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.startswith(("min_", "max_")) and value is not None and not math.isfinite(value):
-                raise ValueError(f"{field.name} must be a finite number or None, got {value!r}")
+                raise OptionError(f"{field.name} must be a finite number or None, got {value!r}")
         if self.detector is not None and self.landmark_rules():
             self._check_landmarks(self.detector)
 
@@ -71,7 +72,7 @@ class FilterRules:
         from facecrop.detectors import detector_class
 
         if not detector_class(detector).has_landmarks:
-            raise ValueError(f"{' and '.join(self.landmark_rules())}: the detector {detector!r} gives no landmarks")
+            raise OptionError(f"{' and '.join(self.landmark_rules())}: the detector {detector!r} gives no landmarks")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -130,7 +131,7 @@ def contrast(image: Image, face: Face) -> float:
 
 def _first_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | None:
     if face.landmarks is None and rules.landmark_rules():
-        raise ValueError(f"{' and '.join(rules.landmark_rules())}: this face ({face.detector!r}) has no landmarks")
+        raise OptionError(f"{' and '.join(rules.landmark_rules())}: this face ({face.detector!r}) has no landmarks")
     picture_side = min(image.shape[:2])
     checks: list[tuple[float | None, Reason, Callable[[], float], str]] = [
         (rules.min_size, Reason.TOO_SMALL, lambda: face.size, "px"),

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, ImageError, image_or_error
+from facecrop.errors import ImageError, MissingFileError
+from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, image_or_error
 
 SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 GONE = "was removed while the folder was read"
@@ -37,7 +38,7 @@ def iter_files(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, ImageErro
     """
     root = Path(folder)
     if not root.is_dir():
-        raise FileNotFoundError(f"no such folder: {root}")
+        raise MissingFileError(f"no such folder: {root}")
     return _walk(root)
 
 

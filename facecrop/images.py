@@ -19,6 +19,8 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL import ImageOps
 
+from facecrop.errors import ImageError, OptionError
+
 Image = NDArray[np.uint8]  # RGB, (H, W, 3)
 Source = str | os.PathLike[str] | bytes | PIL.Image.Image | NDArray[Any]
 
@@ -40,24 +42,6 @@ Opener = Callable[[IO[bytes]], PIL.Image.Image]
 HEADER = 64  # bytes that tell the format
 JPEG_SIDE = 65_500  # pixels: no JPEG is longer
 JPEG_QUALITY = 88
-
-
-class ImageError(ValueError):
-    """A picture that cannot be read: `path` is the file (None for bytes and arrays), `reason` says why."""
-
-    def __init__(self, path: str | os.PathLike[str] | None, reason: str) -> None:
-        self.path = None if path is None else Path(path)
-        self.reason = reason
-        super().__init__(f"{'picture' if path is None else printable(path)}: {reason}")
-
-    def __reduce__(self) -> tuple[type[ImageError], tuple[Path | None, str]]:
-        return ImageError, (self.path, self.reason)
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """A path on one line that any terminal and any JSON reader takes, whatever bytes its name holds."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def is_picture(path: Path) -> bool:
@@ -85,7 +69,7 @@ def read_image(
     before any is decoded. Everything that cannot be read raises ImageError; a missing file FileNotFoundError.
     """
     if max_side is not None and max_side < 1:
-        raise ValueError(f"max_side must be at least 1, got {max_side}")
+        raise OptionError(f"max_side must be at least 1, got {max_side}")
     path = source if isinstance(source, (str, os.PathLike)) else None
     try:
         if isinstance(source, np.ndarray):
@@ -119,7 +103,7 @@ def check_image(image: Any) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         raise TypeError(f"an image must be a uint8 array, got {getattr(image, 'dtype', type(image).__name__)}")
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"an image must have shape (height, width, 3), got {image.shape}")
+        raise OptionError(f"an image must have shape (height, width, 3), got {image.shape}")
 
 
 def halved(image: Image) -> Image:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 
-
-class MissingPackageError(ImportError):
-    """A feature was asked for, and its package is not installed; the message says what to `pip install`."""
+from facecrop.errors import MissingPackageError
 
 
 @contextmanager

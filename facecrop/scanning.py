@@ -10,8 +10,9 @@ from itertools import chain, islice
 from typing import Generic, TypeVar
 
 from facecrop.detectors.protocol import Detector
+from facecrop.errors import ImageError, OptionError
 from facecrop.face import Face
-from facecrop.images import Image, ImageError, Source, image_or_error
+from facecrop.images import Image, Source, image_or_error
 
 # Little, so that the next are decoded while these are searched. On a GPU, larger batches should pay (MTCNN takes up to
 # 16 million pixels together); not measured.
@@ -57,7 +58,7 @@ def scan_batches(
 ) -> Iterator[list[ScannedPhoto[Name]]]:
     """The same by batches of those that are searched together: at most so many, and fewer large ones."""
     if most < 1:
-        raise ValueError(f"a batch has at least one photo, got {most}")
+        raise OptionError(f"a batch has at least one photo, got {most}")
     batch: list[Read[Name]] = []
     pixels = 0
     for name, image in photos:

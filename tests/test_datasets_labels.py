@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from emonet.datasets.labels import CLASS_LISTS, Corrections, LabelRules, emotion_named, split_named
-from emonet.datasets.sample import ArrayImage, DatasetError, DropReason, Sample
+from emonet.datasets.sample import ArrayImage, DropReason, Sample
+from emonet.errors import DatasetError
 from emonet.labels import Emotion
 
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = Emotion

@@ -13,7 +13,7 @@ from operator import methodcaller
 import pytest
 
 from emonet.datasets.formats.tree import hash_inputs, open_tree
-from emonet.datasets.sample import DatasetError
+from emonet.errors import DatasetError
 
 FILES = {"a/1.png": b"one", "a/2.PNG": b"two" * 1000, "b/notes.txt": b"three", "b/c/x.jpeg": b""}
 ARCHIVES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from two_heads import two_heads
 
 from emonet.datasets.labels import CLASS_LISTS
+from emonet.errors import CheckpointError
 from emonet.heads import Head
-from emonet.inference.checkpoint import Checkpoint, CheckpointError, load_checkpoint, set_default
+from emonet.inference.checkpoint import Checkpoint, load_checkpoint, set_default
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.labels import Emotion

@@ -135,6 +135,30 @@ def test_mistakes_are_one_line_and_status_1(album, monkeypatch, capsys, argument
     assert error.count("\n") == 1
 
 
+def test_a_bug_shows_its_traceback_and_asks_for_a_report(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["emonet", "info"])
+    monkeypatch.setattr("platform.platform", lambda: [].pop())
+    with pytest.raises(SystemExit) as caught:
+        main()
+    error = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert "Traceback" in error
+    assert "IndexError" in error
+    assert "Please report it" in error.splitlines()[-1]
+
+
+@pytest.mark.parametrize("place", [1, 2, 4])
+def test_debug_shows_the_traceback_of_a_mistake(place, monkeypatch, capsys):
+    arguments = ["emonet", "predict", "nowhere", "--json"]
+    monkeypatch.setattr(sys, "argv", [*arguments[:place], "--debug", *arguments[place:]])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    error = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert "Traceback" in error
+    assert error.splitlines()[-1] == "emonet: no such photo or folder: nowhere"
+
+
 def test_python_m_emonet_is_the_command(album):
     command = [sys.executable, "-m", "emonet", "faces", "album/portrait.png", "--json"]
     result = subprocess.run(command, cwd=album.parent, capture_output=True, text=True, check=True)

@@ -10,13 +10,13 @@ import torch
 import trainings
 
 from emonet.datasets import open_store
+from emonet.errors import TrainingError
 from emonet.faces import read_faces
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.training import TrainConfig, train
 from emonet.training.config_file import read_config
-from emonet.training.trainer import TrainingError
 from facecrop import CropSpec
 
 FILES = ["config.toml", "curves.png", "log.csv", "model.safetensors", "samples.png"]

@@ -10,13 +10,13 @@ def table(root, folder):
 
 
 def test_the_table_is_that_of_the_evaluations(root):
-    printed = table(root, root / "docs" / "runs")
+    printed = table(root, root / "results" / "runs")
     assert printed.returncode == 0
     assert printed.stdout in (root / "docs" / "results.md").read_text()
 
 
 def test_every_evaluation_has_the_log_of_its_training(root):
-    runs = root / "docs" / "runs"
+    runs = root / "results" / "runs"
     assert {path.stem for path in runs.glob("*.json")} == {path.stem for path in runs.glob("*.csv")}
 
 

@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 import trainings
 
+from emonet.errors import MissingPackageError
 from emonet.evaluation import evaluate
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.prediction import EmotionPredictor
@@ -19,7 +20,6 @@ from emonet.training.config_file import read_config
 from emonet.training.watch import Silent
 from facecrop import ImageError, iter_images, read_image
 from facecrop.images import is_picture
-from facecrop.packages import MissingPackageError
 
 NETWORK = {**trainings.LENET, "augment": "strong"}
 

@@ -14,6 +14,7 @@ import typer
 from emonet.atomic import write_atomically
 from emonet.commands import run
 from emonet.datasets.store import open_store
+from emonet.errors import OptionError
 from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.sizes import SIZES
 from emonet.inference.checkpoint import load_checkpoint
@@ -33,7 +34,7 @@ def bundle(
 ) -> None:
     """Score a model as it will be given out, on labels and votes, and put it among the package's."""
     if name not in BUNDLED:
-        raise ValueError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
+        raise OptionError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
     path = FOLDER / f"{name}.safetensors"
     checkpoint = load_checkpoint(model)
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior

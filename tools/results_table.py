@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from emonet.commands import run
+from emonet.errors import MissingFileError
 
 HEADER = (
     *("run", "data", "learned from", "dev", "PublicTest, as it is", "PublicTest, mirror", "95 %", "macro F1"),
@@ -26,7 +27,7 @@ def results_table(
     """Print a row for each run, the best first."""
     told = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
     if not told:
-        raise FileNotFoundError(f"no NAME.json in {folder}: `emonet evaluate -o` writes evaluation.json")
+        raise MissingFileError(f"no NAME.json in {folder}: `emonet evaluate -o` writes evaluation.json")
     order = sorted(told, key=lambda name: -told[name]["scores"]["mirror"]["all"]["accuracy"])
     for cells in (HEADER, ["---"] * len(HEADER), *(_row(name, told[name]) for name in order)):
         typer.echo(f"| {' | '.join(cells)} |")

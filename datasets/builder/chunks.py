@@ -20,6 +20,7 @@ from pathlib import Path
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.work import Seconds, Workshop
+from emonet.errors import MachineError
 
 AHEAD = 2  # chunks a worker that are handed out: more would only fill memory
 
@@ -49,7 +50,7 @@ def run_chunks(
         try:
             _share_out(missing, folder, pool, AHEAD * len(devices), done)
         except BrokenProcessPool as error:
-            raise OSError(
+            raise MachineError(
                 "a worker was killed, most likely for want of memory; what is done stays: run again, perhaps with "
                 "fewer workers"
             ) from error

@@ -16,6 +16,7 @@ from emonet.datasets.curation.splits import Member, assign_folds, hold_out, spli
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import DropReason
 from emonet.datasets.store.leaks import COPY_OF
+from emonet.errors import OptionError
 from facecrop.images import Image
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def check_subjects(readers: Mapping[str, Reader], options: BuildOptions) -> None
     wanted = [name for name, asked in (("split", options.split == "subject"), ("folds", options.folds > 0)) if asked]
     for reader in readers.values():
         if wanted and reader.needs_subjects and not reader.layout.subjects:
-            raise ValueError(
+            raise OptionError(
                 f"{reader.path}: its people cannot be told apart ({reader.layout.title}), "
                 f"so {' and '.join(wanted)} by subject are impossible"
             )

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.curation.splits import DEFAULT_SHARES, check_shares
 from emonet.datasets.labels import LabelRules
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec, FilterRules
 from facecrop.detectors import detector_class
@@ -51,22 +52,22 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         if not self.inputs:
-            raise ValueError("nothing to build from: name at least one data set")
+            raise OptionError("nothing to build from: name at least one data set")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+                raise OptionError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         if not 0 < self.near <= 1:
-            raise ValueError(f"near must be a correlation above 0, at most 1, got {self.near}")
+            raise OptionError(f"near must be a correlation above 0, at most 1, got {self.near}")
         if self.dev < 0 or self.folds < 0 or self.folds == 1:
-            raise ValueError(f"dev and folds must be 0 or more, folds not 1; got {self.dev} and {self.folds}")
+            raise OptionError(f"dev and folds must be 0 or more, folds not 1; got {self.dev} and {self.folds}")
         if (self.ferplus or self.drop_no_face_votes) and "fer2013" not in self.inputs:
-            raise ValueError("FER+'s votes belong to FER2013, which is not among the data sets")
+            raise OptionError("FER+'s votes belong to FER2013, which is not among the data sets")
         if self.drop_no_face_votes and not self.ferplus:
-            raise ValueError("pictures are dropped by FER+'s votes only where the votes are given")
+            raise OptionError("pictures are dropped by FER+'s votes only where the votes are given")
         if self.neutral == "first" and Emotion.NEUTRAL not in self.labels.classes:
-            raise ValueError(f"first frames cannot be neutral faces: the classes are {', '.join(self.labels.classes)}")
+            raise OptionError(f"first frames cannot be neutral faces: the classes are {', '.join(self.labels.classes)}")
         if self.rules.allow == "all":
-            raise ValueError("a sample is one face: allow must be one, largest or most_central, got 'all'")
+            raise OptionError("a sample is one face: allow must be one, largest or most_central, got 'all'")
         check_shares(self.shares)
         OnsetRule.parse(self.onset)
         self._check_landmarks()
@@ -76,7 +77,7 @@ class BuildOptions:
         has_landmarks = detector_class(self.detector).has_landmarks
         FilterRules(**self.rules.to_dict() | {"detector": self.detector})
         if self.crop.align and not has_landmarks:
-            raise ValueError(f"aligned crops need landmarks, and the detector {self.detector!r} gives none")
+            raise OptionError(f"aligned crops need landmarks, and the detector {self.detector!r} gives none")
 
     @property
     def labels(self) -> LabelRules:
@@ -90,7 +91,7 @@ class BuildOptions:
         """From what `to_dict` gave; unknown names are refused."""
         unknown = sorted(set(stored) - {option.name for option in fields(cls)})
         if unknown:
-            raise ValueError(f"unknown options of a build: {', '.join(unknown)}")
+            raise OptionError(f"unknown options of a build: {', '.join(unknown)}")
         values = dict(stored)
         return cls(**values | {"rules": FilterRules(**values["rules"]), "crop": CropSpec(**values["crop"])})
 

@@ -11,6 +11,7 @@ from typing import Any
 from emonet.atomic import parts, write_atomically
 from emonet.datasets.sample import SPLITS
 from emonet.datasets.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, open_store
+from emonet.errors import OptionError
 
 WORK = ".build"
 PLAN = "plan.json"
@@ -35,15 +36,15 @@ class BuildFolder:
     def finished_store(self, identity: Mapping[str, Any], overwrite: bool) -> Store | None:
         """The data set that is there already, if it is this one. Anything else is refused, unless it may go."""
         if self.path.exists() and not self.path.is_dir():
-            raise NotADirectoryError(f"{self.path} is a file: a data set is a folder")
+            raise OptionError(f"{self.path} is a file: a data set is a folder")
         there = self._there()
         if there is not None and (different := _differences(there, identity)):
             if not overwrite:
-                raise ValueError(f"{self.path} holds another build: {different}; {_ADVICE}")
+                raise OptionError(f"{self.path} holds another build: {different}; {_ADVICE}")
             self._clear(keep_chunks=_early(there) == _early(identity))
             there = None
         if there is None and not overwrite and self._foreign():
-            raise ValueError(f"{self.path} is not empty and holds no data set; {_ADVICE}")
+            raise OptionError(f"{self.path} is not empty and holds no data set; {_ADVICE}")
         if there is not None and (self.path / DESCRIPTION).exists():
             self.remove_work()
             return open_store(self.path)

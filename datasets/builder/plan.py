@@ -11,6 +11,7 @@ from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.labels import Corrections
 from emonet.datasets.reader import Published, Reader
 from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -76,7 +77,7 @@ def open_readers(options: BuildOptions) -> dict[str, Reader]:
     """The readers of a build, in the registry's order whatever order they were named in."""
     unknown = sorted(set(options.inputs) - set(READERS))
     if unknown:
-        raise ValueError(f"unknown data sets: {', '.join(unknown)}; known: {', '.join(READERS)}")
+        raise OptionError(f"unknown data sets: {', '.join(unknown)}; known: {', '.join(READERS)}")
     extra = {"fer2013": {"votes": options.ferplus}}
     return {
         name: reader(options.inputs[name], **extra.get(name, {}))

@@ -26,8 +26,9 @@ from emonet.datasets.builder.workers import worker_devices
 from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.formats.tree import file_hash
 from emonet.datasets.reader import Reader
-from emonet.datasets.sample import BROKEN, DatasetError, Rejected
+from emonet.datasets.sample import BROKEN, Rejected
 from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode
+from emonet.errors import DatasetError, OptionError
 from facecrop.detectors import detector_device
 from facecrop.images import Image
 
@@ -100,7 +101,7 @@ def prepare(options: BuildOptions) -> Prepared:
             next(iter(options.inputs.values())), f"nothing usable; rejected: {dict(reasons) or 'nothing'}"
         )
     if options.dev >= prepared.samples:
-        raise ValueError(f"dev must be smaller than the {prepared.samples:,} pictures there are, got {options.dev}")
+        raise OptionError(f"dev must be smaller than the {prepared.samples:,} pictures there are, got {options.dev}")
     return prepared
 
 

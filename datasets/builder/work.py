@@ -20,9 +20,10 @@ from emonet.datasets.curation.duplicates import content_hash, is_blank, is_grey,
 from emonet.datasets.curation.onset import OnsetRule, find_onset
 from emonet.datasets.ferplus import is_no_face
 from emonet.datasets.formats.pixel_table import PixelText, read_rows
-from emonet.datasets.sample import DatasetError, DropReason, Sample
+from emonet.datasets.sample import DropReason, Sample
+from emonet.errors import DatasetError, ImageError
 from emonet.labels import Emotion
-from facecrop import CropSpec, Face, ImageError, choose_faces, crop_face, open_detector
+from facecrop import CropSpec, Face, choose_faces, crop_face, open_detector
 from facecrop.images import Image
 
 BATCH_PIXELS = 24_000_000  # that are in memory at a time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from emonet.datasets.builder.options import BuildOptions
+from emonet.errors import OptionError
 from facecrop.detectors import detector_device
 from facecrop.devices import count_cards
 
@@ -31,7 +32,7 @@ def worker_devices(options: BuildOptions, chunks: int, workers: int | None = Non
         ValueError: `workers` is below 1, or there is no such device.
     """
     if workers is not None and workers < 1:
-        raise ValueError(f"workers must be 1 or more, got {workers}")
+        raise OptionError(f"workers must be 1 or more, got {workers}")
     places = _places(detector_device(options.detector, options.device))
     wanted = min(workers or os.cpu_count() or 1, chunks)
     count = wanted if places == ["cpu"] else min(wanted, WORKERS_PER_CARD * len(places))

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
 from facecrop.cropping import CropSpec, crop_face
 from facecrop.face import Face
 from facecrop.images import Image
@@ -51,18 +52,18 @@ class OnsetRule:
 
     def __post_init__(self) -> None:
         if self.method not in DEFAULTS:
-            raise ValueError(f"method must be one of {', '.join(DEFAULTS)}, got {self.method!r}")
+            raise OptionError(f"method must be one of {', '.join(DEFAULTS)}, got {self.method!r}")
         if self.amount is None:
             object.__setattr__(self, "amount", DEFAULTS[self.method])
         amount = self.amount or 0.0
         if self.method == "peak" and self.amount is not None:
-            raise ValueError(f"peak takes no amount, got {amount!r}")
+            raise OptionError(f"peak takes no amount, got {amount!r}")
         if self.method == "auto" and not 0 < amount <= 1:
-            raise ValueError(f"the amount of auto must be above 0 and at most 1, got {amount!r}")
+            raise OptionError(f"the amount of auto must be above 0 and at most 1, got {amount!r}")
         if self.method == "fraction" and not 0 <= amount < 1:
-            raise ValueError(f"the amount of fraction must be at least 0 and below 1, got {amount!r}")
+            raise OptionError(f"the amount of fraction must be at least 0 and below 1, got {amount!r}")
         if self.method == "last" and not (amount >= 1 and float(amount).is_integer()):
-            raise ValueError(f"the amount of last must be a whole number, at least 1, got {amount!r}")
+            raise OptionError(f"the amount of last must be a whole number, at least 1, got {amount!r}")
 
     @classmethod
     def parse(cls, text: str) -> OnsetRule:
@@ -73,8 +74,8 @@ class OnsetRule:
                 try:
                     return cls(method, float(amount) if equals else None)
                 except ValueError as error:
-                    raise ValueError(f"an onset rule is one of {FORMS}; got {text!r}: {error}") from None
-        raise ValueError(f"an onset rule is one of {FORMS}; got {text!r}")
+                    raise OptionError(f"an onset rule is one of {FORMS}; got {text!r}: {error}") from None
+        raise OptionError(f"an onset rule is one of {FORMS}; got {text!r}")
 
     def __str__(self) -> str:
         return self.method if self.amount is None else f"{self.method}={self.amount:.15g}"
@@ -90,9 +91,9 @@ class Onset:
 
     def __post_init__(self) -> None:
         if not any(self.kept):
-            raise ValueError(f"kept must hold a frame that is kept, got {self.kept!r}")
+            raise OptionError(f"kept must hold a frame that is kept, got {self.kept!r}")
         if self.activation is not None and len(self.activation) != len(self.kept):
-            raise ValueError(f"activation must have {len(self.kept)} values, one a frame, got {len(self.activation)}")
+            raise OptionError(f"activation must have {len(self.kept)} values, one a frame, got {len(self.activation)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,9 @@ def find_onset(
     count = len(frames)
     for name, values in (("faces", faces), ("points", points)):
         if values is not None and len(values) != count:
-            raise ValueError(f"{name} must have one entry a frame, {count}, got {len(values)}")
+            raise OptionError(f"{name} must have one entry a frame, {count}, got {len(values)}")
     if count == 0:
-        raise ValueError("frames must hold at least one frame, got none")
+        raise OptionError("frames must hold at least one frame, got none")
     if rule.method == "auto":
         return _auto(frames, faces, points or (), rule.amount or 0.0)
     if rule.method == "fraction":
@@ -181,7 +182,7 @@ def _median_of_3(moved: Array) -> Array:
 
 def _motion_of_points(points: Sequence[Array]) -> _Motion:
     if any(array.shape != (68, 2) or not np.isfinite(array).all() for array in points):
-        raise ValueError(f"points must be 68 finite (x, y) a frame, got shapes {sorted({p.shape for p in points})}")
+        raise OptionError(f"points must be 68 finite (x, y) a frame, got shapes {sorted({p.shape for p in points})}")
     placed = np.array([array[:, 0] + 1j * array[:, 1] for array in points]) / max(np.ptp(points[0][:, 0]), 1.0)
     return _Motion(placed[0], placed - placed[0], np.ones(68))
 

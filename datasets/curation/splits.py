@@ -14,6 +14,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
+
 Shares = Mapping[str, float]  # split -> share
 
 DEFAULT_SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -30,9 +32,9 @@ class Member:
 def check_shares(shares: Shares) -> None:
     """Raises unless the shares are those of known splits and make a whole."""
     if set(shares) - set(DEFAULT_SHARES) or any(not 0 <= share <= 1 for share in shares.values()):
-        raise ValueError(f"shares must be numbers from 0 to 1 for {', '.join(DEFAULT_SHARES)}, got {dict(shares)}")
+        raise OptionError(f"shares must be numbers from 0 to 1 for {', '.join(DEFAULT_SHARES)}, got {dict(shares)}")
     if abs(sum(shares.values()) - 1) > 1e-6 or not shares.get("train"):
-        raise ValueError(f"shares must add up to 1 and leave something to train on, got {dict(shares)}")
+        raise OptionError(f"shares must add up to 1 and leave something to train on, got {dict(shares)}")
 
 
 def lot(seed: int, name: str) -> float:
@@ -92,7 +94,7 @@ def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
     What large groups leave open at the end is filled with whatever fits.
     """
     if not 0 <= size < len(members):
-        raise ValueError(f"a hold-out must be smaller than the {len(members)} pictures there are, got {size}")
+        raise OptionError(f"a hold-out must be smaller than the {len(members)} pictures there are, got {size}")
     counts: dict[str, Counter[Hashable]] = defaultdict(Counter)
     for member in members:
         counts[member.group][member.label] += 1
@@ -126,7 +128,7 @@ def assign_folds(members: Sequence[Member], folds: int, seed: int) -> NDArray[np
 
     groups = _numbered(member.group for member in members)
     if folds < 2 or folds > len(set(groups)):
-        raise ValueError(f"folds must be from 2 to {len(set(groups))}, the number of groups, got {folds}")
+        raise OptionError(f"folds must be from 2 to {len(set(groups))}, the number of groups, got {folds}")
     labels = _numbered(str(member.label) for member in members)
     fold = np.empty(len(members), np.int64)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

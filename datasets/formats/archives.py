@@ -20,7 +20,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from emonet.datasets.sample import Blob, DatasetError
+from emonet.datasets.sample import Blob
+from emonet.errors import DatasetError, MachineError
 from facecrop.folders import SYSTEM_FILES
 from facecrop.images import MAX_BYTES
 
@@ -70,7 +71,7 @@ class ZipBlob:
             with _opened_zip(self.path).open(self.member) as file:
                 return file.read(MAX_BYTES + 1)
         except READ_ERRORS as error:
-            raise OSError(f"damaged in its archive: {error}") from error
+            raise MachineError(f"damaged in its archive: {error}") from error
 
 
 def _opened_zip(path: Path) -> zipfile.ZipFile:

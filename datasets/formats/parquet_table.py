@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from emonet.datasets.labels import emotion_named
-from emonet.datasets.sample import DatasetError, DropReason, Rejected, Sample
-from facecrop.images import Image, ImageError, read_image
+from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.errors import DatasetError, ImageError
+from facecrop.images import Image, read_image
 
 LABELS = ("label", "labels", "emotion")
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from emonet.datasets.formats.tree import FileBlob, Tree
 from emonet.datasets.labels import emotion_named, split_named
 from emonet.datasets.reader import Reader
-from emonet.datasets.sample import Blob, DatasetError, DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
+from emonet.errors import DatasetError
 
 COLUMNS = {
     "path": ("path", "filepath", "file", "filename", "image"),

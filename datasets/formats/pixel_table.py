@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.formats.tree import Tree
-from emonet.datasets.sample import DatasetError
-from facecrop.images import Image, ImageError
+from emonet.errors import DatasetError, ImageError, OptionError
+from facecrop.images import Image
 
 SIDE = 48
 PIXELS = "pixels"
@@ -200,11 +200,11 @@ def _parse_slowly(text: bytes) -> NDArray[np.uint8]:
     """A row that is not quite regular, or is wrong."""
     words = text.strip(b' "').split()
     if len(words) != SIDE * SIDE:
-        raise ValueError(f"{len(words)} pixels, not {SIDE * SIDE}")
+        raise OptionError(f"{len(words)} pixels, not {SIDE * SIDE}")
     numbers = [word for word in words if not word.isdigit()]
     if numbers:
-        raise ValueError(f"{numbers[0][:20].decode('utf-8', 'replace')!r} is no grey value")
+        raise OptionError(f"{numbers[0][:20].decode('utf-8', 'replace')!r} is no grey value")
     values = [int(word.lstrip(b"0")[:4] or b"0") for word in words]  # as many digits as show that it is too large
     if max(values) > 255:
-        raise ValueError(f"a grey value of {max(values)}, more than 255")
+        raise OptionError(f"a grey value of {max(values)}, more than 255")
     return np.array(values, np.uint8).reshape(SIDE, SIDE)

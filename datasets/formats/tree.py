@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from emonet.datasets.formats.archives import Scratch, SpanBlob, ZipBlob, is_archive, open_archive, unpacked_member
 from emonet.datasets.sample import Blob
+from emonet.errors import MissingFileError
 from facecrop.folders import iter_files
 from facecrop.images import MAX_BYTES, PICTURE_SUFFIXES
 
@@ -97,7 +98,7 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
     if root.is_dir():
         return _folder_tree(root)
     if not root.exists():
-        raise FileNotFoundError(f"no such file or folder: {root}")
+        raise MissingFileError(f"no such file or folder: {root}")
     if is_archive(root.name):
         archive = open_archive(root)
         return Tree(root, archive.members, scratch=list(archive.scratch))

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from emonet.atomic import write_atomically
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 
 
 def write_imagefolder(store: Store, folder: str | os.PathLike[str]) -> int:
     """Writes every picture of every split; returns how many. The folder must be new or empty."""
     root = Path(folder)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise ValueError(f"{root} is not an empty folder")
+        raise OptionError(f"{root} is not an empty folder")
     written = 0
     for split in store.splits:
         for emotion in store.classes:

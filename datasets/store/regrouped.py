@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.sample import SPLITS
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ def regrouped(store: Store, splits: Mapping[str, Sequence[str]], why: Mapping[st
     chosen = _chosen(splits)
     there = _places(store)
     if unknown := sorted(chosen.keys() - there.keys()):
-        raise ValueError(f"{store.path} has no {', '.join(unknown[:SHOWN])} ({len(unknown)} unknown keys)")
+        raise OptionError(f"{store.path} has no {', '.join(unknown[:SHOWN])} ({len(unknown)} unknown keys)")
     keys: dict[str, set[str]] = defaultdict(set)
     for key, split in chosen.items():
         keys[split].add(key)
@@ -70,10 +71,12 @@ def regrouped(store: Store, splits: Mapping[str, Sequence[str]], why: Mapping[st
 def _chosen(splits: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Key -> split."""
     if wrong := sorted(set(splits) - set(SPLITS)):
-        raise ValueError(f"splits are {', '.join(SPLITS)}; got {', '.join(wrong)}")
+        raise OptionError(f"splits are {', '.join(SPLITS)}; got {', '.join(wrong)}")
     times = Counter(key for keys in splits.values() for key in keys)
     if twice := sorted(key for key, count in times.items() if count > 1):
-        raise ValueError(f"a row is in one split, once; more often were {', '.join(twice[:SHOWN])} ({len(twice)} keys)")
+        raise OptionError(
+            f"a row is in one split, once; more often were {', '.join(twice[:SHOWN])} ({len(twice)} keys)"
+        )
     return {key: split for split, keys in splits.items() for key in keys}
 
 

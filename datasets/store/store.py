@@ -18,7 +18,8 @@ import numpy as np
 
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.formats.tree import file_hash
-from emonet.datasets.sample import SPLITS, DatasetError
+from emonet.datasets.sample import SPLITS
+from emonet.errors import DatasetError, MissingFileError, OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import Image
@@ -62,7 +63,7 @@ class Store:
     def files(self, split: str) -> list[Path]:
         """The shards of a split, in order."""
         if split not in self.info["splits"]:
-            raise ValueError(f"{self.path} has no split {split!r}; it has {', '.join(self.info['splits'])}")
+            raise OptionError(f"{self.path} has no split {split!r}; it has {', '.join(self.info['splits'])}")
         return [self.path / file["name"] for file in self.info["splits"][split]]
 
     def table(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -104,7 +105,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     """The data set in a folder that a build has finished."""
     folder = Path(path)
     if not folder.is_dir():
-        raise FileNotFoundError(f"no such folder: {folder}; `emonet build` writes data sets")
+        raise MissingFileError(f"no such folder: {folder}; `emonet build` writes data sets")
     description = folder / DESCRIPTION
     if not description.is_file():
         raise DatasetError(folder, f"no {DESCRIPTION} in it: not a data set, or its build was not finished")

@@ -15,6 +15,7 @@ from pathlib import Path
 from emonet.album.album_page import FOLDER, INDEX, Holdings, index_page, name_of, photo_page
 from emonet.album.entry import Entry
 from emonet.atomic import write_atomically
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 
 PHOTOS = 500  # of a page; never more than two pages' are in memory
@@ -54,7 +55,7 @@ def _batches(entries: Iterable[Entry], count: int) -> Iterator[list[Entry]]:
         yield batch
     if seen != count:
         came = "more" if seen > count else seen
-        raise ValueError(f"count must be that of the entries: it is {count}, but {came} came")
+        raise OptionError(f"count must be that of the entries: it is {count}, but {came} came")
 
 
 def _write_pages(

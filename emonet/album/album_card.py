@@ -10,7 +10,7 @@ from emonet.html.page import Html, bar, code, join, percent, photo, tag
 from emonet.prediction import Prediction
 from emonet.prediction.table import UNREADABLE
 from facecrop import Rejection
-from facecrop.images import printable
+from facecrop.errors import printable
 
 FACELESS = "no_face"  # beside expressions and UNREADABLE, what a photo is found as
 LEAST = 0.05  # of a class that has a bar

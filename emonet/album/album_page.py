@@ -14,7 +14,7 @@ from emonet.album.entry import Entry
 from emonet.html.page import Html, Part, bars, code, join, page, soft, tag, tiles
 from emonet.labels import Emotion
 from emonet.prediction.table import UNREADABLE
-from facecrop.images import printable
+from facecrop.errors import printable
 
 INDEX = "album.html"
 FOLDER = "album"  # the folder of the pages, beside the index

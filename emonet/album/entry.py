@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emonet.errors import OptionError
 from emonet.prediction import PhotoResult
 
 
@@ -22,7 +23,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         if self.result.source != self.path:
-            raise ValueError(f"the result of {self.path!r} is that of {self.result.source!r}")
+            raise OptionError(f"the result of {self.path!r} is that of {self.result.source!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and tables, safe for json.dumps."""

@@ -16,6 +16,7 @@ from typing import IO, Any, Self
 
 from emonet.album.entry import Entry
 from emonet.album.photos import Stamp
+from emonet.errors import OptionError
 
 FORMAT = 1
 
@@ -97,6 +98,6 @@ def _claim(file: IO[bytes], folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise ValueError(f"another run is writing into {folder} now; wait for it, or choose another folder") from None
+        raise OptionError(f"another run is writing into {folder} now; wait for it, or choose another folder") from None
     except OSError:  # a file system without locks
         pass

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from facecrop import ImageError
+from emonet.errors import ImageError
 from facecrop.folders import iter_files
 from facecrop.images import is_picture
 from facecrop.scanning import Read, read_ahead

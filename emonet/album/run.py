@@ -12,10 +12,10 @@ from emonet.album.journal import Journal
 from emonet.album.photos import Photo, list_photos, read_photos
 from emonet.album.tables import write_tables
 from emonet.atomic import SUFFIX, write_atomically
+from emonet.errors import ImageError, OptionError
 from emonet.prediction import EmotionPredictor, draw
 from emonet.prediction.prediction import written
 from emonet.prediction.predictor import Answered
-from facecrop import ImageError
 from facecrop.images import jpeg, limited
 
 JOURNAL, ANNOTATED = "journal.jsonl", "annotated"
@@ -29,7 +29,7 @@ class FolderRun:
 
     def __init__(self, photos: Path, out: Path, predictor: EmotionPredictor, *, annotate: bool = False) -> None:
         if out.resolve().is_relative_to(photos.resolve()):
-            raise ValueError(f"{out} is among the photos; nothing is written next to your photos")
+            raise OptionError(f"{out} is among the photos; nothing is written next to your photos")
         self.out = out
         self.predictor = predictor
         self.annotate = annotate

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from emonet.commands._console.examples import epilog
+from emonet.commands._console.failures import run_application
 from emonet.commands.build import build
 from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate
@@ -17,11 +18,11 @@ from emonet.commands.models import models
 from emonet.commands.predict import predict
 from emonet.commands.protocol import protocol
 from emonet.commands.train import train
-from facecrop.packages import MissingPackageError
 
 app = typer.Typer(
     name="emonet",
     help="From raw facial-expression data sets to a model that reads the faces in your own photos.",
+    epilog="Add --debug to any command to see the traceback of an error.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -31,21 +32,12 @@ app.add_typer(protocol, name="protocol")
 
 
 def main() -> None:
-    """The console command."""
-    _run(app)
+    """Run the console command `emonet`."""
+    run_application(app)
 
 
 def run(command: Callable[..., None]) -> None:
-    """One command as a script of its own: tools/*.py are doors to the same code."""
+    """Run one command as a script of its own: the scripts in `tools/` call the same code."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command()(command)
-    _run(alone)
-
-
-def _run(application: typer.Typer) -> None:
-    """Runs the command line; a caller's mistake or a missing package is one line on standard error and status 1."""
-    try:
-        application()
-    except (ValueError, OSError, MissingPackageError) as error:
-        typer.echo(f"emonet: {error}", err=True)
-        raise SystemExit(1) from error
+    run_application(alone)

@@ -17,6 +17,7 @@ from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare
 from emonet.datasets.store import read_description
 from emonet.datasets.store.imagefolder import write_imagefolder
+from emonet.errors import MachineError, OptionError
 from facecrop import CropSpec, FilterRules, open_detector
 from facecrop.detectors import detector_device
 
@@ -169,7 +170,7 @@ def build(
         show_plan(prepared)
         return
     if out is None:
-        raise ValueError("where should the data set go? name a folder with --out")
+        raise OptionError("where should the data set go? name a folder with --out")
     built = _built(prepared, out, workers, overwrite)
     show_result(built)
     if imagefolder is not None:
@@ -221,7 +222,9 @@ def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) 
         return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
     except OSError as error:
         if error.errno in FULL:
-            raise OSError(f"{error}; what is done stays in {out}: make room and run the same command again") from error
+            raise MachineError(
+                f"{error}; what is done stays in {out}: make room and run the same command again"
+            ) from error
         raise
     except KeyboardInterrupt:
         typer.echo("emonet: stopped; run the same command again to go on", err=True)
@@ -233,7 +236,7 @@ def _parsed_shares(text: str) -> dict[str, float]:
     try:
         return dict(zip(names, map(float, text.split(",")), strict=True))
     except ValueError as error:
-        raise ValueError(f"shares must be three numbers, {','.join(names)}; got {text!r}") from error
+        raise OptionError(f"shares must be three numbers, {','.join(names)}; got {text!r}") from error
 
 
 def _check_alone(context: typer.Context) -> None:
@@ -242,7 +245,7 @@ def _check_alone(context: typer.Context) -> None:
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
     if others := sorted(set(given) - beside):
-        raise ValueError(f"--from takes every option from its file; leave out {', '.join(others)}")
+        raise OptionError(f"--from takes every option from its file; leave out {', '.join(others)}")
 
 
 def _stored_options(path: Path, chosen: Mapping[str, Any]) -> BuildOptions:
@@ -250,13 +253,13 @@ def _stored_options(path: Path, chosen: Mapping[str, Any]) -> BuildOptions:
     info = read_description(path)
     inputs, beside = _paths(chosen, READERS), _paths(chosen, BESIDE)
     if added := sorted({**inputs, **beside}.keys() - info["inputs"].keys()):
-        raise ValueError(f"{path} was built without {', '.join(added)}")
+        raise OptionError(f"{path} was built without {', '.join(added)}")
     places = {"inputs": {**info["options"]["inputs"], **inputs}, **beside}
     options = BuildOptions.from_dict(info["options"] | places)
     hashes = identify(options)["inputs"]
     changed = [name for name, digest in info["inputs"].items() if hashes[name] != digest]
     if changed:
-        raise ValueError(f"{', '.join(changed)}: not the data that {path} was built from")
+        raise OptionError(f"{', '.join(changed)}: not the data that {path} was built from")
     return options
 
 
@@ -264,7 +267,7 @@ def _verify(path: Path) -> None:
     store = open_store(path)
     differences = store.differences()
     if differences:
-        raise ValueError(f"{path} is not what it was: {'; '.join(differences)}")
+        raise OptionError(f"{path} is not what it was: {'; '.join(differences)}")
     typer.echo(f"{path}: all {len(store.info['files'])} files have the bytes that they were written with")
 
 
@@ -280,4 +283,4 @@ def _compare(store: Store, stored: Path) -> None:
         for name, old in before["versions"].items()
         if store.info["versions"].get(name) != old
     ]
-    raise ValueError(f"not the same bytes: {', '.join(changed)}; versions: {', '.join(versions) or 'the same'}")
+    raise OptionError(f"not the same bytes: {', '.join(changed)}; versions: {', '.join(versions) or 'the same'}")

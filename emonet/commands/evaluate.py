@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emonet.errors import OptionError
+
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
     from emonet.evaluation.metrics import Scores
@@ -84,7 +86,7 @@ def _sizes(given: str | None, *, report: bool) -> tuple[int, ...]:
         return SIZES if report else ()
     parts = [part.strip() for part in given.split(",") if part.strip()]
     if wrong := [part for part in parts if not part.isdecimal()]:
-        raise ValueError(f"sizes must be whole numbers of pixels with commas between them, got {wrong[0]!r}")
+        raise OptionError(f"sizes must be whole numbers of pixels with commas between them, got {wrong[0]!r}")
     return tuple(map(int, parts))
 
 

@@ -11,7 +11,8 @@ import typer
 from emonet.commands._console.counts import passed_over
 from emonet.commands._console.listing import JsonListing, TableListing
 from emonet.commands._console.progress import progress_bars
-from emonet.commands._console.status import NOTHING_READ, SOME_UNREADABLE
+from emonet.commands._console.status import FAILED, SOME_UNREADABLE
+from emonet.errors import MissingFileError, OptionError
 
 if TYPE_CHECKING:
     from facecrop import CropSpec, FilterRules, ImageError, Selection
@@ -42,7 +43,7 @@ def faces(
     from facecrop.scanning import read_ahead, scan_photos
 
     if not source.exists():
-        raise FileNotFoundError(f"no such photo or folder: {source}")
+        raise MissingFileError(f"no such photo or folder: {source}")
     rules = FilterRules(min_size=min_size, allow=cast("Allowed", allow), detector=detector)
     spec = CropSpec(size=size, margin=margin, align=align)
     for folder in (crops, draw):
@@ -58,7 +59,7 @@ def faces(
     for line in passed_over(found.others):
         typer.echo(line, err=as_json)
     if listing.read == 0:
-        raise typer.Exit(NOTHING_READ)
+        raise typer.Exit(FAILED)
     if listing.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
 
@@ -68,7 +69,7 @@ def _check_outside(source: Path, folder: Path | None) -> None:
         return
     target, read = folder.resolve(), source.resolve()
     if target.is_relative_to(read) if read.is_dir() else target == read.parent:
-        raise ValueError(f"{folder} is where the photos are read from; nothing is written next to your photos")
+        raise OptionError(f"{folder} is where the photos are read from; nothing is written next to your photos")
 
 
 def _parsed(options: list[str]) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _parsed(options: list[str]) -> dict[str, Any]:
     for option in options:
         name, equals, value = option.partition("=")
         if not equals:
-            raise ValueError(f"--option takes NAME=VALUE, got {option!r}")
+            raise OptionError(f"--option takes NAME=VALUE, got {option!r}")
         try:
             parsed[name] = json.loads(value)
         except json.JSONDecodeError:

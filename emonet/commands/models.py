@@ -10,6 +10,7 @@ import typer
 
 from emonet.commands._console.model_file import change_default, head_facts, show_file, show_heads
 from emonet.commands._console.settings import parsed_settings
+from emonet.errors import OptionError
 
 if TYPE_CHECKING:
     from emonet.models import Network
@@ -46,16 +47,16 @@ def models(
 
     if name is not None and is_file_name(name):
         if settings:
-            raise ValueError(f"--set needs the name of a network, and {name} is a model file")
+            raise OptionError(f"--set needs the name of a network, and {name} is a model file")
         if default is not None:
             change_default(name, default)
         show_file(name, as_json=as_json)
     elif default is not None:
-        raise ValueError("--set-default needs a model file by its path")
+        raise OptionError("--set-default needs a model file by its path")
     elif name is not None:
         _show_network(name, parsed_settings(settings or []), as_json=as_json)
     elif settings:
-        raise ValueError("--set needs the name of a network")
+        raise OptionError("--set needs the name of a network")
     else:
         _list_networks(as_json=as_json)
 
@@ -91,9 +92,9 @@ def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> Non
 
 def _listed(name: str) -> dict[str, Any]:
     """The facts of a network; without figures, and with the reason, where its package is missing."""
+    from emonet.errors import MissingPackageError
     from emonet.models import MODELS, outline
     from emonet.models._summary import summary
-    from facecrop.packages import MissingPackageError
 
     try:
         network = outline(name)

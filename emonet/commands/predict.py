@@ -10,7 +10,8 @@ import typer
 
 from emonet.commands._console.predicted import Tally, in_words, show_score
 from emonet.commands._console.progress import progress_bars
-from emonet.commands._console.status import NOTHING_READ, SOME_UNREADABLE, STOPPED
+from emonet.commands._console.status import FAILED, SOME_UNREADABLE, STOPPED
+from emonet.errors import MissingFileError, OptionError
 
 if TYPE_CHECKING:
     from emonet.album import Entry, FolderRun
@@ -84,7 +85,7 @@ def predict(
     from facecrop import FilterRules
 
     if not photos.exists():
-        raise FileNotFoundError(f"no such photo or folder: {photos}")
+        raise MissingFileError(f"no such photo or folder: {photos}")
     rules = FilterRules(min_size=min_face, allow=cast("Allowed", allow))
     predictor = EmotionPredictor(
         model.split(","), detector=detector, device=device, rules=rules, tta=tta, batch=batch, head=head, prior=prior
@@ -105,7 +106,7 @@ def predict(
         raise typer.Exit(STOPPED) from None
     typer.echo(str(tally), err=as_json)
     if not tally.read:
-        raise typer.Exit(NOTHING_READ)
+        raise typer.Exit(FAILED)
     if tally.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
 
@@ -146,7 +147,7 @@ def _score(run: FolderRun, photos: Path, table: Path | None, as_json: bool) -> N
 
 def _refuse(out: Path | None, annotate: bool, labels: Path | None) -> None:
     if out is not None or annotate or labels is not None:
-        raise ValueError("nothing is written of one photo, nor with --json alone: give a folder of photos, and --out")
+        raise OptionError("nothing is written of one photo, nor with --json alone: give a folder of photos, and --out")
 
 
 def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bool) -> None:

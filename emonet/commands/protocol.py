@@ -10,6 +10,7 @@ import typer
 
 from emonet.commands._console.config_options import ConfigPath, chosen_config, with_config_options
 from emonet.commands._console.status import STOPPED
+from emonet.errors import OptionError
 
 if TYPE_CHECKING:
     from emonet.protocols.curve import Equal
@@ -125,7 +126,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(map(float, text.split(",")))
     except ValueError as error:
-        raise ValueError(f"--shares takes numbers with commas, got {text!r}") from error
+        raise OptionError(f"--shares takes numbers with commas, got {text!r}") from error
 
 
 def _carry_out(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.head_scores import HeadScores, score_heads
 from emonet.evaluation.metrics import Scores, score
@@ -125,7 +126,7 @@ def evaluate(
         ValueError: A view, a head or the split is not there, or the model does not store what the prior needs.
     """
     if not views or len(set(views)) != len(views):
-        raise ValueError(f"views must be one or more different ones, got {', '.join(views) or 'none'}")
+        raise OptionError(f"views must be one or more different ones, got {', '.join(views) or 'none'}")
     choice = checkpoint.choice(head, prior)
     machine = machine or open_machine()
     columns = store.table(split, ["key", "sequence"])
@@ -165,7 +166,7 @@ def _faces(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split: str)
     faces = read_faces(store, [split], checkpoint.input, classes=choice.classes)
     if not len(faces):
         known, there = ", ".join(choice.classes), ", ".join(sorted(faces.left_out)) or "empty"
-        raise ValueError(f"{store.path} has nothing to score in {split!r}: the model knows {known}, the split {there}")
+        raise OptionError(f"{store.path} has nothing to score in {split!r}: the model knows {known}, the split {there}")
     return faces
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
+
 Z_95 = 1.959964  # standard deviations about a normal mean that hold 95 %
 BINS = 15  # of confidence, as is usual
 SUM_TOLERANCE = 0.01  # by which the probabilities of a picture may miss 1: half precision rounds
@@ -74,7 +76,7 @@ def score(
 
     _check(probabilities, labels, classes)
     if not 0 < beta < math.inf:
-        raise ValueError(f"beta must be above 0, got {beta}")
+        raise OptionError(f"beta must be above 0, got {beta}")
     places = np.arange(len(classes))
     confusion = confusion_matrix(labels, probabilities.argmax(1), labels=places)
     by_class = _class_scores(confusion, beta)
@@ -117,7 +119,7 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     """Where the share lies with 95 % confidence; unlike the normal interval it holds for few pictures and near 1."""
     if not 0 <= correct <= n or n < 1:
-        raise ValueError(f"of at least one picture, 0 to all can be correct, got {correct} of {n}")
+        raise OptionError(f"of at least one picture, 0 to all can be correct, got {correct} of {n}")
     share, spread = correct / n, Z_95**2 / n
     centre = (share + spread / 2) / (1 + spread)
     half = Z_95 * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
@@ -157,20 +159,20 @@ def _class_scores(confusion: NDArray[np.integer], beta: float) -> list[ClassScor
 
 def _check(probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str]) -> None:
     if len(classes) < 2 or len(set(classes)) != len(classes):
-        raise ValueError(f"classes must be two or more different names, got {', '.join(classes) or 'none'}")
+        raise OptionError(f"classes must be two or more different names, got {', '.join(classes) or 'none'}")
     if labels.ndim != 1 or probabilities.shape != (len(labels), len(classes)):
-        raise ValueError(
+        raise OptionError(
             f"probabilities must be (N, {len(classes)}) and labels (N,), got {probabilities.shape} and {labels.shape}"
         )
     if not len(labels):
-        raise ValueError("there is nothing to score: no pictures")
+        raise OptionError("there is nothing to score: no pictures")
     if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels must be whole numbers, got {labels.dtype}")
+        raise OptionError(f"labels must be whole numbers, got {labels.dtype}")
     if labels.min() < 0 or labels.max() >= len(classes):
         wrong = labels[(labels < 0) | (labels >= len(classes))][0]
-        raise ValueError(f"labels must be from 0 to {len(classes) - 1}, got {wrong}")
+        raise OptionError(f"labels must be from 0 to {len(classes) - 1}, got {wrong}")
     if not np.isfinite(probabilities).all():
-        raise ValueError(f"probabilities must be finite; row {np.isfinite(probabilities).all(1).argmin()} is not")
+        raise OptionError(f"probabilities must be finite; row {np.isfinite(probabilities).all(1).argmin()} is not")
     missed = np.abs(probabilities.sum(1, dtype=np.float64) - 1)
     if probabilities.min() < 0 or missed.max() > SUM_TOLERANCE:
-        raise ValueError("probabilities must be 0 or more and sum to 1 in every row; are they scores before softmax?")
+        raise OptionError("probabilities must be 0 or more and sum to 1 in every row; are they scores before softmax?")

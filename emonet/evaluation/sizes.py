@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
 from emonet.evaluation.metrics import Scores, score
 from emonet.models.inputs import Pixels
 
@@ -58,7 +59,7 @@ def size_curve(
         ValueError: If a size is below 1.
     """
     if wrong := [size for size in sizes if size < 1]:
-        raise ValueError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
+        raise OptionError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
     kept = sorted({min(size, pixels.shape[1]) for size in sizes}, reverse=True)
     return tuple(_scored(size, score(_answers(classify, pixels, size), labels, classes)) for size in kept)
 

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from emonet.errors import OptionError
 from emonet.models import Network
 from emonet.models._crops import Crop
 from emonet.models._network import evaluating
@@ -194,11 +195,11 @@ def check_convolutions(network: Network) -> None:
     """Raises where there is nothing to trace."""
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         by_heart = ": it learns by heart" if network.learns == "by_heart" else ""
-        raise ValueError(f"{type(network).__name__} has no convolution that could be looked into{by_heart}")
+        raise OptionError(f"{type(network).__name__} has no convolution that could be looked into{by_heart}")
 
 
 def check_pictures(network: Network, x: Tensor) -> None:
     """Raises unless x is a batch of pictures with as many channels as the network takes."""
     if x.ndim != 4 or x.shape[1] != network.input.channels or not len(x):
         channels = network.input.channels
-        raise ValueError(f"x must be scaled pictures (N, {channels}, height, width), got {tuple(x.shape)}")
+        raise OptionError(f"x must be scaled pictures (N, {channels}, height, width), got {tuple(x.shape)}")

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emonet.errors import OptionError
 from emonet.explaining._tracing import Mark, check_convolutions, check_pictures, tracing
 from emonet.models import Network
 from emonet.models.averaged import Averaged
@@ -32,7 +33,7 @@ class FeatureMaps:
     def __post_init__(self) -> None:
         if self.before.ndim != 3 or (self.after is not None and self.after.shape != self.before.shape):
             shapes = self.before.shape, None if self.after is None else self.after.shape
-            raise ValueError(f"maps before and after must be (channels, height, width) alike, got {shapes}")
+            raise OptionError(f"maps before and after must be (channels, height, width) alike, got {shapes}")
 
 
 def grad_cam(network: Network, x: Tensor, places: Sequence[int] | Tensor) -> Maps:
@@ -47,7 +48,7 @@ def grad_cam(network: Network, x: Tensor, places: Sequence[int] | Tensor) -> Map
     check_pictures(network, x)
     wanted = torch.as_tensor(places, dtype=torch.long, device=x.device)
     if wanted.shape != x.shape[:1]:
-        raise ValueError(f"places must name a class for each of {len(x)} pictures, got {tuple(wanted.shape)}")
+        raise OptionError(f"places must name a class for each of {len(x)} pictures, got {tuple(wanted.shape)}")
     maps = _evidence(network, x, wanted)
     highest = maps.max(axis=(1, 2), keepdims=True)
     scaled: Maps = np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0)
@@ -66,9 +67,9 @@ def _evidence(network: Network, x: Tensor, places: Tensor) -> Maps:
         with tracing(network, x) as traced:
             scores = network(x)
         if places.min() < 0 or places.max() >= scores.shape[1]:
-            raise ValueError(f"places must be from 0 to {scores.shape[1] - 1}, got {places.tolist()}")
+            raise OptionError(f"places must be from 0 to {scores.shape[1] - 1}, got {places.tolist()}")
         if traced.deepest is None:
-            raise ValueError(f"pictures of {x.shape[3]}x{x.shape[2]} leave {type(network).__name__} maps of one pixel")
+            raise OptionError(f"pictures of {x.shape[3]}x{x.shape[2]} leave {type(network).__name__} maps of one pixel")
         (slopes,) = torch.autograd.grad(scores.gather(1, places[:, None]).sum(), traced.deepest)
     evidence = (slopes.mean((2, 3), keepdim=True) * traced.deepest.detach()).sum(1).relu()
     evidence = evidence.view(-1, len(x), *evidence.shape[1:]).mean(0)  # of all draws, where there are several
@@ -104,7 +105,7 @@ def feature_maps(network: Network, x: Tensor) -> list[FeatureMaps]:
     check_convolutions(network)
     check_pictures(network, x)
     if len(x) != 1:
-        raise ValueError(f"feature maps are those of one picture, got {len(x)}")
+        raise OptionError(f"feature maps are those of one picture, got {len(x)}")
     with torch.no_grad(), tracing(network, x, copying=True) as traced:
         network(x)
     return [

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emonet.errors import OptionError
 from emonet.explaining.grad_cam import Maps, grad_cam, under_heat
 from emonet.heads import HeadChoice
 from emonet.inference.checkpoint import Checkpoint
@@ -32,7 +33,7 @@ def _heat(image: Image, face: Face, emotion: Emotion, checkpoint: Checkpoint, ch
     What an answer is divided by is the same for every face, so it changes no map.
     """
     if emotion not in choice.classes:
-        raise ValueError(f"{emotion} is none of the classes {', '.join(choice.classes)}")
+        raise OptionError(f"{emotion} is none of the classes {', '.join(choice.classes)}")
     pixels = checkpoint.input.picture(crop_face(image, face, checkpoint.crop))
     x = checkpoint.input.scale(pictures_as_tensor(pixels[None]))
     columns = [columns[choice.classes.index(emotion)] for columns, _ in choice.parts()]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emonet.html.style import STYLE
+from facecrop.errors import OptionError
 from facecrop.images import jpeg
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _policy(script: str) -> str:
     if not script:
         return POLICY
     if "</script" in script.lower() or "<!--" in script:
-        raise ValueError(f"a script must not hold </script or <!--, which end or hide it, got {script!r}")
+        raise OptionError(f"a script must not hold </script or <!--, which end or hide it, got {script!r}")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"{POLICY}; script-src 'sha256-{digest}'"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emonet.atomic import write_atomically
+from emonet.errors import CheckpointError, MissingFileError
 from emonet.heads import LABELS, Head, HeadChoice, sizes
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
@@ -28,18 +29,6 @@ FORMAT = 2
 ONE_HEAD = 1  # the format whose files have `classes` in the place of heads
 HEADER = "emonet"  # the key of the JSON in the file's header
 LENGTH = 8  # bytes at the start of a safetensors file that say how long its header is
-
-
-class CheckpointError(ValueError):
-    """A model file that cannot be used: which one, and what differs."""
-
-    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
-        self.path = Path(path)
-        self.reason = reason
-        super().__init__(f"{path}: {reason}")
-
-    def __reduce__(self) -> tuple[type[CheckpointError], tuple[Path, str]]:
-        return CheckpointError, (self.path, self.reason)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +174,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors.torch import load_file
 
     if not path.is_file():
-        raise FileNotFoundError(f"no such model file: {path}; `emonet train` writes them")
+        raise MissingFileError(f"no such model file: {path}; `emonet train` writes them")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from emonet.errors import OptionError
 from facecrop.devices import resolve_device
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def open_machine(device: str = "auto", precision: str = "auto") -> Machine:
 
     chosen = torch.device(resolve_device(device))
     if precision not in ("auto", "fp32", "bf16"):
-        raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
+        raise OptionError(f"precision must be auto, fp32 or bf16, got {precision!r}")
     return Machine(chosen, precision == "bf16" or (precision == "auto" and _has_bf16(chosen)))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from emonet.errors import OptionError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -15,7 +17,7 @@ SHIFT = 1 / 24  # of the picture's side: 2 pixels of 48, so that nets that see t
 def find_view(name: str) -> Callable[[Tensor], list[Tensor]]:
     """A way to look at pictures (N, C, H, W), which gives each view of all of them, of the same size."""
     if name not in VIEWS:
-        raise ValueError(f"no view {name!r}; there are {', '.join(VIEWS)}")
+        raise OptionError(f"no view {name!r}; there are {', '.join(VIEWS)}")
     return VIEWS[name]
 
 

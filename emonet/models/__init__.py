@@ -21,6 +21,7 @@ from emonet.models.se_resnet import Emonet, EmonetFast
 from emonet.models.tiny_vgg import TinyVgg
 from emonet.models.torchvision_net import TorchvisionNet
 from emonet.models.tuned_five import TunedFive
+from facecrop.errors import OptionError
 
 __all__ = ["MODELS", "Network", "create_model", "model_class", "outline"]
 
@@ -45,7 +46,7 @@ def model_class(name: str) -> type[Network]:
     """The network registered under a name, `torchvision:vgg16` under `torchvision`; a miss lists the known ones."""
     family, colon, _ = name.partition(":")
     if family not in MODELS or (colon and family != "torchvision"):
-        raise ValueError(f"unknown model {name!r}; known models: {', '.join(MODELS)} (torchvision:vgg16 and others)")
+        raise OptionError(f"unknown model {name!r}; known models: {', '.join(MODELS)} (torchvision:vgg16 and others)")
     return MODELS[family]
 
 
@@ -54,14 +55,14 @@ def create_model(name: str, /, **arguments: Any) -> Network:
     made = model_class(name)
     known = list(inspect.signature(made).parameters)
     if unknown := sorted(set(arguments) - set(known)):
-        raise ValueError(
+        raise OptionError(
             f"unknown arguments of the model {name!r}: {', '.join(unknown)}; known arguments: {', '.join(known)}"
         )
     if "classes" in arguments:
         check_whole("classes", arguments["classes"], 2)
     architecture = name.partition(":")[2]
     if architecture and arguments.get("architecture", architecture) != architecture:
-        raise ValueError(f"the model {name!r} cannot have the architecture {arguments['architecture']!r}")
+        raise OptionError(f"the model {name!r} cannot have the architecture {arguments['architecture']!r}")
     return made(**arguments | ({"architecture": architecture} if architecture else {}))
 
 

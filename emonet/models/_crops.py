@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facecrop.errors import OptionError
+
 
 class Crop(nn.Module):
     """Cuts squares of `size` pixels; pictures of that size pass as they are. Draws from torch's generator.
@@ -24,7 +26,7 @@ class Crop(nn.Module):
             size = round(size * x.shape[3] / self.full)
         spare_y, spare_x = x.shape[2] - size, x.shape[3] - size
         if min(spare_y, spare_x) < 0:
-            raise ValueError(f"pictures of {x.shape[3]}x{x.shape[2]} are smaller than the crop, {size}")
+            raise OptionError(f"pictures of {x.shape[3]}x{x.shape[2]} are smaller than the crop, {size}")
         if spare_y == spare_x == 0:
             return x
         if not self.training:

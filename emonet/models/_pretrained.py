@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from facecrop.errors import MachineError
+
 
 @contextmanager
 def downloading(weights: str) -> Iterator[None]:
@@ -15,7 +17,7 @@ def downloading(weights: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OSError(
+        raise MachineError(
             f"{weights} could not be downloaded: {error}. Begin without them, "
             f"or put the file into {Path(torch.hub.get_dir()).parent}, where the library keeps it"
         ) from error

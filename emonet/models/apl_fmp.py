@@ -29,6 +29,7 @@ from emonet.models._network import Network
 from emonet.models._piecewise import AdaptivePiecewiseLinear
 from emonet.models.averaged import mean_scores
 from emonet.models.inputs import InputSpec
+from facecrop.errors import OptionError
 
 Activation = Literal["apl", "prelu", "relu"]
 Pool = Literal["fmp", "max"]
@@ -61,7 +62,7 @@ class AplFmp(Network):
         check_dropout("input_dropout", input_dropout)
         check_dropout("dropout", dropout)
         if pool == "max" and draws > 1:
-            raise ValueError(f"draws must be 1 where pool is max, which draws nothing, got {draws}")
+            raise OptionError(f"draws must be 1 where pool is max, which draws nothing, got {draws}")
         units = partial(_units, activation)
         fractional = pool == "fmp"
         side = int(POOLED / ratio) - 1 if fractional else 8  # of the last maps: 6

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from emonet.models._arguments import check_whole
 from emonet.models._network import Network
+from facecrop.errors import OptionError
 
 
 class Averaged(Network):
@@ -32,13 +33,13 @@ class Averaged(Network):
         super().__init__()
         check_whole("members", members)
         if not isinstance(arguments, Mapping | None):
-            raise ValueError(f"arguments must be those of {model!r} by name, got {arguments!r}")
+            raise OptionError(f"arguments must be those of {model!r} by name, got {arguments!r}")
         of_each = {**(arguments or {}), "classes": classes}
         copies = [create_model(model, **of_each) for _ in range(members)]
         if copies[0].learns == "by_heart":
-            raise ValueError(f"copies of {model!r} would not differ: it learns by heart")
+            raise OptionError(f"copies of {model!r} would not differ: it learns by heart")
         if heads and sum(heads) != classes:
-            raise ValueError(f"heads must have {classes} classes together, got {list(heads)}")
+            raise OptionError(f"heads must have {classes} classes together, got {list(heads)}")
         self.members = nn.ModuleList(copies)
         self.heads = tuple(heads) or (classes,)
         self.input = copies[0].input

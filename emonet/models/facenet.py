@@ -13,6 +13,7 @@ from torch import Tensor
 from emonet.models._network import Network
 from emonet.models._pretrained import downloading, nothing_to_load
 from emonet.models.inputs import InputSpec
+from facecrop.errors import OptionError
 from facecrop.packages import importing
 
 
@@ -26,7 +27,7 @@ class Facenet(Network):
 
         super().__init__()
         if pretrained not in (None, "vggface2"):
-            raise ValueError(f"pretrained must be vggface2, or left out, got {pretrained!r}")
+            raise OptionError(f"pretrained must be vggface2, or left out, got {pretrained!r}")
         with downloading("facenet-pytorch's weights of vggface2"):
             weights = None if nothing_to_load() else pretrained
             self.network = InceptionResnetV1(weights, classify=True, num_classes=classes)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop.errors import OptionError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -41,18 +43,18 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 8:
-            raise ValueError(f"size must be a whole number of pixels, at least 8, got {self.size!r}")
+            raise OptionError(f"size must be a whole number of pixels, at least 8, got {self.size!r}")
         if isinstance(self.channels, bool) or self.channels not in (1, 3):
-            raise ValueError(f"channels must be 1 or 3, got {self.channels!r}")
+            raise OptionError(f"channels must be 1 or 3, got {self.channels!r}")
         if self.scaling not in get_args(Scaling):
-            raise ValueError(f"scaling must be one of {', '.join(get_args(Scaling))}, got {self.scaling!r}")
+            raise OptionError(f"scaling must be one of {', '.join(get_args(Scaling))}, got {self.scaling!r}")
         object.__setattr__(self, "mean", tuple(map(float, self.mean)))  # lists, where they come from JSON
         object.__setattr__(self, "std", tuple(map(float, self.std)))
         allowed = (0, self.channels) if self.scaling == "standardised" else (0,)
         if len(self.mean) != len(self.std) or len(self.mean) not in allowed:
-            raise ValueError(f"mean and std must be one number for each of {self.channels} channels, if standardised")
+            raise OptionError(f"mean and std must be one number for each of {self.channels} channels, if standardised")
         if not all(value > 0 for value in self.std):
-            raise ValueError(f"std must be above 0, got {self.std}")
+            raise OptionError(f"std must be above 0, got {self.std}")
 
     @property
     def measured(self) -> bool:
@@ -77,7 +79,7 @@ class InputSpec:
     def scale(self, pixels: Tensor) -> Tensor:
         """Pixels from 0 to 255 (N, channels, height, width) as the network takes them, in float32."""
         if not self.measured:
-            raise ValueError("mean and std of the training pictures are not known yet")
+            raise OptionError("mean and std of the training pictures are not known yet")
         return _SCALINGS[self.scaling](self, pixels.float())
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class InputSpec:
     def from_dict(cls, stored: Mapping[str, Any]) -> InputSpec:
         """From what `to_dict` gave; unknown names are refused."""
         if unknown := sorted(set(stored) - {field.name for field in fields(cls)}):
-            raise ValueError(f"unknown fields of an input: {', '.join(unknown)}")
+            raise OptionError(f"unknown fields of an input: {', '.join(unknown)}")
         return cls(**stored)
 
 

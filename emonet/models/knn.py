@@ -11,6 +11,7 @@ from torch import Tensor
 from emonet.models._arguments import check_whole
 from emonet.models._network import Network
 from emonet.models.inputs import InputSpec
+from facecrop.errors import OptionError
 
 LEAST = 1e-6  # the probability of a class without a vote: its score must be finite
 
@@ -37,9 +38,9 @@ class Knn(Network):
         """Keeps these pictures, scaled as in use, in place of any others."""
         if x.shape != (len(labels), *self.examples.shape[1:]):
             shape = ", ".join(map(str, self.examples.shape[1:]))
-            raise ValueError(f"{len(labels)} labels want pictures ({len(labels)}, {shape}), got {tuple(x.shape)}")
+            raise OptionError(f"{len(labels)} labels want pictures ({len(labels)}, {shape}), got {tuple(x.shape)}")
         if wrong := set(labels.tolist()) - set(range(self.classes)):
-            raise ValueError(f"labels must be from 0 to {self.classes - 1}, got {', '.join(map(str, sorted(wrong)))}")
+            raise OptionError(f"labels must be from 0 to {self.classes - 1}, got {', '.join(map(str, sorted(wrong)))}")
         self.examples, self.labels = x.detach().clone(), labels.detach().clone()
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
@@ -53,7 +54,7 @@ class Knn(Network):
         from sklearn.neighbors import KNeighborsClassifier
 
         if len(self.examples) < self.neighbours:
-            raise ValueError(f"{self.neighbours} neighbours of {len(self.examples)} pictures: memorise more of them")
+            raise OptionError(f"{self.neighbours} neighbours of {len(self.examples)} pictures: memorise more of them")
         classifier = KNeighborsClassifier(self.neighbours, algorithm="brute")
         return classifier.fit(_flat(self.examples), self.labels.numpy(force=True))
 

@@ -16,6 +16,7 @@ from emonet.models._arguments import check_dropout, check_whole
 from emonet.models._crops import Crop
 from emonet.models._network import Network
 from emonet.models.inputs import InputSpec
+from facecrop.errors import OptionError
 
 SQUEEZE = 8  # channels for each that passes on what the whole picture shows
 
@@ -45,7 +46,7 @@ class SEResNet(Network):
             for value in values:
                 check_whole(name, value)
         if len(widths) != len(blocks) or not widths or not stem:
-            raise ValueError(f"stem must not be empty, widths and blocks be as many, got {stem}, {widths}, {blocks}")
+            raise OptionError(f"stem must not be empty, widths and blocks be as many, got {stem}, {widths}, {blocks}")
         check_whole("crop", crop)
         check_dropout("dropout", dropout)
         self.crop = Crop(crop, self.input.size)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
-from facecrop import Face, ImageError, Rejection
+from facecrop import Face, Rejection
 from facecrop.face import Box
 
 SUM_TOLERANCE = 1e-6
@@ -25,7 +26,7 @@ class Prediction:
     def __post_init__(self) -> None:
         given = {Emotion(emotion): float(share) for emotion, share in self.probabilities.items()}
         if not all(0 <= share <= 1 for share in given.values()) or abs(sum(given.values()) - 1) > SUM_TOLERANCE:
-            raise ValueError(f"probabilities must be from 0 to 1 and sum to 1, got {given}")
+            raise OptionError(f"probabilities must be from 0 to 1 and sum to 1, got {given}")
         object.__setattr__(self, "probabilities", given)
 
     @property
@@ -80,7 +81,7 @@ class PhotoResult:
 
     def __post_init__(self) -> None:
         if self.error is not None and (self.predictions or self.rejections):
-            raise ValueError("a picture that cannot be read has neither predictions nor rejections")
+            raise OptionError("a picture that cannot be read has neither predictions nor rejections")
 
     @property
     def largest(self) -> Prediction | None:

@@ -11,23 +11,14 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from emonet.errors import ImageError, OptionError
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, from_left_to_right, normalised
 from emonet.weights import open_model
-from facecrop import (
-    CropSpec,
-    Face,
-    FilterRules,
-    ImageError,
-    Selection,
-    choose_faces,
-    crop_face,
-    open_detector,
-    read_image,
-)
+from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
 from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
@@ -87,7 +78,7 @@ class EmotionPredictor:
     def _check(self) -> None:
         for choice in self.choices[1:]:
             if choice.classes != self.classes:
-                raise ValueError(
+                raise OptionError(
                     "models that are averaged must know the same classes in one order: "
                     f"{', '.join(self.classes)} and {', '.join(choice.classes)}"
                 )
@@ -95,7 +86,7 @@ class EmotionPredictor:
         wants = [*self.rules.landmark_rules(), *aligned]
         detector = detector_class(self._asked) if isinstance(self._asked, str) else self._asked
         if wants and not detector.has_landmarks:
-            raise ValueError(f"{' and '.join(wants)}: the detector {detector.name!r} gives no landmarks")
+            raise OptionError(f"{' and '.join(wants)}: the detector {detector.name!r} gives no landmarks")
 
     @cached_property
     def detector(self) -> Detector:
@@ -193,7 +184,7 @@ def _chosen(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
 def _opened(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
     models = [model] if isinstance(model, str | os.PathLike | Checkpoint) else list(model)
     if not models:
-        raise ValueError("model must be a name, a model file or a list of these, got an empty list")
+        raise OptionError("model must be a name, a model file or a list of these, got an empty list")
     return tuple(one if isinstance(one, Checkpoint) else open_model(one) for one in models)
 
 

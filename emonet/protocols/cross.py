@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 from emonet.protocols.round import Parts, Round, check_config, check_start, make_round
 from emonet.protocols.rows import of_source, read_rows
 from emonet.training.config import TrainConfig
@@ -22,9 +23,9 @@ class Cross:
 
     def __post_init__(self) -> None:
         if not all(self.learned) or not self.learned:
-            raise ValueError(f"name one source or more to learn from, got {','.join(self.learned) or 'none'!r}")
+            raise OptionError(f"name one source or more to learn from, got {','.join(self.learned) or 'none'!r}")
         if both := sorted(set(self.learned) & set(self.scored)):
-            raise ValueError(f"{', '.join(both)} cannot be learned from and scored")
+            raise OptionError(f"{', '.join(both)} cannot be learned from and scored")
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
         check_config(config)
@@ -32,7 +33,7 @@ class Cross:
         asked = self.scored or [source for source in store.info["counts"] if source not in self.learned]
         scored = {source: of_source(store, rows, source) for source in asked}
         if not scored:
-            raise ValueError(f"{store.path} has no other source to score than {', '.join(self.learned)}")
+            raise OptionError(f"{store.path} has no other source to score than {', '.join(self.learned)}")
         own = [row for source in self.learned for row in of_source(store, rows, source)]
         check_start(config, [row for of_one in scored.values() for row in of_one])
         parts = Parts(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 from emonet.datasets.curation.splits import lot
 from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regrouped
+from emonet.errors import OptionError
 from emonet.protocols.round import HeldOut, Round, check_config, check_start, chosen_words, learned_view, people_on
 from emonet.protocols.rows import Row, group_names, read_rows
 from emonet.training.config import TrainConfig
@@ -37,17 +38,21 @@ class LearningCurve:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shares", tuple(sorted(set(self.shares))))
         if not self.shares or not all(0 < share <= 1 for share in self.shares):
-            raise ValueError(f"shares must be numbers above 0, at most 1, got {', '.join(map(str, self.shares))}")
+            raise OptionError(f"shares must be numbers above 0, at most 1, got {', '.join(map(str, self.shares))}")
         if self.equal not in get_args(Equal):
-            raise ValueError(f"equal must be one of {', '.join(get_args(Equal))}, got {self.equal!r}")
+            raise OptionError(f"equal must be one of {', '.join(get_args(Equal))}, got {self.equal!r}")
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
         check_config(config)
         if self.equal == "epochs" and config.steps:
-            raise ValueError(f"steps ends every share's training after {config.steps:,}: leave it out for equal epochs")
+            raise OptionError(
+                f"steps ends every share's training after {config.steps:,}: leave it out for equal epochs"
+            )
         rows = read_rows(store, config.classes)
         if SCORED not in {row.split for row in rows}:
-            raise ValueError(f"{store.path} has no split {SCORED!r} to score; its splits are {', '.join(store.splits)}")
+            raise OptionError(
+                f"{store.path} has no split {SCORED!r} to score; its splits are {', '.join(store.splits)}"
+            )
         train = [row for row in rows if row.split == "train" or (config.all_train and row.split == "dev")]
         dev = [row for row in rows if row.split == "dev" and not config.all_train]
         check_start(config, train)
@@ -71,7 +76,7 @@ class LearningCurve:
         for share in self.shares:
             own = [row for row, place in zip(train, lots, strict=True) if place < share]
             if not own:
-                raise ValueError(f"a share of {share:g} holds none of the {len(train):,} training pictures")
+                raise OptionError(f"a share of {share:g} holds none of the {len(train):,} training pictures")
             yield share, own
 
     def _trained(self, config: TrainConfig, whole: int, own: int) -> TrainConfig:

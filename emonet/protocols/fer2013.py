@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regrouped
+from emonet.errors import OptionError
 from emonet.protocols.round import HeldOut, Round, check_config, chosen_words, learned_view
 from emonet.protocols.rows import of_source, read_rows
 from emonet.training.config import TrainConfig
@@ -26,7 +27,7 @@ class Fer2013:
         rows = of_source(store, read_rows(store, config.classes), SOURCE)
         scored = [split for split in EVALUATED if any(row.split == split for row in rows)]
         if not scored:
-            raise ValueError(f"{store.path} has nothing of FER2013 to score: neither validation nor test")
+            raise OptionError(f"{store.path} has nothing of FER2013 to score: neither validation nor test")
         by_split = {split: [row for row in rows if row.split == split] for split in store.splits}
         # what is scored stands beside what was learned from, so that copies are known
         own = {split: [row.key for row in here] for split, here in by_split.items()}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from emonet.datasets.curation.splits import Member, assign_folds
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 from emonet.protocols.round import Parts, Round, check_config, check_start, make_round
 from emonet.protocols.rows import Row, check_people, class_lists, group_names, of_source, read_rows
 from emonet.training.config import TrainConfig
@@ -78,7 +79,7 @@ def _in_turn(
     """Each part is scored in one round, and is what its forerunner is chosen on."""
     names, least = list(parts), 2 if config.all_train else 3
     if len(names) < least:
-        raise ValueError(f"{source} must make {least} parts or more to be scored, chosen on and learned from in turn")
+        raise OptionError(f"{source} must make {least} parts or more to be scored, chosen on and learned from in turn")
     title = f"{source} {classes}".strip()
     rounds = []
     for place, name in enumerate(names):

@@ -14,6 +14,7 @@ from typing import Protocol as Interface
 
 from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regrouped
+from emonet.errors import OptionError
 from emonet.heads import LABELS
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig
@@ -107,9 +108,9 @@ def chosen_words(config: TrainConfig, where: str) -> str:
 def check_config(config: TrainConfig) -> None:
     """Refuses options that say otherwise what is learned from and chosen on."""
     if config.fold >= 0 or config.sources:
-        raise ValueError("the protocol says what is learned from and chosen on: leave out fold and sources")
+        raise OptionError("the protocol says what is learned from and chosen on: leave out fold and sources")
     if config.leave_out >= 0 or config.out_of_fold:
-        raise ValueError("the protocol says what is learned from: do without leave_out and out_of_fold")
+        raise OptionError("the protocol says what is learned from: do without leave_out and out_of_fold")
 
 
 def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
@@ -118,7 +119,7 @@ def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
     learned |= {name: load_teacher_labels(Path(name)).about.get("sources", ()) for name in config.teacher_labels}
     for name, known in learned.items():
         if seen := sorted({row.source for row in rows} & set(known)):
-            raise ValueError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
+            raise OptionError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
 
 
 def label_head(config: TrainConfig, held_out: HeldOut) -> str:
@@ -130,7 +131,7 @@ def label_head(config: TrainConfig, held_out: HeldOut) -> str:
     sources = held_out.store.table(held_out.split, ["source"])["source"].unique().to_pylist()
     heads = {head_of(source, list(config.heads)) for source in sources} if config.heads else {""}
     if len(heads) > 1:
-        raise ValueError(
+        raise OptionError(
             f"what is scored together must have one head, and {', '.join(sorted(sources))} have "
             f"{', '.join(sorted(heads))}: give heads {LABELS!r} in their place, or score one data set"
         )

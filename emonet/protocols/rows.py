@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from emonet.datasets.curation.duplicates import join_groups
 from emonet.datasets.labels import CLASS_LISTS, LabelRules
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 
 COLUMNS = ("key", "source", "emotion", "subject", "sequence", "duplicate_group", "near_group")
 
@@ -52,7 +53,7 @@ def read_rows(store: Store, classes: str = "") -> list[Row]:
         wanted = set(LabelRules.parse(classes).classes)
         if missing := sorted(wanted - set(store.classes)):
             there = ", ".join(store.classes)
-            raise ValueError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
+            raise OptionError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
     cells = ((split, row) for split in store.splits for row in store.table(split, COLUMNS).to_pylist())
     return [Row(split, **row) for split, row in cells if row["emotion"] in wanted]
 
@@ -62,7 +63,7 @@ def of_source(store: Store, rows: Iterable[Row], source: str) -> list[Row]:
     own = [row for row in rows if row.source == source]
     if not own:
         there = ", ".join(store.info["counts"])
-        raise ValueError(f"{store.path} has no pictures from {source} of these classes; its sources are {there}")
+        raise OptionError(f"{store.path} has no pictures from {source} of these classes; its sources are {there}")
     return own
 
 
@@ -70,7 +71,7 @@ def check_people(store: Store, rows: Sequence[Row]) -> None:
     """Raises where not everybody is known: whoever is scored might have been learned from."""
     unknown = [row.key for row in rows if row.subject is None]
     if unknown:
-        raise ValueError(
+        raise OptionError(
             f"{store.path}: nobody can tell who is on {len(unknown):,} of {len(rows):,} pictures from "
             f"{rows[0].source} ({unknown[0]}), so no figure for people who were not learned from can be claimed"
         )

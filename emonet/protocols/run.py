@@ -16,6 +16,7 @@ from pathlib import Path
 
 from emonet.atomic import write_atomically
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 from emonet.evaluation.evaluation import evaluate
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import Machine, open_machine
@@ -45,7 +46,7 @@ def run_protocol(
 ) -> Result:
     """Trains and scores every round. A round that is finished is not trained again, but scored as it stands."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise ValueError("a protocol runs in one process: start it without torchrun")
+        raise OptionError("a protocol runs in one process: start it without torchrun")
     watch = watch or Silent()
     rounds = protocol.rounds(store, config)
     _check_heads(rounds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emonet.errors import OptionError
+
 SOURCE = "Kaggle's private leaderboard of the Facial Expression Recognition Challenge, the first ten of 56 teams"
 
 
@@ -16,7 +18,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         if not 0 <= self.accuracy <= 1:
-            raise ValueError(f"accuracy must be a share from 0 to 1, got {self.accuracy!r}")
+            raise OptionError(f"accuracy must be a share from 0 to 1, got {self.accuracy!r}")
 
 
 ENTRIES = (

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from emonet.errors import OptionError
 from emonet.explaining.grad_cam import FeatureMaps, Maps, feature_maps, grad_cam, under_heat
 from emonet.heads import MEAN
 from emonet.html.page import Html, code, join, soft, tag
@@ -39,7 +40,7 @@ def find_face(evaluation: Evaluation, key: str = "") -> Answered:
         return answered(evaluation, _surest(evaluation))
     if key not in evaluation.faces.keys:
         example = evaluation.faces.keys[0]
-        raise ValueError(f"no picture {key!r} in {evaluation.split}; its keys are of the form {example!r}")
+        raise OptionError(f"no picture {key!r} in {evaluation.split}; its keys are of the form {example!r}")
     return answered(evaluation, evaluation.faces.keys.index(key))
 
 
@@ -153,7 +154,7 @@ def draw_attention(
     Captions may have several lines; those that are too long are broken.
     """
     if len(captions) != len(pixels):
-        raise ValueError(f"{len(pixels)} pictures want as many captions, got {len(captions)}")
+        raise OptionError(f"{len(pixels)} pictures want as many captions, got {len(captions)}")
     heats = grad_cam(network, _scaled(network, spec, pixels), places)
     broken = [[part for line in caption.split("\n") for part in wrap(line, WIDTH)] for caption in captions]
     pair = 2 * FACE + NARROW

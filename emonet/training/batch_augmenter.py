@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from emonet.errors import OptionError
 from emonet.training.batch_degrader import BatchDegrader
 from emonet.training.draws import DrawTable, between, wide
 from emonet.training.policies import ASPECTS, Policy
@@ -48,7 +49,7 @@ class BatchAugmenter:
     def __call__(self, pixels: Tensor, epoch: int, indices: Tensor) -> Tensor:
         """Pixels (N, channels, size, size) in uint8 as float32, still from 0 to 255; `indices` is (N,)."""
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3]:
-            raise ValueError(f"a batch is (N, channels, size, size) in uint8, got {pixels.shape} in {pixels.dtype}")
+            raise OptionError(f"a batch is (N, channels, size, size) in uint8, got {pixels.shape} in {pixels.dtype}")
         policy = self._policy
         draws = _Draws(*self._table(epoch, indices, pixels.device))
         if policy.mirror:

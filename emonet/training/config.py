@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal, cast
 
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 from emonet.training.contradictions import check_together
 from emonet.training.options import options_of
@@ -195,7 +196,7 @@ class TrainConfig:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+                raise OptionError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
         self._check_tables()
         self._check_augmentation()
         check_together(self)
@@ -204,10 +205,10 @@ class TrainConfig:
         """Refuses policies and sizes that are none."""
         for epoch, policy in self.augment_from.items():
             if not epoch.isdecimal() or not isinstance(policy, str):
-                raise ValueError(f"augment_from must be of the form epoch=policy, got {epoch}={policy}")
+                raise OptionError(f"augment_from must be of the form epoch=policy, got {epoch}={policy}")
         for share, size in self.size_from.items():
             if not _is_share(share) or isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 1024:
-                raise ValueError(f"size_from must be of the form share=pixels, from 0=8 to 1=1024, got {share}={size}")
+                raise OptionError(f"size_from must be of the form share=pixels, from 0=8 to 1=1024, got {share}={size}")
         for policy in (self.augment, *self.augment_from.values()):
             find_policy(policy)
 
@@ -216,12 +217,12 @@ class TrainConfig:
         for name in ("heads", "source_weights", "class_weights", "oversample"):
             for key, value in getattr(self, name).items():
                 if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1000:
-                    raise ValueError(f"{name} must be numbers from 0 to 1000, got {key}={value!r}")
+                    raise OptionError(f"{name} must be numbers from 0 to 1000, got {key}={value!r}")
         for name in ("class_weights", "oversample"):
             if unknown := sorted(set(getattr(self, name)) - set(Emotion)):
-                raise ValueError(f"{name} must be of {', '.join(Emotion)}, got {', '.join(unknown)}")
+                raise OptionError(f"{name} must be of {', '.join(Emotion)}, got {', '.join(unknown)}")
         if "classes" in self.arguments:
-            raise ValueError("a network has the classes of its data: choose among them with classes, not in arguments")
+            raise OptionError("a network has the classes of its data: choose among them with classes, not in arguments")
 
     def policy(self, epoch: int) -> str:
         """The name of the augmentation of an epoch; the first is 1."""
@@ -246,7 +247,7 @@ class TrainConfig:
         """From what `to_dict` gave, or a part of it; unknown names are refused."""
         known = [option.name for option in options_of(TrainConfig)]
         if unknown := sorted(set(values) - set(known)):
-            raise ValueError(f"unknown options of a training: {', '.join(unknown)}; there are {', '.join(known)}")
+            raise OptionError(f"unknown options of a training: {', '.join(unknown)}; there are {', '.join(known)}")
         return cls(**values)
 
 

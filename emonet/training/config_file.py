@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emonet.errors import OptionError
 from emonet.training.config import TrainConfig
 
 
@@ -16,7 +17,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}") from error
+        raise OptionError(f"{path} is not TOML: {error}") from error
 
 
 def write_config(config: TrainConfig, path: Path) -> None:

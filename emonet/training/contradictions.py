@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from emonet.errors import OptionError
+
 if TYPE_CHECKING:
     from emonet.training.config import TrainConfig
 
@@ -16,53 +18,53 @@ def check_together(config: TrainConfig) -> None:
     _check_loss(config)
     _check_teachers(config)
     if config.heads and not sum(config.heads.values()):
-        raise ValueError("heads must have a weight above 0, at least one of them")
+        raise OptionError("heads must have a weight above 0, at least one of them")
     if config.new_head and not config.init:
-        raise ValueError("new_head belongs to init")
+        raise OptionError("new_head belongs to init")
 
 
 def _check_choice(config: TrainConfig) -> None:
     chosen = config.schedule == "plateau" or config.stop_after or config.orders > 1 or config.fold >= 0
     if config.all_train and chosen:
-        raise ValueError("all_train leaves nothing to choose on: no plateau, stop_after, orders or fold with it")
+        raise OptionError("all_train leaves nothing to choose on: no plateau, stop_after, orders or fold with it")
     if config.members > 1 and config.orders > 1:
-        raise ValueError("members are averaged and orders chosen from: ask for one of the two")
+        raise OptionError("members are averaged and orders chosen from: ask for one of the two")
     if config.average_last and (config.ema or config.stop_after):
-        raise ValueError("average_last replaces ema, and needs to know the last epochs: no ema or stop_after with it")
+        raise OptionError("average_last replaces ema, and needs to know the last epochs: no ema or stop_after with it")
 
 
 def _check_folds(config: TrainConfig) -> None:
     if config.out_of_fold and (config.members > 1 or config.orders > 1):
-        raise ValueError("out_of_fold trains a network for each fold: ask for no members or orders with it")
+        raise OptionError("out_of_fold trains a network for each fold: ask for no members or orders with it")
     if config.fold >= 0 and (config.out_of_fold or config.leave_out >= 0):
-        raise ValueError("out_of_fold and leave_out choose on the split dev: ask for no fold with them")
+        raise OptionError("out_of_fold and leave_out choose on the split dev: ask for no fold with them")
     if config.out_of_fold and config.leave_out >= 0:
-        raise ValueError("out_of_fold leaves out each fold in its turn: ask for no leave_out with it")
+        raise OptionError("out_of_fold leaves out each fold in its turn: ask for no leave_out with it")
 
 
 def _check_balance(config: TrainConfig) -> None:
     own = {"weights": config.class_weights, "oversample": config.oversample}
     if own.get(config.balance):
-        raise ValueError(f"balance={config.balance} chooses the numbers itself: leave out your own")
+        raise OptionError(f"balance={config.balance} chooses the numbers itself: leave out your own")
     if config.balance_sources and config.source_weights:
-        raise ValueError("balance_sources chooses the weights of the sources itself: leave out source_weights")
+        raise OptionError("balance_sources chooses the weights of the sources itself: leave out source_weights")
 
 
 def _check_loss(config: TrainConfig) -> None:
     if config.loss != "hinge":
         return
     if config.smoothing:
-        raise ValueError("smoothing belongs to the softmax loss")
+        raise OptionError("smoothing belongs to the softmax loss")
     if config.teacher or config.teacher_labels or config.votes_share:
-        raise ValueError("a teacher, teacher_labels and votes_share belong to the softmax loss")
+        raise OptionError("a teacher, teacher_labels and votes_share belong to the softmax loss")
     if len(config.heads) > 1 or config.balance == "logits":
-        raise ValueError("several heads and balance=logits belong to the softmax loss")
+        raise OptionError("several heads and balance=logits belong to the softmax loss")
 
 
 def _check_teachers(config: TrainConfig) -> None:
     if config.teacher_views and not config.teacher:
-        raise ValueError("teacher_views belongs to teacher")
+        raise OptionError("teacher_views belongs to teacher")
     if config.teacher_views and config.augment_from:
-        raise ValueError("teacher_views shows the same views in all epochs: leave out augment_from")
+        raise OptionError("teacher_views shows the same views in all epochs: leave out augment_from")
     if config.teacher_views and config.repeats > 1:
-        raise ValueError("teacher_views shows one view of a picture in an epoch: leave out repeats")
+        raise OptionError("teacher_views shows one view of a picture in an epoch: leave out repeats")

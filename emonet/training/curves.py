@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emonet.atomic import write_atomically
+from emonet.errors import OptionError
 from emonet.training.log import EpochRow
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def draw_curves(rows: Sequence[EpochRow], path: Path, *, title: str = "") -> Non
     from matplotlib.figure import Figure
 
     if not rows:
-        raise ValueError("there is nothing to draw: no epochs")
+        raise OptionError("there is nothing to draw: no epochs")
     figure = Figure(SIZE_INCHES, DPI, layout="constrained")
     loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=(4, 4, 1))
     _draw_losses(loss, rows)

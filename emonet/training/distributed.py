@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
+from emonet.errors import OptionError
 from emonet.inference.devices import Machine
 from emonet.training.sampling import Indices
 
@@ -101,7 +102,7 @@ def joined_processes(device: str) -> Iterator[tuple[Processes, str]]:
 def own_device(device: str, local_rank: int) -> str:
     """The device of one of several processes on this machine: each takes a graphics card of its own."""
     if device.startswith("cuda:"):
-        raise ValueError(
+        raise OptionError(
             f"device {device!r} is one card, and several processes need one each: say cuda, or start one process"
         )
     if device == "auto":
@@ -109,7 +110,7 @@ def own_device(device: str, local_rank: int) -> str:
     if device != "cuda":
         return device
     if local_rank >= torch.cuda.device_count():
-        raise ValueError(
+        raise OptionError(
             f"process {local_rank + 1} on this machine finds no card of its own: there are "
             f"{torch.cuda.device_count()}; start fewer with --nproc-per-node, or say --device cpu"
         )

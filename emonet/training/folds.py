@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
 from emonet.faces import Faces
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
@@ -32,7 +33,7 @@ NO_FOLD = -1  # of pictures that no network learned from
 def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
     """Train the networks, write the soft labels, and give the average of the networks."""
     if model_class(config.model).learns == "by_heart":
-        raise ValueError(f"{config.model} memorises pictures: out_of_fold wants a network that learns in steps")
+        raise OptionError(f"{config.model} memorises pictures: out_of_fold wants a network that learns in steps")
     train, dev = session.material.train, session.material.dev
     folds = folds_of(train, config)
     networks: list[Checkpoint] = []

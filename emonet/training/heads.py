@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
 from emonet.faces import Faces
 from emonet.heads import LABELS, SEEN, SEEN_CLASSES, Head
 from emonet.training.config import TrainConfig
@@ -26,9 +27,9 @@ def plan_heads(faces: Faces, config: TrainConfig) -> tuple[Head, ...]:
     names = list(config.heads) or [sources[0] if len(sources) == 1 else LABELS]
     if unknown := [name for name in names if name not in (SEEN, LABELS, *sources)]:
         known = ", ".join((SEEN, LABELS, *sources))
-        raise ValueError(f"heads must be of {known}, got {', '.join(unknown)}")
+        raise OptionError(f"heads must be of {known}, got {', '.join(unknown)}")
     if SEEN in names and not votes_of(faces).any():
-        raise ValueError(
+        raise OptionError(
             f"the head {SEEN!r} learns from FER+'s votes, and no training picture has any: "
             "`emonet build --ferplus fer2013new.csv` adds them"
         )
@@ -42,9 +43,9 @@ def _check_labels(heads: tuple[Head, ...], faces: Faces) -> None:
     names = [head.name for head in heads if head.name != SEEN]
     sources = set(faces.sources.tolist())
     if names and LABELS not in names and (without := sorted(sources - set(names))):
-        raise ValueError(f"pictures from {', '.join(without)} have no head: add {LABELS!r} to heads, or one for each")
+        raise OptionError(f"pictures from {', '.join(without)} have no head: add {LABELS!r} to heads, or one for each")
     if LABELS in names and not sources - set(names):
-        raise ValueError(f"the head {LABELS!r} has nothing to learn: every data set has a head of its own")
+        raise OptionError(f"the head {LABELS!r} has nothing to learn: every data set has a head of its own")
 
 
 def check_examples(heads: tuple[Head, ...], faces: Faces) -> None:
@@ -52,7 +53,7 @@ def check_examples(heads: tuple[Head, ...], faces: Faces) -> None:
     for head in heads:
         own = seen_targets(faces).any() if head.name == SEEN else labelled(head, heads, faces).any()
         if not own:
-            raise ValueError(f"the head {head.name!r} has nothing to learn from")
+            raise OptionError(f"the head {head.name!r} has nothing to learn from")
 
 
 def head_of(source: str, names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emonet.atomic import write_atomically
+from emonet.errors import MissingFileError, OptionError
 from facecrop.packages import importing
 
 if TYPE_CHECKING:
@@ -76,15 +77,15 @@ def write_rows(path: Path, rows: Sequence[EpochRow]) -> None:
 def read_rows(path: Path) -> list[EpochRow]:
     """What `write_rows` wrote."""
     if not path.is_file():
-        raise FileNotFoundError(f"no such training log: {path}; `emonet train` writes them")
+        raise MissingFileError(f"no such training log: {path}; `emonet train` writes them")
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, restval="")
         if reader.fieldnames not in (COLUMNS, [name for name in COLUMNS if name not in NEW]):
-            raise ValueError(f"{path} is no training log: its first line must be {','.join(COLUMNS)}")
+            raise OptionError(f"{path} is no training log: its first line must be {','.join(COLUMNS)}")
         try:
             return [_row(cells) for cells in reader]
         except ValueError as error:
-            raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+            raise OptionError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _row(cells: Mapping[str, str]) -> EpochRow:

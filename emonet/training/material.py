@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emonet.datasets.labels import LabelRules
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 from emonet.faces import Faces, read_faces
 from emonet.heads import SEEN, Head
 from emonet.inference.checkpoint import Checkpoint
@@ -121,9 +122,9 @@ def folds_of(faces: Faces, config: TrainConfig) -> NDArray[np.int64]:
     folds = np.full(len(faces), -1) if faces.folds is None else faces.folds
     known = sorted(set(folds.tolist()) - {-1})
     if (config.out_of_fold or config.leave_out >= 0) and len(known) < 2:
-        raise ValueError("the training pictures have no folds: `emonet build --folds N` numbers them")
+        raise OptionError("the training pictures have no folds: `emonet build --folds N` numbers them")
     if config.leave_out >= 0 and config.leave_out not in known:
-        raise ValueError(f"leave_out must be one of the folds {', '.join(map(str, known))}, got {config.leave_out}")
+        raise OptionError(f"leave_out must be one of the folds {', '.join(map(str, known))}, got {config.leave_out}")
     return folds
 
 
@@ -141,13 +142,13 @@ def _classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
     chosen = LabelRules.parse(config.classes).classes
     if missing := [emotion for emotion in chosen if emotion not in store.classes]:
         there = ", ".join(store.classes)
-        raise ValueError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
+        raise OptionError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
     return chosen
 
 
 def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Sequence[Head]) -> None:
     if start.model != config.model or dict(start.arguments) != dict(config.arguments):
-        raise ValueError(
+        raise OptionError(
             f"{name} is {start.model!r} with {dict(start.arguments)}, "
             f"and the run trains {config.model!r} with {dict(config.arguments)}"
         )
@@ -160,12 +161,12 @@ def _check_classes(name: str, theirs: Sequence[Head], ours: Sequence[Head], hint
     pairs = [(theirs[a], ours[b]) for a, b in shared_heads(theirs, ours)]
     for their, our in pairs:
         if their.classes != our.classes:
-            raise ValueError(
+            raise OptionError(
                 f"{name} answers {', '.join(their.classes)}, and the data have {', '.join(our.classes)}{hint}"
             )
     if not pairs:
         known, asked = (", ".join(head.name for head in heads) for heads in (theirs, ours))
-        raise ValueError(f"{name} has the heads {known}, and the run none of them: {asked}{hint}")
+        raise OptionError(f"{name} has the heads {known}, and the run none of them: {asked}{hint}")
 
 
 def _mean(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | None:
@@ -174,14 +175,14 @@ def _mean(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | Non
         return None
     answered = [[(head.name, head.classes) for head in one.heads] for one in starts]
     if any(one.input != starts[0].input for one in starts) or any(one != answered[0] for one in answered):
-        raise ValueError(f"{config.init} have no mean: they do not see pictures alike, or answer other classes")
+        raise OptionError(f"{config.init} have no mean: they do not see pictures alike, or answer other classes")
     return replace(starts[0], weights=mean_weights([one.weights for one in starts]))
 
 
 def _check_teacher(name: str, teacher: Checkpoint, config: TrainConfig, heads: Sequence[Head], spec: InputSpec) -> None:
     _check_classes(name, teacher.heads, heads)
     if (teacher.input.size, teacher.input.channels) != (spec.size, spec.channels):
-        raise ValueError(
+        raise OptionError(
             f"{name} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "
             f"{config.model!r} of {spec.size} and {spec.channels}"
         )
@@ -190,7 +191,7 @@ def _check_teacher(name: str, teacher: Checkpoint, config: TrainConfig, heads: S
 def _check_teacher_labels(name: str, labels: TeacherLabels, train: Faces, heads: Sequence[Head]) -> None:
     _check_classes(name, labels.heads, heads)
     if not (labels.places(train.keys) >= 0).any():
-        raise ValueError(
+        raise OptionError(
             f"{name} was made for another data set: it has labels for {len(labels.keys):,} pictures, such as "
             f"{labels.keys[0] if labels.keys else 'none'}, and for 0 of the {len(train):,} training pictures, such as "
             f"{train.keys[0]}"
@@ -204,9 +205,9 @@ def _learned(given: Sequence[TeacherLabels]) -> set[str]:
 
 def _check_splits(config: TrainConfig, store: Store) -> None:
     if TRAIN not in store.splits:
-        raise ValueError(f"{store.path} has nothing to train on: its splits are {', '.join(store.splits)}")
+        raise OptionError(f"{store.path} has nothing to train on: its splits are {', '.join(store.splits)}")
     if DEV not in store.splits and config.fold < 0 and not config.all_train:
-        raise ValueError(
+        raise OptionError(
             f"{store.path} has no split 'dev' to choose the epoch on: build it with --dev, "
             "choose on a fold, or learn from everything with all_train"
         )
@@ -216,11 +217,11 @@ def _check_faces(config: TrainConfig, train: Faces, dev: Faces | None) -> None:
     there = {*train.sources.tolist(), *(train.left_out.keys() - set(Emotion))}
     if unknown := sorted({*config.sources, *config.source_weights} - set(train.sources.tolist())):
         known = ", ".join(sorted(there)) or "nowhere"
-        raise ValueError(f"no training pictures from {', '.join(unknown)}; there are some from {known}")
+        raise OptionError(f"no training pictures from {', '.join(unknown)}; there are some from {known}")
     if not len(train):
-        raise ValueError("no training pictures are left" + _fold_hint(config))
+        raise OptionError("no training pictures are left" + _fold_hint(config))
     if dev is not None and not len(dev):
-        raise ValueError("no pictures are left to choose on" + _fold_hint(config))
+        raise OptionError("no pictures are left to choose on" + _fold_hint(config))
 
 
 def _fold_hint(config: TrainConfig) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from emonet.errors import OptionError
+
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
@@ -19,7 +21,7 @@ class Mixing:
     def __post_init__(self) -> None:
         for name in ("mixup", "cutmix"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a finite alpha, 0 or more, got {getattr(self, name)!r}")
+                raise OptionError(f"{name} must be a finite alpha, 0 or more, got {getattr(self, name)!r}")
 
     def __call__(self, x: Tensor, targets: Tensor, chance: random.Random) -> tuple[Tensor, Tensor]:
         """x (N, channels, height, width) and targets (N, classes), each sample with the one before it as its partner.

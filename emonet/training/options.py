@@ -11,6 +11,8 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
+from emonet.errors import OptionError
+
 KINDS: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -45,9 +47,9 @@ class Option(NamedTuple):
         """Raises unless the value is of the kind, and one of the words."""
         fits = isinstance(value, self.kind) and not (self.kind is int and isinstance(value, bool))
         if not fits or (self.kind is tuple and not all(isinstance(item, str) for item in value)):
-            raise ValueError(f"{self.name} must be {KINDS[self.kind]}, got {value!r}")
+            raise OptionError(f"{self.name} must be {KINDS[self.kind]}, got {value!r}")
         if self.choices and value not in self.choices:
-            raise ValueError(f"{self.name} must be one of {', '.join(self.choices)}, got {value!r}")
+            raise OptionError(f"{self.name} must be one of {', '.join(self.choices)}, got {value!r}")
 
 
 @cache

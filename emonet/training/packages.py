@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 
+from emonet.errors import MissingPackageError
 from emonet.training.config import AugmentWith, TrainConfig
 from emonet.training.log import writer_class
 from emonet.training.picture_augmenter import PictureAugmenter
 from emonet.training.policies import find_policy
 from emonet.training.session import stored_run
 from emonet.training.watch import Watch
-from facecrop.packages import MissingPackageError, importing
+from facecrop.packages import importing
 
 
 def settle_augmenter(config: TrainConfig, device: torch.device, folders: Iterable[Path], watch: Watch) -> TrainConfig:

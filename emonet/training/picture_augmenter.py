@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emonet.errors import OptionError
 from emonet.models.inputs import Pixels
 from emonet.training.picture_degrader import degrade_picture
 from emonet.training.policies import ASPECTS, Policy
@@ -29,7 +30,9 @@ class PictureAugmenter:
 
     def __call__(self, picture: Pixels, seed: int) -> Pixels:
         if picture.dtype != np.uint8 or picture.ndim != 3:
-            raise ValueError(f"a picture is (height, width, channels) in uint8, got {picture.shape} in {picture.dtype}")
+            raise OptionError(
+                f"a picture is (height, width, channels) in uint8, got {picture.shape} in {picture.dtype}"
+            )
         chance = random.Random(seed)
         # All transforms draw from the same source. With set_random_seed each would begin the same numbers for itself,
         # so that mirrored pictures would be the ones that move to the left; it takes longer, too.

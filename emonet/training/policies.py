@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from emonet.errors import OptionError
+
 Range = tuple[float, float]  # lowest and highest; the same number twice is a fixed value
 
 ASPECTS: Range = (0.5, 2.0)  # width / height of an erased rectangle
@@ -44,11 +46,11 @@ class Policy:
     def __post_init__(self) -> None:
         for name in _PROBABILITIES:
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be a probability from 0 to 1, got {getattr(self, name)!r}")
+                raise OptionError(f"{name} must be a probability from 0 to 1, got {getattr(self, name)!r}")
         for name, (least, most) in _LIMITS.items():
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
-                raise ValueError(f"{name} must be a range within {least:g} to {most:g}, got {getattr(self, name)!r}")
+                raise OptionError(f"{name} must be a range within {least:g} to {most:g}, got {getattr(self, name)!r}")
 
     @property
     def places(self) -> bool:
@@ -118,5 +120,5 @@ POLICIES: dict[str, Policy] = {
 def find_policy(name: str) -> Policy:
     """The policy registered under a name; a miss lists the known ones."""
     if name not in POLICIES:
-        raise ValueError(f"unknown augmentation {name!r}; known augmentations: {', '.join(POLICIES)}")
+        raise OptionError(f"unknown augmentation {name!r}; known augmentations: {', '.join(POLICIES)}")
     return POLICIES[name]

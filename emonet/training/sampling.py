@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
 from emonet.faces import Faces
 from emonet.training.config import TrainConfig
 
@@ -70,7 +71,7 @@ def _groups(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:
             if count:
                 groups.append((places, count))
     if not groups:
-        raise ValueError("nothing to learn from: every picture is left out")
+        raise OptionError("nothing to learn from: every picture is left out")
     return groups
 
 

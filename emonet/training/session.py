@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emonet.datasets.store import Store
+from emonet.errors import OptionError
 from emonet.evaluation.metrics import score
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint
@@ -112,7 +113,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     if stored is None:
         return
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
-        raise ValueError(
+        raise OptionError(
             f"{folder} holds a run with other {', '.join(differing)}; choose another folder or overwrite it"
         )
 

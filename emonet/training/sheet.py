@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from emonet.atomic import write_atomically
+from emonet.errors import OptionError
 from emonet.inference.classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
@@ -48,7 +49,7 @@ def augmented_sheet(
         seed: What decides the versions.
     """
     if len(names) != len(pictures) or not names:
-        raise ValueError(f"every picture needs a name: got {len(pictures)} pictures and {len(names)} names")
+        raise OptionError(f"every picture needs a name: got {len(pictures)} pictures and {len(names)} names")
     augment = _augment_with_torch if with_torch else _augment_with_albumentations
     columns = [pictures, *augment(pictures, policy, versions, seed)]
     sheet = _drawn(list(zip(*columns, strict=True)), names)

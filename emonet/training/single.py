@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import torch
 
+from emonet.errors import OptionError
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint
 from emonet.inference.classifier import pictures_as_tensor
@@ -43,7 +44,7 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
         return load_checkpoint(folder / MODEL)
     network = new_network(session, config)
     if network.learns == "by_heart" and len(session.material.heads) > 1:
-        raise ValueError(f"{config.model} memorises labels: it has one head, and no votes")
+        raise OptionError(f"{config.model} memorises labels: it has one head, and no votes")
     shown = Sampling(session.material.train, config).order(0)[:SHOWN]
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def _check_size(network: Network, name: str, spec: InputSpec) -> None:
         with torch.no_grad():
             network.eval()(torch.zeros(1, spec.channels, spec.size, spec.size))
     except (RuntimeError, ValueError) as error:
-        raise ValueError(
+        raise OptionError(
             f"{name} takes pictures of {own.size} pixels and {own.channels} channels, "
             f"not of {spec.size} and {spec.channels}: {error}"
         ) from error

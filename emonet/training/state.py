@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from emonet.atomic import write_atomically
+from emonet.errors import OptionError
 from emonet.training.averaging import MovingAverage
 from emonet.training.log import EpochRow
 
@@ -99,7 +100,7 @@ def stored_identity(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             identity: dict[str, Any] = json.loads((file.metadata() or {})[HEADER])["identity"]
     except (SafetensorError, KeyError) as error:
-        raise ValueError(f"{path} is damaged or not the state of a run; begin anew with overwrite") from error
+        raise OptionError(f"{path} is damaged or not the state of a run; begin anew with overwrite") from error
     return identity
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emonet.errors import OptionError
 from emonet.faces import Faces
 from emonet.heads import SEEN, Head, sizes
 from emonet.training.config import TrainConfig
@@ -82,7 +83,7 @@ def _expected(faces: Faces) -> Tensor:
     votes = np.zeros((len(faces), 1)) if faces.votes is None else faces.votes
     voted = votes.sum(1) > 0
     if len(np.unique(faces.labels[voted])) < 2:
-        raise ValueError(
+        raise OptionError(
             "votes_share wants votes on pictures of two classes or more: `emonet build --ferplus` joins them"
         )
     shares = votes[voted] / votes[voted].sum(1, keepdims=True)

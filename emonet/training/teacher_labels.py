@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.atomic import write_atomically
+from emonet.errors import MissingFileError, OptionError
 from emonet.heads import Head, sizes
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ class TeacherLabels:
     def __post_init__(self) -> None:
         shape = (len(self.keys), sum(sizes(self.heads)))
         if self.answers.shape != shape or len(self.folds) != len(self.keys):
-            raise ValueError(f"answers must be {shape} and folds {shape[:1]}, got {self.answers.shape}")
+            raise OptionError(f"answers must be {shape} and folds {shape[:1]}, got {self.answers.shape}")
         if len(set(self.keys)) != len(self.keys):
-            raise ValueError("a picture may be labelled only once")
+            raise OptionError("a picture may be labelled only once")
         if not np.isfinite(self.answers).all() or (self.answers < 0).any():
-            raise ValueError("probabilities must be numbers of 0 or more")
+            raise OptionError("probabilities must be numbers of 0 or more")
 
     @property
     def identity(self) -> str:
@@ -96,17 +97,17 @@ def load_teacher_labels(path: Path) -> TeacherLabels:
     import pyarrow.parquet as pq
 
     if not path.is_file():
-        raise FileNotFoundError(f"no such file of teacher labels: {path}; `emonet train --out-of-fold` writes them")
+        raise MissingFileError(f"no such file of teacher labels: {path}; `emonet train --out-of-fold` writes them")
     try:
         return _from_table(pq.read_table(path))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no file of teacher labels, or a damaged one: {error}") from error
+        raise OptionError(f"{path} is no file of teacher labels, or a damaged one: {error}") from error
 
 
 def _from_table(table: pa.Table) -> TeacherLabels:
     header = json.loads((table.schema.metadata or {})[HEADER.encode()])
     if header["format"] != FORMAT:
-        raise ValueError(f"format {header['format']!r}, and this version reads {FORMAT}")
+        raise OptionError(f"format {header['format']!r}, and this version reads {FORMAT}")
     heads = tuple(map(Head.from_dict, header["heads"]))
     return TeacherLabels(
         keys=table[KEY].to_pylist(),
@@ -120,5 +121,5 @@ def _from_table(table: pa.Table) -> TeacherLabels:
 def _probabilities(column: pa.ChunkedArray, head: Head) -> NDArray[np.float32]:
     rows = column.to_pylist()
     if any(row is None or len(row) != len(head.classes) for row in rows):
-        raise ValueError(f"{head.name} must have {len(head.classes)} probabilities in each row")
+        raise OptionError(f"{head.name} must have {len(head.classes)} probabilities in each row")
     return np.array(rows, np.float32).reshape(len(rows), len(head.classes))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from emonet.errors import TrainingError
 from emonet.heads import sizes
 from emonet.inference.classifier import Classifier, open_classifier, pictures_as_tensor
 from emonet.inference.devices import Machine
@@ -36,10 +37,6 @@ from emonet.training.targets import make_targets
 from emonet.training.watch import Watch
 
 ADVICE = "try a lower learning_rate, clip, or fp32"
-
-
-class TrainingError(ValueError):
-    """Training that cannot go on: the step, and the keys of the pictures that it was about."""
 
 
 class Trainer:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emonet.errors import OptionError
+
 if TYPE_CHECKING:
     from emonet.inference.checkpoint import Checkpoint
 
@@ -21,7 +23,7 @@ def open_model(model: str | os.PathLike[str]) -> Checkpoint:
     if is_file_name(model):
         return load_checkpoint(model)
     if str(model) not in BUNDLED:
-        raise ValueError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
+        raise OptionError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
     return load_checkpoint(FOLDER / f"{model}.safetensors")
 
 

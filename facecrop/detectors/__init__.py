@@ -12,6 +12,7 @@ from facecrop.detectors.mtcnn import MtcnnDetector
 from facecrop.detectors.protocol import Detector
 from facecrop.detectors.whole import WholeDetector
 from facecrop.devices import KINDS, allowed_devices, resolve_device
+from facecrop.errors import OptionError
 
 DETECTORS: dict[str, type[Detector]] = {
     "mtcnn": MtcnnDetector,
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 def detector_class(name: str) -> type[Detector]:
     """The detector registered under a name; a miss lists the known ones."""
     if name not in DETECTORS:
-        raise ValueError(f"unknown detector {name!r}; known detectors: {', '.join(DETECTORS)}")
+        raise OptionError(f"unknown detector {name!r}; known detectors: {', '.join(DETECTORS)}")
     return DETECTORS[name]
 
 
@@ -38,7 +39,7 @@ def detector_device(name: str, device: str = "auto") -> str:
     kinds = detector_class(name).device_kinds
     kind = str(device).partition(":")[0]
     if kind in KINDS and kind not in kinds:
-        raise ValueError(
+        raise OptionError(
             f"the detector {name!r} runs on {' and '.join(kinds)} only; device must be {allowed_devices(kinds)}, "
             f"got {device!r}"
         )
@@ -54,7 +55,7 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
     known = [field.name for field in dataclasses.fields(opened.options_type)]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ValueError(
+        raise OptionError(
             f"unknown options for the detector {name!r}: {', '.join(unknown)}; "
             f"known options: {', '.join(known) or 'none'}"
         )

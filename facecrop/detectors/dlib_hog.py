@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from facecrop.detectors.protocol import BoxMapping, check_option, rounded
+from facecrop.errors import OptionError
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 from facecrop.packages import importing
@@ -31,7 +32,7 @@ class DlibOptions:
     def __post_init__(self) -> None:
         check_option("upsample", self.upsample, 0, 4)
         if self.upsample != int(self.upsample):
-            raise ValueError(f"upsample must be a whole number, got {self.upsample!r}")
+            raise OptionError(f"upsample must be a whole number, got {self.upsample!r}")
         check_option("threshold", self.threshold, -2, 5)
         check_option("min_share", self.min_share, 0, 1)
 

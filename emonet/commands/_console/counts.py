@@ -12,7 +12,7 @@ def listed(found: Counter[str]) -> str:
 
 def passed_over(others: Counter[str]) -> Iterator[str]:
     """A line about files that are no photos, by the endings of their names; none if there are none."""
-    from facecrop.images import printable
+    from facecrop.errors import printable
 
     if others:
         by_ending = Counter({printable(ending) or "without an ending": count for ending, count in others.items()})

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import typer
 
-from facecrop import Face, ImageError, Selection
-from facecrop.images import printable
+from facecrop import Face, Selection
+from facecrop.errors import ImageError, printable
 
 
 class Listing:

@@ -53,7 +53,7 @@ class Tally:
 
 def in_words(result: PhotoResult) -> Iterator[str]:
     """A line for each face, and for each reason why there is none."""
-    from facecrop.images import printable
+    from facecrop.errors import printable
 
     name = printable(str(result.source))
     for prediction in result.predictions:
@@ -76,7 +76,7 @@ def show_score(found: FolderScore, out: Path, *, err: bool) -> None:
 
 
 def _score_lines(found: FolderScore) -> Iterator[str]:
-    from facecrop.images import printable
+    from facecrop.errors import printable
 
     left_out = f"{found.without_face:,} without a face that will do"
     left_out += f", {found.unknown:,} of expressions that the model does not know" if found.unknown else ""

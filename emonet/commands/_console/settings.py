@@ -6,6 +6,8 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
+from emonet.errors import OptionError
+
 OPENINGS = ('"', "'", "[", "{")  # of values that are no bare words: a mistake in them is one
 
 
@@ -15,9 +17,9 @@ def parsed_settings(items: Sequence[str], option: str = "--set") -> dict[str, An
     for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key.strip():
-            raise ValueError(f"{option} takes KEY=VALUE, got {item!r}")
+            raise OptionError(f"{option} takes KEY=VALUE, got {item!r}")
         if key.strip() in settings:
-            raise ValueError(f"{option} gives {key.strip()} twice")
+            raise OptionError(f"{option} gives {key.strip()} twice")
         settings[key.strip()] = _value(key.strip(), text.strip())
     return settings
 
@@ -27,5 +29,5 @@ def _value(key: str, text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError as error:
         if text.startswith(OPENINGS):
-            raise ValueError(f"the value of {key} cannot be understood: {text}: {error}") from error
+            raise OptionError(f"the value of {key} cannot be understood: {text}: {error}") from error
         return text

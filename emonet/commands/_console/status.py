@@ -1,5 +1,5 @@
 """Exit statuses beside 0, the same in every command."""
 
-NOTHING_READ = 1  # or the call was mistaken
+FAILED = 1  # the call was mistaken, or nothing could be read
 SOME_UNREADABLE = 3
 STOPPED = 130  # by Ctrl-C, as shells have it

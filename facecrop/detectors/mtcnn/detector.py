@@ -11,6 +11,7 @@ import numpy as np
 
 from facecrop.detectors.mtcnn.pyramid import CELL, Group, Pictures
 from facecrop.detectors.protocol import check_option, rounded
+from facecrop.errors import OptionError
 from facecrop.face import Face, five_points
 from facecrop.images import Image, check_image
 
@@ -34,7 +35,7 @@ class MtcnnOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.thresholds, str) or len(self.thresholds) != 3:
-            raise ValueError(f"thresholds must be three numbers, got {self.thresholds!r}")
+            raise OptionError(f"thresholds must be three numbers, got {self.thresholds!r}")
         object.__setattr__(self, "thresholds", tuple(self.thresholds))
         for threshold in self.thresholds:
             check_option("thresholds", threshold, 0, 1)
