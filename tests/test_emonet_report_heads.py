@@ -12,7 +12,7 @@ from test_emonet_report_words import rows, text
 from emonet.evaluation.head_scores import score_heads
 from emonet.heads import MEAN, SEEN, Head
 from emonet.labels import Emotion
-from emonet.report import workings, write_report
+from emonet.report import inside_network, write_report
 from emonet.report.head_table import choice_words, heads_content
 from emonet.report.standing import comparable
 
@@ -71,10 +71,10 @@ def test_the_mean_of_heads_is_reported_in_the_classes_that_they_share(tmp_path):
 @pytest.mark.parametrize(("head", "first"), [("fer2013", 0), (SEEN, 7), (MEAN, 0)])
 def test_attention_is_that_of_the_scores_of_the_head_that_answers(head, first, tmp_path, monkeypatch):
     asked = []
-    draw = workings.draw_attention
-    monkeypatch.setattr(workings, "draw_attention", lambda *given: asked.extend(given[3]) or draw(*given))
+    draw = inside_network.draw_attention
+    monkeypatch.setattr(inside_network, "draw_attention", lambda *given: asked.extend(given[3]) or draw(*given))
     scored = of_head(head)
-    workings.workings(scored, workings.find_face(scored), tmp_path)
+    inside_network.workings(scored, inside_network.find_face(scored), tmp_path)
     assert asked == [first + place for place in range(7)]
 
 
