@@ -1,20 +1,22 @@
-"""Tries recipes: each is trained for the same computing time, with several seeds, and compared on dev.
+"""Compare recipes: each is trained for the same computing time, with several seeds, and scored on dev.
 
-    python benchmarks/experiments.py STORE OUT [--seeds 3] [--epochs 9] [--only NAME ...]
+    python benchmarks/experiments.py STORE OUT [--seeds 3] [--epochs 5] [--only NAME ...] [--results FILE]
+    python benchmarks/experiments.py --table [--results FILE]      # print the table of what is there; trains nothing
 
-The baseline is today's recipe of `emonet_fast` with both heads, for so many epochs. A recipe whose steps cost more or
-less gets as many steps as the baseline's computing time allows; what a step costs is measured in turns, in seconds of
-this process on the processor, and kept in OUT/costs.json. Every training is kept in OUT and not repeated, so recipes
-can be added. Nothing but dev is opened.
+The baseline is the recipe of `emonet_fast` with both heads, for so many epochs. A recipe whose steps cost more or less
+gets as many steps as the computing time of the baseline allows. What a step costs is measured in turns with the
+baseline, in seconds of this process on the processor. FILE (results/experiments.json unless given) keeps the costs and
+which images of dev each training got right, so that a comparison may take several days. Nothing but dev is opened.
 
-The table has, for each recipe, the mean over the seeds of dev accuracy (labels, mirrored) and of the agreement with
-what most of ten people see, and the difference to the baseline in points with its 95 % interval: the seeds' mean of
-each picture is one observation.
+The table has, for each recipe, the mean over the seeds of the accuracy on dev (labels; averaged over an image and its
+mirror image), the same for what most of ten people see, and both differences to the baseline in points, with a 95 %
+interval: an image counts as one observation, the mean over the seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.atomic import write_atomically
 from emonet.datasets import open_store
 from emonet.datasets.store import Store
 from emonet.evaluation.votes import seen_majority
@@ -32,6 +35,8 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.training import TrainConfig, recipe, train
+
+RESULTS = Path(__file__).parents[1] / "results" / "experiments.json"
 
 BASE: dict[str, Any] = {"heads": {"fer2013": 1.0, "seen": 1.0}, "augment_with": "torch", "precision": "auto"}
 BASELINE = "sgd"
@@ -50,6 +55,15 @@ RECIPES: dict[str, dict[str, Any]] = {
     "muon, no average": MUON | {"ema": 0.0},
     "muon, degraded": MUON | {"augment": "degraded"},
     "muon, logits": MUON | {"balance": "logits"},
+    "muon, mean of 3 epochs": MUON | {"ema": 0.0, "average_last": 3},
+    "muon, mirrored in turn": MUON | {"alternate_mirror": True},
+    "muon, two views": MUON | {"repeats": 2},
+    "muon, growing": MUON | {"size_from": {"0": 32, "0.5": 48}},
+    "muon, plain": MUON
+    | {
+        "model": "plain_cnn",
+        "arguments": {"widths": [32, 64, 128, 160], "convolutions": [1, 2, 2, 1], "gates": [False] * 4},
+    },
     "muon, white": MUON
     | {
         "model": "plain_cnn",
@@ -66,29 +80,88 @@ PROBED = 24  # steps in which costs are measured
 
 
 class Answers(NamedTuple):
-    """Which pictures one training got right on dev."""
+    """Which images one training got right on dev."""
 
     labels: NDArray[np.bool_]
     seen: NDArray[np.bool_]  # of those with a clear majority; empty without such a head
 
 
+class Results:
+    """What is known so far, in a file that is written after each training."""
+
+    def __init__(self, path: Path, setting: Mapping[str, Any] | None = None) -> None:
+        self._path = path
+        self._stored: dict[str, Any] = {"setting": dict(setting or {}), "costs": {}, "runs": {}}
+        if path.is_file():
+            self._stored = json.loads(path.read_text())
+        if setting is not None and self._stored["setting"] != setting:
+            raise SystemExit(f"{path} is of {self._stored['setting']}, not of {setting}: give another --results")
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """The computing time of a step, the baseline's being 1."""
+        return self._stored["costs"]  # type: ignore[no-any-return]
+
+    @property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """Recipe -> seed -> steps and right images."""
+        return self._stored["runs"]  # type: ignore[no-any-return]
+
+    def answers(self, name: str) -> dict[str, Answers]:
+        """Find which images each training of a recipe got right, by seed."""
+        return {
+            seed: Answers(*(unpack(run[field]) for field in Answers._fields)) for seed, run in self.runs[name].items()
+        }
+
+    def add(self, name: str, seed: int, steps: int, found: Answers) -> None:
+        """Keep one training."""
+        packed = {field: pack(value) for field, value in found._asdict().items()}
+        self.runs.setdefault(name, {})[str(seed)] = {"steps": steps, **packed}
+        self.save()
+
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        with write_atomically(self._path) as temporary:
+            temporary.write_text(json.dumps(self._stored, indent=1) + "\n")
+
+
+def pack(right: NDArray[np.bool_]) -> list[Any]:
+    """Write which images are right in few letters: how many there are, and their bits."""
+    return [len(right), base64.b64encode(np.packbits(right)).decode()]
+
+
+def unpack(stored: Sequence[Any]) -> NDArray[np.bool_]:
+    """Read what `pack` wrote."""
+    count, text = stored
+    return np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8), count=count).astype(np.bool_)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("store", type=Path)
-    options.add_argument("out", type=Path)
+    options.add_argument("store", type=Path, nargs="?")
+    options.add_argument("out", type=Path, nargs="?")
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--epochs", type=int, default=9, help="of the baseline; the others get the same time")
+    options.add_argument("--epochs", type=int, default=5, help="of the baseline; the others get the same time")
     options.add_argument("--only", nargs="*", default=list(RECIPES), help="these recipes beside the baseline")
+    options.add_argument("--results", type=Path, default=RESULTS)
+    options.add_argument("--table", action="store_true", help="print the table and stop")
     given = options.parse_args()
-    store = open_store(given.store)
-    names = [BASELINE, *(name for name in given.only if name != BASELINE)]
-    costs = {name: step_cost(store, given.out, name) for name in names}
-    dev = {seed: {} for seed in range(given.seeds)}  # type: dict[int, dict[str, Answers]]
-    for seed in range(given.seeds):  # seed by seed, so that a run that is stopped can already be read
-        for name in names:
-            steps = budget(store, given.epochs, costs[BASELINE] / costs[name])
-            dev[seed][name] = answers(trained(store, given.out, name, seed, steps), store)
-        print_table(names, costs, list(dev.values())[: seed + 1])
+    if not given.table:
+        compare(open_store(given.store), given.out, given)
+    print_table(Results(given.results))
+
+
+def compare(store: Store, out: Path, given: argparse.Namespace) -> None:
+    """Train what is missing, recipe by recipe, so that each is complete as early as possible."""
+    results = Results(given.results, {"data": store.identity, "epochs": given.epochs})
+    for name in [BASELINE, *(name for name in given.only if name != BASELINE)]:
+        if name not in results.costs:
+            results.costs[name] = step_cost(store, out, name)
+            results.save()
+        for seed in range(given.seeds):
+            if str(seed) not in results.runs.get(name, {}):
+                steps = budget(store, given.epochs, results.costs[BASELINE] / results.costs[name])
+                results.add(name, seed, steps, find_right(trained(store, out, name, seed, steps), store))
 
 
 def configured(name: str, **changes: Any) -> TrainConfig:
@@ -104,22 +177,17 @@ def budget(store: Store, epochs: int, ratio: float) -> int:
 
 
 def step_cost(store: Store, out: Path, name: str) -> float:
-    """Seconds of this process for a picture of the baseline's batch: measured beside the baseline, and kept."""
-    path = out / "costs.json"
-    kept: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
-    if name not in kept:
-        measured = {one: [] for one in (BASELINE, name)}  # type: dict[str, list[float]]
-        for _ in range(3):
-            for one in measured:
-                began = time.process_time()
-                train(configured(one, steps=PROBED, keep="last"), store, out / "probe", overwrite=True)
-                whole = time.process_time() - began
-                began = time.process_time()
-                train(configured(one, steps=1, keep="last"), store, out / "probe", overwrite=True)
-                measured[one].append((whole - (time.process_time() - began)) / (PROBED - 1))
-        kept[name] = min(measured[name]) / min(measured[BASELINE])
-        path.write_text(json.dumps(kept, indent=1))
-    return kept[name]
+    """Measure the computing time of a step, the baseline's being 1."""
+    measured = {one: [] for one in (BASELINE, name)}  # type: dict[str, list[float]]
+    for _ in range(3):
+        for one in measured:
+            began = time.process_time()
+            train(configured(one, steps=PROBED, keep="last"), store, out / "probe", overwrite=True)
+            whole = time.process_time() - began
+            began = time.process_time()
+            train(configured(one, steps=1, keep="last"), store, out / "probe", overwrite=True)
+            measured[one].append((whole - (time.process_time() - began)) / (PROBED - 1))
+    return min(measured[name]) / min(measured[BASELINE])
 
 
 def trained(store: Store, out: Path, name: str, seed: int, steps: int) -> Checkpoint:
@@ -130,8 +198,8 @@ def trained(store: Store, out: Path, name: str, seed: int, steps: int) -> Checkp
     return checkpoint
 
 
-def answers(checkpoint: Checkpoint, store: Store) -> Answers:
-    """What a network says of dev and its mirror image, held against labels and majorities."""
+def find_right(checkpoint: Checkpoint, store: Store) -> Answers:
+    """Score a network on dev and its mirror image, by labels and by majorities."""
     dev: Faces = read_faces(store, ["dev"], checkpoint.input)
     said = open_classifier(checkpoint, open_machine(), "mirror")(dev.pixels)
     majority = seen_majority(dev)
@@ -141,16 +209,17 @@ def answers(checkpoint: Checkpoint, store: Store) -> Answers:
     return Answers(checkpoint.choice("fer2013")(said).argmax(1) == dev.labels, seen)
 
 
-def print_table(names: Sequence[str], costs: Mapping[str, float], seeds: Sequence[Mapping[str, Answers]]) -> None:
-    print(f"\n| recipe | cost of a step | dev, labels | against {BASELINE} | dev, seen | against {BASELINE} |")
-    print("|---|---|---|---|---|---|")
-    for name in names:
-        cells = [f"{costs[name]:.2f}"]
+def print_table(results: Results) -> None:
+    base = results.answers(BASELINE)
+    print(f"\n| recipe | seeds | cost of a step | dev, labels | against {BASELINE} | dev, seen | against {BASELINE} |")
+    print("|---|---|---|---|---|---|---|")
+    for name in results.runs:
+        answers = {seed: one for seed, one in results.answers(name).items() if seed in base}
+        cells = [f"{len(answers)}", f"{results.costs[name]:.2f}"]
         for field in Answers._fields:
-            own, base = (np.mean([getattr(one[which], field) for one in seeds], axis=0) for which in (name, BASELINE))
-            cells += [f"{own.mean():.2%}", difference(own, base)] if own.size else ["-", "-"]
+            own, theirs = (np.mean([getattr(of[seed], field) for seed in answers], axis=0) for of in (answers, base))
+            cells += [f"{own.mean():.2%}", difference(own, theirs)] if own.size else ["-", "-"]
         print(f"| {name} | {' | '.join(cells)} |")
-    print(f"{len(seeds)} seeds", flush=True)
 
 
 def difference(own: NDArray[np.float64], base: NDArray[np.float64]) -> str:
