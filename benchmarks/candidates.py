@@ -22,7 +22,7 @@ from torch import nn
 
 from emonet.inference.devices import Machine, open_machine
 from emonet.models import Network
-from emonet.models._summary import summary
+from emonet.models._summary import summarise
 from emonet.models.plain_cnn import PlainCnn
 from emonet.models.se_resnet import Emonet, EmonetFast
 from emonet.training import TrainConfig
@@ -86,9 +86,9 @@ def main() -> None:
 def size(candidate: Candidate) -> str:
     with torch.device("meta"):
         network = candidate.network(**candidate.arguments)
-    stored = summary(network).parameters
+    stored = summarise(network).parameters
     network.fold()
-    return f"{stored:,} | {summary(network).macs / 1e6:.1f}"
+    return f"{stored:,} | {summarise(network).macs / 1e6:.1f}"
 
 
 class Step:

@@ -28,7 +28,7 @@ from emonet import EmotionPredictor
 from emonet.album import FolderRun
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
-from emonet.weights import BUNDLED, open_model
+from emonet.inference.loading import BUNDLED, load_model
 from facecrop import Face
 
 FACES = 4096  # that are classified
@@ -118,7 +118,7 @@ def classify(repeats: int) -> None:
     """Faces that are cut out already, in memory."""
     print(f"\n{FACES:,} faces in batches")
     for name, precision, view in itertools.product(BUNDLED, ("fp32", "bf16"), ("none", "mirror")):
-        checkpoint = open_model(name)
+        checkpoint = load_model(name)
         classifier = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", precision), view=view)
         size, channels = checkpoint.input.size, checkpoint.input.channels
         pixels = np.random.default_rng(0).integers(0, 256, (FACES, size, size, channels), np.uint8)

@@ -28,9 +28,9 @@ from emonet.faces import read_faces
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import CPU_BATCH, Classifier
 from emonet.inference.devices import open_machine
+from emonet.inference.loading import BUNDLED, load_model
 from emonet.inference.onnx import INPUT, export_onnx
 from emonet.models.inputs import Pixels
-from emonet.weights import BUNDLED, open_model
 
 FITTED = 512  # faces to which ranges of 8-bit numbers are fitted
 
@@ -46,7 +46,7 @@ def main() -> None:
     store = open_store(arguments.store)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     for model in arguments.models:
-        compare(open_model(model), store, arguments.repeats)
+        compare(load_model(model), store, arguments.repeats)
 
 
 def compare(checkpoint: Checkpoint, store: Store, repeats: int) -> None:

@@ -31,7 +31,7 @@ from emonet.datasets.store import Store, open_store
 from emonet.datasets.store.imagefolder import write_imagefolder
 from emonet.inference.devices import Machine, open_machine
 from emonet.models import create_model
-from emonet.models._summary import summary
+from emonet.models._summary import summarise
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.material import Material, gather_material
@@ -154,7 +154,7 @@ def ours(config: TrainConfig, material: Material, machine: Machine, augment_with
 
 def print_arithmetic(model: str, rate: float, machine: Machine) -> None:
     """A picture costs two operations a multiplication, once forwards and twice backwards."""
-    macs = summary(create_model(model)).macs
+    macs = summarise(create_model(model)).macs
     done = rate * macs * 6 / 1e12
     card = matrix_product(machine)
     print(f"  {done:.2f} TFLOP/s of {card:.0f} in a matrix product, {done / card:.1%}")

@@ -84,7 +84,7 @@ def read_faces(
             name = str(store.classes[row["label"]])
             left_out[name] = left_out.get(name, 0) + 1
         else:
-            pixels[len(rows)] = spec.picture(decode(row["image"]))
+            pixels[len(rows)] = spec.resize(decode(row["image"]))
             fold = -1 if row["fold"] is None else row["fold"]
             rows.append((places[row["label"]], row["source"], row["key"], row["votes"] or NO_VOTES, fold))
     labels, names, keys, votes, numbers = zip(*rows, strict=True) if rows else ((), (), (), (), ())

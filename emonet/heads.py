@@ -1,6 +1,6 @@
 """Heads: the label systems that one network answers in, and how one answer is made of them.
 
-The scores of all heads stand side by side in a network's output. Each head has a softmax of its own.
+The logits of all heads stand side by side in a network's output. Each head has a softmax of its own.
 
 fer2013     the labels that a data set was published with; a head is named after its data set
 labels      the labels of every data set that has no head of its own
@@ -28,16 +28,16 @@ SEEN_CLASSES = tuple(Emotion)
 Prior = Literal["training", "even", "sqrt"]
 PRIORS: tuple[Prior, ...] = get_args(Prior)
 EXPONENTS: Mapping[str, float] = {"training": 0.0, "sqrt": 0.5, "even": 1.0}  # of the prior that is divided out
-LEAST_PRIOR = 1e-3  # classes that training hardly showed are not made much of
+LEAST_PRIOR = 1e-3  # so that classes with hardly any training images do not become far too likely
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One label system of a network.
+    """Describe one label system of a network.
 
     Attributes:
         name: `seen`, `labels`, or the name of a data set.
-        classes: In the order of the head's scores.
+        classes: In the order of the head's logits.
         prior: The share of each class in what the head learned from; empty if it is not known.
     """
 
@@ -63,17 +63,17 @@ class Head:
 
 
 def sizes(heads: Sequence[Head]) -> tuple[int, ...]:
-    """Count the scores of each head."""
+    """Count the logits of each head."""
     return tuple(len(head.classes) for head in heads)
 
 
-def softmax_heads(scores: Tensor, counts: Sequence[int] = ()) -> Tensor:
-    """Turn scores (N, all heads' classes) into probabilities, each head for itself; without counts there is one."""
+def softmax_heads(logits: Tensor, counts: Sequence[int] = ()) -> Tensor:
+    """Turn logits (N, all heads' classes) into probabilities, each head for itself; without counts there is one."""
     import torch
 
     if len(counts) < 2:
-        return scores.softmax(1)
-    return torch.cat([part.softmax(1) for part in torch.split(scores, list(counts), dim=1)], dim=1)
+        return logits.softmax(1)
+    return torch.cat([part.softmax(1) for part in torch.split(logits, list(counts), dim=1)], dim=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class HeadChoice:
     """Make one answer of the probabilities of all heads.
 
     Args:
-        heads: Those of the network, in the order of its scores.
+        heads: Those of the network, in the order of its logits.
         head: The name of one of them, or `mean`: the mean over the classes that all heads share.
         prior: `training` leaves the probabilities as they are. `even` divides them by each class's share of the
             training data, as if all classes were equally frequent; `sqrt` by its square root.
@@ -115,15 +115,15 @@ class HeadChoice:
         return tuple(one for one in first.classes if all(one in other.classes for other in others))
 
     def parts(self) -> list[tuple[list[int], NDArray[np.float64]]]:
-        """Say for each head that is asked where the answer's classes stand, and what to divide them by.
+        """List for each head that is asked where the answer's classes stand, and what to divide them by.
 
         Returns:
-            For each head: the columns of the answer's classes among the scores of all heads, and a divisor for each.
+            For each head: the columns of the answer's classes among the logits of all heads, and a divisor for each.
             The answer is the mean, over the heads, of the divided probabilities, each scaled to a sum of 1.
         """
-        return [self._part(head, sum(sizes(self.heads[: self.heads.index(head)]))) for head in self._asked]
+        return [self._make_part(head, sum(sizes(self.heads[: self.heads.index(head)]))) for head in self._asked]
 
-    def _part(self, head: Head, start: int) -> tuple[list[int], NDArray[np.float64]]:
+    def _make_part(self, head: Head, start: int) -> tuple[list[int], NDArray[np.float64]]:
         places = [head.classes.index(one) for one in self.classes]
         divisors = np.ones(len(places))
         if exponent := EXPONENTS[self.prior]:
@@ -132,7 +132,7 @@ class HeadChoice:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Where the classes of the answer stand among the scores of the first head that is asked."""
+        """Where the classes of the answer stand among the logits of the network, for the first head that is asked."""
         return tuple(self.parts()[0][0])
 
     @property
@@ -141,7 +141,7 @@ class HeadChoice:
         return self.head != MEAN and self.prior == "training"
 
     def __call__(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Answer with probabilities (N, classes), from those of all heads side by side (N, all heads' classes)."""
+        """Compute the answer (N, classes) from the probabilities of all heads side by side (N, all heads' classes)."""
         if self.is_plain:
             return np.asarray(probabilities[:, self.columns], np.float32)
         shares = [probabilities[:, columns].astype(np.float64) / divisors for columns, divisors in self.parts()]

@@ -1,4 +1,4 @@
-"""The vocabulary: eight expressions, in the order that every table, file and model of this project uses."""
+"""The eight expressions, in the order that every table, file and model of this project uses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from enum import StrEnum
 
 
 class Emotion(StrEnum):
-    """An expression by its name in lower case; iterating gives the canonical order (FER2013's, then contempt)."""
+    """Name an expression, in lower case. Iterating gives the canonical order: FER2013's, then contempt.
+
+    Example:
+        >>> from emonet import Emotion
+        >>> [str(emotion) for emotion in Emotion]
+        ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral', 'contempt']
+        >>> Emotion("happy") is Emotion.HAPPY
+        True
+    """
 
     ANGRY = "angry"
     DISGUST = "disgust"

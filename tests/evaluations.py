@@ -90,7 +90,7 @@ def evaluated(
     looked = faces(labels, **given)
     said = probabilities(answers, len(looked.classes))
     scores = {"all": score(said, looked.labels, looked.classes)}
-    return Evaluation(
+    evaluation = Evaluation(
         name=name,
         checkpoint=made or checkpoint(looked.classes, hidden=4),
         store=data or store([9] * 7),
@@ -99,8 +99,9 @@ def evaluated(
         answers=dict.fromkeys(views, said),
         parts={"all": np.ones(len(labels), np.bool_)},
         scores=dict.fromkeys(views, scores),
-        cost=Cost(1234567, 1234000, 56_000_000, 789.4, 1.26, "a machine"),
         head=head,
         votes=dict.fromkeys(views, score_votes(said, looked)) if looked.votes is not None else {},
         by_head=dict.fromkeys(views, by_head) if by_head else {},
     )
+    vars(evaluation)["cost"] = Cost(1234567, 1234000, 56_000_000, 789.4, 1.26, "a machine")  # instead of measuring it
+    return evaluation

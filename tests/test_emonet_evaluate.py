@@ -5,7 +5,7 @@ import trainings
 from typer.testing import CliRunner
 
 from emonet.commands import app
-from emonet.weights import open_model
+from emonet.inference import load_model
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def test_a_split_that_is_missing_is_an_error_without_a_traceback(evaluated):
 
 
 def test_models_are_names_or_files(folder):
-    assert open_model(folder / "run" / "model.safetensors").model == "tuned_five"
+    assert load_model(folder / "run" / "model.safetensors").model == "tuned_five"
     with pytest.raises(ValueError, match="no model 'emonett': there are emonet, emonet_fast, and model files"):
-        open_model("emonett")
+        load_model("emonett")
     with pytest.raises(FileNotFoundError, match="no such model file"):
-        open_model("runs/emonet")
+        load_model("runs/emonet")

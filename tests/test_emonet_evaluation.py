@@ -35,7 +35,7 @@ def evaluation(faces, checkpoint):
     return evaluate(checkpoint, faces, name="five", views=("none", "mirror"), machine=CPU)
 
 
-def test_every_picture_is_answered_and_scored_for_each_view(evaluation, faces):
+def test_every_image_is_answered_and_scored_for_each_view(evaluation, faces):
     assert list(evaluation.answers) == list(evaluation.scores) == ["none", "mirror"]
     assert evaluation.view == "mirror"
     for view, answers in evaluation.answers.items():
@@ -53,7 +53,7 @@ def test_dev_scores_are_those_that_training_stored(checkpoint, faces):
     assert "this is no test" in again.remarks[0]
 
 
-def test_figures_are_json_that_tells_where_they_come_from(evaluation, faces):
+def test_the_figures_in_json_name_model_and_data(evaluation, faces):
     told = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
     assert (told["name"], told["model"], told["split"]) == ("five", "tuned_five", "validation")
     assert told["data"] == faces.info["inputs"]
@@ -72,6 +72,19 @@ def test_smaller_faces_are_scored_by_the_answer_that_is_made_of_all_heads(checkp
         assert json.loads(json.dumps(evaluation.to_dict()))["sizes"][1] == small.to_dict()
 
 
+def test_the_cost_is_measured_once_when_it_is_asked_for(checkpoint, faces, monkeypatch):
+    measured = []
+    monkeypatch.setattr("emonet.evaluation.evaluation.measure_cost", lambda *_: measured.append(1) or "cost")
+    evaluation = evaluate(checkpoint, faces, machine=CPU)
+    assert measured == []
+    assert evaluation.cost == evaluation.cost == "cost"
+    assert measured == [1]
+
+
+def test_the_summary_is_of_all_images_in_the_last_view(evaluation):
+    assert evaluation.summary is evaluation.scores["mirror"]["all"]
+
+
 def test_costs_are_counted_and_measured(evaluation):
     cost = evaluation.cost
     assert 0 < cost.trainable <= cost.parameters
@@ -81,7 +94,7 @@ def test_costs_are_counted_and_measured(evaluation):
     assert cost.machine == str(CPU)
 
 
-def test_pictures_of_classes_that_the_model_does_not_know_are_counted(faces, tmp_path):
+def test_images_of_classes_that_the_model_does_not_know_are_counted(faces, tmp_path):
     six = trainings.trained(faces, tmp_path / "run", classes="fer6", epochs=1)
     evaluation = evaluate(six, faces, machine=CPU)
     assert evaluation.faces.left_out == {"disgust": 1}
@@ -89,7 +102,7 @@ def test_pictures_of_classes_that_the_model_does_not_know_are_counted(faces, tmp
     assert evaluation.remarks == ("6 of 7 pictures are scored; the model does not know disgust 1",)
 
 
-def test_a_class_of_the_model_may_have_no_pictures(checkpoint, portrait, tmp_path):
+def test_a_class_of_the_model_may_have_no_images(checkpoint, portrait, tmp_path):
     rows = [row for row in imitations.fer2013_rows(portrait, training=14, tests=7) if row.code != 1]  # no disgust
     imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     store = trainings.build_store(tmp_path / "six", {"fer2013": tmp_path / "fer2013.csv"}, classes="fer6")
@@ -105,7 +118,7 @@ def test_a_model_and_data_that_share_no_class_are_refused(checkpoint, faces):
         evaluate(stranger, faces, machine=CPU)
 
 
-def test_a_split_that_is_not_there_is_named_with_those_that_are(checkpoint, portrait, tmp_path):
+def test_an_unknown_split_lists_those_there_are(checkpoint, portrait, tmp_path):
     rows = imitations.fer2013_rows(portrait, training=14, tests=0)
     imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     store = trainings.build_store(tmp_path / "store", {"fer2013": tmp_path / "fer2013.csv"})
@@ -119,7 +132,7 @@ def test_views_must_be_known_and_different(checkpoint, faces, views):
         evaluate(checkpoint, faces, views=views, machine=CPU)
 
 
-def test_faces_that_were_cut_otherwise_are_remarked_on(checkpoint, faces):
+def test_another_crop_is_remarked_on(checkpoint, faces):
     wide = replace(checkpoint, crop=replace(checkpoint.crop, margin=0.5))
     assert "cut out otherwise" in evaluate(wide, faces, machine=CPU).remarks[0]
 
@@ -141,7 +154,7 @@ def leaking(tmp_path_factory, portrait):
 
 
 @pytest.mark.parametrize("leaks", ["keep", "drop"])
-def test_copies_of_training_pictures_are_scored_apart_whether_or_not_they_were_kept(checkpoint, leaking, leaks):
+def test_copies_of_training_images_are_scored_apart(checkpoint, leaking, leaks):
     evaluation = evaluate(checkpoint, leaking[leaks], machine=CPU)
     assert has_training_copy(leaking[leaks], "validation").sum() == 2
     scores = evaluation.scores["none"]
@@ -149,7 +162,7 @@ def test_copies_of_training_pictures_are_scored_apart_whether_or_not_they_were_k
     assert [int(mask.sum()) for mask in (evaluation.parts["all"], evaluation.parts["training copy"])] == [7, 2]
 
 
-def test_parts_by_agreement_are_all_pictures_that_people_voted_on(checkpoint, leaking):
+def test_images_are_scored_by_how_far_voters_agree(checkpoint, leaking):
     evaluation = evaluate(checkpoint, leaking["keep"], machine=CPU)
     levels = [mask for name, mask in evaluation.parts.items() if name.startswith("FER+ agree")]
     assert (np.sum(levels, axis=0) <= 1).all()
@@ -159,7 +172,7 @@ def test_parts_by_agreement_are_all_pictures_that_people_voted_on(checkpoint, le
         assert not any(expected) or all(expected) or evaluation.parts[name].tolist() == expected
 
 
-def test_sources_are_scored_apart_and_sequences_by_their_vote(checkpoint, portrait, tmp_path):
+def test_sources_and_sequences_are_scored_apart(checkpoint, portrait, tmp_path):
     imitations.write_ckplus(tmp_path / "ckplus", portrait, subjects=3, frames=6)
     trainings.write_faces(tmp_path / "fer2013.csv", portrait)
     inputs = {"fer2013": tmp_path / "fer2013.csv", "ckplus": tmp_path / "ckplus"}

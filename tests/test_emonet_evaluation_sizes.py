@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emonet.evaluation.sizes import PIECE, size_curve, small_faces
+from emonet.evaluation.sizes import PIECE, score_sizes, shrink_faces
 
 CLASSES = ("coarse", "fine", "absent")
 
@@ -25,7 +25,7 @@ LABELS = np.array([0, 0, 0, 1])
 
 
 def test_each_size_has_accuracy_recall_and_the_shares_of_the_answers():
-    whole, small = size_curve(classify, PIXELS, LABELS, CLASSES, sizes=(12, 48))
+    whole, small = score_sizes(classify, PIXELS, LABELS, CLASSES, sizes=(12, 48))
     assert (whole.size, whole.n, whole.accuracy, whole.macro_recall) == (48, 4, 1, 1)
     assert whole.shares == {"coarse": 0.75, "fine": 0.25, "absent": 0}
     assert (small.size, small.accuracy, small.macro_recall) == (12, 0.75, 0.5)
@@ -34,15 +34,15 @@ def test_each_size_has_accuracy_recall_and_the_shares_of_the_answers():
 
 
 def test_no_face_is_larger_than_it_is():
-    sizes = [one.size for one in size_curve(classify, PIXELS, LABELS, CLASSES, sizes=(96, 60, 48, 24))]
+    sizes = [one.size for one in score_sizes(classify, PIXELS, LABELS, CLASSES, sizes=(96, 60, 48, 24))]
     assert sizes == [48, 24]
-    assert size_curve(classify, PIXELS, LABELS, CLASSES, sizes=()) == ()
+    assert score_sizes(classify, PIXELS, LABELS, CLASSES, sizes=()) == ()
 
 
 def test_many_pictures_are_shrunk_a_piece_at_a_time():
     seen = []
     pixels = stripes(12, PIECE + 5)
-    size_curve(
+    score_sizes(
         lambda piece: seen.append(len(piece)) or classify(piece), pixels, np.zeros(len(pixels), int), CLASSES, (24,)
     )
     assert seen == [PIECE, 5]
@@ -51,14 +51,14 @@ def test_many_pictures_are_shrunk_a_piece_at_a_time():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_faces_are_averaged_and_enlarged_as_crops_are(channels):
     faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, channels), np.uint8)
-    small = small_faces(faces, 16)
+    small = shrink_faces(faces, 16)
     averaged = faces.reshape(2, 16, 3, 16, 3, channels).mean(axis=(2, 4)).round().astype(np.uint8)
     expected = [cv2.resize(face, (48, 48), interpolation=cv2.INTER_CUBIC) for face in averaged]
     assert small.shape == faces.shape
     assert np.abs(small - np.reshape(expected, small.shape).astype(float)).max() <= 2
-    assert np.array_equal(small_faces(faces, 48), faces)
+    assert np.array_equal(shrink_faces(faces, 48), faces)
 
 
 def test_sizes_below_a_pixel_are_refused():
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        size_curve(classify, PIXELS, LABELS, CLASSES, sizes=(12, 0))
+        score_sizes(classify, PIXELS, LABELS, CLASSES, sizes=(12, 0))

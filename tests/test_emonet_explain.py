@@ -1,4 +1,6 @@
-"""Where on a picture a network's evidence lies, and what its convolutions make of it."""
+"""Grad-CAM, feature maps, and explanations of the faces in photos."""
+
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -6,13 +8,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emonet.explaining.grad_cam import FeatureMaps, feature_maps, grad_cam
+import emonet
+from emonet.explaining.feature_maps import FeatureMaps, feature_maps
+from emonet.explaining.grad_cam import grad_cam
+from emonet.inference import Checkpoint
 from emonet.models import MODELS, Network, create_model, model_class
 from emonet.models._crops import Crop
+from emonet.models._network import observing
 from emonet.models._piecewise import AdaptivePiecewiseLinear
 from emonet.models.inputs import InputSpec
 
-LOOKED_INTO = [name for name in MODELS if model_class(name).learns == "by_gradient"]
+LOOKED_INTO = [name for name in MODELS if model_class(name).fit == "gradient"]
 LOOKED_INTO += ["torchvision:squeezenet1_1", "torchvision:densenet121", "torchvision:convnext_tiny", "apl_fmp of draws"]
 ARGUMENTS = {
     "torchvision": {"architecture": "shufflenet_v2_x0_5"},
@@ -21,7 +27,7 @@ ARGUMENTS = {
 }
 
 
-def pictures(network, count=2):
+def images(network, count=2):
     spec = network.input
     return torch.randn(count, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(1))
 
@@ -33,7 +39,7 @@ def network(request):
 
 
 class Little(Network):
-    """Says how much there is in its last maps, and the opposite; of 48 grey pixels."""
+    """Answers the sum of its last maps, and minus the sum; takes 48 grey pixels."""
 
     input = InputSpec(48, 1, "unit")
 
@@ -47,16 +53,16 @@ class Little(Network):
 
 
 def box(kernel, **options):
-    """A convolution that takes the mean of what it sees."""
+    """A convolution that averages what it sees."""
     convolution = nn.Conv2d(1, 1, kernel, bias=False, **options)
     nn.init.constant_(convolution.weight, 1 / kernel**2)
     return convolution
 
 
 def dot(y, x):
-    picture = torch.zeros(1, 1, 48, 48)
-    picture[0, 0, y, x] = 1
-    return picture
+    image = torch.zeros(1, 1, 48, 48)
+    image[0, 0, y, x] = 1
+    return image
 
 
 def middle(heat):
@@ -66,7 +72,7 @@ def middle(heat):
 
 
 class Around(nn.Module):
-    """A way around half of what is on the way."""
+    """A residual connection around pooling."""
 
     def forward(self, x):
         return F.relu(x + F.avg_pool2d(x, 3, 1, 1), inplace=True)
@@ -77,22 +83,22 @@ class FlatBetween(nn.Module):
         return x.flatten(1).unflatten(1, x.shape[1:])
 
 
-def test_maps_are_from_nothing_to_one(network):
-    heats = grad_cam(network, pictures(network), [0, 3])
+def test_maps_are_from_zero_to_one(network):
+    heats = grad_cam(network, images(network), [0, 3])
     assert heats.shape == (2, network.input.size, network.input.size)
     assert heats.dtype == np.float32
     assert heats.min() >= 0
     assert set(heats.max(axis=(1, 2))) <= {0, 1}
 
 
-def test_a_map_is_that_of_its_own_picture(network):
-    x = pictures(network)
+def test_each_map_depends_on_its_own_image_alone(network):
+    x = images(network)
     together, alone = grad_cam(network, x, [2, 5]), grad_cam(network, x[1:], torch.tensor([5]))
     assert np.allclose(together[1], alone[0], atol=1e-3)
 
 
-def test_a_network_is_left_as_it_was(network):
-    x = pictures(network)
+def test_the_network_is_left_as_it_was(network):
+    x = images(network)
     network.train()
     next(network.children()).eval()
     training = [module.training for module in network.modules()]
@@ -104,11 +110,11 @@ def test_a_network_is_left_as_it_was(network):
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
     assert all(parameter.grad is None and parameter.requires_grad for parameter in network.parameters())
     assert not any(module._forward_hooks for module in network.modules())
-    assert torch.equal(x, pictures(network))
+    assert torch.equal(x, images(network))
 
 
-def test_every_convolution_shows_its_maps(network):
-    maps = feature_maps(network, pictures(network, 1))
+def test_every_convolution_has_feature_maps(network):
+    maps = feature_maps(network, images(network, 1))
     convolutions = {name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
     assert {one.name for one in maps} == convolutions
     assert all(np.isfinite(one.before).all() and one.before.dtype == np.float32 for one in maps)
@@ -117,9 +123,9 @@ def test_every_convolution_shows_its_maps(network):
 
 
 @pytest.mark.parametrize("name", [name for name in LOOKED_INTO[:-4] if name not in ("torchvision", "facenet")])
-def test_an_activation_follows_each_of_our_convolutions(name):
+def test_the_activation_behind_each_of_our_convolutions_is_found(name):
     network = create_model(name, **ARGUMENTS.get(name, {}))
-    assert all(one.after is not None for one in feature_maps(network, pictures(network, 1)))
+    assert all(one.after is not None for one in feature_maps(network, images(network, 1)))
 
 
 @pytest.mark.parametrize("place", [(10, 20), (33, 15), (24, 37)])
@@ -135,13 +141,13 @@ def test_an_activation_follows_each_of_our_convolutions(name):
     ],
     ids=["padded", "cropped", "halved", "unpadded", "pooled", "flat between"],
 )
-def test_a_map_lies_where_the_evidence_is(layers, place):
+def test_maps_lie_where_the_evidence_is(layers, place):
     (heat,) = grad_cam(Little(*layers), dot(*place), [0])
     assert middle(heat) == pytest.approx(place, abs=1)
     assert heat.max() == 1
 
 
-def test_maps_too_small_to_tell_places_apart_are_passed_over():
+def test_maps_below_four_pixels_are_used_only_if_there_are_no_others():
     eight = [box(3, padding=1), nn.ReLU(), nn.MaxPool2d(6), box(1), nn.ReLU()]
     (expected,) = grad_cam(Little(*eight), dot(20, 30), [0])
     (heat,) = grad_cam(Little(*eight, nn.MaxPool2d(4), box(1), nn.ReLU()), dot(20, 30), [0])
@@ -150,42 +156,33 @@ def test_maps_too_small_to_tell_places_apart_are_passed_over():
     assert middle(coarse) == pytest.approx((24, 40), abs=2)
 
 
-def test_what_speaks_against_a_class_is_not_in_its_map():
+def test_evidence_against_a_class_is_not_in_its_map():
     network = Little(box(3, padding=1), nn.ReLU())
     heats = grad_cam(network, dot(20, 20).expand(2, 1, 48, 48), [0, 1])
     assert heats[0].max() == 1
     assert not heats[1].any()
 
 
-def test_a_network_that_sees_nothing_has_empty_maps():
+def test_maps_without_evidence_are_zero():
     network = create_model("lenet28")
     nn.init.zeros_(network.layers[-1].weight)
-    heats = grad_cam(network, pictures(network), [0, 1])
+    heats = grad_cam(network, images(network), [0, 1])
     assert not heats.any()
 
 
-def test_members_of_an_ensemble_have_an_equal_say():
+def test_the_map_of_an_ensemble_is_the_mean_of_its_members():
     torch.manual_seed(0)
     network = create_model("averaged", model="lenet28", members=2)
-    x = pictures(network)
+    x = images(network)
     mean = np.mean([grad_cam(member, x, [0, 1]) for member in network.members], axis=0)
     assert np.allclose(grad_cam(network, x, [0, 1]), mean / mean.max(axis=(1, 2), keepdims=True), atol=1e-6)
 
 
-def test_maps_are_drawn_where_gradients_are_switched_off():
+def test_maps_can_be_computed_in_inference_mode():
     network = Little(box(3, padding=1), nn.ReLU()).requires_grad_(False)
     with torch.inference_mode():
         heats = grad_cam(network, dot(20, 20), [0])
     assert heats.max() == 1
-
-
-class Functional(nn.Module):
-    def __init__(self, function, **options):
-        super().__init__()
-        self.function, self.options = function, options
-
-    def forward(self, x):
-        return self.function(x, **self.options)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +196,6 @@ class Functional(nn.Module):
         nn.GELU(),
         nn.Hardswish(inplace=True),
         AdaptivePiecewiseLinear(2, 48, 48),
-        Functional(F.relu, inplace=True),
-        Functional(torch.relu_),
-        Functional(torch.Tensor.tanh),
     ],
     ids=repr,
 )
@@ -210,7 +204,7 @@ def test_maps_before_and_after_an_activation(activation):
     norm = nn.BatchNorm2d(2).eval()
     nn.init.normal_(norm.weight)
     network = Little(nn.Conv2d(1, 2, 3, padding=1), norm, activation, nn.Dropout(), nn.ReLU(inplace=True))
-    x = pictures(network, 1)
+    x = images(network, 1)
     (maps,) = feature_maps(network, x)
     with torch.no_grad():
         before = network.layers[0](x)
@@ -220,19 +214,26 @@ def test_maps_before_and_after_an_activation(activation):
     assert np.array_equal(maps.after, after[0].numpy())
 
 
-def test_ways_that_are_added_up_share_their_activation():
+def test_convolutions_that_are_added_up_share_their_activation():
     network = create_model("emonet_fast")
-    maps = {one.name: one for one in feature_maps(network, pictures(network, 1))}
+    maps = {one.name: one for one in feature_maps(network, images(network, 1))}
     assert np.array_equal(maps["stages.1.second"].after, maps["stages.1.around.1"].after)
     assert not np.array_equal(maps["stages.1.second"].after, maps["stages.1.first"].after)
 
 
-def test_no_activation_after_a_convolution():
+def test_convolutions_without_an_activation_have_no_maps_after_it():
     network = Little(box(3), box(3), nn.ReLU(), nn.MaxPool2d(2), nn.ReLU(), box(3))
     assert [one.after is None for one in feature_maps(network, dot(3, 3))] == [True, False, True]
 
 
-def test_an_activation_of_other_maps_is_nobodys():
+def test_branches_of_one_input_share_the_activation_of_their_sum():
+    network = create_model("plain_cnn", branches=True, widths=[4], convolutions=[2], gates=[False])
+    maps = feature_maps(network, images(network, 1))
+    assert [one.name.rpartition("convolutions.")[2] for one in maps] == ["0", "1", "0", "1"]
+    assert np.array_equal(maps[2].after, maps[3].after)
+
+
+def test_an_activation_behind_pooling_belongs_to_no_convolution():
     network = Little(box(3), nn.MaxPool2d(2), nn.ReLU())
     (maps,) = feature_maps(network, dot(3, 3))
     assert maps.after is None
@@ -240,42 +241,42 @@ def test_an_activation_of_other_maps_is_nobodys():
 
 def test_maps_of_one_pixel_are_left_out():
     network = create_model("torchvision:mobilenet_v3_small")
-    names = {one.name for one in feature_maps(network, pictures(network, 1))}
+    names = {one.name for one in feature_maps(network, images(network, 1))}
     assert "network.features.1.block.0.0" in names
     assert "network.features.1.block.1.fc1" not in names
 
 
-def test_there_is_nothing_to_see_in_what_learns_by_heart():
+def test_networks_without_convolutions_are_refused():
     network = create_model("knn", neighbours=1, examples=1)
-    with pytest.raises(ValueError, match=r"Knn has no convolution .* it learns by heart"):
-        grad_cam(network, pictures(network), [0, 0])
+    with pytest.raises(ValueError, match=r"Knn has no convolution .* it memorises images"):
+        grad_cam(network, images(network), [0, 0])
     with pytest.raises(ValueError, match=r"Little has no convolution that could be looked into$"):
         feature_maps(Little(nn.ReLU()), dot(1, 1))
 
 
 @pytest.mark.parametrize(
-    ("x", "places", "words"),
+    ("x", "classes", "words"),
     [
-        (torch.zeros(2, 1, 48, 48), [0], "a class for each of 2 pictures"),
+        (torch.zeros(2, 1, 48, 48), [0], "one index for each of 2 images"),
         (torch.zeros(1, 1, 48, 48), [2], "from 0 to 1, got \\[2\\]"),
         (torch.zeros(1, 1, 48, 48), [-1], "from 0 to 1"),
         (torch.zeros(1, 3, 48, 48), [0], "\\(N, 1, height, width\\), got \\(1, 3, 48, 48\\)"),
-        (torch.zeros(48, 48), [0], "scaled pictures"),
-        (torch.zeros(0, 1, 48, 48), [], "scaled pictures"),
+        (torch.zeros(48, 48), [0], "scaled images"),
+        (torch.zeros(0, 1, 48, 48), [], "scaled images"),
     ],
 )
-def test_what_a_map_cannot_be_made_of(x, places, words):
+def test_images_and_classes_that_do_not_fit_are_refused(x, classes, words):
     with pytest.raises(ValueError, match=words):
-        grad_cam(Little(box(3)), x, places)
+        grad_cam(Little(box(3)), x, classes)
 
 
-def test_maps_of_one_pixel_have_no_places():
+def test_networks_with_maps_of_one_pixel_are_refused():
     with pytest.raises(ValueError, match="48x48 leave Little maps of one pixel"):
         grad_cam(Little(nn.Conv2d(1, 1, 48)), dot(1, 1), [0])
 
 
-def test_feature_maps_are_those_of_one_picture():
-    with pytest.raises(ValueError, match="one picture, got 2"):
+def test_feature_maps_of_two_images_are_refused():
+    with pytest.raises(ValueError, match="one image, got 2"):
         feature_maps(Little(box(3)), torch.zeros(2, 1, 48, 48))
 
 
@@ -283,3 +284,45 @@ def test_feature_maps_are_those_of_one_picture():
 def test_feature_maps_check_their_shapes(before, after):
     with pytest.raises(ValueError, match="must be \\(channels, height, width\\)"):
         FeatureMaps("layers.0", np.zeros(before), None if after is None else np.zeros(after))
+
+
+def test_calls_by_other_threads_are_not_observed():
+    network, seen = create_model("lenet28"), []
+    with observing(network, lambda name, *_: seen.append(name)):
+        thread = Thread(target=network, args=[images(network)])
+        thread.start()
+        thread.join()
+        assert seen == []
+        network(images(network))
+    assert seen[0] == "layers.0"
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return emonet.EmotionPredictor("emonet_fast", device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def prediction(predictor, portrait):
+    return predictor.predict(portrait)[0]
+
+
+def test_explanations_use_the_network_of_the_predictor(predictor, prediction, portrait, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "network", None)
+    assert (emonet.explain(portrait, prediction, predictor) != portrait).any()
+
+
+def test_every_class_of_a_head_can_be_explained(predictor, prediction, portrait):
+    shown = {emotion: emonet.explain(portrait, prediction, predictor, emotion=emotion) for emotion in predictor.classes}
+    assert np.array_equal(shown[prediction.emotion], emonet.explain(portrait, prediction, predictor))
+    assert len({image.tobytes() for image in shown.values()}) > 3
+
+
+def test_classes_that_the_head_does_not_have_are_refused(predictor, prediction, portrait):
+    with pytest.raises(ValueError, match="contempt is none of the classes angry"):
+        emonet.explain(portrait, prediction, predictor, emotion=emonet.Emotion.CONTEMPT)
+
+
+def test_explaining_changes_no_answer(predictor, prediction, portrait):
+    emonet.explain(portrait, prediction, predictor)
+    assert predictor.predict(portrait)[0] == prediction

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from emonet.commands.export import export
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.heads import SEEN_CLASSES, Head
+from emonet.inference import load_model
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.onnx import PACKAGES, description, export_onnx
+from emonet.inference.onnx import PACKAGES, describe, export_onnx
 from emonet.models import MODELS, Network, create_model
 from emonet.models.apl_fmp import FractionalMaxPool
 from emonet.models.inputs import InputSpec, Scaling
-from emonet.weights import open_model
 from facecrop import CropSpec
 
 onnx, onnxruntime, _ = (pytest.importorskip(name, reason="emonet[onnx] is not installed") for name in PACKAGES)
@@ -84,7 +84,7 @@ def measured(spec):
     return InputSpec.from_dict(spec.to_dict() | shares)
 
 
-def pictures(spec, count):
+def images(spec, count):
     """Of another contrast each; the first is of one grey."""
     random = np.random.default_rng(count)
     shades = random.random((count, spec.channels, spec.size, spec.size)) * random.integers(256, size=(count, 1, 1, 1))
@@ -106,12 +106,12 @@ def metadata(path):
     return {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
 
 
-@pytest.mark.parametrize("name", [name for name, network in MODELS.items() if network.learns == "by_gradient"])
-def test_every_network_answers_as_in_torch_without_a_word(name, tmp_path, capfd):
+@pytest.mark.parametrize("name", [name for name, network in MODELS.items() if network.fit == "gradient"])
+def test_every_network_answers_as_in_torch_and_prints_nothing(name, tmp_path, capfd):
     model = made(name, **SMALL.get(name, {}))
     path = export_onnx(model, tmp_path / "model.onnx")
     assert capfd.readouterr() == ("", "")
-    one, five = pictures(model.input, 1), pictures(model.input, 5)
+    one, five = images(model.input, 1), images(model.input, 5)
     expected = wanted(model, five)
     tolerance = min(1e-3, expected.std(axis=0).max() / 10)  # far less than faces differ by
     assert np.abs(answers(path, five) - expected).max() < tolerance
@@ -121,7 +121,7 @@ def test_every_network_answers_as_in_torch_without_a_word(name, tmp_path, capfd)
 @pytest.mark.parametrize("scaling", get_args(Scaling))
 def test_scaling_is_in_the_graph(scaling, tmp_path):
     model = made("lenet28", measured(InputSpec(size=28, scaling=scaling)), hidden=8)
-    pixels = pictures(model.input, 5)
+    pixels = images(model.input, 5)
     assert np.abs(answers(export_onnx(model, tmp_path / "model.onnx"), pixels) - wanted(model, pixels)).max() < 1e-3
 
 
@@ -144,7 +144,7 @@ def test_each_head_has_an_output_beside_the_default_answer(headed, default, tmp_
     model = replace(headed, default_head=default[0], default_prior=default[1])
     session = onnxruntime.InferenceSession(export_onnx(model, tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
     assert capfd.readouterr() == ("", "")
-    pixels = pictures(model.input, 5)
+    pixels = images(model.input, 5)
     answer, labels, seen = session.run(None, {"pixels": pixels.numpy()})
     assert [one.name for one in session.get_outputs()] == [
         "probabilities",
@@ -161,7 +161,7 @@ def test_each_head_has_an_output_beside_the_default_answer(headed, default, tmp_
 def test_the_prior_of_a_single_head_is_divided_out_if_the_file_says_so(headed, tmp_path):
     weights = {key: value[:7] if len(value) == 15 else value for key, value in headed.weights.items()}
     model = replace(headed, heads=headed.heads[:1], weights=weights, default_head="")
-    pixels = pictures(model.input, 5)
+    pixels = images(model.input, 5)
     expected = model.choice()(wanted(model, pixels))
     assert answers(export_onnx(model, tmp_path / "model.onnx"), pixels) == pytest.approx(expected, abs=1e-5)
 
@@ -216,15 +216,15 @@ def test_the_command_takes_model_files_and_makes_folders(tmp_path):
 
 
 def test_a_bundled_model_names_faces_as_it_does_in_torch(exported, portrait):
-    model = open_model("emonet_fast")
-    face = torch.from_numpy(model.input.picture(portrait)).permute(2, 0, 1)
+    model = load_model("emonet_fast")
+    face = torch.from_numpy(model.input.resize(portrait)).permute(2, 0, 1)
     views = torch.stack([face, face.flip(2), face // 2, 255 - face])
     assert np.abs(answers(exported[1], views) - wanted(model, views)).max() < 1e-5
 
 
-def test_the_metadata_say_all_that_use_needs(exported):
-    model, told = open_model("emonet_fast"), metadata(exported[1])
-    assert told == json.loads(json.dumps(description(model)))
+def test_the_metadata_describe_how_to_use_the_file(exported):
+    model, told = load_model("emonet_fast"), metadata(exported[1])
+    assert told == json.loads(json.dumps(describe(model)))
     assert told["classes"] == list(model.classes)
     assert CropSpec(**told["crop"]) == model.crop
     assert InputSpec.from_dict(told["input"]) == model.input
@@ -240,7 +240,7 @@ def test_nothing_of_the_machine_is_in_the_file(exported, root):
 
 def test_pixels_of_networks_in_colour_are_rgb():
     model = checkpoint("facenet", InputSpec(size=160, channels=3), {})
-    told = description(model)
+    told = describe(model)
     assert told["pixels"] == "uint8 from 0 to 255, (N, 3, 160, 160), RGB; scaled inside"
     assert told["terms"] == {}
 
@@ -267,11 +267,11 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(network, match, tmp_
     refused(checkpoint("ours", InputSpec(), {}), tmp_path, match)
 
 
-def test_a_network_that_learns_by_heart_is_refused(tmp_path):
-    refused(made("knn", examples=9), tmp_path, "'knn' cannot be exported to ONNX: it learns by heart")
+def test_a_network_that_memorises_is_refused(tmp_path):
+    refused(made("knn", examples=9), tmp_path, "'knn' cannot be exported to ONNX: it memorises images")
 
 
-def test_weights_that_no_file_can_hold_are_refused(tmp_path):
+def test_weights_above_two_gigabytes_are_refused(tmp_path):
     weights = {"kernel": torch.empty(650_000_000, device="meta")}
     refused(checkpoint("lenet28", InputSpec(size=28), weights), tmp_path, r"take 2\.6 GB, and a file holds 2\.1")
 

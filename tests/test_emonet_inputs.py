@@ -96,33 +96,33 @@ def test_only_standardised_takes_statistics():
 
 def test_a_picture_becomes_grey_by_its_brightness():
     colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]], np.uint8)
-    picture = InputSpec(size=8).picture(np.resize(colours, (8, 8, 3)))
+    picture = InputSpec(size=8).resize(np.resize(colours, (8, 8, 3)))
     assert picture.shape == (8, 8, 1)
     assert picture[0, :4, 0].tolist() == [76, 150, 29, 9]
 
 
 def test_a_picture_of_its_size_stays_as_it_is():
     image = texture(8, 8)
-    assert (InputSpec(size=8, channels=3).picture(image) == image).all()
+    assert (InputSpec(size=8, channels=3).resize(image) == image).all()
 
 
 def test_reducing_averages():
     image = texture(32, 32)
     expected = image.reshape(8, 4, 8, 4, 3).mean(axis=(1, 3))
-    assert np.abs(InputSpec(size=8, channels=3).picture(image) - expected).max() <= 0.5
+    assert np.abs(InputSpec(size=8, channels=3).resize(image) - expected).max() <= 0.5
 
 
 @pytest.mark.parametrize("side", [9, 11, 13])
 def test_reducing_by_any_factor_keeps_the_mean(side):
     image = texture(side, side)
-    assert InputSpec(size=8, channels=3).picture(image).mean() == pytest.approx(image.mean(), abs=0.6)
+    assert InputSpec(size=8, channels=3).resize(image).mean() == pytest.approx(image.mean(), abs=0.6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_enlarging_is_cubic(channels):
     image = texture(10, 10)
     expected = cv2.resize(image, (24, 24), interpolation=cv2.INTER_CUBIC)
-    picture = InputSpec(size=24, channels=channels).picture(image)
+    picture = InputSpec(size=24, channels=channels).resize(image)
     assert picture.shape == (24, 24, channels)
     if channels == 3:
         assert (picture == expected).all()

@@ -106,7 +106,7 @@ def test_impossible_counts_are_refused(correct, n):
 @pytest.mark.parametrize(
     ("probabilities", "labels", "classes", "words"),
     [
-        (np.zeros((0, 3)), np.zeros(0, int), CLASSES, "no pictures"),
+        (np.zeros((0, 3)), np.zeros(0, int), CLASSES, "no images"),
         (answers(0), np.array([3]), CLASSES, "from 0 to 2, got 3"),
         (answers(0), np.array([-1]), CLASSES, "from 0 to 2, got -1"),
         (answers(0), np.array([0.0]), CLASSES, "whole numbers, got float64"),

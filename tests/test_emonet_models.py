@@ -1,5 +1,7 @@
-"""What every network promises. One that is registered is tested here."""
+"""The contract of all networks: each one in MODELS is tested here."""
 
+import doctest
+import importlib
 import inspect
 import json
 import subprocess
@@ -8,18 +10,18 @@ import sys
 import pytest
 import torch
 
-from emonet.models import MODELS, Network, create_model, model_class, outline
-from emonet.models._summary import summary
+from emonet.models import MODELS, Network, create_meta_model, create_model, model_class
+from emonet.models._summary import summarise
 from emonet.models.inputs import InputSpec
 
-SMALL = {  # where the defaults are large, or learn by heart
+SMALL = {  # where the defaults are large, or memorise
     "torchvision": {"architecture": "shufflenet_v2_x0_5"},
     "averaged": {"model": "lenet28", "members": 2},
     "knn": {"neighbours": 2, "examples": 6},
 }
 
 
-def pictures(network, count=2):
+def images(network, count=2):
     spec = network.input
     return torch.rand(count, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(1))
 
@@ -27,8 +29,8 @@ def pictures(network, count=2):
 def prepared(name, classes):
     torch.manual_seed(0)
     network = create_model(name, classes=classes, **SMALL.get(name, {}))
-    if network.learns == "by_heart":
-        network.memorise(pictures(network, 6), torch.arange(6))
+    if network.fit == "memorise":
+        network.memorise(images(network, 6), torch.arange(6))
     return network
 
 
@@ -42,41 +44,41 @@ def network(name):
     return prepared(name, 7)
 
 
-def test_one_score_a_class_for_each_picture(network):
-    scores = network.eval()(pictures(network))
+def test_each_image_gets_one_logit_for_each_class(network):
+    scores = network.eval()(images(network))
     assert scores.shape == (2, 7)
     assert scores.isfinite().all()
-    assert network(pictures(network, 1)).shape == (1, 7)
+    assert network(images(network, 1)).shape == (1, 7)
 
 
 def test_six_classes(name):
-    by_heart = model_class(name).learns == "by_heart"
-    network = prepared(name, 6) if by_heart else outline(name, classes=6, **SMALL.get(name, {}))
-    x = pictures(network).to("cpu" if by_heart else "meta")
+    memorises = model_class(name).fit == "memorise"
+    network = prepared(name, 6) if memorises else create_meta_model(name, classes=6, **SMALL.get(name, {}))
+    x = images(network).to("cpu" if memorises else "meta")
     assert network.eval()(x).shape == (2, 6)
 
 
 def test_every_parameter_learns(network):
-    if network.learns == "by_heart":
+    if network.fit == "memorise":
         assert not list(network.parameters())
         return
     network.train().zero_grad()
-    torch.nn.functional.cross_entropy(network(pictures(network)), torch.tensor([1, 4])).backward()
+    torch.nn.functional.cross_entropy(network(images(network)), torch.tensor([1, 4])).backward()
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     assert [name for name, grad in gradients.items() if grad is None or not grad.isfinite().all()] == []
 
 
 def test_answers_repeat_bit_for_bit(network):
-    x = pictures(network)
+    x = images(network)
     network.eval()
     assert torch.equal(network(x), network(x))
 
 
 def test_weights_and_arguments_are_the_whole_network(name, network):
     arguments = json.loads(json.dumps(SMALL.get(name, {})))
-    other = outline(name, classes=7, **arguments)
+    other = create_meta_model(name, classes=7, **arguments)
     other.load_state_dict(network.state_dict(), assign=True)
-    x = pictures(network)
+    x = images(network)
     assert torch.equal(other.eval()(x), network.eval()(x))
 
 
@@ -97,7 +99,7 @@ def test_impossible_classes_are_refused(name, classes):
         create_model(name, classes=classes)
 
 
-def test_it_says_what_it_is_and_sees(name):
+def test_it_has_a_title_and_an_input(name):
     made = model_class(name)
     assert issubclass(made, Network)
     assert 10 < len(made.title) < 80
@@ -105,13 +107,13 @@ def test_it_says_what_it_is_and_sees(name):
 
 
 @pytest.mark.parametrize("name", ["vgg17", "crop_three:large", ""])
-def test_a_miss_lists_the_known_models(name):
+def test_an_unknown_name_lists_the_known_models(name):
     with pytest.raises(ValueError, match=r"known models: .*apl_fmp, leaky_cifar"):
         create_model(name)
 
 
-def test_an_outline_takes_no_memory():
-    assert {tensor.device.type for tensor in outline("facenet", classes=6).state_dict().values()} == {"meta"}
+def test_a_meta_model_takes_no_memory():
+    assert {tensor.device.type for tensor in create_meta_model("facenet", classes=6).state_dict().values()} == {"meta"}
 
 
 APL_FMP, CROP_THREE, TINY_VGG = 20_835_654, 5_008_551, 2_239_891
@@ -139,7 +141,7 @@ APL_FMP, CROP_THREE, TINY_VGG = 20_835_654, 5_008_551, 2_239_891
 )
 @pytest.mark.filterwarnings("ignore:pooling by 1.4")
 def test_parameters_are_those_of_the_source(name, arguments, trainable, parameters):
-    counted = summary(outline(name, **arguments))
+    counted = summarise(create_meta_model(name, **arguments))
     assert (counted.trainable, counted.parameters) == (trainable, parameters)
 
 
@@ -169,17 +171,39 @@ def test_parameters_are_those_of_the_source(name, arguments, trainable, paramete
         ("torchvision", {"pretrained": "yes"}, "pretrained"),
         ("facenet", {"pretrained": "imagenet"}, "vggface2"),
         ("averaged", {"members": 0}, "members"),
-        ("averaged", {"model": "knn"}, "by heart"),
+        ("averaged", {"model": "knn"}, "memorises"),
         ("averaged", {"arguments": "extra_conv"}, "arguments"),
         ("averaged", {"model": "lenet28", "arguments": {"fancy": 1}}, "fancy"),
     ],
 )
 def test_impossible_arguments_are_refused(name, arguments, match):
     with pytest.raises(ValueError, match=match):
-        outline(name, **arguments)
+        create_meta_model(name, **arguments)
 
 
 def test_the_back_ends_are_imported_where_they_are_used():
     script = "import sys, emonet.models; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torchvision", "sklearn", "facenet_pytorch"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "emonet.labels",
+        "emonet.models",
+        "emonet.models._network",
+        "emonet.inference.loading",
+        "emonet.inference.checkpoint",
+    ],
+)
+def test_the_examples_of_the_docs_run(module):
+    tried = doctest.testmod(importlib.import_module(module))
+    assert tried.attempted
+    assert not tried.failed
+
+
+def test_the_old_name_of_create_meta_model_warns():
+    with pytest.warns(DeprecationWarning, match="create_meta_model"):
+        from emonet.models import outline
+    assert outline is create_meta_model

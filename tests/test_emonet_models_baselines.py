@@ -7,7 +7,7 @@ import torch
 import torchvision
 from sklearn.neighbors import KNeighborsClassifier
 
-from emonet.models import create_model, outline
+from emonet.models import create_meta_model, create_model
 
 
 def memorised(labels, **arguments):
@@ -32,20 +32,20 @@ def test_knn_knows_what_it_has_seen():
     assert network(examples).argmax(1).tolist() == [4, 2, 0]
 
 
-def test_knn_is_stored_with_its_pictures():
+def test_knn_is_stored_with_its_images():
     network, examples = memorised([4, 2, 0], neighbours=1)
     other = create_model("knn", neighbours=1, examples=3)
     other.load_state_dict(network.state_dict())
     assert torch.equal(other(examples), network(examples))
 
 
-def test_knn_needs_as_many_pictures_as_neighbours():
+def test_knn_needs_as_many_images_as_neighbours():
     network, examples = memorised([1, 2])
-    with pytest.raises(ValueError, match="5 neighbours of 2 pictures"):
+    with pytest.raises(ValueError, match="5 neighbours of 2 images"):
         network(examples)
 
 
-@pytest.mark.parametrize(("labels", "match"), [([0, 7], "0 to 6, got 7"), ([0, 1, 2], "3 labels want pictures")])
+@pytest.mark.parametrize(("labels", "match"), [([0, 7], "0 to 6, got 7"), ([0, 1, 2], "3 labels need images")])
 def test_knn_refuses_labels_that_do_not_fit(labels, match):
     with pytest.raises(ValueError, match=match):
         create_model("knn").memorise(torch.rand(2, 1, 48, 48), torch.tensor(labels))
@@ -75,14 +75,14 @@ def test_weights_that_cannot_be_downloaded(torch_home, name, pretrained):
     assert str(torch_home) in str(error.value)
 
 
-def test_nothing_is_downloaded_for_an_outline(torch_home):
-    outline("torchvision:squeezenet1_1", pretrained=True)
-    outline("facenet", pretrained="vggface2")
+def test_nothing_is_downloaded_for_a_meta_model(torch_home):
+    create_meta_model("torchvision:squeezenet1_1", pretrained=True)
+    create_meta_model("facenet", pretrained="vggface2")
     assert not list(torch_home.rglob("*.p*"))
 
 
 @pytest.mark.parametrize("architecture", ["squeezenet1_1", "mobilenet_v3_small"])
-def test_all_but_the_answers_comes_from_torchvision(torch_home, architecture):
+def test_all_but_the_head_comes_from_torchvision(torch_home, architecture):
     weights = torchvision.models.get_model_weights(architecture).DEFAULT
     trained = torchvision.models.get_model(architecture).state_dict()
     file = torch_home / "hub" / "checkpoints" / weights.url.rpartition("/")[2]
@@ -96,11 +96,11 @@ def test_all_but_the_answers_comes_from_torchvision(torch_home, architecture):
     assert {len(network.state_dict()[name]) for name in differing} == {6}
 
 
-def test_regnets_are_outlined_too():
-    assert next(outline("torchvision:regnet_y_400mf").parameters()).device.type == "meta"
+def test_regnets_can_be_meta_models():
+    assert next(create_meta_model("torchvision:regnet_y_400mf").parameters()).device.type == "meta"
 
 
 @pytest.mark.parametrize("architecture", ["alexnet", "densenet121", "mobilenet_v2", "swin_t", "vgg16"])
-def test_torchvisions_networks_take_their_pictures(architecture):
-    network = outline(f"torchvision:{architecture}", classes=6)
+def test_torchvisions_networks_take_their_images(architecture):
+    network = create_meta_model(f"torchvision:{architecture}", classes=6)
     assert network(torch.empty(2, 3, 96, 96, device="meta")).shape == (2, 6)

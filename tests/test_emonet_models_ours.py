@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from emonet.models import create_model, outline
-from emonet.models._summary import summary
+from emonet.models import create_meta_model, create_model
+from emonet.models._summary import summarise
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from emonet.models._summary import summary
     [("emonet", 3_807_467, 4_000_000, 400_000_000), ("emonet_fast", 502_055, 600_000, 25_000_000)],
 )
 def test_they_are_as_small_as_they_must_be(name, parameters, most_parameters, most_macs):
-    counted = summary(outline(name))
+    counted = summarise(create_meta_model(name))
     assert parameters == counted.parameters <= most_parameters
     assert 0 < counted.macs <= most_macs
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from emonet.models import create_model
-from emonet.models._summary import summary
+from emonet.models._summary import summarise
 from emonet.models.plain_cnn import PlainCnn
 
 TINY = {"widths": (4, 6, 8), "convolutions": (1, 2, 2), "gates": (False, True, False), "crop": 48}
@@ -82,7 +82,7 @@ def test_folded_it_answers_the_same_with_one_convolution_each(halve, branches):
     before = network(x)
     network.fold()
     assert torch.allclose(network(x), before, rtol=1e-4, atol=1e-4)
-    kinds = [layer.kind for layer in summary(network).layers]
+    kinds = [layer.kind for layer in summarise(network).layers]
     assert kinds.count("Conv2d") == sum(TINY["convolutions"])
     assert "BatchNorm2d" not in kinds
 

@@ -1,21 +1,21 @@
-"""What is particular to each of the students' networks."""
+"""Tests of single networks among the baselines."""
 
 import pytest
 import torch
 from torch import nn
 
-from emonet.models import create_model, outline
+from emonet.models import create_meta_model, create_model
 from emonet.models._crops import Crop
 from emonet.models._piecewise import CHUNK, AdaptivePiecewiseLinear
-from emonet.models._summary import summary
+from emonet.models._summary import summarise
 from emonet.models.apl_fmp import FractionalMaxPool
-from emonet.models.averaged import mean_scores
+from emonet.models.averaged import average_logits
 
 KERAS = ["apl_fmp", "leaky_cifar", "crop_three", "tuned_five", "tiny_vgg"]
 
 
 def ramp(count, side):
-    """Pictures whose every pixel tells where it stands."""
+    """Images whose every pixel is its own place."""
     return torch.arange(float(side**2)).view(1, 1, side, side).repeat(count, 1, 1, 1)
 
 
@@ -121,7 +121,7 @@ def test_scores_of_several_draws_are_their_mean_probability():
 
 def test_pooling_by_the_root_of_two_is_warned_of():
     with pytest.warns(UserWarning, match="89 million weights"):
-        outline("apl_fmp", ratio=2**0.5)
+        create_meta_model("apl_fmp", ratio=2**0.5)
 
 
 @pytest.mark.parametrize("pool", ["fmp", "max"])
@@ -157,13 +157,13 @@ def test_crops_are_the_centre_in_use():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_pictures_of_the_crops_size_pass(training):
+def test_images_of_the_crops_size_stay_as_they_are(training):
     x = ramp(2, 42)
     assert torch.equal(Crop(42).train(training)(x), x)
 
 
-def test_pictures_smaller_than_the_crop_are_refused():
-    with pytest.raises(ValueError, match="40x40"):
+def test_images_smaller_than_the_crop_are_refused():
+    with pytest.raises(ValueError, match="images of 40x40"):
         Crop(42)(ramp(1, 40))
 
 
@@ -183,11 +183,11 @@ def test_tuned_five_takes_what_was_searched_for_from_lists():
     kinds = [type(layer) for layer in network.layers]
     assert [kind for kind in kinds if kind in (nn.ReLU, nn.ELU, nn.Tanh)] == [nn.ReLU, nn.ELU, nn.Tanh, nn.ReLU]
     assert [layer.p for layer in network.layers if isinstance(layer, nn.Dropout)] == [0, 0.1, 0.2, 0.5]
-    assert summary(network).parameters == 40 + 222 + 440 + 2890 + 77
+    assert summarise(network).parameters == 40 + 222 + 440 + 2890 + 77
 
 
 def test_tiny_vgg_layer_by_layer():
-    counted = [layer.parameters for layer in summary(outline("tiny_vgg")).layers if layer.parameters]
+    counted = [layer.parameters for layer in summarise(create_meta_model("tiny_vgg")).layers if layer.parameters]
     expected = [416, 2320, 64, 2030, 1778, 56, 7112, 28280, 28280, 224, 127260, 571788, 571788, 778267, 117992, 2408]
     assert counted == expected
 
@@ -204,4 +204,4 @@ def test_averaged_answers_the_mean_probability():
 
 def test_scores_of_one_are_left_as_they_are():
     scores = torch.randn(1, 4, 7)
-    assert torch.equal(mean_scores(scores), scores[0])
+    assert torch.equal(average_logits(scores), scores[0])

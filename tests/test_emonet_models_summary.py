@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from emonet.commands import app, main
 from emonet.commands._console.settings import parsed_settings
 from emonet.inference.checkpoint import load_checkpoint
-from emonet.models import MODELS, create_model, outline
-from emonet.models._summary import summary
+from emonet.models import MODELS, create_meta_model, create_model
+from emonet.models._summary import summarise
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def run():
 
 
 def test_layers_come_in_order_with_shapes_and_costs():
-    layers = summary(outline("lenet28")).layers
+    layers = summarise(create_meta_model("lenet28")).layers
     rows = [(layer.kind, layer.shape, layer.parameters, layer.macs) for layer in layers if layer.parameters]
     assert rows == [
         ("Conv2d", (16, 28, 28), 416, 28 * 28 * 16 * 25),
@@ -34,14 +34,14 @@ def test_layers_come_in_order_with_shapes_and_costs():
 
 @pytest.mark.parametrize("name", ["apl_fmp", "crop_three", "tiny_vgg", "averaged", "torchvision:vgg16", "facenet"])
 def test_the_layers_add_up(name):
-    counted = summary(outline(name))
+    counted = summarise(create_meta_model(name))
     assert sum(layer.parameters for layer in counted.layers) == counted.parameters
     assert sum(layer.macs for layer in counted.layers) == counted.macs > 0
 
 
 def test_another_size_costs_more():
-    network = outline("torchvision:resnet18")
-    assert summary(network, 192).macs > 3.5 * summary(network).macs
+    network = create_meta_model("torchvision:resnet18")
+    assert summarise(network, 192).macs > 3.5 * summarise(network).macs
 
 
 def test_counting_changes_nothing():
@@ -50,7 +50,7 @@ def test_counting_changes_nothing():
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     modes = [module.training for module in network.modules()]
     state = torch.get_rng_state()
-    assert summary(network) == summary(outline("crop_three"))
+    assert summarise(network) == summarise(create_meta_model("crop_three"))
     assert [module.training for module in network.modules()] == modes
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
@@ -59,7 +59,7 @@ def test_counting_changes_nothing():
 def test_a_failed_count_leaves_no_trace():
     network = create_model("lenet28").train()
     with pytest.raises(RuntimeError):
-        summary(network, 40)
+        summarise(network, 40)
     assert network.training
     assert not any(module._forward_hooks for module in network.modules())
 
@@ -67,12 +67,12 @@ def test_a_failed_count_leaves_no_trace():
 def test_what_is_frozen_is_not_trainable():
     network = create_model("lenet28")
     network.layers[0].requires_grad_(False)
-    counted = summary(network)
+    counted = summarise(network)
     assert counted.parameters - counted.trainable == 416
 
 
-def test_what_learns_by_heart_has_no_layers():
-    assert summary(create_model("knn", examples=3)).to_dict() == {
+def test_networks_that_memorise_have_no_layers():
+    assert summarise(create_model("knn", examples=3)).to_dict() == {
         "layers": (),
         "trainable": 0,
         "parameters": 0,

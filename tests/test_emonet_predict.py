@@ -13,7 +13,7 @@ from two_heads import LABELS_PRIOR, SEEN_PRIOR, two_heads
 import emonet
 from emonet import Emotion, EmotionPredictor, PhotoResult, Prediction
 from emonet.heads import SEEN_CLASSES, Head
-from emonet.weights import open_model
+from emonet.inference import load_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
 
 BLANK = np.zeros((60, 90, 3), np.uint8)
@@ -55,7 +55,7 @@ def test_importing_is_cheap_and_offers_what_it_says():
 
 def test_all_that_is_said_of_a_face_hangs_together(prediction):
     probabilities = list(prediction.probabilities.values())
-    assert list(prediction.probabilities) == list(open_model("emonet_fast").classes)
+    assert list(prediction.probabilities) == list(load_model("emonet_fast").classes)
     assert math.fsum(probabilities) == pytest.approx(1, abs=1e-12)
     assert prediction.confidence == max(probabilities) == prediction.probabilities[prediction.emotion]
     assert prediction.margin == pytest.approx(np.diff(sorted(probabilities))[-1])
@@ -168,7 +168,7 @@ def test_several_models_are_averaged(mtcnn, portrait):
 
 
 def test_models_that_know_other_classes_cannot_be_averaged(mtcnn):
-    other = open_model("emonet_fast")
+    other = load_model("emonet_fast")
     turned = replace(other, heads=(Head("fer2013", other.classes[::-1]),))
     with pytest.raises(ValueError, match=r"the same classes in one order: angry, .* and neutral"):
         EmotionPredictor([other, turned], detector=mtcnn)
@@ -198,7 +198,7 @@ def summing_to_1(shares):
 
 def test_a_head_and_a_prior_answer_when_they_are_asked_for(several, portrait):
     labels, seen = answer(several(), portrait), answer(several(head="seen"), portrait)
-    assert several().classes == open_model("emonet_fast").classes
+    assert several().classes == load_model("emonet_fast").classes
     assert several(head="seen").classes == SEEN_CLASSES
     even = summing_to_1(seen / SEEN_PRIOR)
     assert answer(several(head="seen", prior="even"), portrait) == pytest.approx(even, abs=1e-5)
@@ -251,7 +251,7 @@ def test_models_are_averaged_by_the_head_that_is_asked_for(several, portrait):
 
 @pytest.mark.parametrize(("made_with", "finds"), [("dlib", "dlib"), ("mtcnn", "mtcnn"), ("whole", "mtcnn")])
 def test_the_models_own_detector_is_taken_if_it_finds_anything(made_with, finds):
-    checkpoint = replace(open_model("emonet_fast"), detector=made_with)
+    checkpoint = replace(load_model("emonet_fast"), detector=made_with)
     assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
 
 
@@ -269,7 +269,7 @@ def test_faces_are_sought_where_the_networks_run_if_the_detector_can(monkeypatch
 def test_what_needs_landmarks_is_refused_without_them():
     with pytest.raises(ValueError, match="max_roll: the detector 'dlib' gives no landmarks"):
         EmotionPredictor("emonet_fast", detector="dlib", rules=FilterRules(max_roll=20))
-    aligned = replace(open_model("emonet_fast"), crop=CropSpec(align=True))
+    aligned = replace(load_model("emonet_fast"), crop=CropSpec(align=True))
     with pytest.raises(ValueError, match="aligned crops: the detector 'dlib' gives no landmarks"):
         EmotionPredictor(aligned, detector="dlib")
 
@@ -286,7 +286,7 @@ def test_a_batch_has_a_photo(mtcnn):
 
 
 def test_the_identity_changes_with_what_answers_depend_on(predictor, mtcnn):
-    first = open_model("emonet_fast")
+    first = load_model("emonet_fast")
     weights = {**first.weights, "head.bias": first.weights["head.bias"] + 1}
     others = [
         EmotionPredictor(replace(first, weights=weights), detector=mtcnn),

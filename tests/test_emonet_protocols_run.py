@@ -10,7 +10,7 @@ import pytest
 import trainings
 
 from emonet.evaluation.metrics import score
-from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY, per_sequence
+from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY, average_sequences
 from emonet.faces import read_faces
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
@@ -89,7 +89,7 @@ def test_frames_of_a_sequence_vote(store, folds):
 
 def test_a_vote_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.5, 0.5], [0.0, 1.0]])
-    means, labels = per_sequence(probabilities, np.array([0, 0, 0, 1, 1]), ["a", "a", "b", None, "a"])
+    means, labels = average_sequences(probabilities, np.array([0, 0, 0, 1, 1]), ["a", "a", "b", None, "a"])
     assert means == pytest.approx(np.array([[0.55, 0.45], [0.3, 0.7], [0.0, 1.0]]))
     assert labels.tolist() == [0, 0, 1]
 

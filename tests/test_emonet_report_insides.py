@@ -15,7 +15,7 @@ GREY = "lenet28"
 
 def faces(portrait, spec, count):
     crops = [np.repeat(small_face(portrait, number)[..., None], 3, axis=2) for number in range(count)]
-    return np.stack([spec.picture(crop) for crop in crops])
+    return np.stack([spec.resize(crop) for crop in crops])
 
 
 def drawn(name, portrait, path, **arguments):
@@ -84,6 +84,6 @@ def test_every_face_has_a_caption(network, portrait, tmp_path):
         draw_attention(network, network.input, pixels, [0, 0], ["happy"], tmp_path / "attention.png")
 
 
-def test_what_learns_by_heart_has_no_insides(portrait, tmp_path):
+def test_networks_that_memorise_have_no_feature_maps(portrait, tmp_path):
     with pytest.raises(ValueError, match="no convolution"):
         drawn("knn", portrait, tmp_path / "maps.png", examples=5)

@@ -38,7 +38,7 @@ def test_faces_are_the_rows_of_the_data_set_in_order(store, spec):
     assert faces.keys == [row["key"] for row in expected]
     assert faces.sources.tolist() == [row["source"] for row in expected]
     assert [faces.classes[label] for label in faces.labels] == [row["emotion"] for row in expected]
-    assert (faces.pixels == [spec.picture(decode(row["image"])) for row in expected]).all()
+    assert (faces.pixels == [spec.resize(decode(row["image"])) for row in expected]).all()
     assert faces.left_out == {}
 
 

@@ -1,4 +1,4 @@
-"""The models that come with the package. What they answered when they were put here is stored with them."""
+"""The models that come with the package, and what they have always answered."""
 
 import re
 
@@ -8,9 +8,9 @@ import pytest
 from emonet.evaluation import evaluate
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
-from emonet.weights import BUNDLED, FOLDER, open_model
+from emonet.inference.loading import BUNDLED, FOLDER, load_model
 
-DRAWN = {
+ANSWERS = {
     "emonet": [
         [0.0275, 0.0124, 0.0287, 0.7792, 0.0379, 0.0418, 0.0724],
         [0.2803, 0.0388, 0.1520, 0.2483, 0.1363, 0.0500, 0.0944],
@@ -23,7 +23,7 @@ DRAWN = {
 SIZES = {"emonet": 8_000_000, "emonet_fast": 1_200_000}  # bytes at most
 
 
-def drawn_faces():
+def draw_faces():
     """A round face with a mouth that goes up, and one with a mouth that goes down."""
     y, x = np.mgrid[:48, :48]
     faces = []
@@ -40,8 +40,8 @@ def name(request):
     return request.param
 
 
-def test_it_is_small_and_says_what_it_is(name):
-    checkpoint = open_model(name)
+def test_it_is_small_and_describes_itself(name):
+    checkpoint = load_model(name)
     assert (FOLDER / f"{name}.safetensors").stat().st_size < SIZES[name]
     assert checkpoint.model == name
     assert " ".join(checkpoint.classes) == "angry disgust fear happy sad surprise neutral"
@@ -49,27 +49,27 @@ def test_it_is_small_and_says_what_it_is(name):
 
 
 def test_it_answers_drawn_faces_as_it_always_did(name):
-    checkpoint = open_model(name)
-    answers = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(drawn_faces())
-    assert answers == pytest.approx(np.array(DRAWN[name]), abs=2e-3)
+    checkpoint = load_model(name)
+    answers = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(draw_faces())
+    assert answers == pytest.approx(np.array(ANSWERS[name]), abs=2e-3)
 
 
 def test_its_card_tells_its_figures(name):
     card = (FOLDER / f"{name}.md").read_text()
-    scores = open_model(name).scores["validation"]["mirror"]["all"]
+    scores = load_model(name).scores["validation"]["mirror"]["all"]
     assert f"| mirror | all | {scores['n']:,} | {scores['correct']:,} | {scores['accuracy']:.2%} |" in card
     assert all(word in card for word in ("felt emotion", "research", "European law", "mtcnn"))
     assert not re.search(r"nan|None", card)
 
 
-def test_it_learned_without_copies_of_the_pictures_it_is_scored_on(name):
-    checkpoint = open_model(name)
+def test_it_learned_without_copies_of_the_images_that_score_it(name):
+    checkpoint = load_model(name)
     assert checkpoint.training["pictures"] == 28_709 - 351 - 3000
     assert checkpoint.scores["dev"]["n"] == 3000
 
 
 def test_it_scores_on_publictest_what_its_card_says(name, fer2013_store):
-    checkpoint = open_model(name)
+    checkpoint = load_model(name)
     scores = evaluate(checkpoint, fer2013_store).scores["mirror"]["all"]
     assert scores.n == 3589
     assert scores.correct == pytest.approx(checkpoint.scores["validation"]["mirror"]["all"]["correct"], abs=7)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from emonet.heads import SEEN, SEEN_CLASSES, Head
-from emonet.weights import open_model
+from emonet.inference import load_model
 
 LABELS_PRIOR = (0.14, 0.02, 0.14, 0.25, 0.17, 0.11, 0.17)
 SEEN_PRIOR = (0.08, 0.02, 0.04, 0.27, 0.14, 0.12, 0.31, 0.02)
@@ -15,7 +15,7 @@ SEEN_PRIOR = (0.08, 0.02, 0.04, 0.27, 0.14, 0.12, 0.31, 0.02)
 
 def two_heads(seed=1, **changes):
     """A checkpoint with the heads `fer2013` and `seen`; nobody taught the second."""
-    one = open_model("emonet_fast")
+    one = load_model("emonet_fast")
     shape = (len(SEEN_CLASSES), one.weights["head.weight"].shape[1])
     untaught = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) / 5
     weights = {

@@ -18,8 +18,8 @@ from emonet.errors import OptionError
 from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.sizes import SIZES
 from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.loading import BUNDLED, FOLDER
 from emonet.report.card import model_card, stored_scores
-from emonet.weights import BUNDLED, FOLDER
 
 
 def bundle(

@@ -50,11 +50,11 @@ def evaluate(
     """
     from emonet.datasets.store import open_store
     from emonet.evaluation import evaluate as run
+    from emonet.inference import load_model
     from emonet.inference.devices import open_machine
-    from emonet.weights import open_model
 
     evaluation = run(
-        open_model(model),
+        load_model(model),
         open_store(store),
         split,
         name=_name(model),

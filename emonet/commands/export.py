@@ -22,15 +22,15 @@ def export(
     with their classes and the terms of use stand in the file's metadata, as JSON. The file is checked to answer as the
     model does. Needs the packages of the extra onnx.
     """
-    from emonet.inference.onnx import description, export_onnx, outputs
-    from emonet.weights import open_model
+    from emonet.inference import load_model
+    from emonet.inference.onnx import describe, export_onnx, list_outputs
 
-    checkpoint = open_model(model)
+    checkpoint = load_model(model)
     path = export_onnx(checkpoint, out or Path(f"{Path(model).stem}.onnx"))
-    facts = description(checkpoint)
+    facts = describe(checkpoint)
     typer.echo(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
     typer.echo(f"pixels: {facts['pixels']}")
-    for name, classes in outputs(checkpoint).items():
+    for name, classes in list_outputs(checkpoint).items():
         typer.echo(f"{name}: (N, {len(classes)}), {', '.join(classes)}")
     for source, terms in facts["terms"].items():
         typer.echo(f"emonet: learned from {source}: {terms}", err=True)

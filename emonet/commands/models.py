@@ -43,7 +43,7 @@ def models(
     Heads are shown with their classes, the share of each class in training, and which head answers by default. Of
     emonet and emonet_fast, layers and heads are shown.
     """
-    from emonet.weights import is_file_name
+    from emonet.inference.loading import is_file_name
 
     if name is not None and is_file_name(name):
         if settings:
@@ -73,13 +73,13 @@ def _list_networks(*, as_json: bool) -> None:
 
 def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> None:
     """Its layers and, unless it has other arguments, the heads of the weights that come with the package."""
-    from emonet.models import outline
-    from emonet.models._summary import summary
-    from emonet.weights import BUNDLED, open_model
+    from emonet.inference.loading import BUNDLED, load_model
+    from emonet.models import create_meta_model
+    from emonet.models._summary import summarise
 
-    network = outline(name, **arguments)
-    layers = summary(network)
-    bundled = open_model(name) if name in BUNDLED and not arguments else None
+    network = create_meta_model(name, **arguments)
+    layers = summarise(network)
+    bundled = load_model(name) if name in BUNDLED and not arguments else None
     if as_json:
         heads = {} if bundled is None else head_facts(bundled)
         typer.echo(json.dumps(_facts(name, network, layers) | layers.to_dict() | heads, indent=2))
@@ -93,14 +93,14 @@ def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> Non
 def _listed(name: str) -> dict[str, Any]:
     """The facts of a network; without figures, and with the reason, where its package is missing."""
     from emonet.errors import MissingPackageError
-    from emonet.models import MODELS, outline
-    from emonet.models._summary import summary
+    from emonet.models import MODELS, create_meta_model
+    from emonet.models._summary import summarise
 
     try:
-        network = outline(name)
+        network = create_meta_model(name)
     except MissingPackageError as error:
         return _facts(name, MODELS[name], None) | {"error": str(error)}
-    return _facts(name, network, summary(network)) | {"error": None}
+    return _facts(name, network, summarise(network)) | {"error": None}
 
 
 def _facts(name: str, network: Network | type[Network], counted: Summary | None) -> dict[str, Any]:

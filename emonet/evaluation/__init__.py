@@ -1,8 +1,13 @@
-"""Scoring a model on a split of a data set.
+"""Score a model on a split of a data set.
 
-`evaluation.py` is what was answered and scored, `parts.py` which pictures are looked at on their own and the
-vote of a sequence's frames, `sizes.py` the accuracy on smaller faces, `votes.py` the scores on FER+'s votes,
-`head_scores.py` those of every head and prior, `agreement.py` what both count, and `cost.py` what the answers cost.
+evaluation.py     answers the images of a split, and scores the answers
+metrics.py        accuracy, F-scores, calibration and others
+parts.py          finds the images that are scored on their own, and averages the frames of a sequence
+sizes.py          scores smaller faces
+votes.py          scores on FER+'s votes
+head_scores.py    scores every head and prior
+agreement.py      what the last two share
+cost.py           measures what answers cost
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ __all__ = ["Evaluation", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:
-    """Both when they are first used: they bring torch, which commands that only show their help need not wait for."""
+    """Import both when they are first used: they bring torch, which commands do not need to show their help."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from emonet.evaluation import evaluation

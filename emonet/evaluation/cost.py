@@ -1,53 +1,63 @@
-"""What answers cost: parameters, multiplications, and time on this machine."""
+"""Measure what answers cost: parameters, multiplications, and time on this machine."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from emonet.inference.classifier import Classifier
 from emonet.models import Network
-from emonet.models._summary import summary
+from emonet.models._summary import summarise
 from emonet.models.inputs import Pixels
 
-BATCH = 64  # pictures, when many are to be answered
-SECONDS = 0.4  # of measuring each of the two
+BATCH = 64  # images that are answered at once, for the rate
+SECONDS = 0.4  # spent on each of the two measurements
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Times are medians, of one view of each picture; they hold for this machine and what else it did."""
+    """Hold what answers cost. Times are medians, for one view; they hold for this machine and what else it did.
+
+    Attributes:
+        parameters: All numbers of the network, with the statistics of batch norm.
+        trainable: Those that are learned.
+        macs: Multiplications, each with an addition, for one image.
+        pictures_per_second: Images, in batches.
+        milliseconds: For one image alone.
+        machine: The device and the precision.
+    """
 
     parameters: int
     trainable: int
     macs: int
-    pictures_per_second: float  # in batches
-    milliseconds: float  # for one picture alone
+    pictures_per_second: float
+    milliseconds: float
     machine: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON takes them."""
         return asdict(self)
 
 
-def measure_cost(network: Network, classify: Classifier, pixels: Pixels) -> Cost:
-    """Counts a network, and times it in its classifier on some of these pictures."""
-    counted = summary(network)
+def measure_cost(classify: Classifier, pixels: Pixels) -> Cost:
+    """Count the network of a classifier, and time it on some images, without test-time augmentation."""
+    counted = summarise(cast(Network, classify.network))
     once = replace(classify, view="none", batch_size=BATCH)
     batch = pixels[np.arange(BATCH) % len(pixels)]
     return Cost(
         parameters=counted.parameters,
         trainable=counted.trainable,
         macs=counted.macs,
-        pictures_per_second=BATCH / _seconds(once, batch),
-        milliseconds=1000 * _seconds(once, batch[:1]),
+        pictures_per_second=BATCH / _time(once, batch),
+        milliseconds=1000 * _time(once, batch[:1]),
         machine=str(classify.machine),
     )
 
 
-def _seconds(classify: Classifier, pixels: Pixels) -> float:
+def _time(classify: Classifier, pixels: Pixels) -> float:
     classify(pixels)  # the first call also sets things up
     times: list[float] = []
     while sum(times) < SECONDS:

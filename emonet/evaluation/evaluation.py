@@ -1,13 +1,14 @@
-"""A model on a split of a data set: what it answered, and what that scored as a whole and in parts.
+"""Score a model on a split of a data set: as a whole, in parts, on votes, and for each of its heads.
 
-Nothing is chosen here. Classes are those of the answer of the chosen head: pictures of others cannot be scored, and are
-counted as left out; a class of the answer that the data do not know has no pictures, though the model may answer it.
+Nothing is chosen here. The classes are those of the head that answers. Images of other classes cannot be scored, and
+are counted as left out. A class that the data do not have has no images, though the model may answer it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from emonet.errors import OptionError
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.head_scores import HeadScores, score_heads
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import Mask, parts_of, per_sequence
-from emonet.evaluation.sizes import SizeScores, size_curve
+from emonet.evaluation.parts import ALL, Mask, average_sequences, find_parts
+from emonet.evaluation.sizes import SizeScores, score_sizes
 from emonet.evaluation.votes import VoteScores, score_votes
 from emonet.faces import Faces, read_faces
 from emonet.heads import HeadChoice
 from emonet.heads import sizes as head_sizes
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.classifier import Classifier
+from emonet.inference.classifier import Classifier, open_classifier
 from emonet.inference.devices import Machine, open_machine
 
 PER_SEQUENCE = "per sequence"
@@ -33,24 +34,41 @@ PER_SEQUENCE = "per sequence"
 Answers = Mapping[str, NDArray[np.float32]]  # view -> probabilities (N, classes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model answered to the pictures of a split, and what that scored."""
+    """Hold what a model answered to the images of a split, and what that scored.
 
-    name: str  # of the model, for people
+    Attributes:
+        name: The name of the model, for people.
+        checkpoint: The model.
+        store: The data set.
+        split: The split of the data set.
+        faces: The images that are scored, with their labels.
+        answers: View -> probabilities (N, classes), in the order in which the views were asked for.
+        parts: Part -> which of the images it holds; `all` comes first.
+        scores: View -> part -> scores. `per sequence` is scored, and is no part.
+        sizes: Scores by size of the face, the largest first; empty unless sizes were asked for.
+        head: The head that answers; the default of the model if empty.
+        prior: The prior that is divided out; the default of the model if empty.
+        votes: View -> scores on FER+'s votes; empty where nobody voted.
+        by_head: View -> scores of every head and prior.
+        machine: Where the cost is measured; the best device if None.
+    """
+
+    name: str
     checkpoint: Checkpoint
     store: Store
     split: str
     faces: Faces
-    answers: Answers  # in the order in which views were asked for
-    parts: Mapping[str, Mask]  # part -> which of the pictures; `all` comes first
-    scores: Mapping[str, Mapping[str, Scores]]  # view -> part -> scores; `per sequence` is scored, and is no part
-    cost: Cost
-    sizes: tuple[SizeScores, ...] = ()  # by size of the face, the largest first; none unless they were asked for
-    head: str = ""  # that answered; the file's own if empty
+    answers: Answers
+    parts: Mapping[str, Mask]
+    scores: Mapping[str, Mapping[str, Scores]]
+    sizes: tuple[SizeScores, ...] = ()
+    head: str = ""
     prior: str = ""
-    votes: Mapping[str, VoteScores] = field(default_factory=dict)  # view -> scores; empty where nobody voted
-    by_head: Mapping[str, tuple[HeadScores, ...]] = field(default_factory=dict)  # view -> every head and prior
+    votes: Mapping[str, VoteScores] = field(default_factory=dict)
+    by_head: Mapping[str, tuple[HeadScores, ...]] = field(default_factory=dict)
+    machine: Machine | None = None
 
     @property
     def choice(self) -> HeadChoice:
@@ -59,16 +77,26 @@ class Evaluation:
 
     @property
     def view(self) -> str:
-        """The one that pictures are drawn of: the last that was asked for."""
+        """The view that figures are drawn of: the last that was asked for."""
         return list(self.answers)[-1]
+
+    @property
+    def summary(self) -> Scores:
+        """The scores of all images, in the view that figures are drawn of."""
+        return self.scores[self.view][ALL]
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What answers cost. It is measured when it is first asked for, which takes a second or two."""
+        return measure_cost(open_classifier(self.checkpoint, self.machine or open_machine()), self.faces.pixels)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What one has to know to read the figures."""
-        return tuple(_remarks(self))
+        return tuple(_list_remarks(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures, as JSON takes them."""
+        """Return all figures, as JSON takes them. Measures the cost."""
         return {
             "name": self.name,
             "model": self.checkpoint.model,
@@ -113,37 +141,38 @@ def evaluate(
     Args:
         checkpoint: The model.
         store: The data set.
-        split: Which part of it.
-        name: Of the model, for people.
+        split: The split of the data set.
+        name: The name of the model, for people.
         views: Ways to look at an image; each is scored apart.
-        machine: Where it runs.
+        machine: Where the model runs; the best device if None.
         beta: How many times F-beta counts recall as much as precision.
-        sizes: Pixels of smaller faces, as which the images are scored too, without test-time augmentation.
-        head: Whose answer is scored: the name of a head, or `mean`. The file's default if empty.
-        prior: `training`, `even` or `sqrt`; the file's default if empty.
+        sizes: Pixels of smaller faces. The images are scored at each size too, without test-time augmentation.
+        head: The head that answers, or `mean`; the default of the model if empty.
+        prior: `training`, `even` or `sqrt`; the default of the model if empty.
 
     Raises:
-        ValueError: A view, a head or the split is not there, or the model does not store what the prior needs.
+        OptionError: There is no such view, head or split, the model does not store what the prior needs, or it knows
+            none of the classes of the split.
+
+    Example:
+        A data set that `emonet build` wrote is scored in two lines::
+
+            evaluation = evaluate(load_model("emonet"), open_store("fer2013"), "validation")
+            print(evaluation.summary.accuracy, evaluation.summary.accuracy_interval)
     """
     if not views or len(set(views)) != len(views):
         raise OptionError(f"views must be one or more different ones, got {', '.join(views) or 'none'}")
     choice = checkpoint.choice(head, prior)
     machine = machine or open_machine()
-    columns = store.table(split, ["key", "sequence"])
-    faces = _faces(checkpoint, choice, store, split)
+    faces = _read_known(checkpoint, choice, store, split)
     network = checkpoint.network().to(machine.device)
     heads = head_sizes(checkpoint.heads)
-    looks = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
-    of_heads = {view: classify(faces.pixels) for view, classify in looks.items()}
-    answers = {view: choice(probabilities) for view, probabilities in of_heads.items()}
-    place = {key: row for row, key in enumerate(columns["key"].to_pylist())}
-    rows = [place[key] for key in faces.keys]
-    parts = parts_of(store, split, rows)
-    sequences = columns["sequence"].take(rows).to_pylist()
-    scores = {view: _scores(probabilities, faces, parts, sequences, beta) for view, probabilities in answers.items()}
-    cost = measure_cost(network, looks[views[0]], faces.pixels)
-    plain = replace(looks[views[0]], view="none")
-    curve = size_curve(lambda pixels: choice(plain(pixels)), faces.pixels, faces.labels, faces.classes, sizes)
+    classifiers = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
+    all_heads = {view: classify(faces.pixels) for view, classify in classifiers.items()}
+    answers = {view: choice(probabilities) for view, probabilities in all_heads.items()}
+    rows, sequences = _find_rows(store, split, faces)
+    parts = find_parts(store, split, rows)
+    plain = replace(classifiers[views[0]], view="none")
     return Evaluation(
         name or checkpoint.model,
         checkpoint,
@@ -152,17 +181,27 @@ def evaluate(
         faces,
         answers,
         parts,
-        scores,
-        cost,
-        sizes=curve,
+        scores={view: _score(probabilities, faces, parts, sequences, beta) for view, probabilities in answers.items()},
+        sizes=score_sizes(lambda pixels: choice(plain(pixels)), faces.pixels, faces.labels, faces.classes, sizes),
         head=choice.head,
         prior=choice.prior,
-        votes=_votes(answers, faces),
-        by_head={view: score_heads(checkpoint.heads, probabilities, faces) for view, probabilities in of_heads.items()},
+        votes=_score_votes(answers, faces),
+        by_head={
+            view: score_heads(checkpoint.heads, probabilities, faces) for view, probabilities in all_heads.items()
+        },
+        machine=machine,
     )
 
 
-def _faces(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split: str) -> Faces:
+def _find_rows(store: Store, split: str, faces: Faces) -> tuple[list[int], list[str | None]]:
+    """Find the row of each image in the split, and the sequence that it is a frame of."""
+    columns = store.table(split, ["key", "sequence"])
+    row_of = {key: row for row, key in enumerate(columns["key"].to_pylist())}
+    rows = [row_of[key] for key in faces.keys]
+    return rows, columns["sequence"].take(rows).to_pylist()
+
+
+def _read_known(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split: str) -> Faces:
     faces = read_faces(store, [split], checkpoint.input, classes=choice.classes)
     if not len(faces):
         known, there = ", ".join(choice.classes), ", ".join(sorted(faces.left_out)) or "empty"
@@ -170,7 +209,7 @@ def _faces(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split: str)
     return faces
 
 
-def _scores(
+def _score(
     probabilities: NDArray[np.float32],
     faces: Faces,
     parts: Mapping[str, Mask],
@@ -181,16 +220,18 @@ def _scores(
         name: score(probabilities[mask], faces.labels[mask], faces.classes, beta=beta) for name, mask in parts.items()
     }
     if any(sequences):
-        scores[PER_SEQUENCE] = score(*per_sequence(probabilities, faces.labels, sequences), faces.classes, beta=beta)
+        scores[PER_SEQUENCE] = score(
+            *average_sequences(probabilities, faces.labels, sequences), faces.classes, beta=beta
+        )
     return scores
 
 
-def _votes(answers: Answers, faces: Faces) -> dict[str, VoteScores]:
+def _score_votes(answers: Answers, faces: Faces) -> dict[str, VoteScores]:
     scored = {view: score_votes(probabilities, faces) for view, probabilities in answers.items()}
     return {view: scores for view, scores in scored.items() if scores is not None}
 
 
-def _remarks(evaluation: Evaluation) -> list[str]:
+def _list_remarks(evaluation: Evaluation) -> list[str]:
     checkpoint, faces, split = evaluation.checkpoint, evaluation.faces, evaluation.split
     remarks = []
     if faces.left_out:

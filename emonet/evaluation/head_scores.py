@@ -1,4 +1,4 @@
-"""What every head of a model scores with every prior: the table on which a default is chosen, on dev."""
+"""Score every head of a model with every prior: the table by which a default is chosen, on dev."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emonet.heads import MEAN, PRIORS, Head, HeadChoice
 
 @dataclass(frozen=True, slots=True)
 class HeadScores:
-    """What one head scores with one prior.
+    """Hold what one head scores with one prior.
 
     Attributes:
         head: Its name, or `mean`.

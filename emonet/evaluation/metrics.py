@@ -1,5 +1,4 @@
-"""How good the answers are: accuracy and its uncertainty, F-scores, agreement, confusions, and whether probabilities
-mean what they say."""
+"""Compute how good answers are: accuracy, F-scores, agreement, confusions, and whether probabilities can be trusted."""
 
 from __future__ import annotations
 
@@ -14,72 +13,111 @@ from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 
-Z_95 = 1.959964  # standard deviations about a normal mean that hold 95 %
 BINS = 15  # of confidence, as is usual
-SUM_TOLERANCE = 0.01  # by which the probabilities of a picture may miss 1: half precision rounds
+SUM_TOLERANCE = 0.01  # by which the probabilities of an image may miss 1: half precision rounds
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """One class against the rest. What would divide by nothing is None.
+    """Hold the scores of one class against the rest. What would divide by nothing is None.
 
-    That is recall, F1 and F-beta of a class that does not occur, and precision of one that was never answered.
+    Attributes:
+        precision: None for a class that was never answered.
+        recall: None for a class that does not occur, as are the two F-scores.
+        f1: The harmonic mean of both.
+        f_beta: The same with recall counting `beta` times as much.
+        support: How often the class occurs.
     """
 
     precision: float | None
     recall: float | None
     f1: float | None
     f_beta: float | None
-    support: int  # how often it occurs
+    support: int
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a network scored on n pictures. Macro means are over the classes that occur; nothing is ever NaN."""
+    """Hold what a network scored on n images. Macro means are over the classes that occur; nothing is ever NaN.
+
+    Attributes:
+        n: Images.
+        correct: Those whose answer is the true class.
+        accuracy: The share of these.
+        accuracy_interval: Wilson's, 95 %.
+        top_2: The share of images whose class is among the two likeliest.
+        macro_f1: The mean of the F1 of the classes.
+        weighted_f1: The same, weighted by support.
+        beta: How many times F-beta counts recall as much as precision.
+        macro_f_beta: The mean of the F-beta of the classes.
+        kappa: Cohen's; None where chance alone would always agree.
+        log_loss: In nats; probabilities below 2e-16 count as that.
+        calibration_error: The expected one, over the bins of `reliability`.
+        classes: Name -> scores of the class.
+        confusion: Rows: the true class; columns: the answer.
+    """
 
     n: int
     correct: int
     accuracy: float
-    accuracy_interval: tuple[float, float]  # Wilson's, 95 %
-    top_2: float  # share of pictures whose class is among the two likeliest
+    accuracy_interval: tuple[float, float]
+    top_2: float
     macro_f1: float
-    weighted_f1: float  # by support
-    beta: float  # how many times recall counts as much as precision
+    weighted_f1: float
+    beta: float
     macro_f_beta: float
-    kappa: float | None  # Cohen's; None where chance alone would agree always
-    log_loss: float  # natural; probabilities below 2e-16 count as that
-    calibration_error: float  # expected, over the bins of `reliability`
+    kappa: float | None
+    log_loss: float
+    calibration_error: float
     classes: Mapping[str, ClassScores]
-    confusion: tuple[tuple[int, ...], ...]  # rows: the true class; columns: the answer
+    confusion: tuple[tuple[int, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return plain values, as JSON takes them."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The pictures whose likeliest class has a probability above `low`, up to `high`; None where there are none."""
+    """Hold the images whose likeliest class has a probability above `low`, up to `high`.
+
+    Attributes:
+        low: The lower edge.
+        high: The upper edge.
+        n: Images.
+        confidence: The mean of their highest probabilities; None in an empty bin.
+        accuracy: The share of right answers; None in an empty bin.
+    """
 
     low: float
     high: float
     n: int
-    confidence: float | None  # the mean probability
+    confidence: float | None
     accuracy: float | None
 
 
 def score(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str], *, beta: float = 2.0
 ) -> Scores:
-    """Scores of probabilities (N, classes) for the labels (N,), which are places in `classes`."""
+    """Score probabilities.
+
+    Args:
+        probabilities: Of each image, (N, classes); each row sums to 1.
+        labels: The index of the true class of each image, (N,).
+        classes: Names of the classes.
+        beta: How many times F-beta counts recall as much as precision.
+
+    Raises:
+        OptionError: There is nothing to score, or the arrays do not fit each other.
+    """
     from sklearn.metrics import confusion_matrix, log_loss
 
-    _check(probabilities, labels, classes)
+    _check_arrays(probabilities, labels, classes)
     if not 0 < beta < math.inf:
         raise OptionError(f"beta must be above 0, got {beta}")
     places = np.arange(len(classes))
     confusion = confusion_matrix(labels, probabilities.argmax(1), labels=places)
-    by_class = _class_scores(confusion, beta)
+    by_class = _score_classes(confusion, beta)
     occurring = [(one.f1, one.f_beta, one.support) for one in by_class if one.f1 is not None]
     f1, f_beta, support = np.array(occurring).T
     exact = probabilities.astype(np.float64)
@@ -94,16 +132,16 @@ def score(
         weighted_f1=float(np.average(f1, weights=support)),
         beta=beta,
         macro_f_beta=float(f_beta.mean()),
-        kappa=_kappa(confusion),
+        kappa=_compute_kappa(confusion),
         log_loss=float(log_loss(labels, exact / exact.sum(1, keepdims=True), labels=places)),
-        calibration_error=_calibration_error(reliability(probabilities, labels)),
+        calibration_error=_compute_calibration_error(reliability(probabilities, labels)),
         classes=dict(zip(map(str, classes), by_class, strict=True)),
         confusion=tuple(map(tuple, confusion.tolist())),
     )
 
 
 def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = BINS) -> tuple[Bin, ...]:
-    """How often the likeliest class is the right one, by how probable it was said to be; bins of equal width."""
+    """Compare how probable the likeliest class was said to be with how often it is right, in bins of equal width."""
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
     edges = np.linspace(0, 1, bins + 1)
@@ -117,24 +155,24 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Where the share lies with 95 % confidence; unlike the normal interval it holds for few pictures and near 1."""
+    """Compute where a share lies with 95 % confidence; it holds for few images and for shares near 1, too."""
+    from scipy.stats import binomtest  # type: ignore[import-untyped]
+
     if not 0 <= correct <= n or n < 1:
-        raise OptionError(f"of at least one picture, 0 to all can be correct, got {correct} of {n}")
-    share, spread = correct / n, Z_95**2 / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z_95 * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+        raise OptionError(f"of at least one image, 0 to all can be correct, got {correct} of {n}")
+    interval = binomtest(correct, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def _kappa(confusion: NDArray[np.integer]) -> float | None:
-    """The agreement beyond what the frequencies of labels and answers would give by chance."""
+def _compute_kappa(confusion: NDArray[np.integer]) -> float | None:
+    """Compute the agreement beyond what the frequencies of labels and answers would give by chance."""
     n = float(confusion.sum())
     by_chance = float(confusion.sum(0) @ confusion.sum(1)) / n**2
     return None if by_chance == 1 else (float(confusion.trace()) / n - by_chance) / (1 - by_chance)
 
 
-def _calibration_error(bins: Sequence[Bin]) -> float:
-    """The mean distance between what was said and what came true, each bin as heavy as its pictures are many."""
+def _compute_calibration_error(bins: Sequence[Bin]) -> float:
+    """Compute the mean distance between confidence and accuracy, each bin weighted by its images."""
     apart = [
         one.n * abs(one.confidence - one.accuracy)
         for one in bins
@@ -143,7 +181,7 @@ def _calibration_error(bins: Sequence[Bin]) -> float:
     return sum(apart) / sum(one.n for one in bins)
 
 
-def _class_scores(confusion: NDArray[np.integer], beta: float) -> list[ClassScores]:
+def _score_classes(confusion: NDArray[np.integer], beta: float) -> list[ClassScores]:
     hits, answered, support = confusion.diagonal().tolist(), confusion.sum(0).tolist(), confusion.sum(1).tolist()
     return [
         ClassScores(
@@ -157,7 +195,7 @@ def _class_scores(confusion: NDArray[np.integer], beta: float) -> list[ClassScor
     ]
 
 
-def _check(probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str]) -> None:
+def _check_arrays(probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str]) -> None:
     if len(classes) < 2 or len(set(classes)) != len(classes):
         raise OptionError(f"classes must be two or more different names, got {', '.join(classes) or 'none'}")
     if labels.ndim != 1 or probabilities.shape != (len(labels), len(classes)):
@@ -165,7 +203,7 @@ def _check(probabilities: NDArray[np.floating], labels: NDArray[np.integer], cla
             f"probabilities must be (N, {len(classes)}) and labels (N,), got {probabilities.shape} and {labels.shape}"
         )
     if not len(labels):
-        raise OptionError("there is nothing to score: no pictures")
+        raise OptionError("there is nothing to score: no images")
     if not np.issubdtype(labels.dtype, np.integer):
         raise OptionError(f"labels must be whole numbers, got {labels.dtype}")
     if labels.min() < 0 or labels.max() >= len(classes):

@@ -1,4 +1,4 @@
-"""Parts of a split that are scored alone: without copies of training pictures, by source, by how far people agree."""
+"""Parts of a split that are scored alone: without copies of training images, by source, by how far people agree."""
 
 from __future__ import annotations
 
@@ -21,25 +21,39 @@ AGREEMENT = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0))
 Mask = NDArray[np.bool_]
 
 
-def parts_of(store: Store, split: str, rows: Sequence[int]) -> dict[str, Mask]:
-    """Name -> which of the chosen rows of a split. All of them come first; parts that hold none or all are left out."""
+def find_parts(store: Store, split: str, rows: Sequence[int]) -> dict[str, Mask]:
+    """Find which rows of a split belong to which part.
+
+    Args:
+        store: The data set.
+        split: One of its splits.
+        rows: The rows that are scored.
+
+    Returns:
+        Name of the part -> which of the rows it holds. `all` comes first; parts that hold none or all are left out.
+    """
     columns = store.table(split, ["source", "emotion", "votes"]).take(rows).to_pydict()
     copied = has_training_copy(store, split)[np.asarray(rows, np.int64)]
-    named = {WITHOUT_COPY: ~copied, WITH_COPY: copied, **dict(_sources(columns)), **dict(_votes(columns))}
+    named = {
+        WITHOUT_COPY: ~copied,
+        WITH_COPY: copied,
+        **dict(_split_by_source(columns)),
+        **dict(_split_by_votes(columns)),
+    }
     return {ALL: np.ones(len(rows), np.bool_)} | {
         name: mask for name, mask in named.items() if mask.any() and not mask.all()
     }
 
 
-def _sources(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
+def _split_by_source(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
     sources = np.array(columns["source"], np.str_)
     for source in sorted(set(sources.tolist())):
         yield f"source {source}", sources == source
 
 
-def _votes(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
-    """By FER+, where people voted: how many agreed with each other, and whether with the label."""
-    tops = [_top(votes) for votes in columns["votes"]]
+def _split_by_votes(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
+    """Split what people voted on by how many agreed with each other, and by whether they agreed with the label."""
+    tops = [_find_top(votes) for votes in columns["votes"]]
     shares = np.array([share for _, share in tops])
     for low, high in AGREEMENT:
         yield f"FER+ agree {100 * low:.0f}-{100 * high:.0f} %", (shares > low) & (shares <= high)
@@ -48,20 +62,27 @@ def _votes(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
     yield "FER+ sees another", (shares > 0) & ~agreed
 
 
-def _top(votes: Sequence[int] | None) -> tuple[str, float]:
-    """The most frequent answer, the first of equals, and its share of the votes; no answer has none."""
+def _find_top(votes: Sequence[int] | None) -> tuple[str, float]:
+    """Find the most frequent answer, the first of equals, and its share of the votes; without votes it is empty."""
     if not votes or not sum(votes):
         return "", 0.0
     return VOTES[int(np.argmax(votes))], max(votes) / sum(votes)
 
 
-def per_sequence(
+def average_sequences(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], names: Sequence[str | None]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The mean probabilities (M, classes) of the frames that share a sequence and a label, and those labels (M,).
+    """Average the probabilities of the frames that share a sequence and a label.
 
-    Pictures without a sequence are not in it. A sequence whose first frames are neutral and whose last are not counts
-    once for each. In the order in which they first occur.
+    A sequence whose first frames are neutral and whose last are not counts once for each.
+
+    Args:
+        probabilities: Of each image, (N, classes).
+        labels: The class of each image, (N,).
+        names: The sequence of each image; images without one are left out.
+
+    Returns:
+        Mean probabilities (M, classes), and labels (M,), in the order in which they first occur.
     """
     frames: dict[tuple[str, int], list[int]] = {}
     for row, (name, label) in enumerate(zip(names, labels.tolist(), strict=True)):

@@ -1,4 +1,4 @@
-"""Accuracy by the size of the face: the same pictures, shrunk to what they would be in a photo of many people."""
+"""Accuracy by the size of the face: the same images, shrunk to what they would be in a photo of many people."""
 
 from __future__ import annotations
 
@@ -14,20 +14,28 @@ from emonet.evaluation.metrics import Scores, score
 from emonet.models.inputs import Pixels
 
 SIZES = (48, 32, 24, 16, 12)
-PIECE = 1024  # pictures that are shrunk at a time, so that memory never holds all of them twice
+PIECE = 1024  # images that are shrunk at a time, so that memory never holds all of them twice
 
 Classify = Callable[[Pixels], NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True)
 class SizeScores:
-    """What a model scores on faces of one size."""
+    """Hold what a model scores on faces of one size.
 
-    size: int  # pixels a side
+    Attributes:
+        size: Pixels a side.
+        n: Images.
+        accuracy: The share of them whose answer is right.
+        macro_recall: The mean of the recalls of the classes that occur.
+        shares: Class -> share of the answers that name it.
+    """
+
+    size: int
     n: int
     accuracy: float
-    macro_recall: float  # the mean over the classes that occur
-    shares: Mapping[str, float]  # class -> share of the answers that name it
+    macro_recall: float
+    shares: Mapping[str, float]
 
     @property
     def commonest(self) -> str:
@@ -39,7 +47,7 @@ class SizeScores:
         return asdict(self)
 
 
-def size_curve(
+def score_sizes(
     classify: Classify,
     pixels: Pixels,
     labels: NDArray[np.integer],
@@ -49,22 +57,22 @@ def size_curve(
     """Score a model on the same faces at several sizes, the largest first.
 
     Args:
-        classify: Gives probabilities (N, classes) for pictures (N, size, size, channels).
+        classify: Gives probabilities (N, classes) for images (N, size, size, channels).
         pixels: The faces, as large as `classify` takes them.
         labels: Places of the true classes in `classes`, (N,).
         classes: Names of the classes.
         sizes: Pixels a side. Sizes above that of `pixels` count as that one.
 
     Raises:
-        ValueError: If a size is below 1.
+        OptionError: A size is below 1.
     """
     if wrong := [size for size in sizes if size < 1]:
         raise OptionError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
     kept = sorted({min(size, pixels.shape[1]) for size in sizes}, reverse=True)
-    return tuple(_scored(size, score(_answers(classify, pixels, size), labels, classes)) for size in kept)
+    return tuple(_make_scores(size, score(_answer(classify, pixels, size), labels, classes)) for size in kept)
 
 
-def small_faces(pixels: Pixels, size: int) -> Pixels:
+def shrink_faces(pixels: Pixels, size: int) -> Pixels:
     """Shrink faces (N, side, side, channels) to a size, and enlarge them again as the crop of a photo does.
 
     Pixels are averaged, and enlarged by the cubic kernel, as `facecrop.crop_face` enlarges faces that are too small.
@@ -79,12 +87,12 @@ def small_faces(pixels: Pixels, size: int) -> Pixels:
     return np.asarray(large, np.uint8).reshape(pixels.shape)
 
 
-def _answers(classify: Classify, pixels: Pixels, size: int) -> NDArray[np.floating]:
+def _answer(classify: Classify, pixels: Pixels, size: int) -> NDArray[np.floating]:
     pieces = (pixels[first : first + PIECE] for first in range(0, len(pixels), PIECE))
-    return np.concatenate([classify(small_faces(piece, size)) for piece in pieces])
+    return np.concatenate([classify(shrink_faces(piece, size)) for piece in pieces])
 
 
-def _scored(size: int, scores: Scores) -> SizeScores:
+def _make_scores(size: int, scores: Scores) -> SizeScores:
     recalls = [one.recall for one in scores.classes.values() if one.recall is not None]
     answered = np.sum(scores.confusion, axis=0) / scores.n
     shares = dict(zip(scores.classes, answered.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Scores on FER+'s votes: what a model answers beside what ten people each said they see.
+"""Score answers on FER+'s votes: beside what ten people each said they see.
 
 The votes are for eight expressions, "unknown" and "not a face". Two scores take one answer as the true one:
 
@@ -38,7 +38,7 @@ Votes = NDArray[np.int64]  # (N, 10)
 
 @dataclass(frozen=True, slots=True)
 class VoteScores:
-    """What a model scores on the votes.
+    """Hold what a model scores on the votes.
 
     Attributes:
         majority: Agreement with what got more votes than anything else.
@@ -85,9 +85,9 @@ def score_votes(probabilities: NDArray[np.floating], faces: Faces) -> VoteScores
     return VoteScores(
         agree(answers[clear], majority[clear]),
         agree(answers[kept], published[kept]) if kept.any() else None,
-        _left_out(votes, majority),
+        _count_left_out(votes, majority),
         tuple(map(tuple, confusion.tolist())),
-        *_entropies(probabilities, votes[:, places]),
+        *_compute_entropies(probabilities, votes[:, places]),
         1 - float(votes[:, places].sum() / votes[:, :EIGHT].sum()),
         float((votes[voted, answers[voted]] / votes[voted].sum(1)).mean()),
         two_raters(votes),
@@ -96,10 +96,10 @@ def score_votes(probabilities: NDArray[np.floating], faces: Faces) -> VoteScores
 
 
 def seen_majority(faces: Faces) -> NDArray[np.int64]:
-    """What more people saw than anything else, as a place in the eight classes (N,).
+    """Find what more people saw than anything else in each image, as an index of the eight expressions (N,).
 
-    -1 where several expressions have the most votes, or "unknown" or "not a face" has, or nobody voted: FER+'s
-    literature leaves these pictures out.
+    -1 where several expressions have the most votes, where "unknown" or "not a face" has, or where nobody voted: FER+'s
+    literature leaves these images out.
     """
     votes = np.zeros((len(faces), 1), np.int16) if faces.votes is None else faces.votes
     most = votes.max(1, keepdims=True)
@@ -109,13 +109,13 @@ def seen_majority(faces: Faces) -> NDArray[np.int64]:
 
 
 def published_majority(votes: Votes) -> NDArray[np.int64]:
-    """Find the expression of each image by the rule of Barsoum et al., as a place in the eight (N,); -1 for none."""
+    """Find the expression of each image by the rule of Barsoum et al., as an index of the eight (N,); -1 for none."""
     kept = np.where(votes > 1, votes, 0)
     first = kept.argmax(1)
     return np.where((2 * kept.max(1) > kept.sum(1)) & (first < EIGHT), first, -1)
 
 
-def _left_out(votes: Votes, majority: NDArray[np.int64]) -> dict[str, int]:
+def _count_left_out(votes: Votes, majority: NDArray[np.int64]) -> dict[str, int]:
     """Count the images without a majority by reason."""
     rest = votes[majority < 0]
     most = rest.max(1, keepdims=True)
@@ -125,8 +125,8 @@ def _left_out(votes: Votes, majority: NDArray[np.int64]) -> dict[str, int]:
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
-def _entropies(probabilities: NDArray[np.floating], votes: Votes) -> tuple[float | None, float | None]:
-    """The cross-entropy of answers and votes for the same classes (N, classes), and the entropy of the votes."""
+def _compute_entropies(probabilities: NDArray[np.floating], votes: Votes) -> tuple[float | None, float | None]:
+    """Compute the cross-entropy of answers and votes for the same classes, and the entropy of the votes."""
     there = votes.sum(1) > 0
     if not there.any():
         return None, None
@@ -139,7 +139,7 @@ def _entropies(probabilities: NDArray[np.floating], votes: Votes) -> tuple[float
 
 
 def two_raters(votes: Votes) -> float | None:
-    """How often two random raters of an image agree, of ten answers."""
+    """Compute how often two random raters of an image agree, of ten answers."""
     several = votes[votes.sum(1) > 1]
     if not len(several):
         return None
@@ -148,7 +148,7 @@ def two_raters(votes: Votes) -> float | None:
 
 
 def rater_and_others(votes: Votes) -> float | None:
-    """How often a random rater says what most of the other raters of the image say; ties are broken by lot."""
+    """Compute how often a random rater agrees with most of the other raters of the image; ties are broken by lot."""
     several = votes[votes.sum(1) > 1]
     if not len(several):
         return None

@@ -1,6 +1,6 @@
 """A model file: weights and all that is needed to use them as they were trained, in one safetensors file.
 
-No code runs when it is opened. What is not weights is JSON in the file's header.
+No code runs when it is opened. The description of the model is JSON in the header of the file.
 """
 
 from __future__ import annotations
@@ -33,45 +33,66 @@ LENGTH = 8  # bytes at the start of a safetensors file that say how long its hea
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A trained network: what it is, what it sees, what it answers, how it came to be and what it scored."""
+    """Hold a trained network: its weights, and all that is needed to use them.
+
+    Attributes:
+        model: The name of the network, a key of `emonet.models.MODELS`.
+        arguments: What its constructor takes.
+        heads: In the order of the network's logits.
+        crop: How the faces of the training images were cut out.
+        detector: The detector that found these faces.
+        input: The crops that the network takes, and how they are scaled.
+        weights: Name -> tensor.
+        training: How the network was trained: options, data, epochs.
+        scores: What it scored, by split.
+        default_head: The head that answers unless another is asked for; the first one if empty.
+        default_prior: The prior that is divided out unless another is asked for.
+
+    Example:
+        >>> from emonet.inference import load_model
+        >>> model = load_model("emonet_fast")
+        >>> model.model, model.input.size, model.detector
+        ('emonet_fast', 48, 'mtcnn')
+        >>> network = model.network()  # a torch module, ready to predict
+    """
 
     model: str
     arguments: Mapping[str, Any]
-    heads: tuple[Head, ...]  # in the order of the network's scores
-    crop: CropSpec  # how its faces were cut out
-    detector: str  # what found them
+    heads: tuple[Head, ...]
+    crop: CropSpec
+    detector: str
     input: InputSpec
     weights: Mapping[str, Tensor]
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
-    default_head: str = ""  # whose answer is given unless another is asked for; the first one's if empty
+    default_head: str = ""
     default_prior: str = "training"
 
     def __post_init__(self) -> None:
-        self.choice()  # a default that is not there is refused at once
-        for name in ("arguments", "training", "scores"):  # as JSON has them, and so as a file will give them back
+        self.choice()  # refuses a default that the heads do not have
+        for name in ("arguments", "training", "scores"):  # as JSON, and so a file, gives them back
             object.__setattr__(self, name, json.loads(json.dumps(dict(getattr(self, name)))))
 
     def choice(self, head: str = "", prior: str = "") -> HeadChoice:
-        """Choose a head, or `mean`, and a prior; the file's own unless they are given."""
+        """Choose the head, or `mean`, that answers, and the prior; the defaults of the file unless they are given."""
         return HeadChoice(self.heads, head or self.default_head or self.heads[0].name, prior or self.default_prior)
 
     @property
     def classes(self) -> tuple[Emotion, ...]:
-        """The classes of the answer that is given unless another is asked for."""
+        """The classes of the default answer."""
         return self.choice().classes
 
     def network(self) -> Network:
-        """The network with its weights, ready to predict, its kernels laid out as pictures are in a Classifier."""
+        """Create the network with its weights, in evaluation, in the memory format that a Classifier uses."""
         import torch
 
-        network = _outline(self)
+        network = _create_empty(self)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval().to(memory_format=torch.channels_last)
 
     @property
     def identity(self) -> str:
-        """A hash of all that the answers of its heads depend on; which of them is the default changes none."""
+        """A hash of all that the answers of the heads depend on; the default head and prior do not change it."""
         answers = {key: value for key, value in self._header().items() if key not in ("default", "training", "scores")}
         whole = hashlib.sha256(json.dumps(answers, sort_keys=True).encode())
         for name, tensor in sorted(self.weights.items()):
@@ -80,12 +101,17 @@ class Checkpoint:
         return whole.hexdigest()
 
     def save(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Writes the file, whole or not at all; `half` stores kernels in 16 bits."""
+        """Write the model file, whole or not at all.
+
+        Args:
+            path: The file.
+            half: Store kernels in 16 bits. Biases and batch norm stay in 32: they are small, and may not bear the loss.
+        """
         import torch
         from safetensors.torch import save
 
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.weights.items()}
-        if half:  # what has one dimension (biases, batch norm) is small, and may not bear the loss
+        if half:
             weights = {
                 name: tensor.to(torch.float16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
                 for name, tensor in weights.items()
@@ -109,13 +135,18 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """The model in a file, checked to fit its own description."""
+    """Open a model file, and check that its weights fit its own description.
+
+    Raises:
+        MissingFileError: There is no such file.
+        CheckpointError: The file is no model file, or is damaged.
+    """
     header, weights = _read(Path(path))
     try:
         checkpoint = Checkpoint(
             model=str(header["model"]),
             arguments=header["arguments"],
-            heads=_heads(header),
+            heads=_read_heads(header),
             crop=CropSpec(**header["crop"]),
             detector=header["detector"],
             input=InputSpec.from_dict(header["input"]),
@@ -132,10 +163,10 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def set_default(path: str | os.PathLike[str], head: str, prior: str = "training") -> HeadChoice:
-    """Store in a model file which answer it gives unless another is asked for.
+    """Store in a model file which head and prior answer unless others are asked for.
 
-    Only the description is written anew, whole or not at all: the weights stay as they are, byte for byte. A file of
-    the first format becomes one of the current format.
+    Only the description is written, whole or not at all: the weights stay as they are, byte for byte. A file of
+    format 1 becomes one of the current format.
 
     Args:
         path: The model file.
@@ -146,19 +177,20 @@ def set_default(path: str | os.PathLike[str], head: str, prior: str = "training"
         What was stored.
 
     Raises:
-        ValueError: The file has no such head, or stores no shares for it.
-        CheckpointError: It is no model file that can be used.
+        OptionError: The file has no such head, or stores no shares for it.
+        MissingFileError: There is no such file.
+        CheckpointError: The file is no model file, or is damaged.
     """
     checkpoint = load_checkpoint(path)
     choice = HeadChoice(checkpoint.heads, head, prior)
     header = replace(checkpoint, default_head=head, default_prior=prior)._header()
-    content = _with_header(Path(path).read_bytes(), header)
+    content = _replace_header(Path(path).read_bytes(), header)
     with write_atomically(Path(path)) as temporary:
         temporary.write_bytes(content)
     return choice
 
 
-def _with_header(content: bytes, header: Mapping[str, Any]) -> bytes:
+def _replace_header(content: bytes, header: Mapping[str, Any]) -> bytes:
     """Replace the description in a safetensors file: 8 bytes of length, JSON of that length, then the weights."""
     weights = LENGTH + int.from_bytes(content[:LENGTH], "little")
     tensors = json.loads(content[LENGTH:weights])
@@ -195,8 +227,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     }
 
 
-def _heads(header: Mapping[str, Any]) -> tuple[Head, ...]:
-    """The heads of a file; one of before has a single one, named after the only data set it learned from."""
+def _read_heads(header: Mapping[str, Any]) -> tuple[Head, ...]:
+    """Read the heads of a file. Format 1 has a single head; it is named after the data set if there was only one."""
     if header["format"] == ONE_HEAD:
         sources = list(header["training"].get("sources", {}))
         name = sources[0] if len(sources) == 1 else LABELS
@@ -204,17 +236,17 @@ def _heads(header: Mapping[str, Any]) -> tuple[Head, ...]:
     return tuple(map(Head.from_dict, header["heads"]))
 
 
-def _outline(checkpoint: Checkpoint) -> Network:
-    """The network of a description, without numbers."""
-    from emonet.models import outline
+def _create_empty(checkpoint: Checkpoint) -> Network:
+    """Create the network of a description, without weights."""
+    from emonet.models import create_meta_model
 
-    return outline(checkpoint.model, classes=sum(sizes(checkpoint.heads)), **checkpoint.arguments)
+    return create_meta_model(checkpoint.model, classes=sum(sizes(checkpoint.heads)), **checkpoint.arguments)
 
 
 def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
-    """Raises unless the network that the file describes takes the file's weights."""
+    """Refuse a file whose weights do not fit the network that it describes."""
     try:
-        network = _outline(checkpoint)
+        network = _create_empty(checkpoint)
     except (ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(path, f"its network cannot be made: {error}") from error
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""A network in use: from faces as pixels to probabilities, in batches, on one device."""
+"""Classify faces: from pixels to probabilities, in batches, on one device."""
 
 from __future__ import annotations
 
@@ -24,23 +24,31 @@ CPU_BATCH = 128  # faces whose activations still fit a processor's caches
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classifier:
-    """Calling it with pictures (N, size, size, channels) gives their probabilities (N, classes), in float32.
+    """Turn faces into probabilities, in float32.
 
-    With a view other than `none` they are the mean of what the network says of each view. The probabilities of several
-    heads stand side by side: `Checkpoint.choice` makes one answer of them.
+    The probabilities of several heads stand side by side: `Checkpoint.choice` makes one answer of them.
+
+    Attributes:
+        network: The network, on the device.
+        spec: The crops that it takes, and how they are scaled.
+        machine: The device and the precision.
+        batch_size: Faces that are classified together; None takes what suits the device.
+        view: Test-time augmentation: the probabilities are the mean over the views of this name.
+        heads: How many classes each head has; one head if empty.
     """
 
     network: nn.Module
     spec: InputSpec
     machine: Machine
-    batch_size: int | None = None  # unless given, what suits the machine
+    batch_size: int | None = None
     view: str = "none"
-    heads: tuple[int, ...] = ()  # how many classes each head has; one head if empty
+    heads: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         find_view(self.view)
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Classify faces (N, size, size, channels): probabilities (N, all heads' classes)."""
         import torch
 
         self.network.eval()
@@ -53,14 +61,22 @@ class Classifier:
         return self.answers(self.spec.scale(piece.to(self.machine.device)))
 
     def answers(self, x: Tensor) -> Tensor:
-        """The same of pictures that are scaled as `spec` says and on the device, all at once; the network must not be
-        learning, and torch writes down what is done unless it is told not to."""
+        """Classify one batch of scaled faces that is on the device already.
+
+        The caller sets the network to evaluation, and switches gradients off.
+
+        Args:
+            x: Faces (N, channels, size, size), scaled by `spec`.
+
+        Returns:
+            Probabilities (N, all heads' classes), in float32.
+        """
         import torch
 
         views = find_view(self.view)(x)
         with self.machine.autocast():
-            scores = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
-        return torch.stack([softmax_heads(one.float(), self.heads) for one in scores]).mean(0)
+            logits = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
+        return torch.stack([softmax_heads(one.float(), self.heads) for one in logits]).mean(0)
 
 
 def open_classifier(checkpoint: Checkpoint, machine: Machine, view: str = "none") -> Classifier:
@@ -70,7 +86,7 @@ def open_classifier(checkpoint: Checkpoint, machine: Machine, view: str = "none"
 
 
 def pictures_as_tensor(pixels: Pixels) -> Tensor:
-    """Pictures (N, size, size, channels) as (N, channels, size, size); a view."""
+    """Turn images (N, size, size, channels) into a tensor (N, channels, size, size), a view."""
     import torch
 
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Where networks run, and in which precision: found out once, said aloud, and stored with what was trained."""
+"""Choose the device that networks run on, and the precision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A device and how numbers are held on it."""
+    """Name the device that a network runs on, and the precision of its arithmetic.
+
+    Attributes:
+        device: As torch names it.
+        bf16: Whether the network runs in bfloat16, where torch's autocast allows it; else in float32.
+    """
 
     device: torch.device
     bf16: bool
@@ -23,18 +28,26 @@ class Machine:
     def __str__(self) -> str:
         import torch
 
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{_threads()} threads"
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{_count_threads()} threads"
         return f"{self.device} ({name}), {'bf16' if self.bf16 else 'fp32'}"
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context in which a network runs in bf16, if it shall."""
+        """Return the context in which a network runs in the chosen precision."""
         import torch
 
         return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
 
 def open_machine(device: str = "auto", precision: str = "auto") -> Machine:
-    """`auto` takes the first of cuda, mps and cpu that is there; bf16 where it is as fast as it should be."""
+    """Choose a device and a precision.
+
+    Args:
+        device: cpu, mps, cuda or cuda:N; `auto` takes the first of cuda, mps and cpu that is there.
+        precision: fp32 or bf16; `auto` takes bf16 where the hardware does it.
+
+    Raises:
+        OptionError: A name is unknown, or there is no such device.
+    """
     import torch
 
     chosen = torch.device(resolve_device(device))
@@ -44,7 +57,7 @@ def open_machine(device: str = "auto", precision: str = "auto") -> Machine:
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is done by the hardware: emulated, it is slower than fp32."""
+    """Tell whether the hardware does bf16: emulated, it is slower than fp32."""
     import torch
 
     if device.type == "cuda":
@@ -53,7 +66,7 @@ def _has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and supports is not None and bool(supports())
 
 
-def _threads() -> int:
+def _count_threads() -> int:
     import torch
 
     return torch.get_num_threads()

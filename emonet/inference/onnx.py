@@ -1,8 +1,8 @@
-"""Trained networks as ONNX, for other languages and devices: from a face's pixels to probabilities, all in one graph.
+"""Export trained networks to ONNX, for other languages and devices: from the pixels of a face to probabilities.
 
-Scaling is in the graph, too. How faces are found and cut out cannot be, and stands in the file's metadata as JSON.
-The first output, `probabilities`, is the answer that the model gives by default; of several heads, each also has an
-output of its own, `probabilities_seen` that of the head `seen`, as the network gives it: no prior is divided out.
+Scaling is part of the graph. How faces are found and cut out cannot be, and stands in the file's metadata as JSON.
+The first output, `probabilities`, is the default answer of the model. If there are several heads, each has a further
+output, such as `probabilities_seen` for the head `seen`, from which no prior is divided out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from emonet.atomic import write_atomically
 from emonet.datasets import find_terms
+from emonet.errors import OptionError
 from emonet.heads import HeadChoice, sizes, softmax_heads
 from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
@@ -39,21 +40,30 @@ INPUT, OUTPUT = "pixels", "probabilities"
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
-    """Writes a model that maps `pixels` (N, channels, size, size), uint8, to `probabilities` (N, classes), float32.
+    """Write an ONNX file that maps `pixels` (N, channels, size, size), uint8, to `probabilities` (N, classes), float32.
 
-    Of several heads, each has another output: `probabilities_NAME` (N, its classes).
+    If there are several heads, each has a further output: `probabilities_NAME` (N, its classes). The file is only
+    written if onnxruntime gives torch's probabilities, within 0.001.
 
-    Only what onnxruntime answers as torch does, within 0.001, is written. ValueError says what cannot be, and
-    MissingPackageError what to install.
+    Args:
+        checkpoint: The model.
+        path: The file.
+
+    Returns:
+        The same path.
+
+    Raises:
+        OptionError: The network cannot be exported.
+        MissingPackageError: A package is missing.
     """
     _check_packages()
     _check_exportable(checkpoint)
     import onnx
 
     whole = Whole(checkpoint.network(), checkpoint.input, checkpoint.choice()).eval()
-    names = list(outputs(checkpoint))
-    model = _graph(whole, checkpoint.model, names)
-    _describe(model, description(checkpoint))
+    names = list(list_outputs(checkpoint))
+    model = _export_graph(whole, checkpoint.model, names)
+    _describe(model, describe(checkpoint))
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
     _check_answers(content, whole, checkpoint.model)
@@ -63,14 +73,14 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     return path
 
 
-def outputs(checkpoint: Checkpoint) -> dict[str, tuple[Emotion, ...]]:
+def list_outputs(checkpoint: Checkpoint) -> dict[str, tuple[Emotion, ...]]:
     """List the outputs of the file in their order, each with its classes."""
     several = checkpoint.heads if len(checkpoint.heads) > 1 else ()
     return {OUTPUT: checkpoint.classes} | {f"{OUTPUT}_{head.name}": head.classes for head in several}
 
 
-def description(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What has to be known to use the file: how faces become its pixels, what its answers mean, and on what terms."""
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Describe how to use the file: how faces become its pixels, what its answers mean, and the terms of the data."""
     spec, crop, choice = checkpoint.input, checkpoint.crop, checkpoint.choice()
     colours = "RGB" if spec.channels == 3 else "grey: 0.299 R + 0.587 G + 0.114 B"
     turned = "turned until its eyes are level" if crop.align else "not turned"
@@ -91,7 +101,7 @@ def description(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 class Whole(nn.Module):
-    """A network with what comes before and after it."""
+    """Scale pixels, apply a network, and answer."""
 
     def __init__(self, network: Network, spec: InputSpec, choice: HeadChoice) -> None:
         super().__init__()
@@ -103,10 +113,10 @@ class Whole(nn.Module):
         counts = sizes(self.choice.heads)
         probabilities = softmax_heads(self.network(self.spec.scale(pixels)), counts)
         parts = torch.split(probabilities, list(counts), dim=1) if len(counts) > 1 else ()
-        return self._default(probabilities), *parts
+        return self._answer(probabilities), *parts
 
-    def _default(self, probabilities: Tensor) -> Tensor:
-        """The same as HeadChoice makes of arrays."""
+    def _answer(self, probabilities: Tensor) -> Tensor:
+        """Compute the default answer, as HeadChoice does for arrays."""
         if self.choice.is_plain and len(self.choice.heads) == 1:
             return probabilities
         shares = [probabilities[:, columns] / torch.from_numpy(by).float() for columns, by in self.choice.parts()]
@@ -120,22 +130,22 @@ def _check_packages() -> None:
 
 
 def _check_exportable(checkpoint: Checkpoint) -> None:
-    if model_class(checkpoint.model).learns == "by_heart":
-        raise _refusal(checkpoint.model, "it learns by heart, and scikit-learn compares faces with all it has seen")
+    if model_class(checkpoint.model).fit == "memorise":
+        raise _refuse(checkpoint.model, "it memorises images, and scikit-learn compares faces with all of them")
     size = sum(tensor.nbytes for tensor in checkpoint.weights.values())
     if size >= LARGEST:
-        raise _refusal(checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}")
+        raise _refuse(checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}")
 
 
-def _refusal(model: str, reason: str) -> ValueError:
-    return ValueError(f"the network {model!r} cannot be exported to ONNX: {reason}")
+def _refuse(model: str, reason: str) -> OptionError:
+    return OptionError(f"the network {model!r} cannot be exported to ONNX: {reason}")
 
 
-def _graph(whole: Whole, model: str, names: list[str]) -> ModelProto:
+def _export_graph(whole: Whole, model: str, names: list[str]) -> ModelProto:
     try:
         program = torch.onnx.export(
             whole,
-            (_pictures(whole.spec, 2),),
+            (_draw_images(whole.spec, 2),),
             dynamo=True,
             dynamic_shapes={"pixels": {0: torch.export.Dim("N")}},
             input_names=[INPUT],
@@ -144,19 +154,19 @@ def _graph(whole: Whole, model: str, names: list[str]) -> ModelProto:
             verbose=False,
         )
     except torch.onnx.OnnxExporterError as error:
-        raise _refusal(model, _first_cause(error)) from error
+        raise _refuse(model, _find_cause(error)) from error
     return cast("torch.onnx.ONNXProgram", program).model_proto
 
 
-def _first_cause(error: BaseException) -> str:
-    """The first line of what began it: torch wraps pages of advice around it."""
+def _find_cause(error: BaseException) -> str:
+    """Find the first line of the first error: torch wraps pages of advice around it."""
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error).strip().partition("\n")[0]
 
 
 def _describe(model: ModelProto, facts: dict[str, Any]) -> None:
-    """Puts our facts in place of torch's, which tell where on the exporting machine the code lies."""
+    """Replace torch's metadata, which tell where on the exporting machine the code lies, by ours."""
     from onnx.helper import set_model_props
 
     graph = model.graph
@@ -167,22 +177,22 @@ def _describe(model: ModelProto, facts: dict[str, Any]) -> None:
 
 
 def _check_answers(content: bytes, whole: Whole, model: str) -> None:
-    """Raises unless onnxruntime answers as torch does, one face and several."""
+    """Refuse a file whose answers in onnxruntime are not torch's, for one face and for several."""
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-    batches = [_pictures(whole.spec, 1), _pictures(whole.spec, 5)]
+    batches = [_draw_images(whole.spec, 1), _draw_images(whole.spec, 5)]
     with torch.inference_mode():
         expected = torch.cat([torch.cat(whole(pixels), dim=1) for pixels in batches]).numpy()
     try:
-        found = _answers(content, batches)
+        found = _run(content, batches)
     except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.NotImplemented) as error:
-        raise _refusal(model, f"onnxruntime says {_first_cause(error)}") from error
+        raise _refuse(model, f"onnxruntime says {_find_cause(error)}") from error
     if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
         apart = np.abs(found - expected).max()
-        raise _refusal(model, f"onnxruntime's probabilities are up to {apart:.3f} from torch's")
+        raise _refuse(model, f"onnxruntime's probabilities are up to {apart:.3f} from torch's")
 
 
-def _answers(content: bytes, batches: list[Tensor]) -> NDArray[np.float32]:
+def _run(content: bytes, batches: list[Tensor]) -> NDArray[np.float32]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -191,8 +201,8 @@ def _answers(content: bytes, batches: list[Tensor]) -> NDArray[np.float32]:
     return np.concatenate([np.hstack(session.run(None, {INPUT: pixels.numpy()})) for pixels in batches])
 
 
-def _pictures(spec: InputSpec, count: int) -> Tensor:
-    """Smooth blobs, no two alike: noise is all the same to most networks."""
+def _draw_images(spec: InputSpec, count: int) -> Tensor:
+    """Draw smooth blobs, no two alike: most networks answer the same to all noise."""
     generator = torch.Generator().manual_seed(count)
     coarse = torch.randint(256, (count, spec.channels, 4, 4), generator=generator).float()
     return F.interpolate(coarse, size=(spec.size, spec.size), mode="bilinear").to(torch.uint8)

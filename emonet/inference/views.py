@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of a picture, whose probabilities are averaged."""
+"""Test-time augmentation: several views of an image, whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ from emonet.errors import OptionError
 if TYPE_CHECKING:
     from torch import Tensor
 
-PLAIN = "none"  # each picture as it is
-SHIFT = 1 / 24  # of the picture's side: 2 pixels of 48, so that nets that see the middle 44 see its corners
+PLAIN = "none"  # each image as it is
+SHIFT = (
+    1 / 24
+)  # of the image's side: 2 pixels of 48, so that networks that see the middle 44 pixels see the corners, too
 
 
 def find_view(name: str) -> Callable[[Tensor], list[Tensor]]:
-    """A way to look at pictures (N, C, H, W), which gives each view of all of them, of the same size."""
+    """Find a kind of test-time augmentation.
+
+    Args:
+        name: none, mirror or ten_crop.
+
+    Returns:
+        A function that turns images (N, C, H, W) into a list of their views, each of the same shape.
+
+    Raises:
+        OptionError: There is no such view.
+    """
     if name not in VIEWS:
         raise OptionError(f"no view {name!r}; there are {', '.join(VIEWS)}")
     return VIEWS[name]
 
 
 def view_words(name: str) -> str:
-    """A view, as readers call it who do not know the options."""
+    """Describe a view to readers who do not know the options."""
     if name == PLAIN:
         return "without test-time augmentation"
     return f"with test-time augmentation ({name.replace('_', ' ')})"
@@ -37,7 +49,7 @@ def _mirror(x: Tensor) -> list[Tensor]:
 
 
 def _ten_crop(x: Tensor) -> list[Tensor]:
-    """The picture and its four shifts to the corners, each also mirrored."""
+    """Shift the image to its four corners, too, and mirror each."""
     from torch.nn import functional as F
 
     height, width = x.shape[2:]
@@ -48,5 +60,5 @@ def _ten_crop(x: Tensor) -> list[Tensor]:
     return [view for one in (x, *shifted) for view in _mirror(one)]
 
 
-# What there is to choose from: `ten_crop` is the usual name for four corners and the centre, mirrored.
+# `ten_crop` is the usual name for four corners and the centre, mirrored.
 VIEWS: dict[str, Callable[[Tensor], list[Tensor]]] = {PLAIN: _none, "mirror": _mirror, "ten_crop": _ten_crop}

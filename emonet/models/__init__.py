@@ -1,8 +1,9 @@
-"""The networks: one architecture a module, found by name."""
+"""The networks: one architecture a module, found by name in `MODELS`."""
 
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from emonet.models.torchvision_net import TorchvisionNet
 from emonet.models.tuned_five import TunedFive
 from facecrop.errors import OptionError
 
-__all__ = ["MODELS", "Network", "create_model", "model_class", "outline"]
+__all__ = ["MODELS", "Network", "create_meta_model", "create_model", "model_class"]
 
 MODELS: dict[str, type[Network]] = {
     "emonet": Emonet,
@@ -42,8 +43,29 @@ MODELS: dict[str, type[Network]] = {
 }
 
 
+"""Name -> class of every network.
+
+Example:
+    >>> from emonet.models import MODELS
+    >>> MODELS["emonet_fast"].title
+    'ours: the fast one'
+"""
+
+
 def model_class(name: str) -> type[Network]:
-    """The network registered under a name, `torchvision:vgg16` under `torchvision`; a miss lists the known ones."""
+    """Find the class of a network.
+
+    Args:
+        name: A key of `MODELS`; `torchvision:vgg16` is found under `torchvision`.
+
+    Raises:
+        OptionError: There is no such network.
+
+    Example:
+        >>> from emonet.models import model_class
+        >>> model_class("torchvision:vgg16").__name__
+        'TorchvisionNet'
+    """
     family, colon, _ = name.partition(":")
     if family not in MODELS or (colon and family != "torchvision"):
         raise OptionError(f"unknown model {name!r}; known models: {', '.join(MODELS)} (torchvision:vgg16 and others)")
@@ -51,7 +73,22 @@ def model_class(name: str) -> type[Network]:
 
 
 def create_model(name: str, /, **arguments: Any) -> Network:
-    """A network with new weights. `torchvision:vgg16` is `torchvision` with the architecture `vgg16`."""
+    """Create a network with new weights.
+
+    Args:
+        name: A key of `MODELS`. `torchvision:vgg16` is `torchvision` with the architecture `vgg16`.
+        **arguments: What the constructor of the network takes. All of it has defaults.
+
+    Raises:
+        OptionError: There is no such network, or it has no such argument, or a value cannot be used.
+
+    Example:
+        >>> import torch
+        >>> from emonet.models import create_model
+        >>> network = create_model("emonet_fast", classes=8).eval()
+        >>> network(torch.zeros(2, 1, 48, 48)).shape
+        torch.Size([2, 8])
+    """
     made = model_class(name)
     known = list(inspect.signature(made).parameters)
     if unknown := sorted(set(arguments) - set(known)):
@@ -66,7 +103,27 @@ def create_model(name: str, /, **arguments: Any) -> Network:
     return made(**arguments | ({"architecture": architecture} if architecture else {}))
 
 
-def outline(name: str, /, **arguments: Any) -> Network:
-    """A network without numbers, which takes no memory: to count it, to ask for its input, to compare shapes."""
+def create_meta_model(name: str, /, **arguments: Any) -> Network:
+    """Create a network on torch's meta device: it has shapes and no weights, and takes no memory.
+
+    It serves to count parameters, to compare shapes, and to take the weights of a model file.
+
+    Args:
+        name: A key of `MODELS`, as in `create_model`.
+        **arguments: What the constructor of the network takes.
+
+    Example:
+        >>> from emonet.models import create_meta_model
+        >>> sum(parameter.numel() for parameter in create_meta_model("lenet28").parameters())
+        57527
+    """
     with torch.device("meta"):
         return create_model(name, **arguments)
+
+
+def __getattr__(name: str) -> Any:
+    """Find the name of before 0.2."""
+    if name != "outline":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn("emonet.models.outline is create_meta_model now", DeprecationWarning, stacklevel=2)
+    return create_meta_model

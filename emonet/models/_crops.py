@@ -1,4 +1,4 @@
-"""Cropping inside a network: another place for every picture while it learns, the centre when it is used."""
+"""Crop images inside a network: at a random place in training, at the centre in evaluation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from facecrop.errors import OptionError
 
 
 class Crop(nn.Module):
-    """Cuts squares of `size` pixels; pictures of that size pass as they are. Draws from torch's generator.
+    """Cut a square out of each image; images of its size pass as they are. Draws from torch's generator.
 
-    `full` is the side of the pictures that the size is meant for: smaller ones get a crop that is smaller in
-    proportion. Without it they are refused.
+    Args:
+        size: Pixels a side of the square.
+        full: Pixels a side of the images that the size is meant for. Smaller images get a square that is smaller in
+            proportion; without it they are refused.
     """
 
     def __init__(self, size: int, full: int | None = None) -> None:
@@ -26,7 +28,7 @@ class Crop(nn.Module):
             size = round(size * x.shape[3] / self.full)
         spare_y, spare_x = x.shape[2] - size, x.shape[3] - size
         if min(spare_y, spare_x) < 0:
-            raise OptionError(f"pictures of {x.shape[3]}x{x.shape[2]} are smaller than the crop, {size}")
+            raise OptionError(f"images of {x.shape[3]}x{x.shape[2]} are smaller than the crop, {size}")
         if spare_y == spare_x == 0:
             return x
         if not self.training:

@@ -1,4 +1,4 @@
-"""How Keras begins and counts where torch does otherwise: for networks whose sources were written in it."""
+"""Begin and normalise as Keras does, for networks whose sources were written in Keras."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ LEAK = 0.3  # of LeakyReLU, where a source states none
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Keras' epsilon, and its momentum of 0.99 in torch's terms."""
+    """Create batch norm with Keras' epsilon, and with its momentum of 0.99 in torch's terms."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 def initialise(network: nn.Module) -> None:
-    """Glorot's uniform kernels and no biases, in every convolution and dense layer."""
+    """Draw the kernels of convolutions and dense layers from Glorot's uniform distribution; set biases to zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

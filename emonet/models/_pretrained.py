@@ -1,4 +1,4 @@
-"""Weights that other libraries download: what is said where they cannot."""
+"""Let other libraries download their weights, and say what to do where they cannot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facecrop.errors import MachineError
 
 @contextmanager
 def downloading(weights: str) -> Iterator[None]:
-    """Says which weights were missing, and what to do without a network."""
+    """Raise MachineError where weights cannot be downloaded, saying which and what to do."""
     try:
         yield
     except OSError as error:
@@ -23,6 +23,6 @@ def downloading(weights: str) -> Iterator[None]:
         ) from error
 
 
-def nothing_to_load() -> bool:
-    """Whether networks are made without numbers, to look at or for a checkpoint's weights: no time to download any."""
+def on_meta_device() -> bool:
+    """Tell whether networks are being created without weights: then there is nothing to download."""
     return torch.empty(0).device.type == "meta"

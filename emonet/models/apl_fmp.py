@@ -6,9 +6,9 @@ and drops no input; the text pools by the square root of 2, which makes 90.7 mil
 The defaults are the listing's.
 
 Guesses. APL begins as ReLU: slopes at 0 (its authors' are within 0.2 of it), hinges as its authors' about 0 with a
-deviation of 0.5, for those that begin alike stay alike. A picture's regions are drawn anew at each step and shared by
-its maps; in TensorFlow the whole batch shares them. `pool="max"` takes 3x3 every 2 pixels, as the first pooling does.
-`prelu` learns a slope for each map, beginning at 0.25.
+deviation of 0.5, because hinges that begin alike stay alike. The regions of an image are drawn anew at each step, and
+all its maps share them; in TensorFlow the whole batch does. `pool="max"` takes 3x3 every 2 pixels, as the first
+pooling does. `prelu` learns a slope for each map, beginning at 0.25.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from emonet.models import _like_keras as like_keras
 from emonet.models._arguments import check_between, check_choice, check_dropout, check_whole
 from emonet.models._network import Network
 from emonet.models._piecewise import AdaptivePiecewiseLinear
-from emonet.models.averaged import mean_scores
+from emonet.models.averaged import average_logits
 from emonet.models.inputs import InputSpec
 from facecrop.errors import OptionError
 
@@ -38,7 +38,17 @@ POOLED = 20  # pixels a side of what the second pooling takes
 
 
 class AplFmp(Network):
-    """In evaluation the regions are fixed, so that predictions repeat; `draws` of them are averaged."""
+    """Pool by a fraction, at random places in training. In evaluation the places are fixed, so that answers repeat.
+
+    Args:
+        classes: How many logits.
+        activation: apl, prelu or relu.
+        pool: fmp, or max for max-pooling.
+        ratio: By how much fractional max-pooling divides the side.
+        draws: How many sets of regions are averaged in evaluation.
+        input_dropout: Share of the pixels that is dropped.
+        dropout: Share of the units before the dense layers that is dropped.
+    """
 
     title = "3 convolutions, learned activations, fractional max-pooling"
     input = InputSpec(size=48, channels=1, scaling="unit")
@@ -63,7 +73,7 @@ class AplFmp(Network):
         check_dropout("dropout", dropout)
         if pool == "max" and draws > 1:
             raise OptionError(f"draws must be 1 where pool is max, which draws nothing, got {draws}")
-        units = partial(_units, activation)
+        units = partial(_create_units, activation)
         fractional = pool == "fmp"
         side = int(POOLED / ratio) - 1 if fractional else 8  # of the last maps: 6
         if fractional and ratio < 2:
@@ -88,17 +98,17 @@ class AplFmp(Network):
         like_keras.initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
-        scores = self.layers(x)  # (draws N, classes)
-        return mean_scores(scores.unflatten(0, (-1, x.shape[0])))
+        logits = self.layers(x)  # (draws N, classes)
+        return average_logits(logits.unflatten(0, (-1, x.shape[0])))
 
 
 class FractionalMaxPool(nn.Module):
-    """Max-pooling to 1/ratio of the side, in steps that vary (Graham, 2014). Torch's own draws in evaluation, too.
+    """Max-pool to 1/ratio of the side, in steps that vary (Graham, 2014).
 
-    Torch knows no `overlapping`: its regions are of one size, and overlap where they are larger than the step. Here
-    they are a pixel larger than the longest step (4 where the steps are 2 and 3), so that neighbours share a line of
-    pixels, or two after a short step. TensorFlow's overlapping regions end on the first line of the next: they are of
-    3 or 4 and always share one.
+    Torch has no `overlapping`: its regions are all of one size, and overlap where they are larger than the step. Here
+    they are one pixel larger than the longest step (4 where the steps are 2 and 3), so that neighbours share one line
+    of pixels, or two after a short step. In TensorFlow, overlapping regions are of 3 or 4 pixels and always share one.
+
     In evaluation the whole batch is answered `draws` times, one answer after the other.
     """
 
@@ -111,7 +121,7 @@ class FractionalMaxPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
         if not self.training:
-            return torch.cat([self._pooled(self._pooled(x, 3, across), 2, down) for across, down in self.places])
+            return torch.cat([self._pool_side(self._pool_side(x, 3, across), 2, down) for across, down in self.places])
         places = torch.rand(len(x), 1, 2, device=x.device)
         return functional.fractional_max_pool2d(
             x.float(),  # half precision is too coarse to place regions with
@@ -120,19 +130,19 @@ class FractionalMaxPool(nn.Module):
             _random_samples=places.expand(-1, x.shape[1], -1).contiguous(),
         ).to(x.dtype)
 
-    def _pooled(self, x: Tensor, dim: int, place: float) -> Tensor:
-        """Torch's regions along one side, cut out one by one: other formats do not know its function."""
-        starts = _starts(x.shape[dim], int(x.shape[dim] / self.ratio), self.kernel, place)
+    def _pool_side(self, x: Tensor, dim: int, place: float) -> Tensor:
+        """Pool along one side, region by region: ONNX does not have torch's function."""
+        starts = _find_starts(x.shape[dim], int(x.shape[dim] / self.ratio), self.kernel, place)
         return torch.cat([x.narrow(dim, start, self.kernel).amax(dim, keepdim=True) for start in starts], dim)
 
 
-def _starts(side: int, count: int, kernel: int, place: float) -> list[int]:
-    """Where regions begin, by torch's formula and in its precision; the last ends with the picture."""
+def _find_starts(side: int, count: int, kernel: int, place: float) -> list[int]:
+    """Find where the regions begin, by torch's formula and in its precision; the last ends with the image."""
     step, offset = np.float32(side - kernel) / np.float32(max(1, count - 1)), np.float32(place)
     return [int((region + offset) * step) - int(offset * step) for region in range(count - 1)] + [side - kernel]
 
 
-def _units(activation: Activation, *shape: int) -> nn.Module:
+def _create_units(activation: Activation, *shape: int) -> nn.Module:
     if activation == "apl":
         return AdaptivePiecewiseLinear(*shape)
     return nn.PReLU(shape[0]) if activation == "prelu" else nn.ReLU()

@@ -1,4 +1,4 @@
-"""An ensemble as one network: the mean of its members' probabilities. So an ensemble is one checkpoint, too."""
+"""An ensemble as one network: the mean of its members' probabilities. So an ensemble is one model file, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from facecrop.errors import OptionError
 
 
 class Averaged(Network):
-    """`members` copies of another network, each with weights of its own; it takes the pictures that they take."""
+    """Average the probabilities of several copies of one network, each with weights of its own.
+
+    Args:
+        classes: How many logits.
+        model: The name of the network.
+        members: How many copies.
+        arguments: What the constructor of the network takes.
+        heads: How many of the classes each head has, where there are several.
+    """
 
     title = "several copies of one network, their probabilities averaged"
 
@@ -26,9 +34,9 @@ class Averaged(Network):
         model: str = "crop_three",
         members: int = 5,
         arguments: Mapping[str, Any] | None = None,
-        heads: Sequence[int] = (),  # how many of the classes each head has, where there are several
+        heads: Sequence[int] = (),
     ) -> None:
-        from emonet.models import create_model  # here, for it knows this class
+        from emonet.models import create_model  # not above: it imports this class
 
         super().__init__()
         check_whole("members", members)
@@ -36,8 +44,8 @@ class Averaged(Network):
             raise OptionError(f"arguments must be those of {model!r} by name, got {arguments!r}")
         of_each = {**(arguments or {}), "classes": classes}
         copies = [create_model(model, **of_each) for _ in range(members)]
-        if copies[0].learns == "by_heart":
-            raise OptionError(f"copies of {model!r} would not differ: it learns by heart")
+        if copies[0].fit == "memorise":
+            raise OptionError(f"copies of {model!r} would not differ: it memorises images")
         if heads and sum(heads) != classes:
             raise OptionError(f"heads must have {classes} classes together, got {list(heads)}")
         self.members = nn.ModuleList(copies)
@@ -45,12 +53,12 @@ class Averaged(Network):
         self.input = copies[0].input
 
     def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size) -> (N, classes)
-        scores = torch.stack([member(x) for member in self.members])  # (members, N, classes)
-        return torch.cat([mean_scores(part) for part in torch.split(scores, list(self.heads), dim=2)], dim=1)
+        logits = torch.stack([member(x) for member in self.members])  # (members, N, classes)
+        return torch.cat([average_logits(part) for part in torch.split(logits, list(self.heads), dim=2)], dim=1)
 
 
-def mean_scores(scores: Tensor) -> Tensor:  # (members, N, classes) -> (N, classes)
-    """Scores whose softmax is the mean of the members' probabilities; one member's own are left as they are."""
-    if len(scores) == 1:
-        return scores[0]
-    return scores.log_softmax(2).logsumexp(0) - math.log(len(scores))
+def average_logits(logits: Tensor) -> Tensor:  # (members, N, classes) -> (N, classes)
+    """Compute logits whose softmax is the mean of the members' probabilities; those of one member stay as they are."""
+    if len(logits) == 1:
+        return logits[0]
+    return logits.log_softmax(2).logsumexp(0) - math.log(len(logits))

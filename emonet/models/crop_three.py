@@ -18,6 +18,16 @@ from emonet.models.inputs import InputSpec
 
 
 class CropThree(Network):
+    """Crop at random, and apply three convolutions and a large dense layer.
+
+    Args:
+        classes: How many logits.
+        batch_norm: Whether batch norm follows each convolution.
+        extra_conv: Whether there is a further convolution in front.
+        extra_dense: Whether there is a further dense layer.
+        dropout: Share of the units before the dense layers that is dropped.
+    """
+
     title = "random crops, 3 convolutions, a dense layer of 3,072"
     input = InputSpec(size=48, channels=1, scaling="standardised")
 
@@ -38,12 +48,12 @@ class CropThree(Network):
         last = 1000 if extra_dense else 3072
         self.layers = nn.Sequential(
             Crop(42),  # (N, 1, 42, 42)
-            *(_convolution(1, 32, 3, 1, batch_norm) if extra_conv else ()),
-            *_convolution(first, 32, 5, 2, batch_norm),  # (N, 32, 42, 42)
+            *(_create_convolution(1, 32, 3, 1, batch_norm) if extra_conv else ()),
+            *_create_convolution(first, 32, 5, 2, batch_norm),  # (N, 32, 42, 42)
             nn.MaxPool2d(2),  # (N, 32, 21, 21)
-            *_convolution(32, 32, 4, 1, batch_norm),  # (N, 32, 20, 20)
+            *_create_convolution(32, 32, 4, 1, batch_norm),  # (N, 32, 20, 20)
             nn.AvgPool2d(2),  # (N, 32, 10, 10)
-            *_convolution(32, 64, 5, 2, batch_norm),  # (N, 64, 10, 10)
+            *_create_convolution(32, 64, 5, 2, batch_norm),  # (N, 64, 10, 10)
             nn.AvgPool2d(2),  # (N, 64, 5, 5)
             nn.Flatten(),  # (N, 1600)
             nn.Dropout(dropout),
@@ -55,10 +65,10 @@ class CropThree(Network):
         like_keras.initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
-        scores: Tensor = self.layers(x)
-        return scores
+        logits: Tensor = self.layers(x)
+        return logits
 
 
-def _convolution(channels_in: int, channels: int, kernel: int, padding: int, normed: bool) -> list[nn.Module]:
+def _create_convolution(channels_in: int, channels: int, kernel: int, padding: int, normed: bool) -> list[nn.Module]:
     convolution = nn.Conv2d(channels_in, channels, kernel, padding=padding)
     return [convolution, *([like_keras.batch_norm(channels)] if normed else []), nn.LeakyReLU(like_keras.LEAK)]

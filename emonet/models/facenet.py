@@ -1,4 +1,4 @@
-"""`facenet`: facenet-pytorch's InceptionResnetV1, which tells people apart, with a new layer that answers.
+"""`facenet`: facenet-pytorch's InceptionResnetV1, a backbone that tells people apart, with a new head.
 
 Weights are random, or with `pretrained="vggface2"` those of the library, learned on VGGFace2's people and downloaded by
 it. They were trained on 160 pixels scaled by (x - 127.5) / 128, which `centred` comes within half a grey level of.
@@ -11,13 +11,20 @@ from typing import Literal
 from torch import Tensor
 
 from emonet.models._network import Network
-from emonet.models._pretrained import downloading, nothing_to_load
+from emonet.models._pretrained import downloading, on_meta_device
 from emonet.models.inputs import InputSpec
 from facecrop.errors import OptionError
 from facecrop.packages import importing
 
 
 class Facenet(Network):
+    """Wrap facenet-pytorch's InceptionResnetV1.
+
+    Args:
+        classes: How many logits.
+        pretrained: `vggface2`, or None for random weights.
+    """
+
     title = "InceptionResnetV1, made for telling people apart"
     input = InputSpec(size=160, channels=3, scaling="centred")
 
@@ -29,9 +36,9 @@ class Facenet(Network):
         if pretrained not in (None, "vggface2"):
             raise OptionError(f"pretrained must be vggface2, or left out, got {pretrained!r}")
         with downloading("facenet-pytorch's weights of vggface2"):
-            weights = None if nothing_to_load() else pretrained
+            weights = None if on_meta_device() else pretrained
             self.network = InceptionResnetV1(weights, classify=True, num_classes=classes)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, 160, 160) -> (N, classes)
-        scores: Tensor = self.network(x)
-        return scores
+        logits: Tensor = self.network(x)
+        return logits

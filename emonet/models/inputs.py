@@ -1,6 +1,6 @@
-"""What a network sees: how large its pictures are, grey or in colour, and how their numbers are scaled.
+"""Describe the crops that a network takes: their size, grey or colour, and how their pixels are scaled.
 
-It is stored with every model, so that use can never prepare a face otherwise than training did.
+This is stored in every model file, so that faces are prepared in use exactly as in training.
 """
 
 from __future__ import annotations
@@ -20,22 +20,31 @@ if TYPE_CHECKING:
 Scaling = Literal["unit", "centred", "standardised", "per_picture", "local_contrast"]
 Pixels = NDArray[np.uint8]
 
-FLAT = 1e-3  # of 1: pictures that vary less are divided by this instead
-FLAT_NEARBY = 0.02  # the same of neighbourhoods, where noise would fill the frame
+FLAT = 1e-3  # of 1: images whose deviation is smaller are divided by this instead
+FLAT_NEARBY = 0.02  # the same for neighbourhoods, where noise would fill the image
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """The pictures of one network. `mean` and `std` (a number a channel, of 0 to 1) belong to `standardised` alone.
+    """Describe the crops of one network.
+
+    Pixels are scaled in one of these ways:
 
     - `unit`: from 0 to 1.
     - `centred`: (x - 128) / 128.
-    - `standardised`: less the mean of all training pictures, divided by their standard deviation, by channel.
-    - `per_picture`: the same with each picture's own mean and deviation.
-    - `local_contrast`: the same with those of each pixel's 9x9 neighbourhood.
+    - `standardised`: minus the mean of all training images, divided by their standard deviation, for each channel.
+    - `per_picture`: the same with the mean and deviation of each image.
+    - `local_contrast`: the same with the mean and deviation of the 9x9 pixels around each pixel.
+
+    Attributes:
+        size: Pixels a side.
+        channels: 1 for grey, 3 for RGB.
+        scaling: The name of the way.
+        mean: For `standardised`: the mean of each channel, from 0 to 1; empty until it is measured.
+        std: For `standardised`: the deviation of each channel; empty until it is measured.
     """
 
-    size: int = 48  # pixels a side
+    size: int = 48
     channels: int = 1
     scaling: Scaling = "unit"
     mean: tuple[float, ...] = ()
@@ -58,16 +67,19 @@ class InputSpec:
 
     @property
     def measured(self) -> bool:
-        """Whether all that the scaling needs is known."""
+        """Whether mean and std are known, if the scaling needs them."""
         return self.scaling != "standardised" or bool(self.mean)
 
-    def with_statistics(self, pictures: Pixels) -> InputSpec:
-        """The same with mean and deviation of training pictures (N, size, size, channels)."""
-        values = _moments(pictures)
+    def with_statistics(self, images: Pixels) -> InputSpec:
+        """Return a copy with the mean and deviation of training images (N, size, size, channels)."""
+        values = _measure_moments(images)
         return InputSpec.from_dict(self.to_dict() | {"mean": values[0], "std": values[1]})
 
-    def picture(self, image: Pixels) -> Pixels:
-        """A crop, RGB (height, width, 3), as (size, size, channels): averaged when reduced, cubic when enlarged."""
+    def resize(self, image: Pixels) -> Pixels:
+        """Resize a crop: RGB (height, width, 3) to (size, size, channels), grey if the network takes grey.
+
+        Pixels are averaged where the crop is made smaller, and interpolated by cubics where it is made larger.
+        """
         import cv2
 
         pixels: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if self.channels == 1 else image
@@ -77,25 +89,36 @@ class InputSpec:
         return np.asarray(pixels, np.uint8).reshape(self.size, self.size, self.channels)
 
     def scale(self, pixels: Tensor) -> Tensor:
-        """Pixels from 0 to 255 (N, channels, height, width) as the network takes them, in float32."""
+        """Scale pixels for the network.
+
+        Args:
+            pixels: From 0 to 255, (N, channels, height, width).
+
+        Returns:
+            The same shape, in float32.
+
+        Raises:
+            OptionError: The mean and std of the training images are not known yet.
+        """
         if not self.measured:
-            raise OptionError("mean and std of the training pictures are not known yet")
+            raise OptionError("mean and std of the training images are not known yet")
         return _SCALINGS[self.scaling](self, pixels.float())
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON takes them."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> InputSpec:
-        """From what `to_dict` gave; unknown names are refused."""
+        """Read what `to_dict` gave; unknown names are refused."""
         if unknown := sorted(set(stored) - {field.name for field in fields(cls)}):
             raise OptionError(f"unknown fields of an input: {', '.join(unknown)}")
         return cls(**stored)
 
 
-def _moments(pictures: Pixels) -> tuple[list[float], list[float]]:
-    """Mean and deviation by channel, exactly and without a copy in floating point."""
-    counts = [np.bincount(pictures[..., channel].ravel(), minlength=256) for channel in range(pictures.shape[-1])]
+def _measure_moments(images: Pixels) -> tuple[list[float], list[float]]:
+    """Measure mean and deviation of each channel, exactly and without a copy in floating point."""
+    counts = [np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(images.shape[-1])]
     levels = np.arange(256) / 255
     means = [float(count @ levels / count.sum()) for count in counts]
     variances = [count @ (levels - mean) ** 2 / count.sum() for count, mean in zip(counts, means, strict=True)]
@@ -111,11 +134,11 @@ def _centred(_: InputSpec, x: Tensor) -> Tensor:
 
 
 def _standardised(spec: InputSpec, x: Tensor) -> Tensor:
-    return (x / 255 - _by_channel(spec.mean, x)) / _by_channel(spec.std, x)
+    return (x / 255 - _lay_by_channel(spec.mean, x)) / _lay_by_channel(spec.std, x)
 
 
-def _by_channel(values: tuple[float, ...], x: Tensor) -> Tensor:
-    """A number for each channel. One is filled in on the device: copying it there would wait for the device."""
+def _lay_by_channel(values: tuple[float, ...], x: Tensor) -> Tensor:
+    """Lay out a number for each channel. It is filled in on the device: copying it there would wait for the device."""
     import torch
 
     return torch.stack([torch.full((1, 1), value, dtype=x.dtype, device=x.device) for value in values])
@@ -123,23 +146,23 @@ def _by_channel(values: tuple[float, ...], x: Tensor) -> Tensor:
 
 def _per_picture(_: InputSpec, x: Tensor) -> Tensor:
     x = x / 255
-    std, mean = _std_mean(x)
+    std, mean = _measure_each(x)
     return (x - mean) / std
 
 
-def _std_mean(x: Tensor) -> tuple[Tensor, Tensor]:
+def _measure_each(x: Tensor) -> tuple[Tensor, Tensor]:
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
     return (x - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(FLAT), mean
 
 
 def _local_contrast(_: InputSpec, x: Tensor) -> Tensor:
     x = x / 255
-    x = x - _neighbourhood(x)
-    return x / _neighbourhood(x.square()).sqrt().clamp_min(FLAT_NEARBY)
+    x = x - _average_nearby(x)
+    return x / _average_nearby(x.square()).sqrt().clamp_min(FLAT_NEARBY)
 
 
-def _neighbourhood(x: Tensor) -> Tensor:
-    """The mean of the 9x9 pixels about each; at the edge, of those that there are."""
+def _average_nearby(x: Tensor) -> Tensor:
+    """Average the 9x9 pixels around each; at the edge, those that there are."""
     from torch.nn.functional import avg_pool2d
 
     return avg_pool2d(x, 9, stride=1, padding=4, count_include_pad=False)

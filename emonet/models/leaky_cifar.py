@@ -22,6 +22,14 @@ LEAK = 0.2
 
 
 class LeakyCifar(Network):
+    """Apply two wide convolutions and three dense layers.
+
+    Args:
+        classes: How many logits.
+        padding: Of the convolutions, valid or same.
+        dropout: Share of the units behind the first two dense layers that is dropped.
+    """
+
     title = "2 wide convolutions, 3 dense layers"
     input = InputSpec(size=48, channels=1, scaling="unit")
 
@@ -48,5 +56,5 @@ class LeakyCifar(Network):
         like_keras.initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
-        scores: Tensor = self.layers(x)
-        return scores
+        logits: Tensor = self.layers(x)
+        return logits

@@ -1,9 +1,10 @@
-"""`lenet28`: two small convolutions on pictures of 28 pixels, after TensorFlow's first tutorial.
+"""`lenet28`: two small convolutions on images of 28 pixels, after TensorFlow's first tutorial.
 
-Its source reports 48.8 % on a random fifth of an altered FER2013 (disgust repeated four times), which no other figure
-can be held against. The run that printed it had a dense layer of 64 units and pixels from 0 to 1, the defaults here;
-its text has 3,136 units (2,490,551 parameters) and (x - 128) / 128. Weights begin normally distributed with a deviation
-of 0.1, cut at two, and biases at 1. Guesses: the convolutions are padded to keep the size; the output begins likewise.
+Its source reports 48.8 % on a random fifth of an altered FER2013 (disgust repeated four times), which cannot be
+compared with any other figure. The run that printed it had a dense layer of 64 units and pixels from 0 to 1, the
+defaults here; its text has 3,136 units (2,490,551 parameters) and (x - 128) / 128. Weights begin normally distributed
+with a deviation of 0.1, cut at two deviations, and biases at 1. Guesses: the convolutions are padded to keep the size;
+the output begins likewise.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from emonet.models.inputs import InputSpec
 
 
 class Lenet28(Network):
+    """Apply two small convolutions and a dense layer.
+
+    Args:
+        classes: How many logits.
+        hidden: Units of the dense layer.
+    """
+
     title = "2 convolutions of 16 maps on pictures of 28 pixels"
     input = InputSpec(size=28, channels=1, scaling="unit")
 
@@ -41,5 +49,5 @@ class Lenet28(Network):
                 nn.init.ones_(tensor)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 28, 28) -> (N, classes)
-        scores: Tensor = self.layers(x)
-        return scores
+        logits: Tensor = self.layers(x)
+        return logits

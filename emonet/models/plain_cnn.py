@@ -1,7 +1,8 @@
-"""Convolutions one after the other, without a way around them: fast on a processor, and as small as one likes.
+"""`plain_cnn`: convolutions one after the other, without residual connections: fast on a processor, of any size.
 
-What made the records of CIFAR-10 (Jordan's airbench) and plain networks as good as residual ones (RepVGG, Ding et al.,
-2021) can be switched on: whitened patches, kernels that begin as the identity, branches that are merged after training.
+Three methods can be switched on: whitened patches and kernels that begin as the identity, which made the records of
+CIFAR-10 (Jordan's airbench), and branches that are merged after training, which make plain networks as good as residual
+ones (RepVGG, Ding et al., 2021).
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ WHITE_FLOOR = 5e-4  # added to variances, so that the noise of smooth patches is
 
 
 class PlainCnn(Network):
-    """Stages of 3x3 convolutions with batch norm, the mean over all places, and a dense layer.
+    """Apply stages of 3x3 convolutions with batch norm, average over all places, and apply a dense layer.
 
     Args:
-        classes: How many scores.
+        classes: How many logits.
         widths: Channels of each stage.
         convolutions: How many each stage has.
         gates: Whether a stage ends with squeeze and excitation.
@@ -38,9 +39,9 @@ class PlainCnn(Network):
             or its last convolution. With `last`, the last stage does not.
         whiten: Side of the patches that a fixed first layer whitens, which `prepare` computes; 0: no such layer.
         branches: Learn with a 1x1 convolution and the identity beside each 3x3 convolution; `fold` merges them.
-        dirac: Let kernels begin as the identity, as far as there are inputs.
+        dirac: Let kernels begin as the identity, for as many channels as there are inputs.
         activation: relu or gelu.
-        crop: Pixels a side of what is seen, at another place each time.
+        crop: Pixels a side of the crop, which lies at a random place in training.
         dropout: Share of the last means that is dropped.
     """
 
@@ -77,7 +78,7 @@ class PlainCnn(Network):
         before = [2 * whiten**2 if whiten else 1, *widths]
         self.stages = nn.Sequential(
             *(
-                nn.Sequential(*_stage(*stage, branches=branches, activation=activation))
+                nn.Sequential(*_create_stage(*stage, branches=branches, activation=activation))
                 for stage in zip(before[:-1], widths, convolutions, gates, halvings, strict=True)
             )
         )
@@ -88,8 +89,8 @@ class PlainCnn(Network):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
         x = self.stages(self.whitening(self.crop(x)))  # (N, width, 3, 3), with four stages
-        scores: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
-        return scores
+        logits: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
+        return logits
 
     def prepare(self, x: Tensor) -> None:
         if isinstance(self.whitening, Whitening):
@@ -99,7 +100,7 @@ class PlainCnn(Network):
         for module in list(self.modules()):
             for name, layer in list(module.named_children()):
                 if isinstance(layer, Convolution):
-                    setattr(module, name, layer.folded())
+                    setattr(module, name, layer.merge())
 
 
 def _check_stages(widths: Sequence[int], convolutions: Sequence[int], gates: Sequence[bool]) -> None:
@@ -112,7 +113,7 @@ def _check_stages(widths: Sequence[int], convolutions: Sequence[int], gates: Seq
         check_switch("gates", gate)
 
 
-def _stage(
+def _create_stage(
     before: int, width: int, count: int, gate: bool, halve: str, *, branches: bool, activation: Activation
 ) -> list[nn.Module]:
     layers: list[nn.Module] = []
@@ -121,13 +122,13 @@ def _stage(
         layers.append(Convolution(before, width, stride, branches=branches))
         if (halve == "first" and place == 1) or (halve == "last" and place == count):
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
-        layers.append(_activate(activation))
+        layers.append(_create_activation(activation))
         before = width
     return [*layers, Gate(width)] if gate else layers
 
 
 class Convolution(nn.Module):
-    """A 3x3 convolution and what may stand beside it, each with batch norm; all can be folded into one kernel."""
+    """Add up a 3x3 convolution and, with branches, a 1x1 convolution and the identity, each with batch norm."""
 
     def __init__(self, before: int, width: int, stride: int, *, branches: bool) -> None:
         super().__init__()
@@ -146,9 +147,9 @@ class Convolution(nn.Module):
         return y
 
     @torch.no_grad()
-    def folded(self) -> nn.Conv2d:
-        """One convolution that answers the same in evaluation."""
-        merged = [_fold(layer, norm) for layer, norm in zip(self.convolutions, self.norms, strict=True)]
+    def merge(self) -> nn.Conv2d:
+        """Create one convolution that answers the same in evaluation."""
+        merged = [_merge(layer, norm) for layer, norm in zip(self.convolutions, self.norms, strict=True)]
         kernels, biases = zip(*merged, strict=True)
         whole = nn.Conv2d(self.before, self.width, 3, self.stride, padding=1, device="meta")
         whole.weight = nn.Parameter(torch.stack(kernels).sum(0))
@@ -156,8 +157,8 @@ class Convolution(nn.Module):
         return whole
 
 
-def _fold(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """A convolution or the identity, and its batch norm, as a 3x3 kernel and biases."""
+def _merge(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Merge a convolution, or the identity, with its batch norm, into a 3x3 kernel and biases."""
     names = ("running_mean", "running_var", "eps", "weight", "bias")
     mean, variance, eps, weight, bias = (getattr(norm, name) for name in names)
     if isinstance(layer, nn.Conv2d):
@@ -168,7 +169,7 @@ def _fold(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 class Whitening(nn.Module):
-    """Projects patches on the directions in which they vary, both ways, all with the same variance. Biases learn."""
+    """Project patches on the directions in which they vary, both ways, all with the same variance. Biases learn."""
 
     kernel: Tensor
 
@@ -177,7 +178,7 @@ class Whitening(nn.Module):
         pixels = torch.eye(side**2)  # until it is prepared, a channel for each pixel
         self.register_buffer("kernel", torch.cat([pixels, -pixels]).view(-1, 1, side, side))
         self.bias = nn.Parameter(torch.zeros(2 * side**2))
-        self.side, self.activate = side, _activate(activation)
+        self.side, self.activate = side, _create_activation(activation)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, H, W) -> (N, 2 side^2, H - side + 1, W - side + 1)
         y: Tensor = self.activate(F.conv2d(x, self.kernel, self.bias))
@@ -185,7 +186,7 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def prepare(self, x: Tensor) -> None:
-        """Computes the kernels from pictures, on the processor, in the same bits everywhere."""
+        """Compute the kernels from images, on the processor, so that the bits are the same everywhere."""
         patches = F.unfold(x.cpu(), self.side)  # (N, side^2, places)
         moments = (patches @ patches.mT).double().mean(0) / patches.shape[2]
         values, vectors = torch.linalg.eigh(moments)
@@ -193,7 +194,7 @@ class Whitening(nn.Module):
         self.kernel.copy_(torch.cat([kernels, -kernels]).view(self.kernel.shape))
 
 
-def _activate(activation: Activation) -> nn.Module:
+def _create_activation(activation: Activation) -> nn.Module:
     return nn.ReLU(inplace=True) if activation == "relu" else nn.GELU()
 
 

@@ -1,7 +1,7 @@
-"""Our own networks: residual blocks with squeeze and excitation (Hu et al., 2017), at the size that FER2013 has.
+"""Our own networks: residual blocks with squeeze and excitation (Hu et al., 2017), for faces of 48 pixels.
 
-Resolution is halved early, where a convolution at full size would cost as much as all that follow. Pictures are cropped
-to 44 of 48 pixels, at another place each time.
+The resolution is halved early: a convolution at full size would cost as much as all that follow. Images are cropped to
+44 of their 48 pixels, at a random place in training.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ from emonet.models._network import Network
 from emonet.models.inputs import InputSpec
 from facecrop.errors import OptionError
 
-SQUEEZE = 8  # channels for each that passes on what the whole picture shows
+SQUEEZE = 8  # channels for each hidden unit of a gate
 
 
 class SEResNet(Network):
-    """A stem, stages of residual blocks that each halve the resolution but the first, and a dense layer.
+    """Apply a stem, stages of residual blocks, and a dense layer.
 
-    `stem` are the widths of its convolutions, of which the last halves the resolution; `widths` and `blocks` are those
-    of the stages.
+    Args:
+        classes: How many logits.
+        stem: Channels of each convolution of the stem; the last one halves the resolution.
+        widths: Channels of each stage; all stages but the first halve the resolution.
+        blocks: How many residual blocks each stage has.
+        crop: Pixels a side of the crop, which lies at a random place in training.
+        dropout: Share of the last means that is dropped.
     """
 
     title = "a residual network with squeeze and excitation, of any size"
@@ -50,29 +55,29 @@ class SEResNet(Network):
         check_whole("crop", crop)
         check_dropout("dropout", dropout)
         self.crop = Crop(crop, self.input.size)
-        self.stem = nn.Sequential(*_stem(stem))
-        self.stages = nn.Sequential(*_stages(stem[-1], widths, blocks))
+        self.stem = nn.Sequential(*_create_stem(stem))
+        self.stages = nn.Sequential(*_create_stages(stem[-1], widths, blocks))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
         x = self.stem(self.crop(x))  # (N, stem, 22, 22)
         x = self.stages(x)  # (N, width, 3, 3)
-        scores: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
-        return scores
+        logits: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
+        return logits
 
 
-def _stem(widths: Sequence[int]) -> list[nn.Module]:
+def _create_stem(widths: Sequence[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     before = 1
     for place, width in enumerate(widths, start=1):
         stride = 2 if place == len(widths) else 1
-        layers += [_convolution(before, width, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        layers += [_create_convolution(before, width, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         before = width
     return layers
 
 
-def _stages(before: int, widths: Sequence[int], blocks: Sequence[int]) -> list[nn.Module]:
+def _create_stages(before: int, widths: Sequence[int], blocks: Sequence[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         for block in range(count):
@@ -82,23 +87,25 @@ def _stages(before: int, widths: Sequence[int], blocks: Sequence[int]) -> list[n
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a gate for each channel, added to the way around them."""
+    """Apply two convolutions and a gate, and add the input."""
 
     def __init__(self, before: int, width: int, stride: int) -> None:
         super().__init__()
-        self.first, self.norm_first = _convolution(before, width, stride), nn.BatchNorm2d(width)
-        self.second, self.norm_second = _convolution(width, width, 1), nn.BatchNorm2d(width)
+        self.first, self.norm_first = _create_convolution(before, width, stride), nn.BatchNorm2d(width)
+        self.second, self.norm_second = _create_convolution(width, width, 1), nn.BatchNorm2d(width)
         self.gate = Gate(width)
-        self.around = _around(before, width, stride)
+        self.around = _create_shortcut(before, width, stride)
+        self.activate = nn.ReLU(inplace=True)  # a module, so that feature maps can be looked at behind it
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.norm_first(self.first(x)), inplace=True)
+        y = self.activate(self.norm_first(self.first(x)))
         y = self.gate(self.norm_second(self.second(y)))
-        return F.relu(y + self.around(x), inplace=True)
+        added: Tensor = self.activate(y + self.around(x))
+        return added
 
 
 class Gate(nn.Module):
-    """Squeeze and excitation: every channel is weighed by what the means of all of them say."""
+    """Weigh each channel by what the means of all channels say (squeeze and excitation)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -110,25 +117,25 @@ class Gate(nn.Module):
         return x * weights[:, :, None, None]
 
 
-def _around(before: int, width: int, stride: int) -> nn.Module:
+def _create_shortcut(before: int, width: int, stride: int) -> nn.Module:
     if stride == 1 and before == width:
         return nn.Identity()
     halved = [nn.AvgPool2d(2, ceil_mode=True)] if stride == 2 else []
     return nn.Sequential(*halved, nn.Conv2d(before, width, 1, bias=False), nn.BatchNorm2d(width))
 
 
-def _convolution(before: int, width: int, stride: int) -> nn.Conv2d:
+def _create_convolution(before: int, width: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(before, width, 3, stride, padding=1, bias=False)
 
 
 class Emonet(SEResNet):
-    """The one to use: at most 4 million parameters, so that its weights in 16 bits stay under 8 MB."""
+    """The most accurate of our networks: at most 4 million parameters, so that its file in 16 bits stays under 8 MB."""
 
     title = "ours: the most accurate"
 
 
 class EmonetFast(SEResNet):
-    """For many faces or small machines: at most 0.6 million parameters and 25 million multiplications a face."""
+    """The fast one of our networks: at most 0.6 million parameters and 25 million multiplications a face."""
 
     title = "ours: the fast one"
 

@@ -1,8 +1,8 @@
 """`tuned_five`: five layers whose activations, widths and dropout were searched for, on CK+.
 
 Its source reports 21, 48 and 68 % on CK+ alone, tanh being its best activation, and publishes no sizes. So these are
-ours: 48 pixels, grey, from 0 to 1; convolutions of 3x3 with 32, 64 and 128 maps, padded, each with max-pooling by 2; a
-dense layer of 128; tanh everywhere; no dropout. The fifth layer is the output.
+our choice: 48 pixels, grey, from 0 to 1; convolutions of 3x3 with 32, 64 and 128 maps, padded, each with max-pooling
+by 2; a dense layer of 128; tanh everywhere; no dropout. The fifth layer is the output.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ HIDDEN = 4  # three convolutions and a dense layer
 
 
 class TunedFive(Network):
-    """`widths`, `activations` and `dropout` have a value for each layer before the output."""
+    """Apply three convolutions and a dense layer, each with an activation of its own.
+
+    Args:
+        classes: How many logits.
+        widths: Maps, or units, of each layer before the output.
+        activations: relu, elu or tanh, for each layer before the output.
+        dropout: Share that is dropped behind each layer before the output.
+    """
 
     title = "3 convolutions and a dense layer, each with an activation of its own"
     input = InputSpec(size=48, channels=1, scaling="unit")
@@ -59,5 +66,5 @@ class TunedFive(Network):
         like_keras.initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 1, 48, 48) -> (N, classes)
-        scores: Tensor = self.layers(x)
-        return scores
+        logits: Tensor = self.layers(x)
+        return logits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from emonet.labels import Emotion
 from emonet.prediction.prediction import PhotoResult, Prediction
 from emonet.prediction.predictor import EmotionPredictor
 from emonet.prediction.table import to_table
@@ -41,28 +42,42 @@ def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
     return drawn(read_image(image), list(predictions))
 
 
-def explain(image: Source, prediction: Prediction, predictor: EmotionPredictor | None = None) -> Image:
-    """Colour on a copy of the picture what in a face speaks for its expression.
+def explain(
+    image: Source,
+    prediction: Prediction,
+    predictor: EmotionPredictor | None = None,
+    *,
+    emotion: Emotion | None = None,
+) -> Image:
+    """Colour on a copy of the image what in a face speaks for an expression.
 
-    That is Grad-CAM's map of the score of the head that answers, yellow where most speaks for the expression. For the
-    head `mean` it is the mean of the maps of all heads.
+    The map is Grad-CAM's, of the logit of the head that answers: yellow where most speaks for the expression. For the
+    head `mean` it is the mean of the maps of all heads. It is computed by the network of the predictor, on its device.
 
     Args:
-        image: The picture of the prediction.
-        prediction: The face, and the expression that is explained.
+        image: The image of the prediction.
+        prediction: The face.
         predictor: What made the prediction, unless `emonet.predict` did by the default head. Of several models the
             first is asked.
+        emotion: The expression to explain, any class of the head that answers. None takes that of the prediction.
 
     Returns:
         RGB uint8.
 
     Raises:
-        ValueError: The expression is none of the classes of the head that answers.
+        OptionError: The head that answers has no such class.
     """
-    from emonet.explaining.photo import explained
+    from emonet.explaining.photo import explain_face
 
     asked = predictor or _bundled(None, None)
-    return explained(read_image(image), prediction.face, prediction.emotion, asked.checkpoints[0], asked.choices[0])
+    return explain_face(
+        read_image(image),
+        prediction.face,
+        emotion or prediction.emotion,
+        classifier=asked.classifiers[0],
+        crop=asked.checkpoints[0].crop,
+        choice=asked.choices[0],
+    )
 
 
 @cache

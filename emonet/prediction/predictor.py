@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from emonet.errors import ImageError, OptionError
+from emonet.inference import load_model
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, from_left_to_right, normalised
-from emonet.weights import open_model
 from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
 from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
@@ -73,7 +73,7 @@ class EmotionPredictor:
         self.batch = batch
         self._asked = _default_detector(self.checkpoints[0]) if detector is None else detector
         self._check()
-        self._classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
+        self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
     def _check(self) -> None:
         for choice in self.choices[1:]:
@@ -161,7 +161,7 @@ class EmotionPredictor:
             return []
         said = [
             choose(classify(_pixels(faces, checkpoint)))
-            for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self._classifiers, strict=True)
+            for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self.classifiers, strict=True)
         ]
         rows = np.stack(said).mean(0, dtype=np.float64)
         return [
@@ -172,7 +172,7 @@ class EmotionPredictor:
 
 def _pixels(faces: Sequence[tuple[Image, Face]], checkpoint: Checkpoint) -> Pixels:
     """What the network of a checkpoint sees of them."""
-    return np.stack([checkpoint.input.picture(crop_face(image, face, checkpoint.crop)) for image, face in faces])
+    return np.stack([checkpoint.input.resize(crop_face(image, face, checkpoint.crop)) for image, face in faces])
 
 
 def _chosen(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
@@ -185,7 +185,7 @@ def _opened(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
     models = [model] if isinstance(model, str | os.PathLike | Checkpoint) else list(model)
     if not models:
         raise OptionError("model must be a name, a model file or a list of these, got an empty list")
-    return tuple(one if isinstance(one, Checkpoint) else open_model(one) for one in models)
+    return tuple(one if isinstance(one, Checkpoint) else load_model(one) for one in models)
 
 
 def _default_detector(checkpoint: Checkpoint) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emonet.evaluation.evaluation import PER_SEQUENCE, Evaluation
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import ALL, per_sequence
+from emonet.evaluation.parts import ALL, average_sequences
 from emonet.labels import Emotion
 from emonet.protocols.round import HeldOut, Round
 
@@ -168,7 +168,7 @@ def _pooled(outcomes: Sequence[Outcome], view: str) -> dict[str, Scores]:
     classes = outcomes[0].classes
     scores = {ALL: score(answers, labels, classes)}
     if any(sequences):
-        scores[PER_SEQUENCE] = score(*per_sequence(answers, labels, sequences), classes)
+        scores[PER_SEQUENCE] = score(*average_sequences(answers, labels, sequences), classes)
     return scores
 
 

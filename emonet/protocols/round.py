@@ -16,11 +16,11 @@ from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regrouped
 from emonet.errors import OptionError
 from emonet.heads import LABELS
+from emonet.inference import load_model
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig
 from emonet.training.heads import head_of
 from emonet.training.teacher_labels import load_teacher_labels
-from emonet.weights import open_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def check_config(config: TrainConfig) -> None:
 
 def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
     """Raises if the weights to start from, or a teacher, may have learned from these rows."""
-    learned = {name: open_model(name).training.get("sources", {}) for name in (*config.starts, *config.teacher)}
+    learned = {name: load_model(name).training.get("sources", {}) for name in (*config.starts, *config.teacher)}
     learned |= {name: load_teacher_labels(Path(name)).about.get("sources", ()) for name in config.teacher_labels}
     for name, known in learned.items():
         if seen := sorted({row.source for row in rows} & set(known)):

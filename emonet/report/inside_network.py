@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from emonet.errors import OptionError
-from emonet.explaining.grad_cam import FeatureMaps, Maps, feature_maps, grad_cam, under_heat
+from emonet.explaining.feature_maps import FeatureMaps, feature_maps
+from emonet.explaining.grad_cam import Maps, grad_cam, overlay_heat
 from emonet.heads import MEAN
 from emonet.html.page import Html, code, join, soft, tag
 from emonet.inference.classifier import pictures_as_tensor
@@ -175,7 +176,7 @@ def draw_attention(
 
 def _under(heat: Maps, face: Image.Image) -> Image.Image:
     large: Maps = np.asarray(cv2.resize(heat, (FACE, FACE), interpolation=cv2.INTER_LINEAR), np.float32)
-    return Image.fromarray(under_heat(np.asarray(face), large))
+    return Image.fromarray(overlay_heat(np.asarray(face), large))
 
 
 def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:

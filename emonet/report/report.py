@@ -80,7 +80,7 @@ def _parts(evaluation: Evaluation, folder: Path, log: Sequence[EpochRow], face: 
     if evaluation.sizes:
         yield Part("sizes", "Face sizes", sizes_content(evaluation, folder / "sizes.png"))
     yield Part("surest", "Surest answers", surest_content(evaluation, folder / "surest"))
-    if model_class(evaluation.checkpoint.model).learns == "by_gradient":
+    if model_class(evaluation.checkpoint.model).fit == "gradient":
         yield Part("workings", "Inside the network", workings(evaluation, face, folder / "workings"))
     if log:
         yield Part("training", "Training", _curves(evaluation, log, folder / "curves.png"))

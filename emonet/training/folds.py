@@ -32,7 +32,7 @@ NO_FOLD = -1  # of pictures that no network learned from
 
 def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
     """Train the networks, write the soft labels, and give the average of the networks."""
-    if model_class(config.model).learns == "by_heart":
+    if model_class(config.model).fit == "memorise":
         raise OptionError(f"{config.model} memorises pictures: out_of_fold wants a network that learns in steps")
     train, dev = session.material.train, session.material.dev
     folds = folds_of(train, config)

@@ -16,16 +16,16 @@ from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.faces import Faces, read_faces
 from emonet.heads import SEEN, Head
+from emonet.inference import load_model
 from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
-from emonet.models import outline
+from emonet.models import create_meta_model
 from emonet.models.inputs import InputSpec
 from emonet.training.averaging import mean_weights
 from emonet.training.config import TrainConfig
 from emonet.training.heads import check_examples, plan_heads, votes_of, with_priors, without_priors
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
 from emonet.training.transfer import shared_columns, shared_heads
-from emonet.weights import open_model
 
 TRAIN, DEV = "train", "dev"
 
@@ -74,8 +74,8 @@ class Material:
 
 def gather_material(config: TrainConfig, store: Store) -> Material:
     """Reads the pictures; whatever does not fit together is an error here, before the first step."""
-    starts = [open_model(name) for name in config.starts]
-    teachers = tuple(open_model(teacher) for teacher in config.teacher)
+    starts = [load_model(name) for name in config.starts]
+    teachers = tuple(load_model(teacher) for teacher in config.teacher)
     labels = tuple(load_teacher_labels(Path(name)) for name in config.teacher_labels)
     classes = _classes(config, store)
     start = _mean(starts, config)
@@ -130,7 +130,7 @@ def folds_of(faces: Faces, config: TrainConfig) -> NDArray[np.int64]:
 
 def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
     """The network's own pictures, or those of the weights that it starts from, but for what was asked for."""
-    own = start.input if start else outline(config.model, **config.arguments).input
+    own = start.input if start else create_meta_model(config.model, **config.arguments).input
     asked = {name: getattr(config, name) for name in ("size", "channels", "scaling") if getattr(config, name)}
     forget = {name for name in ("channels", "scaling") if asked.get(name, getattr(own, name)) != getattr(own, name)}
     return InputSpec.from_dict(own.to_dict() | asked | ({"mean": (), "std": ()} if forget else {}))

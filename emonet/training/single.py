@@ -43,14 +43,14 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
         session.watch.note(f"{folder} is finished")
         return load_checkpoint(folder / MODEL)
     network = new_network(session, config)
-    if network.learns == "by_heart" and len(session.material.heads) > 1:
+    if network.fit == "memorise" and len(session.material.heads) > 1:
         raise OptionError(f"{config.model} memorises labels: it has one head, and no votes")
     shown = Sampling(session.material.train, config).order(0)[:SHOWN]
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
         write_config(config, folder / CONFIG)
         _draw_samples(session, shown, config, folder / SAMPLES)
-    learn = _learn_by_heart if network.learns == "by_heart" else _learn_by_gradient
+    learn = _learn_by_heart if network.fit == "memorise" else _learn_by_gradient
     return session.write(folder, learn(network, session, config, folder))
 
 
@@ -92,7 +92,7 @@ def new_network(session: Session, config: TrainConfig) -> Network:
         _check_size(network, config.model, replace(material.spec, size=size))
     if material.start is not None:
         load_start(network, material.start, material.heads, config)
-    elif network.learns == "by_gradient":
+    elif network.fit == "gradient":
         shown = Sampling(material.train, config).order(0)[:PREPARED]
         network.prepare(material.spec.scale(pictures_as_tensor(material.train.pixels[shown])))
     return network

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from emonet.heads import Head, sizes
 from emonet.inference.checkpoint import Checkpoint
-from emonet.models import Network, outline
+from emonet.models import Network, create_meta_model
 from emonet.training.config import TrainConfig
 
 Pair = tuple[int, int]  # the places of a head among theirs and among ours
@@ -59,7 +59,7 @@ def _depend_on_classes(config: TrainConfig, count: int) -> set[str]:
     shapes = [
         {
             name: tensor.shape
-            for name, tensor in outline(config.model, classes=n, **config.arguments).state_dict().items()
+            for name, tensor in create_meta_model(config.model, classes=n, **config.arguments).state_dict().items()
         }
         for n in (count, count + 1)
     ]

@@ -1,33 +1,14 @@
-"""The models that come with the package, each beside its card."""
+"""The files of the models that come with the package, each with its card. `emonet.inference.load_model` opens them."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from emonet.errors import OptionError
-
-if TYPE_CHECKING:
-    from emonet.inference.checkpoint import Checkpoint
-
-FOLDER = Path(__file__).parent
-BUNDLED = ("emonet", "emonet_fast")
+from typing import Any
 
 
-def open_model(model: str | os.PathLike[str]) -> Checkpoint:
-    """A model that comes with the package, by its name, or the one in a file. A file is meant where there is a dot or
-    a folder in the name."""
-    from emonet.inference.checkpoint import load_checkpoint
+def __getattr__(name: str) -> Any:
+    """Find the names of before 0.2 where they are now."""
+    if name not in ("BUNDLED", "FOLDER", "is_file_name", "open_model"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from emonet.inference import loading
 
-    if is_file_name(model):
-        return load_checkpoint(model)
-    if str(model) not in BUNDLED:
-        raise OptionError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
-    return load_checkpoint(FOLDER / f"{model}.safetensors")
-
-
-def is_file_name(model: str | os.PathLike[str]) -> bool:
-    """Whether a file is meant, and no name: there is a dot or a folder in it."""
-    path = Path(model)
-    return bool(path.suffix) or len(path.parts) > 1
+    return getattr(loading, "load_model" if name == "open_model" else name)

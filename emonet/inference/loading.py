@@ -1,0 +1,50 @@
+"""Open a model: one that comes with the package, by its name, or any other, by the path of its file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emonet.errors import OptionError
+
+if TYPE_CHECKING:
+    from emonet.inference.checkpoint import Checkpoint
+
+FOLDER = Path(__file__).parents[1] / "weights"
+BUNDLED = ("emonet", "emonet_fast")  # each is a model file in FOLDER, beside its card
+
+
+def load_model(model: str | os.PathLike[str]) -> Checkpoint:
+    """Open a model that comes with the package, or a model file.
+
+    Args:
+        model: `emonet`, `emonet_fast`, or a path. A path has a dot or a folder in it.
+
+    Returns:
+        The model with its weights, checked to fit its own description.
+
+    Raises:
+        OptionError: No model of this name comes with the package.
+        MissingFileError: There is no such file.
+        CheckpointError: The file is no model file, or is damaged.
+
+    Example:
+        >>> from emonet.inference import load_model
+        >>> model = load_model("emonet_fast")
+        >>> [str(emotion) for emotion in model.classes]
+        ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral']
+    """
+    from emonet.inference.checkpoint import load_checkpoint
+
+    if is_file_name(model):
+        return load_checkpoint(model)
+    if str(model) not in BUNDLED:
+        raise OptionError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
+    return load_checkpoint(FOLDER / f"{model}.safetensors")
+
+
+def is_file_name(model: str | os.PathLike[str]) -> bool:
+    """Tell the path of a file from the name of a model: it has a dot or a folder in it."""
+    path = Path(model)
+    return bool(path.suffix) or len(path.parts) > 1
