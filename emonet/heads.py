@@ -68,7 +68,12 @@ def sizes(heads: Sequence[Head]) -> tuple[int, ...]:
 
 
 def softmax_heads(logits: Tensor, counts: Sequence[int] = ()) -> Tensor:
-    """Turn logits (N, all heads' classes) into probabilities, each head for itself; without counts there is one."""
+    """Turn logits (N, all heads' classes) into probabilities, each head for itself.
+
+    Args:
+        logits: Those of all heads side by side.
+        counts: How many logits each head has; one head if empty.
+    """
     import torch
 
     if len(counts) < 2:
@@ -115,7 +120,7 @@ class HeadChoice:
         return tuple(one for one in first.classes if all(one in other.classes for other in others))
 
     def parts(self) -> list[tuple[list[int], NDArray[np.float64]]]:
-        """List for each head that is asked where the answer's classes stand, and what to divide them by.
+        """List where the answer's classes stand in each head, and what to divide them by.
 
         Returns:
             For each head: the columns of the answer's classes among the logits of all heads, and a divisor for each.
@@ -132,7 +137,7 @@ class HeadChoice:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Where the classes of the answer stand among the logits of the network, for the first head that is asked."""
+        """Where the answer's classes stand among all logits, for the first head."""
         return tuple(self.parts()[0][0])
 
     @property
@@ -141,7 +146,7 @@ class HeadChoice:
         return self.head != MEAN and self.prior == "training"
 
     def __call__(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Compute the answer (N, classes) from the probabilities of all heads side by side (N, all heads' classes)."""
+        """Compute the answer (N, classes) from the probabilities of all heads side by side."""
         if self.is_plain:
             return np.asarray(probabilities[:, self.columns], np.float32)
         shares = [probabilities[:, columns].astype(np.float64) / divisors for columns, divisors in self.parts()]

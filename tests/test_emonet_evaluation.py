@@ -99,7 +99,7 @@ def test_images_of_classes_that_the_model_does_not_know_are_counted(faces, tmp_p
     evaluation = evaluate(six, faces, machine=CPU)
     assert evaluation.faces.left_out == {"disgust": 1}
     assert evaluation.scores["none"]["all"].n == 6
-    assert evaluation.remarks == ("6 of 7 pictures are scored; the model does not know disgust 1",)
+    assert evaluation.remarks == ("6 of 7 images are scored; the model does not know disgust 1",)
 
 
 def test_a_class_of_the_model_may_have_no_images(checkpoint, portrait, tmp_path):
@@ -134,7 +134,7 @@ def test_views_must_be_known_and_different(checkpoint, faces, views):
 
 def test_another_crop_is_remarked_on(checkpoint, faces):
     wide = replace(checkpoint, crop=replace(checkpoint.crop, margin=0.5))
-    assert "cut out otherwise" in evaluate(wide, faces, machine=CPU).remarks[0]
+    assert "cropped differently" in evaluate(wide, faces, machine=CPU).remarks[0]
 
 
 @pytest.fixture(scope="module")

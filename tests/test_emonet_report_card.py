@@ -75,7 +75,7 @@ def test_remarks_and_unknown_sources_are_told(evaluation):
     checkpoint = replace(evaluation.checkpoint, training=training, crop=replace(evaluation.checkpoint.crop, margin=0.3))
     card = model_card(replace(evaluation, checkpoint=checkpoint))
     assert "- folder: 28 pictures. Its pictures' own terms hold." in card
-    assert "Note: the faces of the data were cut out otherwise" in card
+    assert "Note: the faces of the data were cropped differently" in card
 
 
 def test_sizes_of_faces_are_a_table_where_they_were_scored(evaluation):

@@ -88,7 +88,7 @@ def test_the_head_states_views_apart():
 
 def test_the_head_warns_of_what_is_left_out():
     words = head(evaluated([0], [0], left_out={"contempt": 2}))
-    assert '<div class="warning"><p>1 of 3 pictures are scored' in words
+    assert '<div class="warning"><p>1 of 3 images are scored' in words
     assert 'class="fine"' not in words
 
 

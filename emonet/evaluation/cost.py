@@ -19,7 +19,9 @@ SECONDS = 0.4  # spent on each of the two measurements
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Hold what answers cost. Times are medians, for one view; they hold for this machine and what else it did.
+    """Hold what answers cost.
+
+    Times are medians, for one view. They hold for this machine and what else it did.
 
     Attributes:
         parameters: All numbers of the network, with the statistics of batch norm.
@@ -43,7 +45,12 @@ class Cost:
 
 
 def measure_cost(classify: Classifier, pixels: Pixels) -> Cost:
-    """Count the network of a classifier, and time it on some images, without test-time augmentation."""
+    """Count the network of a classifier, and time it without test-time augmentation.
+
+    Args:
+        classify: The classifier, on its device.
+        pixels: Some images, (N, size, size, channels).
+    """
     counted = summarise(cast(Network, classify.network))
     once = replace(classify, view="none", batch_size=BATCH)
     batch = pixels[np.arange(BATCH) % len(pixels)]

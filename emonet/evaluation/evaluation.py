@@ -87,7 +87,10 @@ class Evaluation:
 
     @cached_property
     def cost(self) -> Cost:
-        """What answers cost. It is measured when it is first asked for, which takes a second or two."""
+        """What answers cost.
+
+        It is measured when it is first asked for, which takes a second or two.
+        """
         return measure_cost(open_classifier(self.checkpoint, self.machine or open_machine()), self.faces.pixels)
 
     @property
@@ -134,7 +137,7 @@ def evaluate(
     head: str = "",
     prior: str = "",
 ) -> Evaluation:
-    """Answer every image of a split whose class the model knows, and score the answers.
+    """Answer all images of a split whose class the model knows, and score them.
 
     The scores are of one answer, on the labels and on FER+'s votes. A table has those of all other heads and priors.
 
@@ -237,12 +240,12 @@ def _list_remarks(evaluation: Evaluation) -> list[str]:
     if faces.left_out:
         left_out = ", ".join(f"{name} {count:,}" for name, count in sorted(faces.left_out.items()))
         whole = len(faces) + sum(faces.left_out.values())
-        remarks.append(f"{len(faces):,} of {whole:,} pictures are scored; the model does not know {left_out}")
+        remarks.append(f"{len(faces):,} of {whole:,} images are scored; the model does not know {left_out}")
     if split in ("train", "dev"):
         remarks.append(f"the model may have learned from {split}, or been chosen on it: this is no test")
     if missing := [str(emotion) for emotion in faces.classes if emotion not in evaluation.store.classes]:
         remarks.append(f"the data know no {', '.join(missing)}: the model may answer what cannot be right")
     cut, learned = evaluation.store.crop, checkpoint.crop
     if (cut.margin, cut.align) != (learned.margin, learned.align):
-        remarks.append("the faces of the data were cut out otherwise than those that the model learned from")
+        remarks.append("the faces of the data were cropped differently from those that the model learned from")
     return remarks

@@ -36,7 +36,9 @@ class HeadScores:
 
 
 def score_heads(heads: tuple[Head, ...], probabilities: NDArray[np.floating], faces: Faces) -> tuple[HeadScores, ...]:
-    """Score each head, and their mean, with each prior that is stored; all rows on the same images.
+    """Score each head, and their mean, with each prior that is stored.
+
+    All are scored on the same images.
 
     Args:
         heads: Those of the network, in the order of its scores.
@@ -54,7 +56,7 @@ def score_heads(heads: tuple[Head, ...], probabilities: NDArray[np.floating], fa
 
 
 def list_choices(heads: tuple[Head, ...]) -> list[HeadChoice]:
-    """List every answer that a model can give: each head, and the mean of several, with each prior that is stored."""
+    """List each head, and the mean of several, with each prior that is stored."""
     names = [head.name for head in heads] + ([MEAN] if len(heads) > 1 else [])
     return [HeadChoice(heads, name, prior) for name in names for prior in _stored_priors(heads, name)]
 

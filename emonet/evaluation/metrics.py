@@ -19,7 +19,9 @@ SUM_TOLERANCE = 0.01  # by which the probabilities of an image may miss 1: half 
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Hold the scores of one class against the rest. What would divide by nothing is None.
+    """Hold the scores of one class against the rest.
+
+    What would divide by zero is None.
 
     Attributes:
         precision: None for a class that was never answered.
@@ -38,7 +40,9 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Hold what a network scored on n images. Macro means are over the classes that occur; nothing is ever NaN.
+    """Hold what a network scored on n images.
+
+    Macro means are over the classes that occur. Nothing is ever NaN.
 
     Attributes:
         n: Images.
@@ -79,7 +83,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Hold the images whose likeliest class has a probability above `low`, up to `high`.
+    """Hold the images whose highest probability is above `low`, up to `high`.
 
     Attributes:
         low: The lower edge.
@@ -141,7 +145,13 @@ def score(
 
 
 def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = BINS) -> tuple[Bin, ...]:
-    """Compare how probable the likeliest class was said to be with how often it is right, in bins of equal width."""
+    """Compare confidence with accuracy, in bins of equal width.
+
+    Args:
+        probabilities: Of each image, (N, classes).
+        labels: The index of the true class of each image, (N,).
+        bins: How many bins.
+    """
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
     edges = np.linspace(0, 1, bins + 1)
@@ -155,7 +165,10 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Compute where a share lies with 95 % confidence; it holds for few images and for shares near 1, too."""
+    """Compute where a share lies with 95 % confidence.
+
+    Unlike the normal interval, it holds for few images and for shares near 1.
+    """
     from scipy.stats import binomtest  # type: ignore[import-untyped]
 
     if not 0 <= correct <= n or n < 1:

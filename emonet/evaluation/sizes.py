@@ -73,7 +73,7 @@ def score_sizes(
 
 
 def shrink_faces(pixels: Pixels, size: int) -> Pixels:
-    """Shrink faces (N, side, side, channels) to a size, and enlarge them again as the crop of a photo does.
+    """Shrink faces (N, side, side, channels) to a size, and enlarge them again.
 
     Pixels are averaged, and enlarged by the cubic kernel, as `facecrop.crop_face` enlarges faces that are too small.
     """

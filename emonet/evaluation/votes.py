@@ -70,7 +70,7 @@ class VoteScores:
 
 
 def score_votes(probabilities: NDArray[np.floating], faces: Faces) -> VoteScores | None:
-    """Score probabilities (N, classes of the faces) on the votes; None where no image has a majority."""
+    """Score probabilities (N, classes) on the votes; None where no image has a majority."""
     majority = seen_majority(faces)
     if faces.votes is None or not (clear := majority >= 0).any():
         return None
@@ -96,10 +96,11 @@ def score_votes(probabilities: NDArray[np.floating], faces: Faces) -> VoteScores
 
 
 def seen_majority(faces: Faces) -> NDArray[np.int64]:
-    """Find what more people saw than anything else in each image, as an index of the eight expressions (N,).
+    """Find what more people saw in each image than anything else.
 
-    -1 where several expressions have the most votes, where "unknown" or "not a face" has, or where nobody voted: FER+'s
-    literature leaves these images out.
+    Returns:
+        The index of one of the eight expressions for each image, (N,). -1 where several expressions have the most
+        votes, where "unknown" or "not a face" has, or where nobody voted: FER+'s literature leaves these images out.
     """
     votes = np.zeros((len(faces), 1), np.int16) if faces.votes is None else faces.votes
     most = votes.max(1, keepdims=True)
@@ -109,7 +110,11 @@ def seen_majority(faces: Faces) -> NDArray[np.int64]:
 
 
 def published_majority(votes: Votes) -> NDArray[np.int64]:
-    """Find the expression of each image by the rule of Barsoum et al., as an index of the eight (N,); -1 for none."""
+    """Find the expression of each image by the rule of Barsoum et al.
+
+    Returns:
+        The index of one of the eight expressions for each image, (N,); -1 for none.
+    """
     kept = np.where(votes > 1, votes, 0)
     first = kept.argmax(1)
     return np.where((2 * kept.max(1) > kept.sum(1)) & (first < EIGHT), first, -1)
@@ -148,7 +153,10 @@ def two_raters(votes: Votes) -> float | None:
 
 
 def rater_and_others(votes: Votes) -> float | None:
-    """Compute how often a random rater agrees with most of the other raters of the image; ties are broken by lot."""
+    """Compute how often a random rater agrees with most of the others of the image.
+
+    Ties are broken by lot.
+    """
     several = votes[votes.sum(1) > 1]
     if not len(several):
         return None

@@ -25,11 +25,11 @@ OPAQUE = 0.7  # how much of the image the colour hides at most
 
 
 def grad_cam(network: Network, x: Tensor, classes: Sequence[int] | Tensor) -> Maps:
-    """Compute Grad-CAM maps (Selvaraju et al., 2017): the evidence for a class in each image.
+    """Compute the evidence for a class in each image (Grad-CAM).
 
-    A map is made from the last feature maps of at least 4 pixels a side (from smaller ones if there are no others). It
-    is enlarged so that each of its pixels lies in the middle of what that pixel sees. The map of an ensemble is the
-    mean of the maps of its members.
+    This is the method of Selvaraju et al. (2017). A map is made from the last feature maps of at least 4 pixels a side
+    (from smaller ones if there are no others). It is enlarged so that each of its pixels lies in the middle of what
+    that pixel sees. The map of an ensemble is the mean of the maps of its members.
 
     Args:
         network: Any network with convolutions. It is left as it was.
@@ -52,7 +52,7 @@ def grad_cam(network: Network, x: Tensor, classes: Sequence[int] | Tensor) -> Ma
 
 
 def check_network(network: Network, x: Tensor) -> None:
-    """Refuse networks without convolutions, and x that is no batch of images for the network."""
+    """Refuse a network without convolutions, and images that do not fit it."""
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         reason = ": it memorises images" if network.fit == "memorise" else ""
         raise OptionError(f"{type(network).__name__} has no convolution that could be looked into{reason}")
@@ -69,7 +69,10 @@ def scale_maps(maps: Maps) -> Maps:
 
 
 def overlay_heat(image: NDArray[np.uint8], heat: Maps) -> NDArray[np.uint8]:
-    """Colour an image (height, width, 3) by a map (height, width): where it is hotter, the colour hides more."""
+    """Colour an image (height, width, 3) by a map (height, width).
+
+    The higher the map, the more the colour hides.
+    """
     import cv2
 
     colours = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]

@@ -10,7 +10,7 @@ import numpy as np
 from emonet.errors import OptionError
 from emonet.explaining.grad_cam import Maps, grad_cam, overlay_heat, scale_maps
 from emonet.heads import HeadChoice
-from emonet.inference.classifier import Classifier, pictures_as_tensor
+from emonet.inference.classifier import Classifier, images_as_tensor
 from emonet.labels import Emotion
 from emonet.models import Network
 from facecrop import CropSpec, Face, crop_face
@@ -53,7 +53,7 @@ def _find_logits(choice: HeadChoice, emotion: Emotion) -> list[int]:
 
 def _find_evidence(classifier: Classifier, crop_image: Image, logits: list[int]) -> Maps:
     """Compute the mean of the Grad-CAM maps of some logits, from 0 to 1."""
-    x = pictures_as_tensor(crop_image[None]).to(classifier.machine.device)
+    x = images_as_tensor(crop_image[None]).to(classifier.machine.device)
     x = classifier.spec.scale(x).expand(len(logits), -1, -1, -1)
     maps: Maps = grad_cam(cast(Network, classifier.network), x, logits)
     heat: Maps = scale_maps(maps.mean(axis=0, keepdims=True))[0]

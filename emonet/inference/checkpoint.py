@@ -74,7 +74,12 @@ class Checkpoint:
             object.__setattr__(self, name, json.loads(json.dumps(dict(getattr(self, name)))))
 
     def choice(self, head: str = "", prior: str = "") -> HeadChoice:
-        """Choose the head, or `mean`, that answers, and the prior; the defaults of the file unless they are given."""
+        """Choose the head that answers, or `mean`, and the prior.
+
+        Args:
+            head: The default of the file if empty.
+            prior: The default of the file if empty.
+        """
         return HeadChoice(self.heads, head or self.default_head or self.heads[0].name, prior or self.default_prior)
 
     @property
@@ -83,7 +88,10 @@ class Checkpoint:
         return self.choice().classes
 
     def network(self) -> Network:
-        """Create the network with its weights, in evaluation, in the memory format that a Classifier uses."""
+        """Create the network with its weights, in evaluation.
+
+        Its kernels have the memory format in which a Classifier hands over images.
+        """
         import torch
 
         network = _create_empty(self)
@@ -92,7 +100,10 @@ class Checkpoint:
 
     @property
     def identity(self) -> str:
-        """A hash of all that the answers of the heads depend on; the default head and prior do not change it."""
+        """A hash of all that the answers of the heads depend on.
+
+        The default head and prior do not change it.
+        """
         answers = {key: value for key, value in self._header().items() if key not in ("default", "training", "scores")}
         whole = hashlib.sha256(json.dumps(answers, sort_keys=True).encode())
         for name, tensor in sorted(self.weights.items()):

@@ -54,7 +54,7 @@ class Classifier:
         self.network.eval()
         size = self.batch_size or (CPU_BATCH if self.machine.device.type == "cpu" else BATCH)
         with torch.inference_mode():
-            pieces = [self._probabilities(piece) for piece in torch.split(pictures_as_tensor(pixels), size)]
+            pieces = [self._probabilities(piece) for piece in torch.split(images_as_tensor(pixels), size)]
             return np.asarray(torch.cat(pieces).cpu().numpy(), np.float32)
 
     def _probabilities(self, piece: Tensor) -> Tensor:
@@ -85,8 +85,11 @@ def open_classifier(checkpoint: Checkpoint, machine: Machine, view: str = "none"
     return Classifier(network, checkpoint.input, machine, view=view, heads=sizes(checkpoint.heads))
 
 
-def pictures_as_tensor(pixels: Pixels) -> Tensor:
-    """Turn images (N, size, size, channels) into a tensor (N, channels, size, size), a view."""
+def images_as_tensor(pixels: Pixels) -> Tensor:
+    """Turn images (N, height, width, channels) into a tensor with channels first, a view."""
     import torch
 
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+pictures_as_tensor = images_as_tensor  # its name before 0.2

@@ -45,6 +45,6 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
 
 
 def is_file_name(model: str | os.PathLike[str]) -> bool:
-    """Tell the path of a file from the name of a model: it has a dot or a folder in it."""
+    """Tell whether a file is meant: a path has a dot or a folder in it."""
     path = Path(model)
     return bool(path.suffix) or len(path.parts) > 1

@@ -40,10 +40,11 @@ INPUT, OUTPUT = "pixels", "probabilities"
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
-    """Write an ONNX file that maps `pixels` (N, channels, size, size), uint8, to `probabilities` (N, classes), float32.
+    """Write an ONNX file that maps pixels to probabilities.
 
-    If there are several heads, each has a further output: `probabilities_NAME` (N, its classes). The file is only
-    written if onnxruntime gives torch's probabilities, within 0.001.
+    Its input `pixels` is (N, channels, size, size), uint8; its output `probabilities` is (N, classes), float32. If
+    there are several heads, each has a further output: `probabilities_NAME` (N, its classes). The file is only written
+    if onnxruntime gives torch's probabilities, within 0.001.
 
     Args:
         checkpoint: The model.
@@ -80,7 +81,7 @@ def list_outputs(checkpoint: Checkpoint) -> dict[str, tuple[Emotion, ...]]:
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Describe how to use the file: how faces become its pixels, what its answers mean, and the terms of the data."""
+    """Describe how to use the file: its pixels, its answers, the terms of the data."""
     spec, crop, choice = checkpoint.input, checkpoint.crop, checkpoint.choice()
     colours = "RGB" if spec.channels == 3 else "grey: 0.299 R + 0.587 G + 0.114 B"
     turned = "turned until its eyes are level" if crop.align else "not turned"

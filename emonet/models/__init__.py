@@ -104,9 +104,9 @@ def create_model(name: str, /, **arguments: Any) -> Network:
 
 
 def create_meta_model(name: str, /, **arguments: Any) -> Network:
-    """Create a network on torch's meta device: it has shapes and no weights, and takes no memory.
+    """Create a network on torch's meta device: it has shapes and no weights.
 
-    It serves to count parameters, to compare shapes, and to take the weights of a model file.
+    It takes no memory, and serves to count parameters, to compare shapes, and to take the weights of a model file.
 
     Args:
         name: A key of `MODELS`, as in `create_model`.

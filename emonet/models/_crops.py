@@ -9,7 +9,9 @@ from facecrop.errors import OptionError
 
 
 class Crop(nn.Module):
-    """Cut a square out of each image; images of its size pass as they are. Draws from torch's generator.
+    """Cut a square out of each image; images of its size pass as they are.
+
+    Random places are drawn from torch's generator.
 
     Args:
         size: Pixels a side of the square.

@@ -8,12 +8,12 @@ LEAK = 0.3  # of LeakyReLU, where a source states none
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Create batch norm with Keras' epsilon, and with its momentum of 0.99 in torch's terms."""
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+    """Create batch norm with Keras' epsilon and momentum."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # Keras calls this momentum 0.99
 
 
 def initialise(network: nn.Module) -> None:
-    """Draw the kernels of convolutions and dense layers from Glorot's uniform distribution; set biases to zero."""
+    """Draw kernels from Glorot's uniform distribution, and set biases to zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

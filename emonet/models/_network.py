@@ -66,9 +66,10 @@ class Network(nn.Module):
         """
 
     def fold(self) -> None:
-        """Merge layers that only training needs apart; logits stay the same but for rounding.
+        """Merge layers that only training needs apart.
 
-        The weights have other names afterwards. So this is for networks in use, whose weights are not stored again.
+        Logits stay the same but for rounding. The weights have other names afterwards. So this is for networks in use,
+        whose weights are not stored again.
         """
 
     def memorise(self, x: Tensor, labels: Tensor) -> None:
@@ -83,7 +84,7 @@ class Network(nn.Module):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Set a model to evaluation, and back afterwards; parts that were in evaluation already stay so."""
+    """Set a model to evaluation, and its modules back afterwards."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

@@ -15,10 +15,10 @@ _where_above = torch.ops.aten.threshold_backward  # (values, x, 0): the values w
 
 
 class AdaptivePiecewiseLinear(nn.Module):
-    """Compute h(x) = max(0, x) + the sum over s of a_s max(0, b_s - x), with a and b learned for each unit.
+    """Apply an activation whose bends are learned for each unit.
 
-    It begins as ReLU: the slopes a are 0. The hinges b are normal about 0 with a deviation of 0.5, so that they do not
-    stay alike.
+    It is h(x) = max(0, x) + the sum over s of a_s max(0, b_s - x), with a and b learned. It begins as ReLU: the slopes
+    a are 0. The hinges b are normal about 0 with a deviation of 0.5, so that they do not stay alike.
     """
 
     def __init__(self, *shape: int) -> None:

@@ -13,7 +13,7 @@ from facecrop.errors import MachineError
 
 @contextmanager
 def downloading(weights: str) -> Iterator[None]:
-    """Raise MachineError where weights cannot be downloaded, saying which and what to do."""
+    """Turn a failed download of weights into a MachineError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -24,5 +24,5 @@ def downloading(weights: str) -> Iterator[None]:
 
 
 def on_meta_device() -> bool:
-    """Tell whether networks are being created without weights: then there is nothing to download."""
+    """Tell whether networks are being created without weights."""
     return torch.empty(0).device.type == "meta"

@@ -56,7 +56,9 @@ class Summary:
 
 
 def summarise(model: Network, size: int | None = None) -> Summary:
-    """Count the layers of a network in use. Nothing is computed, and the network is not changed.
+    """Count the layers of a network in use.
+
+    Nothing is computed, and the network is not changed.
 
     Args:
         model: The network.

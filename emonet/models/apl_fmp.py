@@ -38,7 +38,9 @@ POOLED = 20  # pixels a side of what the second pooling takes
 
 
 class AplFmp(Network):
-    """Pool by a fraction, at random places in training. In evaluation the places are fixed, so that answers repeat.
+    """Apply three convolutions with learned activations and fractional max-pooling.
+
+    The regions of pooling are random in training. In evaluation they are fixed, so that answers repeat.
 
     Args:
         classes: How many logits.

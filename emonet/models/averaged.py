@@ -15,7 +15,9 @@ from facecrop.errors import OptionError
 
 
 class Averaged(Network):
-    """Average the probabilities of several copies of one network, each with weights of its own.
+    """Average the probabilities of several copies of one network.
+
+    Each copy has weights of its own.
 
     Args:
         classes: How many logits.
@@ -58,7 +60,7 @@ class Averaged(Network):
 
 
 def average_logits(logits: Tensor) -> Tensor:  # (members, N, classes) -> (N, classes)
-    """Compute logits whose softmax is the mean of the members' probabilities; those of one member stay as they are."""
+    """Compute logits whose softmax is the mean of the members' probabilities."""
     if len(logits) == 1:
-        return logits[0]
+        return logits[0]  # as they are, bit for bit
     return logits.log_softmax(2).logsumexp(0) - math.log(len(logits))

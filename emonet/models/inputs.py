@@ -71,14 +71,24 @@ class InputSpec:
         return self.scaling != "standardised" or bool(self.mean)
 
     def with_statistics(self, images: Pixels) -> InputSpec:
-        """Return a copy with the mean and deviation of training images (N, size, size, channels)."""
+        """Return a copy with the mean and deviation of training images.
+
+        Args:
+            images: (N, size, size, channels).
+        """
         values = _measure_moments(images)
         return InputSpec.from_dict(self.to_dict() | {"mean": values[0], "std": values[1]})
 
     def resize(self, image: Pixels) -> Pixels:
-        """Resize a crop: RGB (height, width, 3) to (size, size, channels), grey if the network takes grey.
+        """Resize a crop, and turn it grey if the network takes grey.
 
         Pixels are averaged where the crop is made smaller, and interpolated by cubics where it is made larger.
+
+        Args:
+            image: RGB (height, width, 3).
+
+        Returns:
+            (size, size, channels).
         """
         import cv2
 

@@ -17,7 +17,9 @@ LEAST = 1e-6  # the probability of a class without a vote: its logit must be fin
 
 
 class Knn(Network):
-    """Let the nearest training images vote, by scikit-learn. `memorise` takes the place of training.
+    """Let the nearest training images vote, by scikit-learn.
+
+    `memorise` takes the place of training.
 
     Args:
         classes: How many logits.
@@ -25,7 +27,7 @@ class Knn(Network):
         examples: How many images a stored network holds.
     """
 
-    title = "the nearest training pictures vote, by scikit-learn"
+    title = "the nearest training images vote, by scikit-learn"
     input = InputSpec(size=48, channels=1, scaling="unit")
     fit = "memorise"
 

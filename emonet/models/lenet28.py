@@ -24,7 +24,7 @@ class Lenet28(Network):
         hidden: Units of the dense layer.
     """
 
-    title = "2 convolutions of 16 maps on pictures of 28 pixels"
+    title = "2 convolutions of 16 maps on images of 28 pixels"
     input = InputSpec(size=28, channels=1, scaling="unit")
 
     def __init__(self, classes: int = 7, *, hidden: int = 64) -> None:

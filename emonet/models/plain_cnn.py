@@ -28,7 +28,7 @@ WHITE_FLOOR = 5e-4  # added to variances, so that the noise of smooth patches is
 
 
 class PlainCnn(Network):
-    """Apply stages of 3x3 convolutions with batch norm, average over all places, and apply a dense layer.
+    """Apply stages of 3x3 convolutions with batch norm, and a dense layer.
 
     Args:
         classes: How many logits.
@@ -128,7 +128,10 @@ def _create_stage(
 
 
 class Convolution(nn.Module):
-    """Add up a 3x3 convolution and, with branches, a 1x1 convolution and the identity, each with batch norm."""
+    """Apply a 3x3 convolution with batch norm, and add up the branches beside it.
+
+    The branches are a 1x1 convolution and, if the shape allows it, the identity, each with batch norm.
+    """
 
     def __init__(self, before: int, width: int, stride: int, *, branches: bool) -> None:
         super().__init__()
@@ -169,7 +172,10 @@ def _merge(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 class Whitening(nn.Module):
-    """Project patches on the directions in which they vary, both ways, all with the same variance. Biases learn."""
+    """Project patches on the directions in which they vary, to the same variance.
+
+    Each direction is used both ways. The kernels are fixed, the biases are learned.
+    """
 
     kernel: Tensor
 
@@ -186,7 +192,10 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def prepare(self, x: Tensor) -> None:
-        """Compute the kernels from images, on the processor, so that the bits are the same everywhere."""
+        """Compute the kernels from images.
+
+        This runs on the processor, so that the bits are the same everywhere.
+        """
         patches = F.unfold(x.cpu(), self.side)  # (N, side^2, places)
         moments = (patches @ patches.mT).double().mean(0) / patches.shape[2]
         values, vectors = torch.linalg.eigh(moments)

@@ -105,7 +105,7 @@ class ResidualBlock(nn.Module):
 
 
 class Gate(nn.Module):
-    """Weigh each channel by what the means of all channels say (squeeze and excitation)."""
+    """Weigh each channel by the means of all channels (squeeze and excitation)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -129,13 +129,16 @@ def _create_convolution(before: int, width: int, stride: int) -> nn.Conv2d:
 
 
 class Emonet(SEResNet):
-    """The most accurate of our networks: at most 4 million parameters, so that its file in 16 bits stays under 8 MB."""
+    """Answer accurately with at most 4 million parameters, 8 MB in 16 bits."""
 
     title = "ours: the most accurate"
 
 
 class EmonetFast(SEResNet):
-    """The fast one of our networks: at most 0.6 million parameters and 25 million multiplications a face."""
+    """Answer fast with at most 0.6 million parameters.
+
+    One face costs at most 25 million multiplications.
+    """
 
     title = "ours: the fast one"
 
