@@ -64,7 +64,7 @@ def header(path):
         return json.loads(file.metadata()["emonet"])
 
 
-def test_a_model_comes_back_bit_for_bit(checkpoint, path):
+def test_a_saved_model_is_loaded_bit_for_bit(checkpoint, path):
     loaded = load_checkpoint(path)
     for name in ("model", "arguments", "classes", "crop", "detector", "input", "training", "scores"):
         assert getattr(loaded, name) == getattr(checkpoint, name)
@@ -80,7 +80,7 @@ def test_a_loaded_network_is_ready_to_predict(path):
     assert not [name for name, tensor in network.state_dict().items() if tensor.device.type == "meta"]
 
 
-def test_half_of_the_bytes_keeps_what_is_small_exactly(checkpoint, tmp_path):
+def test_half_precision_keeps_biases_and_batch_norm_exactly(checkpoint, tmp_path):
     checkpoint.save(tmp_path / "half.safetensors", half=True)
     loaded = load_checkpoint(tmp_path / "half.safetensors")
     for name, tensor in checkpoint.weights.items():
@@ -98,7 +98,7 @@ def test_the_same_content_is_the_same_bytes(path, tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
-def test_a_model_in_memory_says_what_its_file_will(checkpoint):
+def test_a_model_in_memory_equals_the_one_in_its_file(checkpoint):
     given = replace(checkpoint, scores={"dev": {"interval": (0.1, 0.2)}}, arguments={**ARGUMENTS, "widths": (4, 8)})
     assert given.scores == {"dev": {"interval": [0.1, 0.2]}}
     assert given.arguments == ARGUMENTS
@@ -251,7 +251,7 @@ def with_text(text):
         (with_weights(**{"head.weight": torch.zeros(8, 7)}), r"head.weight: \(8, 7\) in the file, \(7, 8\) in the"),
     ],
 )
-def test_what_cannot_be_used_says_why(path, spoil, words):
+def test_damaged_and_foreign_files_are_refused_with_the_reason(path, spoil, words):
     spoil(path)
     with pytest.raises(CheckpointError, match=words) as raised:
         load_checkpoint(path)
@@ -260,7 +260,7 @@ def test_what_cannot_be_used_says_why(path, spoil, words):
 
 
 @pytest.mark.parametrize("place", ["nowhere.safetensors", "."])
-def test_an_absent_file_is_named(tmp_path, place):
+def test_a_missing_file_is_named(tmp_path, place):
     with pytest.raises(FileNotFoundError, match=r"no such model file: .*; `emonet train` writes them"):
         load_checkpoint(tmp_path / place)
 
@@ -270,7 +270,7 @@ def test_errors_cross_processes():
     assert (str(error), error.reason) == ("model.safetensors: damaged", "damaged")
 
 
-def test_probabilities_are_those_of_the_scores(checkpoint):
+def test_probabilities_are_the_softmax_of_the_logits(checkpoint):
     x = SPEC.scale(torch.from_numpy(pictures()).permute(0, 3, 1, 2))
     expected = checkpoint.network()(x).softmax(1).detach().numpy()
     found = probabilities(checkpoint)
@@ -282,7 +282,7 @@ def test_the_batch_size_changes_no_answer(checkpoint):
     assert probabilities(checkpoint, batch_size=2) == pytest.approx(probabilities(checkpoint), abs=1e-6)
 
 
-def test_in_half_the_precision_answers_are_nearly_the_same(checkpoint):
+def test_answers_in_bf16_are_nearly_those_in_fp32(checkpoint):
     classify = Classifier(checkpoint.network().train(), SPEC, open_machine("cpu", "bf16"))
     found = classify(pictures())
     assert found.dtype == np.float32

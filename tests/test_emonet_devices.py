@@ -23,7 +23,7 @@ def there(monkeypatch):
         (("cuda",), "cuda:1", "cuda:1"),
     ],
 )
-def test_auto_takes_the_best_and_a_name_is_a_name(there, kinds, device, expected):
+def test_auto_takes_the_best_device(there, kinds, device, expected):
     there(*kinds)
     assert open_machine(device, "fp32").device == torch.device(expected)
 
@@ -36,7 +36,7 @@ def test_unknown_devices_are_refused(there, device):
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps"])
-def test_what_is_not_there_is_refused(there, device):
+def test_devices_that_are_missing_are_refused(there, device):
     there()
     with pytest.raises(ValueError, match=rf"device '{device}' was asked for, and torch \S+ sees none"):
         open_machine(device)
@@ -54,7 +54,7 @@ def test_auto_precision_on_other_devices(there, kinds, bf16):
 
 
 @pytest.mark.parametrize("has", [True, False])
-def test_auto_precision_on_the_processor_is_what_it_does_itself(monkeypatch, has):
+def test_auto_precision_on_the_cpu_is_what_its_hardware_does(monkeypatch, has):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has, raising=False)
     assert open_machine("cpu").bf16 is has
 
@@ -65,7 +65,7 @@ def test_networks_run_in_the_precision_asked_for(precision, dtype):
         assert torch.nn.Linear(2, 2)(torch.zeros(1, 2)).dtype == dtype
 
 
-def test_a_machine_says_what_it_is(there):
+def test_a_machine_names_device_and_precision(there):
     there("cuda")
     assert str(open_machine("cpu", "fp32")) == f"cpu ({torch.get_num_threads()} threads), fp32"
     assert str(open_machine("cuda:1")) == "cuda:1 (card 1), bf16"

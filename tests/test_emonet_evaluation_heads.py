@@ -66,7 +66,7 @@ def test_the_answer_of_any_head_and_prior_is_scored(store, checkpoint, head, pri
     assert row.seen == found.votes["none"].majority
 
 
-def test_the_file_says_whose_answer_is_scored_unless_one_is_named(store, checkpoint):
+def test_the_default_head_of_the_file_is_scored(store, checkpoint):
     assert evaluate(checkpoint, store, machine=CPU).head == "seen"
     named = replace(checkpoint, default_head="mean", default_prior="sqrt")
     found = evaluate(named, store, machine=CPU)
@@ -92,12 +92,12 @@ def test_every_head_and_prior_has_a_row_for_each_view(store, checkpoint):
         ({"prior": "flat"}, "prior must be one of training, even, sqrt, got 'flat'"),
     ],
 )
-def test_an_answer_that_cannot_be_given_is_refused_before_anything_is_read(options, message):
+def test_impossible_heads_and_priors_are_refused_before_data_are_read(options, message):
     with pytest.raises(ValueError, match=message):
         evaluate(evaluations.checkpoint(hidden=4), evaluations.store(), machine=CPU, **options)
 
 
-def test_rows_by_hand():
+def test_scores_of_heads_and_priors_worked_out_by_hand():
     """The network saw the first class three times as often; the second head has other classes."""
     angry, sad, happy = Emotion.ANGRY, Emotion.SAD, Emotion.HAPPY
     heads = (Head("fer2013", (angry, sad), (0.75, 0.25)), Head("seen", (angry, sad, happy)))

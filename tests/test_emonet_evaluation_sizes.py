@@ -33,13 +33,13 @@ def test_each_size_has_accuracy_recall_and_the_shares_of_the_answers():
     assert small.to_dict()["shares"]["coarse"] == 1
 
 
-def test_no_face_is_larger_than_it_is():
+def test_sizes_above_that_of_the_faces_count_once():
     sizes = [one.size for one in score_sizes(classify, PIXELS, LABELS, CLASSES, sizes=(96, 60, 48, 24))]
     assert sizes == [48, 24]
     assert score_sizes(classify, PIXELS, LABELS, CLASSES, sizes=()) == ()
 
 
-def test_many_pictures_are_shrunk_a_piece_at_a_time():
+def test_many_images_are_shrunk_piece_by_piece():
     seen = []
     pixels = stripes(12, PIECE + 5)
     score_sizes(

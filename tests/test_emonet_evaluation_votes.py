@@ -29,7 +29,7 @@ def scored(counts, places, classes=tuple(Emotion)):
     return score_votes(answers(places, classes), faces([0] * len(counts), classes=classes, votes=counts))
 
 
-def test_answers_agree_with_the_majority_or_not():
+def test_agreement_with_the_majority():
     counts = votes({"happy": 10}, {"happy": 6, "sad": 4}, {"angry": 5, "sad": 3, "unknown": 2})
     found = scored(counts, [HAPPY, ANGRY, ANGRY])
     assert (found.majority.n, found.majority.correct) == (3, 2)
@@ -85,12 +85,12 @@ def test_without_votes_there_is_nothing_to_score():
     assert scored(votes({}, {"unknown": 10}), [0, 0]) is None
 
 
-def test_figures_are_json():
+def test_vote_scores_can_be_json():
     found = scored(votes({"contempt": 10}), [0], SEVEN)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["cross_entropy"] is None
 
 
-def test_raters_among_themselves_by_hand():
+def test_agreement_between_raters_worked_out_by_hand():
     counts = votes({"happy": 3, "sad": 1}, {"happy": 2})
     assert two_raters(counts) == pytest.approx((6 / 12 + 1) / 2)
     assert rater_and_others(counts) == pytest.approx((3 / 4 + 1) / 2)
@@ -100,7 +100,7 @@ def test_raters_among_themselves_by_hand():
 
 
 @pytest.mark.parametrize(("usage", "pairs", "others"), [("Training", 0.605, 0.698), ("PublicTest", 0.648, 0.733)])
-def test_raters_of_the_published_votes(usage, pairs, others):
+def test_agreement_between_the_raters_of_the_published_votes(usage, pairs, others):
     if not FER2013.is_dir():
         pytest.skip("FER+'s votes are not on this machine")
     counts = np.array([row.votes for row in read_votes(FER2013 / "fer2013new.csv") if row.usage == usage])

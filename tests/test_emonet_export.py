@@ -232,7 +232,7 @@ def test_the_metadata_describe_how_to_use_the_file(exported):
     assert (told["model"], told["detector"], list(told["terms"])) == ("emonet_fast", "mtcnn", ["fer2013"])
 
 
-def test_nothing_of_the_machine_is_in_the_file(exported, root):
+def test_the_file_holds_no_paths_of_the_exporting_machine(exported, root):
     content = exported[1].read_bytes()
     assert b".py" not in content
     assert str(root).encode() not in content

@@ -26,7 +26,7 @@ def pixels(*values):
         (InputSpec(size=8, scaling="standardised", mean=(0.2,), std=(0.4,)), [-0.5, 0.0, 2.0]),
     ],
 )
-def test_scales_by_number(spec, expected):
+def test_pixels_are_scaled_as_the_formula_says(spec, expected):
     x = spec.scale(pixels(0, 51, 255))
     assert x.dtype == torch.float32
     assert x[0, 0, :3, 5].tolist() == pytest.approx(expected, abs=1e-6)
@@ -38,7 +38,7 @@ def test_each_channel_has_its_own_mean():
     assert x[1, :, 3, 3].tolist() == pytest.approx([0.2, 0.0, -2.0], abs=1e-6)
 
 
-def test_per_picture_takes_the_light_and_the_contrast_away():
+def test_per_picture_removes_light_and_contrast():
     x = InputSpec(size=8, scaling="per_picture").scale(torch.cat([pixels(0, 255), pixels(90, 110), pixels(70)]))
     assert x[0, 0, :2, 0].tolist() == pytest.approx([-1, 1], abs=1e-5)
     assert torch.allclose(x[0], x[1], atol=1e-5)
@@ -63,11 +63,11 @@ def test_local_contrast_compares_each_pixel_with_those_about_it():
     assert scaled[0, 0].numpy() == pytest.approx(centred / spread, abs=1e-4)
 
 
-def test_local_contrast_of_nothing_is_nothing():
+def test_local_contrast_of_a_flat_image_is_zero():
     assert InputSpec(size=8, scaling="local_contrast").scale(pixels(200)).abs().max() < 1e-4
 
 
-def test_statistics_must_be_known():
+def test_scaling_without_statistics_is_refused():
     spec = InputSpec(scaling="standardised")
     assert not spec.measured
     with pytest.raises(ValueError, match="mean and std of the training pictures are not known yet"):
@@ -83,7 +83,7 @@ def test_statistics_are_those_of_numpy(channels):
     assert spec.std == pytest.approx((pictures / 255).std(axis=(0, 1, 2)), rel=1e-12)
 
 
-def test_statistics_of_one_grey_can_be_divided_by():
+def test_statistics_of_flat_images_are_not_zero():
     spec = InputSpec(size=8, scaling="standardised").with_statistics(np.full((3, 8, 8, 1), 51, np.uint8))
     assert spec.mean == pytest.approx([0.2])
     assert spec.scale(pixels(51)).abs().max() < 1e-3
@@ -94,14 +94,14 @@ def test_only_standardised_takes_statistics():
         InputSpec(size=8).with_statistics(texture(8, 8, 1)[None])
 
 
-def test_a_picture_becomes_grey_by_its_brightness():
+def test_colour_becomes_grey_by_brightness():
     colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]], np.uint8)
     picture = InputSpec(size=8).resize(np.resize(colours, (8, 8, 3)))
     assert picture.shape == (8, 8, 1)
     assert picture[0, :4, 0].tolist() == [76, 150, 29, 9]
 
 
-def test_a_picture_of_its_size_stays_as_it_is():
+def test_a_crop_of_the_right_size_is_not_changed():
     image = texture(8, 8)
     assert (InputSpec(size=8, channels=3).resize(image) == image).all()
 
@@ -128,7 +128,7 @@ def test_enlarging_is_cubic(channels):
         assert (picture == expected).all()
 
 
-def test_a_spec_comes_back_from_json():
+def test_a_spec_is_read_back_from_json():
     spec = InputSpec(size=40, channels=3, scaling="standardised", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     assert InputSpec.from_dict(spec.to_dict()) == spec
     assert InputSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec

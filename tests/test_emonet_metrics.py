@@ -51,7 +51,7 @@ def test_a_class_that_is_never_answered_counts_as_zero():
 
 
 @pytest.mark.parametrize(("label", "accuracy", "loss"), [(1, 1.0, 0.0), (2, 0.0, -math.log(2**-52))])
-def test_one_picture_is_enough_even_when_the_answer_is_certain(label, accuracy, loss):
+def test_one_image_with_a_certain_answer_can_be_scored(label, accuracy, loss):
     scores = score(answers(1, sure=1.0), np.array([label]), CLASSES)
     assert (scores.accuracy, scores.macro_f1, scores.n) == (accuracy, accuracy, 1)
     assert scores.log_loss == pytest.approx(loss, abs=1e-9)
@@ -127,7 +127,7 @@ def test_what_cannot_be_scored_is_refused(probabilities, labels, classes, words)
         score(probabilities, labels, classes)
 
 
-def test_half_precision_may_round():
+def test_probabilities_in_half_precision_are_accepted():
     rounded = np.array([[0.6, 0.3, 0.1]], np.float16)
     scores = score(rounded, np.array([0]), CLASSES)
     assert scores.log_loss == pytest.approx(-math.log(0.6), abs=1e-3)
@@ -138,7 +138,7 @@ def test_the_second_guess_counts_for_top_2():
     assert score(probabilities, np.array([1, 2, 2]), CLASSES).top_2 == pytest.approx(2 / 3)
 
 
-def test_agreement_that_chance_would_always_reach_says_nothing():
+def test_kappa_is_none_where_chance_would_always_agree():
     assert score(answers(0, 0), np.array([0, 0]), CLASSES).kappa is None
     assert score(answers(0, 1), np.array([0, 1]), CLASSES).kappa == 1
 
@@ -149,7 +149,7 @@ def test_a_beta_without_meaning_is_refused(beta):
         score(answers(0), np.array([0]), CLASSES, beta=beta)
 
 
-def test_bins_hold_what_was_said_and_what_came_true():
+def test_bins_hold_confidence_and_accuracy():
     probabilities = np.array([[0.55, 0.45], [0.45, 0.55], [0.95, 0.05], [1.0, 0.0]])
     bins = reliability(probabilities, np.array([0, 0, 0, 1]), bins=10)
     assert [one.n for one in bins] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2]

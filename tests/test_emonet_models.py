@@ -51,7 +51,7 @@ def test_each_image_gets_one_logit_for_each_class(network):
     assert network(images(network, 1)).shape == (1, 7)
 
 
-def test_six_classes(name):
+def test_it_can_have_six_classes(name):
     memorises = model_class(name).fit == "memorise"
     network = prepared(name, 6) if memorises else create_meta_model(name, classes=6, **SMALL.get(name, {}))
     x = images(network).to("cpu" if memorises else "meta")
@@ -181,7 +181,7 @@ def test_impossible_arguments_are_refused(name, arguments, match):
         create_meta_model(name, **arguments)
 
 
-def test_the_back_ends_are_imported_where_they_are_used():
+def test_importing_models_imports_no_back_ends():
     script = "import sys, emonet.models; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torchvision", "sklearn", "facenet_pytorch"} & set(loaded)

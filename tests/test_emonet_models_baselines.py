@@ -27,7 +27,7 @@ def test_knn_answers_as_scikit_learn():
     assert network(x)[:, [2, 4]].exp().max() < 1e-5
 
 
-def test_knn_knows_what_it_has_seen():
+def test_knn_answers_memorised_images():
     network, examples = memorised([4, 2, 0], neighbours=1)
     assert network(examples).argmax(1).tolist() == [4, 2, 0]
 
@@ -69,7 +69,7 @@ def torch_home(tmp_path, monkeypatch):
     [("torchvision:squeezenet1_1", True), ("facenet", "vggface2")],
     ids=["torchvision", "facenet"],
 )
-def test_weights_that_cannot_be_downloaded(torch_home, name, pretrained):
+def test_a_failed_download_names_the_folder(torch_home, name, pretrained):
     with pytest.raises(OSError, match=r"weights of .* could not be downloaded.*no route to host") as error:
         create_model(name, pretrained=pretrained)
     assert str(torch_home) in str(error.value)

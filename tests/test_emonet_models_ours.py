@@ -11,7 +11,7 @@ from emonet.models._summary import summarise
     ("name", "parameters", "most_parameters", "most_macs"),
     [("emonet", 3_807_467, 4_000_000, 400_000_000), ("emonet_fast", 502_055, 600_000, 25_000_000)],
 )
-def test_they_are_as_small_as_they_must_be(name, parameters, most_parameters, most_macs):
+def test_our_networks_keep_to_their_limits(name, parameters, most_parameters, most_macs):
     counted = summarise(create_meta_model(name))
     assert parameters == counted.parameters <= most_parameters
     assert 0 < counted.macs <= most_macs
@@ -33,6 +33,6 @@ def test_arguments_that_make_no_network_are_refused(arguments, match):
         create_model("emonet", **arguments)
 
 
-def test_gates_and_blocks_leave_the_size_to_the_stages():
+def test_only_the_first_block_of_a_stage_halves_the_resolution():
     network = create_model("emonet_fast", stem=[4], widths=[4, 8], blocks=[1, 2]).eval()
     assert network.stages(torch.zeros(1, 4, 22, 22)).shape == (1, 8, 11, 11)

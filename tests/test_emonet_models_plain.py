@@ -45,7 +45,7 @@ def trained(**arguments):
         ({"crop": 44}, [22, 11, 6]),
     ],
 )
-def test_every_stage_halves_the_resolution(arguments, sides):
+def test_stages_halve_the_resolution(arguments, sides):
     network = PlainCnn(**TINY | arguments)
     x = network.whitening(network.crop(images(1)))
     found = [(x := stage(x)).shape[1:] for stage in network.stages]
@@ -76,7 +76,7 @@ def test_weights_and_arguments_are_the_whole_network():
 
 @pytest.mark.parametrize("halve", ["stride", "first", "last"])
 @pytest.mark.parametrize("branches", [False, True])
-def test_folded_it_answers_the_same_with_one_convolution_each(halve, branches):
+def test_folded_branches_answer_the_same(halve, branches):
     network = trained(**EVERYTHING | {"halve": halve, "branches": branches})
     x = images()
     before = network(x)
@@ -87,7 +87,7 @@ def test_folded_it_answers_the_same_with_one_convolution_each(halve, branches):
     assert "BatchNorm2d" not in kinds
 
 
-def test_whitened_patches_vary_alike_in_all_directions_and_not_together():
+def test_whitened_patches_have_unit_covariance():
     network = PlainCnn(**TINY, whiten=3)
     x = images(64)
     network.prepare(x)

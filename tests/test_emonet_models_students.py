@@ -39,7 +39,7 @@ def test_lenet28_begins_as_its_source():
             assert 0.15 < tensor.abs().max() <= 0.2
 
 
-def test_units_bend_where_and_as_they_learned():
+def test_piecewise_units_follow_the_formula():
     unit = AdaptivePiecewiseLinear(3, 2, 2)
     nn.init.normal_(unit.slopes)
     x = torch.linspace(-2, 2, 24).view(2, 3, 2, 2)
@@ -52,7 +52,7 @@ def test_units_bend_where_and_as_they_learned():
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("side", [4, CHUNK // 32])  # all units at once, and in pieces
-def test_units_gradients_are_those_of_the_formula(layout, side):
+def test_piecewise_gradients_follow_the_formula(layout, side):
     unit = AdaptivePiecewiseLinear(3, 8, side).double()
     nn.init.normal_(unit.slopes)
     x = torch.randn(3, 3, 8, side, dtype=torch.double).contiguous(memory_format=layout).requires_grad_()
@@ -64,7 +64,7 @@ def test_units_gradients_are_those_of_the_formula(layout, side):
         assert torch.allclose(one, other)
 
 
-def test_units_begin_as_relu_and_no_two_hinges_alike():
+def test_piecewise_units_begin_as_relu_with_different_hinges():
     unit = AdaptivePiecewiseLinear(1000)
     x = torch.linspace(-2, 2, 2000).view(2, 1000)
     assert torch.equal(unit(x), x.relu())
@@ -83,7 +83,7 @@ def test_fractional_regions_cover_all_and_overlap():
         assert (starts[1:] <= ends[:-1]).all()
 
 
-def test_fractional_regions_are_drawn_for_each_picture_from_torchs_generator():
+def test_fractional_regions_are_drawn_for_each_image():
     pool = FractionalMaxPool(2.6)
     torch.manual_seed(3)
     drawn = pool(ramp(8, 20).repeat(1, 2, 1, 1))
@@ -109,7 +109,7 @@ def test_draws_are_different_regions_one_after_the_other():
     assert len(three.unique(dim=0)) == 3
 
 
-def test_scores_of_several_draws_are_their_mean_probability():
+def test_several_draws_answer_their_mean_probability():
     torch.manual_seed(0)
     network = create_model("apl_fmp", draws=3).eval()
     x = torch.rand(2, 1, 48, 48)
@@ -119,14 +119,14 @@ def test_scores_of_several_draws_are_their_mean_probability():
     assert network.train()(x).shape == (2, 6)
 
 
-def test_pooling_by_the_root_of_two_is_warned_of():
+def test_a_huge_dense_layer_is_warned_of():
     with pytest.warns(UserWarning, match="89 million weights"):
         create_meta_model("apl_fmp", ratio=2**0.5)
 
 
 @pytest.mark.parametrize("pool", ["fmp", "max"])
 @pytest.mark.parametrize("activation", ["prelu", "relu"])
-def test_the_ablations_of_apl_fmp_answer(activation, pool):
+def test_apl_fmp_works_with_each_activation_and_pooling(activation, pool):
     network = create_model("apl_fmp", activation=activation, pool=pool, classes=7).eval()
     assert network(torch.rand(1, 1, 48, 48)).shape == (1, 7)
 
@@ -138,7 +138,7 @@ def test_apl_fmp_learns_in_half_precision():
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-def test_crops_lie_anywhere_while_learning():
+def test_crops_are_random_in_training():
     crop = Crop(42)
     torch.manual_seed(0)
     x = ramp(500, 48)
@@ -152,7 +152,7 @@ def test_crops_lie_anywhere_while_learning():
     )
 
 
-def test_crops_are_the_centre_in_use():
+def test_crops_are_the_centre_in_evaluation():
     assert torch.equal(Crop(42).eval()(ramp(2, 48)), ramp(2, 48)[:, :, 3:45, 3:45])
 
 
@@ -167,7 +167,7 @@ def test_images_smaller_than_the_crop_are_refused():
         Crop(42)(ramp(1, 40))
 
 
-def test_crop_three_sees_the_centre_in_use():
+def test_crop_three_sees_the_centre_in_evaluation():
     network = create_model("crop_three").eval()
     x = torch.rand(1, 1, 48, 48)
     framed = x.clone()
@@ -176,7 +176,7 @@ def test_crop_three_sees_the_centre_in_use():
     assert torch.equal(network(x), network(x[:, :, 3:45, 3:45]))
 
 
-def test_tuned_five_takes_what_was_searched_for_from_lists():
+def test_tuned_five_takes_lists_of_options():
     network = create_model(
         "tuned_five", widths=[4, 6, 8, 10], activations=["relu", "elu", "tanh", "relu"], dropout=[0, 0.1, 0.2, 0.5]
     )
@@ -202,6 +202,6 @@ def test_averaged_answers_the_mean_probability():
     assert not torch.allclose(each[0], each[1])
 
 
-def test_scores_of_one_are_left_as_they_are():
+def test_logits_of_one_member_are_not_changed():
     scores = torch.randn(1, 4, 7)
     assert torch.equal(average_logits(scores), scores[0])

@@ -56,7 +56,7 @@ def test_counting_changes_nothing():
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_a_failed_count_leaves_no_trace():
+def test_a_failed_count_leaves_no_hooks():
     network = create_model("lenet28").train()
     with pytest.raises(RuntimeError):
         summarise(network, 40)
@@ -129,7 +129,7 @@ def test_the_command_shows_the_heads_of_a_file(run, path):
     assert facts["default"] == {"head": "fer2013", "prior": "training", "classes": facts["heads"][0]["classes"]}
 
 
-def test_the_command_shows_the_heads_of_what_comes_with_the_package(run):
+def test_the_command_shows_the_heads_of_bundled_models(run):
     shown = run("emonet_fast").stdout
     assert "angry, disgust, fear, happy, sad, surprise, neutral (shares not known)" in shown
     assert "stages.0" in shown
@@ -157,7 +157,7 @@ def test_the_command_stores_another_default(run, path, asked, stored):
         (("--set", "classes=6"), "is a model file"),
     ],
 )
-def test_what_a_file_cannot_do_is_refused(run, path, arguments, match):
+def test_impossible_defaults_of_a_file_are_refused(run, path, arguments, match):
     result = run(path, *arguments)
     assert result.exit_code == 1
     assert match in str(result.exception)
@@ -205,6 +205,6 @@ def test_settings_are_toml_or_words(item, value):
 @pytest.mark.parametrize(
     ("items", "match"), [(["a"], "KEY=VALUE"), (["=1"], "KEY=VALUE"), (["a=[1"], "of a"), (["a=1", "a=2"], "twice")]
 )
-def test_settings_that_are_none(items, match):
+def test_malformed_settings_are_refused(items, match):
     with pytest.raises(ValueError, match=match):
         parsed_settings(items)

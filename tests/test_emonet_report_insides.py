@@ -45,7 +45,7 @@ def test_feature_maps_are_drawn(name, portrait, tmp_path):
     assert len(np.unique(sheet)) > 100
 
 
-def test_a_block_for_each_convolution_but_for_no_more_than_twenty(portrait, tmp_path):
+def test_at_most_twenty_convolutions_are_drawn(portrait, tmp_path):
     heights = [
         drawn("averaged", portrait, tmp_path / "maps.png", model=GREY, members=members).shape[0]
         for members in (1, 2, 10, 12)
@@ -54,7 +54,7 @@ def test_a_block_for_each_convolution_but_for_no_more_than_twenty(portrait, tmp_
     assert heights[3] == heights[2]
 
 
-def test_faces_beside_what_speaks_for_their_class(network, portrait, tmp_path):
+def test_attention_is_drawn_in_colour_beside_each_face(network, portrait, tmp_path):
     sheet = attention(network, portrait, ["happy 90.0%"] * 5, tmp_path / "attention.png")
     grey = (sheet == sheet[..., :1]).all(axis=2)
     assert not grey.all()  # colour
@@ -63,7 +63,7 @@ def test_faces_beside_what_speaks_for_their_class(network, portrait, tmp_path):
     assert fewer.shape[1] < sheet.shape[1] / 2
 
 
-def test_where_nothing_speaks_for_a_class_the_face_stays_plain(network, portrait, tmp_path):
+def test_faces_without_evidence_stay_grey(network, portrait, tmp_path):
     nn.init.zeros_(network.layers[-1].weight)
     sheet = attention(network, portrait, ["neutral"], tmp_path / "attention.png")
     left, right = sheet[-100:-40, 12:140], sheet[-100:-40, 143:271]

@@ -19,7 +19,7 @@ def tensor(size=48):
 
 @pytest.mark.parametrize(("name", "count"), [("none", 1), ("mirror", 2), ("ten_crop", 10)])
 @pytest.mark.parametrize("size", [8, 28, 48])
-def test_views_are_as_large_as_the_picture_and_all_different(name, count, size):
+def test_views_are_as_large_as_the_image_and_all_different(name, count, size):
     views = find_view(name)(tensor(size))
     assert [view.shape for view in views] == [(4, 1, size, size)] * count
     assert not any(torch.equal(one, other) for place, one in enumerate(views) for other in views[:place])

@@ -73,3 +73,10 @@ def test_it_scores_on_publictest_what_its_card_says(name, fer2013_store):
     scores = evaluate(checkpoint, fer2013_store).scores["mirror"]["all"]
     assert scores.n == 3589
     assert scores.correct == pytest.approx(checkpoint.scores["validation"]["mirror"]["all"]["correct"], abs=7)
+
+
+def test_the_old_names_of_the_package_still_work():
+    from emonet import weights
+
+    assert weights.open_model is load_model
+    assert weights.BUNDLED == BUNDLED
