@@ -70,7 +70,7 @@ def test_local_contrast_of_a_flat_image_is_zero():
 def test_scaling_without_statistics_is_refused():
     spec = InputSpec(scaling="standardised")
     assert not spec.measured
-    with pytest.raises(ValueError, match="mean and std of the training pictures are not known yet"):
+    with pytest.raises(ValueError, match="mean and std of the training images are not known yet"):
         spec.scale(torch.zeros(1, 1, 48, 48))
 
 

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, f1_score, fbeta_score
@@ -57,6 +57,7 @@ def test_one_image_with_a_certain_answer_can_be_scored(label, accuracy, loss):
     assert scores.log_loss == pytest.approx(loss, abs=1e-9)
 
 
+@settings(deadline=None)  # the first call imports scikit-learn and scipy
 @given(st.integers(2, 8), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
 def test_all_is_finite_and_agrees_with_scikit_learn(classes, n, seed, dtype):
     chance = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from emonet.heads import sizes as head_sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import Classifier, open_classifier
 from emonet.inference.devices import Machine, open_machine
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PER_SEQUENCE = "per sequence"
 
@@ -167,13 +170,14 @@ def evaluate(
         raise OptionError(f"views must be one or more different ones, got {', '.join(views) or 'none'}")
     choice = checkpoint.choice(head, prior)
     machine = machine or open_machine()
+    columns = store.table(split, ["key", "sequence"])  # refuses a split that is not there
     faces = _read_known(checkpoint, choice, store, split)
     network = checkpoint.network().to(machine.device)
     heads = head_sizes(checkpoint.heads)
     classifiers = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
     all_heads = {view: classify(faces.pixels) for view, classify in classifiers.items()}
     answers = {view: choice(probabilities) for view, probabilities in all_heads.items()}
-    rows, sequences = _find_rows(store, split, faces)
+    rows, sequences = _find_rows(columns, faces)
     parts = find_parts(store, split, rows)
     plain = replace(classifiers[views[0]], view="none")
     return Evaluation(
@@ -196,9 +200,8 @@ def evaluate(
     )
 
 
-def _find_rows(store: Store, split: str, faces: Faces) -> tuple[list[int], list[str | None]]:
+def _find_rows(columns: pa.Table, faces: Faces) -> tuple[list[int], list[str | None]]:
     """Find the row of each image in the split, and the sequence that it is a frame of."""
-    columns = store.table(split, ["key", "sequence"])
     row_of = {key: row for row, key in enumerate(columns["key"].to_pylist())}
     rows = [row_of[key] for key in faces.keys]
     return rows, columns["sequence"].take(rows).to_pylist()
