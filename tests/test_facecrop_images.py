@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import features
 
 from facecrop import ImageError, read_image
-from facecrop.images import is_picture
+from facecrop.images import is_image_file
 
 RED, GREEN = (255, 0, 0), (0, 153, 0)  # both in the palette that Pillow converts to
 LOSSY = 12  # how far lossy formats may be from the colour that was saved
@@ -225,7 +225,7 @@ def test_cut_off_files_raise_image_error_with_path_and_reason(tmp_path, file_byt
 def test_other_files_are_refused_whatever_they_are_called(tmp_path, content):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
-    with pytest.raises(ImageError, match="not a picture"):
+    with pytest.raises(ImageError, match="not an image"):
         read_image(path)
 
 
@@ -353,7 +353,7 @@ def test_no_file_ever_escapes(data):
 @pytest.mark.parametrize("name", FILES)
 def test_a_picture_is_one_by_its_bytes_whatever_its_name(name, tmp_path):
     (tmp_path / "odd.name").write_bytes(FILES[name]())
-    assert is_picture(tmp_path / "odd.name")
+    assert is_image_file(tmp_path / "odd.name")
 
 
 @pytest.mark.parametrize(
@@ -362,8 +362,8 @@ def test_a_picture_is_one_by_its_bytes_whatever_its_name(name, tmp_path):
 )
 def test_or_by_its_name(tmp_path, name, content, expected):
     (tmp_path / name).write_bytes(content)
-    assert is_picture(tmp_path / name) == expected
+    assert is_image_file(tmp_path / name) == expected
 
 
 def test_what_cannot_be_opened_is_left_for_reading_to_say(tmp_path):
-    assert is_picture(tmp_path / "gone")
+    assert is_image_file(tmp_path / "gone")
