@@ -39,7 +39,9 @@ class AnsweredPhoto(NamedTuple):
 
 
 class EmotionPredictor:
-    """One model or several, with the detector and the crop that they were trained with.
+    """Finds the faces in images and predicts their expressions.
+
+    It uses one model or several, with the detector and the crop that they were trained with.
 
     Args:
         model: `emonet`, `emonet_fast`, a model file, an open model, or a list of these. The probabilities of several

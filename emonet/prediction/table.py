@@ -36,9 +36,11 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
         - `x1`, `y1`, `x2`, `y2`, the box; `score`, the detector's; `left_eye_x`, `left_eye_y`, ..., the landmarks.
 
     Example:
-        >>> from emonet.prediction import PhotoResult
-        >>> to_table([PhotoResult("sea.jpg")]).num_rows  # neither a prediction nor a reason
-        0
+        >>> from emonet import PhotoResult, to_table
+        >>> from facecrop import Reason, Rejection
+        >>> table = to_table([PhotoResult("sea.jpg", rejections=(Rejection(Reason.NO_FACE, "no face was found"),))])
+        >>> table["path"][0].as_py(), table["reason"][0].as_py()
+        ('sea.jpg', 'no_face')
     """
     import pyarrow as pa
 
