@@ -32,6 +32,14 @@ class ImageError(EmonetError, ValueError):
     Attributes:
         path: The file; None for bytes and arrays.
         reason: What is wrong with it.
+
+    Example:
+        >>> from facecrop import ImageError, read_image
+        >>> try:
+        ...     read_image(b"")
+        ... except ImageError as error:
+        ...     print(error)
+        image: the file is empty
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, reason: str) -> None:

@@ -19,7 +19,7 @@ TYPES_AND_ERRORS = (
     "Source",
 )
 PUBLIC = [
-    *((facecrop, name) for name in facecrop.__all__ if name not in (*TYPES_AND_ERRORS, "ImageError")),
+    *((facecrop, name) for name in facecrop.__all__ if name not in TYPES_AND_ERRORS),
     *((emonet, name) for name in PREDICTION),
 ]
 

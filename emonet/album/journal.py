@@ -151,7 +151,7 @@ def _lock(path: Path) -> sqlite3.Connection:
 
 
 def _make_row(name: str, stamp: Any, entry: Any) -> _Row:
-    """Names are stored as bytes, because a file's name need not be text."""
+    """Make a row of the table; the name is stored as bytes, because the name of a file need not be text."""
     return os.fsencode(name), json.dumps(stamp), json.dumps(entry).encode()
 
 

@@ -91,7 +91,7 @@ class EmotionPredictor:
         self.batch = batch
         self._asked = _choose_detector(self.checkpoints[0]) if detector is None else detector
         self._check()
-        self._classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
+        self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
     def _check(self) -> None:
         for choice in self.choices[1:]:
@@ -212,7 +212,7 @@ class EmotionPredictor:
             return []
         answers = [
             choose(classify(_make_pixels(faces, checkpoint)))
-            for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self._classifiers, strict=True)
+            for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self.classifiers, strict=True)
         ]
         rows = np.stack(answers).mean(0, dtype=np.float64)
         return [
