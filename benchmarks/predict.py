@@ -25,7 +25,7 @@ import torch
 from annotated import MONTAGES, Picture, montage, read_pictures, recall
 
 from emonet import EmotionPredictor
-from emonet.album import FolderRun
+from emonet.album import AlbumRun
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.inference.loading import BUNDLED, load_model
@@ -145,7 +145,7 @@ def peak_memory(pictures: list[Picture], folder: Path, photos: int) -> int:
         thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
         (folder / "photos" / f"{number // 1000}").mkdir(parents=True, exist_ok=True)
         thumbnail.save(folder / "photos" / f"{number // 1000}" / f"{number:05}.jpg")
-    FolderRun(folder / "photos", folder / "out", EmotionPredictor("emonet_fast")).run(lambda *_: None)
+    AlbumRun(folder / "photos", folder / "out", EmotionPredictor("emonet_fast")).run(lambda *_: None)
     return peak()
 
 

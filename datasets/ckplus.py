@@ -34,7 +34,7 @@ from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sam
 from emonet.errors import DatasetError
 from emonet.labels import Emotion
 from facecrop import CropSpec
-from facecrop.images import PICTURE_SUFFIXES
+from facecrop.images import IMAGE_SUFFIXES
 
 CODES: dict[float, Emotion] = {
     0: Emotion.NEUTRAL,
@@ -82,7 +82,7 @@ class Files:
             place = PurePosixPath(name)
             match = FILE_NAME.fullmatch(place.name)
             if match is None:
-                files.strangers += [name] if place.suffix.lower() in PICTURE_SUFFIXES else []
+                files.strangers += [name] if place.suffix.lower() in IMAGE_SUFFIXES else []
             else:
                 files._add(name, (int(match[1]), int(match[2]), int(match[3])), (match[4] or "").lower())
         return files

@@ -6,27 +6,53 @@ import typing
 from emonet.labels import Emotion
 
 if typing.TYPE_CHECKING:
-    from emonet.prediction import EmotionPredictor, PhotoResult, Prediction, draw, explain, predict, to_table
+    from emonet.datasets import open_store
+    from emonet.errors import EmonetError
+    from emonet.evaluation import evaluate
+    from emonet.prediction import (
+        EmotionPredictor,
+        PhotoResult,
+        Prediction,
+        draw,
+        explain,
+        predict,
+        predict_many,
+        to_table,
+    )
+    from emonet.weights import open_model as load_model
 
 __version__ = "0.1.0"
 __all__ = [
+    "EmonetError",
     "Emotion",
     "EmotionPredictor",
     "PhotoResult",
     "Prediction",
     "__version__",
     "draw",
+    "evaluate",
     "explain",
+    "load_model",
+    "open_store",
     "predict",
+    "predict_many",
     "to_table",
 ]
 
+_PLACES = {  # where names come from, unless from emonet.prediction
+    "EmonetError": ("emonet.errors", "EmonetError"),
+    "evaluate": ("emonet.evaluation", "evaluate"),
+    "load_model": ("emonet.weights", "open_model"),
+    "open_store": ("emonet.datasets", "open_store"),
+}
+
 
 def __getattr__(name: str) -> typing.Any:
-    """What predicts is imported when it is first asked for."""
+    """Import a public name when it is first used: `import emonet` stays cheap."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("emonet.prediction"), name)
+    module, attribute = _PLACES.get(name, ("emonet.prediction", name))
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Cutting faces out: one function for building data sets, for training and for prediction, so that all see alike."""
+"""Crop faces: one function for building data sets, training and prediction, so that all three see the same."""
 
 from __future__ import annotations
 
@@ -11,25 +11,42 @@ from numpy.typing import NDArray
 
 from facecrop.errors import OptionError
 from facecrop.face import Face
-from facecrop.images import Image, check_image, halved
+from facecrop.images import Image, check_image, halve_image
 
-# How FER2013 frames its faces, from
+# The side of FER2013's crops as a multiple of the face box's width, from
 #     python benchmarks/canonical_box.py PHOTOS --fer2013 fer2013.csv
-FER2013_SIDE = 1.25  # of the face box's width, about its centre
+FER2013_SIDE = 1.25
 
-OPENCV_SIDE = 32_000  # pixels: OpenCV turns nothing larger
+OPENCV_SIDE = 32_000  # pixels: OpenCV warps no larger image
 
 Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
-    """How a face becomes a square picture. It is stored with data sets and models, so that use repeats training."""
+    """How a face is cropped.
 
-    size: int = 48  # pixels a side
-    margin: float = 0.125  # on each side, as a share of the face box's width; negative cuts into the box
-    align: bool = False  # turn the picture until the eyes are level; needs landmarks
-    grey: bool = False  # all three channels carry the brightness
+    Data sets and models store it, so that prediction crops as training did.
+
+    Attributes:
+        size: Width and height of the crop in pixels.
+        margin: What is added on each side, as a share of the face box's width; a negative margin cuts into the box.
+        align: Turn the image until the eyes are level. Needs landmarks.
+        grey: Make all three channels the brightness.
+
+    Raises:
+        OptionError: The size or the margin cannot be used.
+
+    Example:
+        >>> from facecrop import CropSpec
+        >>> CropSpec(size=224, margin=0.2)
+        CropSpec(size=224, margin=0.2, align=False, grey=False)
+    """
+
+    size: int = 48
+    margin: float = 0.125
+    align: bool = False
+    grey: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
@@ -39,56 +56,78 @@ class CropSpec:
 
     @classmethod
     def fer2013(cls, size: int = 48) -> CropSpec:
-        """FER2013's own framing: a grey square of 1.25 times the face box's width about its centre."""
+        """Return the crop of FER2013: a grey square, 1.25 times as wide as the face box and centred on it."""
         return cls(size=size, margin=(FER2013_SIDE - 1) / 2, align=False, grey=True)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings, safe for json.dumps; `CropSpec(**...)` takes them back."""
         return asdict(self)
 
 
 def crop_face(image: Image, face: Face, spec: CropSpec) -> Image:
-    """The face as (size, size, 3), RGB uint8.
+    """Cut a face out of an image as a square crop.
 
-    The square stands about the centre of the face box, (1 + 2 margin) box widths wide; a face that its publisher
-    framed takes its box as it is. Where the square reaches over the picture's edge, the edge is repeated. Aligned
-    crops are turned about the box's centre until the eye line is level.
+    The square is centred on the face box and (1 + 2 margin) box widths wide; a face with `framed` takes its box as it
+    is. Where the square reaches over the edge of the image, the edge is repeated. An aligned crop is turned about the
+    centre of the box until the eyes are level.
+
+    Args:
+        image: RGB uint8, as `read_image` returns it.
+        face: The face, in pixels of this image.
+        spec: How to crop.
+
+    Returns:
+        The crop, (size, size, 3), RGB uint8.
+
+    Raises:
+        OptionError: The crop shall be aligned, and the face has no landmarks.
+
+    Example:
+        >>> import numpy as np
+        >>> from facecrop import CropSpec, Face, crop_face
+        >>> image = np.zeros((200, 200, 3), np.uint8)
+        >>> crop_face(image, Face((50, 40, 110, 120), score=1.0), CropSpec(size=48)).shape
+        (48, 48, 3)
     """
     check_image(image)
-    crop = _drawn(image, *_square(face, spec), spec.size)
-    return _greyed(crop) if spec.grey else crop
+    crop = _draw_square(image, *_find_square(face, spec), spec.size)
+    return _convert_to_grey(crop) if spec.grey else crop
 
 
-def placement(face: Face, spec: CropSpec) -> Vector:
-    """Where a crop lies: the (2, 3) matrix from the centres of its pixels to the centres of the picture's."""
-    return _placement(*_square(face, spec), spec.size)
+def locate_crop(face: Face, spec: CropSpec) -> Vector:
+    """Return the (2, 3) matrix from pixel centres of a crop to pixel centres of its image."""
+    return _make_matrix(*_find_square(face, spec), spec.size)
 
 
-def _square(face: Face, spec: CropSpec) -> tuple[Vector, float, float]:
-    """The centre and the side in pixels of the picture, and the turn in radians."""
+placement = locate_crop  # its name in the last release
+
+
+def _find_square(face: Face, spec: CropSpec) -> tuple[Vector, float, float]:
+    """Return the centre and the side in pixels of the image, and the turn in radians."""
     side = max(face.width, face.height) if face.framed else face.width * (1 + 2 * spec.margin)
-    turn = math.radians(_roll(face)) if spec.align and not face.framed else 0.0
+    turn = math.radians(_find_roll(face)) if spec.align and not face.framed else 0.0
     return np.array(face.centre), side, turn
 
 
-def _roll(face: Face) -> float:
+def _find_roll(face: Face) -> float:
     if face.roll is None:
         raise OptionError(f"aligned crops need landmarks, and this face (detector {face.detector!r}) has none")
     return face.roll
 
 
-def _drawn(image: Image, centre: Vector, side: float, turn: float, size: int) -> Image:
-    """A square of the picture at size x size in one resampling step: cubic when enlarging, averaging when reducing.
+def _draw_square(image: Image, centre: Vector, side: float, turn: float, size: int) -> Image:
+    """Draw a square of the image at size x size: cubic when enlarging, averaging when reducing.
 
-    Averaging is done by drawing `fine` times larger than asked and taking the mean of fine x fine pixels, which works
-    for turned squares too.
+    To average, the square is drawn `fine` times larger, and the mean of fine x fine pixels is taken; this works for
+    turned squares too.
     """
     import cv2
 
     if side > OPENCV_SIDE / 2:
-        return _drawn(halved(image), centre / 2, side / 2, turn, size)
+        return _draw_square(halve_image(image), centre / 2, side / 2, turn, size)
     fine = max(1, math.ceil(side / size))
-    matrix = _placement(centre, side, turn, size * fine)
-    window, matrix = _window(image, matrix, size * fine)
+    matrix = _make_matrix(centre, side, turn, size * fine)
+    window, matrix = _cut_window(image, matrix, size * fine)
     drawn = cv2.warpAffine(
         window,
         matrix,
@@ -101,16 +140,16 @@ def _drawn(image: Image, centre: Vector, side: float, turn: float, size: int) ->
     return np.asarray(drawn, dtype=np.uint8)
 
 
-def _placement(centre: Vector, side: float, turn: float, size: int) -> Vector:
-    """The (2, 3) matrix from pixel centres of the drawing to pixel centres of the picture."""
+def _make_matrix(centre: Vector, side: float, turn: float, size: int) -> Vector:
+    """Return the (2, 3) matrix from pixel centres of the drawing to pixel centres of the image."""
     step_x = np.array([math.cos(turn), math.sin(turn)]) * side / size
     step_y = np.array([-math.sin(turn), math.cos(turn)]) * side / size
     first = centre + (step_x + step_y) * (1 - size) / 2 - 0.5
     return np.stack([step_x, step_y, first], axis=1)
 
 
-def _window(image: Image, matrix: Vector, size: int) -> tuple[Image, Vector]:
-    """The part of the picture that the drawing touches, and the matrix for it."""
+def _cut_window(image: Image, matrix: Vector, size: int) -> tuple[Image, Vector]:
+    """Return the part of the image that the drawing touches, and the matrix for it."""
     sides = np.array(image.shape[1::-1])
     corners = matrix @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]])
     x1, y1 = first = (np.floor(corners.min(axis=1)) - 3).clip(0, sides - 1).astype(int)
@@ -118,7 +157,7 @@ def _window(image: Image, matrix: Vector, size: int) -> tuple[Image, Vector]:
     return image[y1:y2, x1:x2], matrix - np.array([[0, 0, x1], [0, 0, y1]])
 
 
-def _greyed(image: Image) -> Image:
+def _convert_to_grey(image: Image) -> Image:
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

@@ -1,4 +1,4 @@
-"""Faces drawn into a copy of their picture, for people to look at."""
+"""Draw faces into a copy of their image, for people to look at."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ REJECTED = (220, 60, 50)
 
 
 def draw_faces(image: Image, faces: Iterable[Face], rejected: Iterable[Face] = ()) -> Image:
-    """A copy with the box, score and landmarks of each face: green those that will do, red the others."""
+    """Draw the box, score and landmarks of each face into a copy of the image.
+
+    Args:
+        image: RGB uint8.
+        faces: Drawn in green.
+        rejected: Drawn in red, below the others.
+
+    Returns:
+        The copy.
+    """
     drawn = image.copy()
     for colour, group in ((REJECTED, rejected), (FOUND, faces)):
         for face in group:

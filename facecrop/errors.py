@@ -1,4 +1,4 @@
-"""What facecrop and emonet raise on purpose; `emonet/errors.py` has the rest of the tree, and draws it."""
+"""The errors that facecrop and emonet raise on purpose; `emonet/errors.py` draws the whole tree."""
 
 from __future__ import annotations
 
@@ -32,12 +32,20 @@ class ImageError(EmonetError, ValueError):
     Attributes:
         path: The file; None for bytes and arrays.
         reason: What is wrong with it.
+
+    Example:
+        >>> from facecrop import ImageError, read_image
+        >>> try:
+        ...     read_image(b"")
+        ... except ImageError as error:
+        ...     print(error)
+        image: the file is empty
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, reason: str) -> None:
         self.path = None if path is None else Path(path)
         self.reason = reason
-        super().__init__(f"{'picture' if path is None else printable(path)}: {reason}")
+        super().__init__(f"{'image' if path is None else printable(path)}: {reason}")
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[Path | None, str]]:
         return ImageError, (self.path, self.reason)

@@ -1,6 +1,6 @@
-"""A face found in a picture, and the geometry that is asked of it.
+"""A face found in an image, and its geometry.
 
-Coordinates are pixels of the picture the face was found in: x to the right, y down, (0, 0) the outer corner of the
+Coordinates are pixels of the image in which the face was found: x to the right, y down, (0, 0) the outer corner of the
 first pixel. "Left" and "right" are the viewer's, so the left eye is the one with the smaller x in an upright face.
 """
 
@@ -26,34 +26,50 @@ NOSE_PROTRUSION = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One face: the canonical box, how sure the detector is, and five landmarks where it gives them.
+    """A face in an image.
 
-    `box` is the canonical face box that every detector maps its own `raw_box` to, so that crops do not depend on
-    which one found the face. `framed` says that the box is already the crop its publisher made: it takes no margin.
-    Scores compare within one detector only: MTCNN's are probabilities, dlib's distances from a decision plane.
+    Attributes:
+        box: x1, y1, x2, y2. All detectors give boxes of the same shape, so a crop does not depend on the detector.
+        score: How sure the detector is. Compare scores of one detector only: MTCNN's are probabilities, dlib's are
+            distances from a decision plane.
+        landmarks: Five points in the order of LANDMARK_NAMES; None from a detector without landmarks.
+        detector: The name of the detector.
+        raw_box: The box that the detector itself gave.
+        framed: The box is a crop that somebody else made already: it gets no margin.
+
+    Raises:
+        OptionError: The box is empty, or a number is not finite.
+
+    Example:
+        >>> from facecrop import Face
+        >>> face = Face((10, 20, 50, 80), score=0.9)
+        >>> face.size, face.centre
+        (40.0, (30.0, 50.0))
     """
 
-    box: Box  # x1, y1, x2, y2
+    box: Box
     score: float
-    landmarks: Landmarks | None = None  # in the order of LANDMARK_NAMES
+    landmarks: Landmarks | None = None
     detector: str = ""
-    raw_box: Box | None = None  # the detector's own box; the canonical one where it has no other
+    raw_box: Box | None = None
     framed: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "box", _checked_box("box", self.box))
-        object.__setattr__(self, "score", _checked_number("score", self.score))
-        raw_box = self.box if self.raw_box is None else _checked_box("raw_box", self.raw_box)
+        object.__setattr__(self, "box", _check_box("box", self.box))
+        object.__setattr__(self, "score", _check_number("score", self.score))
+        raw_box = self.box if self.raw_box is None else _check_box("raw_box", self.raw_box)
         object.__setattr__(self, "raw_box", raw_box)
         if self.landmarks is not None:
-            object.__setattr__(self, "landmarks", five_points(self.landmarks))
+            object.__setattr__(self, "landmarks", check_landmarks(self.landmarks))
 
     @property
     def width(self) -> float:
+        """The width of the box in pixels."""
         return self.box[2] - self.box[0]
 
     @property
     def height(self) -> float:
+        """The height of the box in pixels."""
         return self.box[3] - self.box[1]
 
     @property
@@ -63,19 +79,22 @@ class Face:
 
     @property
     def area(self) -> float:
+        """The area of the box in square pixels."""
         return self.width * self.height
 
     @property
     def centre(self) -> Point:
+        """The centre of the box: x, y."""
         return ((self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2)
 
     @property
     def eyes(self) -> tuple[Point, Point] | None:
+        """The left and the right eye; None without landmarks."""
         return None if self.landmarks is None else self.landmarks[:2]
 
     @property
     def roll(self) -> float | None:
-        """Degrees by which the eye line is turned clockwise in the picture, -180 to 180; None without landmarks."""
+        """How far the face is turned clockwise in the image, in degrees from -180 to 180; None without landmarks."""
         if self.landmarks is None:
             return None
         (left_x, left_y), (right_x, right_y) = self.landmarks[:2]
@@ -83,9 +102,9 @@ class Face:
 
     @property
     def yaw(self) -> float | None:
-        """Degrees by which the head is turned to the viewer's right, -90 to 90; None without landmarks.
+        """How far the head is turned to the viewer's right, in degrees from -90 to 90; None without landmarks.
 
-        An estimate from the nose's place between the eyes: good enough to drop profiles, not to measure heads.
+        This is an estimate from where the nose lies between the eyes: it can drop profiles, not measure heads.
         """
         if self.landmarks is None:
             return None
@@ -95,8 +114,8 @@ class Face:
         return math.degrees(math.atan2(nose_x * eye_x + nose_y * eye_y, NOSE_PROTRUSION * (eye_x**2 + eye_y**2)))
 
     def overlap(self, other: Face | Sequence[float]) -> float:
-        """Intersection over union with another face's box, or with a plain xyxy box: 0 to 1."""
-        box = other.box if isinstance(other, Face) else _checked_box("other", other)
+        """Return the intersection over union with another face or with a box x1, y1, x2, y2: 0 to 1."""
+        box = other.box if isinstance(other, Face) else _check_box("other", other)
         width = min(self.box[2], box[2]) - max(self.box[0], box[0])
         height = min(self.box[3], box[3]) - max(self.box[1], box[1])
         if width <= 0 or height <= 0:
@@ -105,16 +124,16 @@ class Face:
         return shared / (self.area + (box[2] - box[0]) * (box[3] - box[1]) - shared)
 
     def scaled(self, factor: float) -> Face:
-        """The same face in the same picture drawn `factor` times as large."""
+        """Return the face as it is in the image enlarged by `factor`."""
         return replace(
             self,
-            box=_scaled(self.box, factor),
-            raw_box=self.raw_box and _scaled(self.raw_box, factor),
-            landmarks=self.landmarks and five_points([(x * factor, y * factor) for x, y in self.landmarks]),
+            box=_scale_box(self.box, factor),
+            raw_box=self.raw_box and _scale_box(self.raw_box, factor),
+            landmarks=self.landmarks and check_landmarks([(x * factor, y * factor) for x, y in self.landmarks]),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists, safe for json.dumps."""
+        """Return plain numbers, strings and lists, safe for json.dumps."""
         return {
             "box": list(self.box),
             "score": self.score,
@@ -126,34 +145,34 @@ class Face:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Face:
-        """From what `to_dict` gave."""
+        """Make a face from what `to_dict` returned."""
         return cls(**stored)
 
 
-def _scaled(box: Box, factor: float) -> Box:
+def _scale_box(box: Box, factor: float) -> Box:
     x1, y1, x2, y2 = box
     return x1 * factor, y1 * factor, x2 * factor, y2 * factor
 
 
-def _checked_number(name: str, value: float) -> float:
+def _check_number(name: str, value: float) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise OptionError(f"{name} must be a finite number, got {value!r}")
     return number
 
 
-def _checked_box(name: str, box: Sequence[float]) -> Box:
+def _check_box(name: str, box: Sequence[float]) -> Box:
     if len(box) != 4:
         raise OptionError(f"{name} must be x1, y1, x2, y2, got {len(box)} values: {box!r}")
-    x1, y1, x2, y2 = (_checked_number(name, value) for value in box)
+    x1, y1, x2, y2 = (_check_number(name, value) for value in box)
     if x1 >= x2 or y1 >= y2:
         raise OptionError(f"{name} must have x1 < x2 and y1 < y2, got {(x1, y1, x2, y2)}")
     return x1, y1, x2, y2
 
 
-def five_points(landmarks: Sequence[Sequence[float]]) -> Landmarks:
-    """Landmarks from whatever holds five pairs of finite numbers."""
+def check_landmarks(landmarks: Sequence[Sequence[float]]) -> Landmarks:
+    """Turn five pairs of finite numbers into landmarks; anything else is an OptionError."""
     if len(landmarks) != 5 or any(len(point) != 2 for point in landmarks):
         raise OptionError(f"landmarks must be five (x, y) points, {', '.join(LANDMARK_NAMES)}, got {landmarks!r}")
-    points = [(_checked_number("landmarks", x), _checked_number("landmarks", y)) for x, y in landmarks]
+    points = [(_check_number("landmarks", x), _check_number("landmarks", y)) for x, y in landmarks]
     return points[0], points[1], points[2], points[3], points[4]

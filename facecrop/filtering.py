@@ -1,4 +1,4 @@
-"""Deciding which of the faces in a picture will do, with a reason for every one that will not."""
+"""Choose which faces of an image are used, with a reason for every face that is not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ JUDGED_AT = CropSpec(size=64, margin=0.0, grey=True)  # sharpness and contrast a
 
 
 class Reason(StrEnum):
-    """Why a picture or a face was rejected."""
+    """Why a face or a whole image was left out.
+
+    Example:
+        >>> from facecrop import Reason
+        >>> Reason.TOO_SMALL.value
+        'too_small'
+    """
 
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
@@ -37,20 +43,37 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FilterRules:
-    """What a face must be to be used; a rule that is None does not apply.
+    """What a face must be to be used. A rule that is None does not apply.
 
-    `allow` says how many: every face ("all"), exactly one, where none and several are both rejections ("one"), or the
-    "largest" or "most_central" of those that pass the other rules. Give the detector's name to have rules that it
-    cannot serve refused at once.
+    Attributes:
+        min_size: The least shorter side of the face box, in pixels.
+        min_share: The least shorter side of the face box, as a share of the image's shorter side.
+        min_score: The least score of the detector.
+        max_roll: The most degrees that the face may be turned in the image, either way. Needs landmarks.
+        max_yaw: The most degrees that the head may be turned aside, either way. Needs landmarks.
+        min_sharpness: See `sharpness`; nine in ten of FER2013's faces have 109 to 940.
+        min_contrast: See `contrast`; nine in ten of FER2013's faces have 27 to 69, and a blank image has 0.
+        allow: How many faces: `all`; `one`, which rejects images with several; or the `largest` or `most_central` of
+            those that pass the other rules.
+        detector: The name of the detector. If given, rules that need landmarks are refused at once for a detector
+            without landmarks.
+
+    Raises:
+        OptionError: A rule has a value that cannot be used, or the detector gives no landmarks.
+
+    Example:
+        >>> from facecrop import FilterRules
+        >>> FilterRules(min_size=40, max_yaw=45).landmark_rules()
+        ['max_yaw']
     """
 
-    min_size: float | None = None  # shorter side of the face box in pixels
-    min_share: float | None = None  # shorter side of the face box as a share of the picture's shorter side
+    min_size: float | None = None
+    min_share: float | None = None
     min_score: float | None = None
-    max_roll: float | None = None  # degrees either way
-    max_yaw: float | None = None  # degrees either way
-    min_sharpness: float | None = None  # see `sharpness`; nine in ten of FER2013's faces have 109 to 940
-    min_contrast: float | None = None  # see `contrast`; 27 to 69, and a blank picture has 0
+    max_roll: float | None = None
+    max_yaw: float | None = None
+    min_sharpness: float | None = None
+    min_contrast: float | None = None
     allow: Allowed = "all"
     detector: str | None = None
 
@@ -65,7 +88,7 @@ class FilterRules:
             self._check_landmarks(self.detector)
 
     def landmark_rules(self) -> list[str]:
-        """Names of the rules in force that ask for landmarks."""
+        """List the rules in force that need landmarks."""
         return [name for name in ("max_roll", "max_yaw") if getattr(self, name) is not None]
 
     def _check_landmarks(self, detector: str) -> None:
@@ -75,67 +98,112 @@ class FilterRules:
             raise OptionError(f"{' and '.join(self.landmark_rules())}: the detector {detector!r} gives no landmarks")
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings, safe for json.dumps; `FilterRules(**...)` takes them back."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One thing that will not do, and why; `face` is None when it is the whole picture."""
+    """A face, or a whole image, that is left out.
+
+    Attributes:
+        reason: The rule that it fails.
+        detail: What was measured and what is allowed, such as "20 px, at least 40".
+        face: The face; None if the whole image is left out.
+
+    Example:
+        >>> from facecrop import Reason, Rejection
+        >>> Rejection(Reason.NO_FACE, "no face was found").to_dict()
+        {'reason': 'no_face', 'detail': 'no face was found', 'face': None}
+    """
 
     reason: Reason
     detail: str
     face: Face | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, strings, lists and dicts, safe for json.dumps."""
         return {"reason": self.reason.value, "detail": self.detail, "face": self.face and self.face.to_dict()}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Rejection:
-        """From what `to_dict` gave."""
+        """Make a rejection from what `to_dict` returned."""
         face = stored["face"]
         return cls(Reason(stored["reason"]), stored["detail"], None if face is None else Face.from_dict(face))
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The faces that will do, in the detector's order, and a rejection for everything else."""
+    """The faces of an image that are used, and a rejection for everything else.
+
+    Attributes:
+        faces: In the order of the detector, best score first.
+        rejections: One for each face that is left out, or for the whole image.
+
+    Example:
+        >>> from collections import Counter
+        >>> from facecrop import Reason, Rejection, Selection
+        >>> selection = Selection((), (Rejection(Reason.NO_FACE, "no face was found"),))
+        >>> Counter(rejection.reason.value for rejection in selection.rejections)
+        Counter({'no_face': 1})
+    """
 
     faces: tuple[Face, ...]
     rejections: tuple[Rejection, ...]
 
 
 def choose_faces(image: Image, faces: Iterable[Face], rules: FilterRules) -> Selection:
-    """The faces of one picture that pass the rules. `Counter(r.reason for r in selection.rejections)` counts why."""
+    """Choose the faces of an image that pass the rules.
+
+    Args:
+        image: RGB uint8, as `read_image` returns it.
+        faces: What a detector found in this image.
+        rules: What a face must be.
+
+    Returns:
+        The chosen faces, and a rejection with a reason for each other face. An image without a face has a rejection.
+
+    Raises:
+        OptionError: A rule needs landmarks, and a face has none.
+
+    Example:
+        >>> import numpy as np
+        >>> from facecrop import Face, FilterRules, choose_faces
+        >>> faces = [Face((10, 10, 60, 70), score=0.9), Face((80, 10, 95, 30), score=0.8)]
+        >>> selection = choose_faces(np.zeros((100, 100, 3), np.uint8), faces, FilterRules(min_size=40))
+        >>> len(selection.faces), selection.rejections[0].detail
+        (1, '15 px, at least 40')
+    """
     check_image(image)
     found = list(faces)
     if not found:
         return Selection((), (Rejection(Reason.NO_FACE, "no face was found"),))
-    rejections = [_first_failure(image, face, rules) for face in found]
+    rejections = [_find_failure(image, face, rules) for face in found]
     passed = [face for face, rejection in zip(found, rejections, strict=True) if rejection is None]
     failed = [rejection for rejection in rejections if rejection is not None]
-    chosen, left_out = _choose(image, passed, rules.allow)
+    chosen, left_out = _apply_allow(image, passed, rules.allow)
     return Selection(tuple(chosen), (*failed, *left_out))
 
 
 def sharpness(image: Image, face: Face) -> float:
-    """Variance of the Laplacian over the face at one size: edges in focus give large values."""
+    """Measure the variance of the Laplacian over a face, drawn at one size: edges in focus give large values."""
     import cv2
 
     return float(cv2.Laplacian(crop_face(image, face, JUDGED_AT)[..., 0], cv2.CV_64F).var())
 
 
 def contrast(image: Image, face: Face) -> float:
-    """Standard deviation of the face's brightness (0 to 255)."""
+    """Measure the standard deviation of a face's brightness (0 to 255)."""
     return float(crop_face(image, face, JUDGED_AT)[..., 0].std())
 
 
-def _first_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | None:
+def _find_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | None:
     if face.landmarks is None and rules.landmark_rules():
         raise OptionError(f"{' and '.join(rules.landmark_rules())}: this face ({face.detector!r}) has no landmarks")
-    picture_side = min(image.shape[:2])
+    image_side = min(image.shape[:2])
     checks: list[tuple[float | None, Reason, Callable[[], float], str]] = [
         (rules.min_size, Reason.TOO_SMALL, lambda: face.size, "px"),
-        (rules.min_share, Reason.TOO_SMALL_A_SHARE, lambda: face.size / picture_side, "of the picture's side"),
+        (rules.min_share, Reason.TOO_SMALL_A_SHARE, lambda: face.size / image_side, "of the image's side"),
         (rules.min_score, Reason.LOW_SCORE, lambda: face.score, "score"),
         (rules.max_roll, Reason.TOO_MUCH_ROLL, lambda: abs(face.roll or 0.0), "degrees"),
         (rules.max_yaw, Reason.TOO_MUCH_YAW, lambda: abs(face.yaw or 0.0), "degrees"),
@@ -152,7 +220,7 @@ def _first_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | 
     return None
 
 
-def _choose(image: Image, faces: Sequence[Face], allow: Allowed) -> tuple[Sequence[Face], list[Rejection]]:
+def _apply_allow(image: Image, faces: Sequence[Face], allow: Allowed) -> tuple[Sequence[Face], list[Rejection]]:
     if allow == "all" or not faces or len(faces) == 1:
         return faces, []
     if allow == "one":

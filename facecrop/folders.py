@@ -1,4 +1,4 @@
-"""Walking a folder of photos without ever being led out of it, held up or thrown off."""
+"""Walk a folder of photos: never out of it, never held up by odd files, never stopped by bad ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facecrop.errors import ImageError, MissingFileError
-from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, image_or_error
+from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, try_read_image
 
 SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 GONE = "was removed while the folder was read"
@@ -20,21 +20,41 @@ def iter_images(
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
 ) -> Iterator[tuple[Path, Image | ImageError]]:
-    """Every file under the folder with its picture, or with the ImageError that says why it has none.
+    """Read every file below a folder, one at a time.
 
-    Sorted by name folder by folder, and lazy: one picture is in memory at a time. Which files: see `iter_files`.
+    Files are sorted by name, folder by folder. Hidden files and links are passed over, see `iter_files`.
+
+    Args:
+        folder: The folder.
+        max_side: As in `read_image`.
+        max_pixels: As in `read_image`.
+        max_bytes: As in `read_image`.
+
+    Returns:
+        An iterator with each path and its image, or the ImageError that says why there is none.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+
+    Example:
+        >>> import tempfile
+        >>> from facecrop import iter_images
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     list(iter_images(folder))
+        []
     """
     return (
-        (path, failure or image_or_error(path, max_side, missing=GONE, max_pixels=max_pixels, max_bytes=max_bytes))
+        (path, failure or try_read_image(path, max_side, missing=GONE, max_pixels=max_pixels, max_bytes=max_bytes))
         for path, failure in iter_files(folder)
     )
 
 
 def iter_files(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, ImageError | None]]:
-    """Every regular file under the folder, sorted; a folder that cannot be listed comes with its ImageError.
+    """List the regular files below a folder, sorted; a folder that cannot be listed comes with its ImageError.
 
     Hidden names (.DS_Store, .thumbnails/) and the system's own files are passed over, and so are devices, FIFOs and
-    sockets. Links are not followed: what they lead to inside the folder is met anyway, what is outside is not ours.
+    sockets. Links are not followed: their targets inside the folder are listed anyway, and files outside of it were
+    not asked for.
     """
     root = Path(folder)
     if not root.is_dir():

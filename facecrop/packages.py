@@ -1,4 +1,4 @@
-"""Packages that only some features need: the error that says how to get one, and which version is installed."""
+"""Packages that only some features need: what to install, and which version is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the faces of many photos while memory stays flat: pictures are read and let go a batch at a time."""
+"""Find the faces of many photos in flat memory: a batch of images is read, searched and let go."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Generic, TypeVar
 from facecrop.detectors.protocol import Detector
 from facecrop.errors import ImageError, OptionError
 from facecrop.face import Face
-from facecrop.images import Image, Source, image_or_error
+from facecrop.images import Image, Source, try_read_image
 
-# Little, so that the next are decoded while these are searched. On a GPU, larger batches should pay (MTCNN takes up to
-# 16 million pixels together); not measured.
+# Small, so that the next images are decoded while these are searched. On a GPU, larger batches should pay (MTCNN takes
+# up to 16 million pixels together); not measured.
 BATCH_PIXELS = 4_000_000
 BATCH_IMAGES = 64
 READERS = 2  # threads that decode
@@ -26,59 +26,79 @@ Read = tuple[Name, Image | ImageError]
 
 @dataclass(frozen=True, slots=True)
 class ScannedPhoto(Generic[Name]):
-    """A photo with its faces; `image` is the ImageError where it could not be read."""
+    """A photo and the faces found in it.
 
-    name: Name  # its path, or whatever else it goes by
+    Attributes:
+        name: The path, or any other name it was given with.
+        image: The image, or the ImageError if it cannot be read.
+        faces: Best score first.
+    """
+
+    name: Name
     image: Image | ImageError
     faces: tuple[Face, ...] = ()
 
 
 def read_ahead(photos: Iterable[tuple[Name, Source | ImageError]], *, threads: int = READERS) -> Iterator[Read[Name]]:
-    """The photos decoded, in order, a few ahead of the one that is asked for. What cannot be read is an ImageError."""
+    """Decode photos in threads, in order, a few ahead of the one that is asked for.
+
+    Args:
+        photos: Names with sources, or with the error that says why there is no source.
+        threads: How many photos are decoded at the same time.
+
+    Returns:
+        An iterator with each name and its image, or its ImageError.
+    """
     rest = iter(photos)
     with ThreadPoolExecutor(threads) as pool:
-        started = deque((name, pool.submit(_image_or_error, source)) for name, source in islice(rest, 2 * threads))
+        started = deque((name, pool.submit(_read_source, source)) for name, source in islice(rest, 2 * threads))
         try:
             while started:
                 name, image = started.popleft()
                 yield name, image.result()
-                started.extend((name, pool.submit(_image_or_error, source)) for name, source in islice(rest, 1))
+                started.extend((name, pool.submit(_read_source, source)) for name, source in islice(rest, 1))
         finally:
             for _, image in started:
                 image.cancel()
 
 
 def scan_photos(photos: Iterable[Read[Name]], detector: Detector) -> Iterator[ScannedPhoto[Name]]:
-    """The photos with their faces, in order; what `iter_images` and `read_ahead` yield is what this takes."""
+    """Find the faces of photos, in order; takes what `iter_images` and `read_ahead` yield."""
     return chain.from_iterable(scan_batches(photos, detector))
 
 
 def scan_batches(
     photos: Iterable[Read[Name]], detector: Detector, most: int = BATCH_IMAGES
 ) -> Iterator[list[ScannedPhoto[Name]]]:
-    """The same by batches of those that are searched together: at most so many, and fewer large ones."""
+    """Find the faces of photos as `scan_photos` does, and yield those that are searched together.
+
+    Args:
+        photos: Names with images or errors.
+        detector: What finds the faces.
+        most: The most photos in a batch; batches of large photos are smaller.
+    """
     if most < 1:
-        raise OptionError(f"a batch has at least one photo, got {most}")
+        raise OptionError(f"a batch must have at least one photo, got {most}")
     batch: list[Read[Name]] = []
     pixels = 0
     for name, image in photos:
         batch.append((name, image))
         pixels += 0 if isinstance(image, ImageError) else image.shape[0] * image.shape[1]
         if pixels >= BATCH_PIXELS or len(batch) == most:
-            yield _scanned(batch, detector)
+            yield _scan_batch(batch, detector)
             batch, pixels = [], 0
     if batch:
-        yield _scanned(batch, detector)
+        yield _scan_batch(batch, detector)
 
 
-def _scanned(batch: list[Read[Name]], detector: Detector) -> list[ScannedPhoto[Name]]:
+def _scan_batch(batch: list[Read[Name]], detector: Detector) -> list[ScannedPhoto[Name]]:
     found = iter(detector.detect([image for _, image in batch if not isinstance(image, ImageError)]))
     return [
         ScannedPhoto(name, image, () if isinstance(image, ImageError) else tuple(next(found))) for name, image in batch
     ]
 
 
-def _image_or_error(source: Source | ImageError) -> Image | ImageError:
+def _read_source(source: Source | ImageError) -> Image | ImageError:
     if isinstance(source, ImageError):
         return source
-    return image_or_error(source, missing="no such file")
+    return try_read_image(source, missing="no such file")

@@ -1,12 +1,13 @@
-"""Entries for albums, made up: photos of one grey, with faces that are said to be there."""
+"""Photos and entries for tests of albums. The photos of made-up entries are grey; their faces are made up."""
 
 from __future__ import annotations
 
 from io import BytesIO
 
+import pytest
 from PIL import Image
 
-from emonet.album.entry import Entry
+from emonet.album import AlbumRun, Entry
 from emonet.labels import Emotion
 from emonet.prediction import PhotoResult, Prediction
 from facecrop import Face, ImageError
@@ -26,7 +27,7 @@ THUMBNAIL = thumbnail()
 
 
 def said(emotion, confidence, box=BOX, rest="neutral"):
-    """A face of which all that is not the first expression is the second."""
+    """A prediction whose remaining probability goes to one other expression."""
     shares = dict.fromkeys(CLASSES, 0.0) | {Emotion(rest): 1 - confidence, Emotion(emotion): confidence}
     return Prediction(Face(box=box, score=1.0), shares)
 
@@ -37,3 +38,38 @@ def entry(path, *faces, rejections=(), size_wh=SIZE_WH):
 
 def unreadable(path, reason):
     return Entry(path, 0, 0, PhotoResult(path, error=ImageError(path, reason)))
+
+
+def make_photos(folder, face):
+    """Write four files: two with a face, one without, and a broken one."""
+    (folder / "summer").mkdir(parents=True)
+    Image.fromarray(face).save(folder / "a.png")
+    Image.fromarray(face[:, ::-1]).save(folder / "summer" / "b.png")
+    Image.new("RGB", (90, 60)).save(folder / "sky.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    return folder
+
+
+class Watch:
+    """Keeps what a run tells it, and may stop the run."""
+
+    def __init__(self, stop_after=None):
+        self.entries, self.known, self.stop_after = [], [], stop_after
+
+    def __call__(self, entry, known):
+        self.entries.append(entry)
+        self.known.append(known)
+        if len(self.entries) == self.stop_after:
+            raise KeyboardInterrupt
+
+
+def run_album(photos, predictor, *, stop_after=None, **options):
+    """Write the album of some photos beside them, and return the watch."""
+    watch = Watch(stop_after)
+    run = AlbumRun(photos, photos.with_name("album"), predictor, **options)
+    if stop_after:
+        with pytest.raises(KeyboardInterrupt):
+            run.run(watch)
+    else:
+        run.run(watch)
+    return watch

@@ -12,6 +12,9 @@ from two_heads import LABELS_PRIOR, SEEN_PRIOR, two_heads
 
 import emonet
 from emonet import Emotion, EmotionPredictor, PhotoResult, Prediction
+from emonet.datasets import open_store
+from emonet.errors import EmonetError
+from emonet.evaluation import evaluate
 from emonet.heads import SEEN_CLASSES, Head
 from emonet.inference import load_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
@@ -47,13 +50,17 @@ def test_the_bundled_model_names_the_expression(portrait):
     assert emonet.predict(BLANK) == []
 
 
-def test_importing_is_cheap_and_offers_what_it_says():
+def test_every_public_name_can_be_imported():
     assert set(emonet.__all__) <= set(dir(emonet))
+    assert emonet.open_store is open_store
+    assert emonet.evaluate is evaluate
+    assert emonet.EmonetError is EmonetError
+    assert emonet.load_model("emonet_fast").classes == load_model("emonet_fast").classes
     with pytest.raises(AttributeError, match="has no attribute 'prophecy'"):
         emonet.prophecy  # noqa: B018
 
 
-def test_all_that_is_said_of_a_face_hangs_together(prediction):
+def test_emotion_confidence_and_margin_follow_from_the_probabilities(prediction):
     probabilities = list(prediction.probabilities.values())
     assert list(prediction.probabilities) == list(load_model("emonet_fast").classes)
     assert math.fsum(probabilities) == pytest.approx(1, abs=1e-12)
@@ -62,28 +69,41 @@ def test_all_that_is_said_of_a_face_hangs_together(prediction):
     assert prediction.box == prediction.face.box
 
 
-def test_what_is_said_survives_json_and_pickle(prediction):
+def test_a_prediction_shows_as_one_short_line():
+    found = Prediction(Face((178.6, 59.2, 269, 175), 0.9), shares(happy=0.871, sad=0.129))
+    assert repr(found) == "<Prediction happy 87 % at (179, 59, 269, 175)>"
+
+
+def test_predict_many_of_the_bundled_model_yields_results(portrait):
+    first, second = emonet.predict_many(iter([portrait, BLANK]))
+    assert [one.emotion for one in first.predictions] == [Emotion.HAPPY]
+    assert (second.source, second.predictions) == (1, ())
+    with pytest.raises(TypeError, match="this is one"):
+        emonet.predict_many("holiday")
+
+
+def test_a_prediction_survives_json_and_pickle(prediction):
     assert Prediction.from_dict(json.loads(json.dumps(prediction.to_dict()))) == prediction
     assert pickle.loads(pickle.dumps(prediction)) == prediction
 
 
 @pytest.mark.parametrize("given", [{}, {"happy": 0.5}, {"happy": 1.5, "sad": -0.5}, {"happy": math.nan, "sad": 1}])
-def test_probabilities_are_probabilities(given):
+def test_probabilities_that_do_not_sum_to_1_are_refused(given):
     with pytest.raises(ValueError, match="sum to 1"):
         Prediction(Face((0, 0, 1, 1), 1.0), shares(**given))
 
 
-def test_a_model_of_one_class_leads_by_all():
+def test_the_margin_of_a_single_class_is_1():
     assert Prediction(Face((0, 0, 1, 1), 1.0), shares(happy=1)).margin == 1
 
 
-def test_faces_stand_from_left_to_right(predictor, pair):
+def test_predictions_are_sorted_from_left_to_right(predictor, pair):
     found = predictor.predict(pair)
     assert len(found) == 2
     assert found[0].box[0] < pair.shape[1] / 2 < found[1].box[0]
 
 
-def test_many_pictures_come_in_order_and_a_bad_one_stops_none(predictor, portrait, pair, tmp_path):
+def test_predict_many_keeps_the_order_and_goes_on_after_a_bad_image(predictor, portrait, pair, tmp_path):
     PIL.Image.fromarray(portrait).save(tmp_path / "a.png")
     (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff")
     given = [tmp_path / "a.png", str(tmp_path / "b.jpg"), pair, tmp_path / "none.jpg", BLANK]
@@ -95,7 +115,7 @@ def test_many_pictures_come_in_order_and_a_bad_one_stops_none(predictor, portrai
     assert [rejection.reason for rejection in found[4].rejections] == [Reason.NO_FACE]
 
 
-def test_batches_change_no_answer(predictor, mtcnn, portrait, pair):
+def test_the_batch_size_changes_no_prediction(predictor, mtcnn, portrait, pair):
     one_by_one = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", batch=1)
     alone = [result.predictions for result in one_by_one.predict_many([portrait, pair, portrait])]
     together = [result.predictions for result in predictor.predict_many([portrait, pair, portrait])]
@@ -105,7 +125,7 @@ def test_batches_change_no_answer(predictor, mtcnn, portrait, pair):
             assert list(one.probabilities.values()) == pytest.approx(list(other.probabilities.values()), abs=1e-5)
 
 
-def test_pictures_are_taken_as_they_are_needed(mtcnn):
+def test_predict_many_reads_only_a_batch_ahead(mtcnn):
     taken = []
 
     def pictures():
@@ -119,7 +139,7 @@ def test_pictures_are_taken_as_they_are_needed(mtcnn):
     assert len(taken) < 20
 
 
-def test_a_picture_that_cannot_be_read_is_an_error(predictor, tmp_path):
+def test_an_image_that_cannot_be_read_is_an_image_error(predictor, tmp_path):
     (tmp_path / "note.txt").write_text("hello")
     with pytest.raises(ImageError, match=r"note\.txt"):
         predictor.predict(tmp_path / "note.txt")
@@ -130,12 +150,12 @@ def test_a_picture_that_cannot_be_read_is_an_error(predictor, tmp_path):
 
 
 @pytest.mark.parametrize("one", ["holiday", b"bytes", BLANK])
-def test_one_picture_is_not_many(predictor, one):
+def test_predict_many_refuses_a_single_image(predictor, one):
     with pytest.raises(TypeError, match="this is one"):
-        next(predictor.predict_many(one))
+        predictor.predict_many(one)
 
 
-def test_rules_say_how_many_faces_a_photo_may_have(mtcnn, portrait, pair):
+def test_allow_one_rejects_photos_with_several_faces(mtcnn, portrait, pair):
     strict = EmotionPredictor("emonet_fast", detector=mtcnn, rules=FilterRules(allow="one"))
     one, two = strict.predict_many([portrait, pair])
     assert len(one.predictions) == 1
@@ -143,14 +163,14 @@ def test_rules_say_how_many_faces_a_photo_may_have(mtcnn, portrait, pair):
     assert [rejection.reason for rejection in two.rejections] == [Reason.SEVERAL_FACES]
 
 
-def test_a_face_is_cut_out_as_its_model_was_trained(predictor, mtcnn, portrait, prediction):
+def test_faces_are_cropped_as_in_training(predictor, mtcnn, portrait, prediction):
     ((face,),) = mtcnn.detect([portrait])
     crop = crop_face(portrait, face, predictor.checkpoints[0].crop)
     (direct,) = predictor.predict_faces([crop])
     assert list(direct.probabilities.values()) == pytest.approx(list(prediction.probabilities.values()), abs=1e-5)
 
 
-def test_faces_that_were_framed_otherwise_are_cut_to_the_models_frame(predictor, mtcnn, portrait, prediction):
+def test_crops_with_another_framing_are_cropped_to_the_models_own(predictor, mtcnn, portrait, prediction):
     ((face,),) = mtcnn.detect([portrait])
     wide = CropSpec(size=300, margin=0.5)
     (framed,) = predictor.predict_faces([crop_face(portrait, face, wide)], framing=wide)
@@ -196,7 +216,7 @@ def summing_to_1(shares):
     return shares / shares.sum()
 
 
-def test_a_head_and_a_prior_answer_when_they_are_asked_for(several, portrait):
+def test_the_chosen_head_and_prior_answer(several, portrait):
     labels, seen = answer(several(), portrait), answer(several(head="seen"), portrait)
     assert several().classes == load_model("emonet_fast").classes
     assert several(head="seen").classes == SEEN_CLASSES
@@ -210,7 +230,7 @@ def test_a_head_and_a_prior_answer_when_they_are_asked_for(several, portrait):
     assert answer(several(head="mean", prior="even"), portrait) == pytest.approx(both, abs=1e-5)
 
 
-def test_a_file_says_what_answers_unless_something_is_asked_for(several):
+def test_the_model_file_chooses_the_default_head_and_prior(several):
     stored = two_heads(default_head="seen", default_prior="sqrt")
     assert several(stored).answered_by == {"head": "seen", "prior": "sqrt"}
     assert several(stored, prior="even").answered_by == {"head": "seen", "prior": "even"}
@@ -235,12 +255,12 @@ def test_the_bundled_model_has_one_head(portrait):
         ({"prior": "uniform"}, "prior must be one of training, even, sqrt, got 'uniform'"),
     ],
 )
-def test_heads_and_priors_that_a_model_has_not_are_refused_with_those_it_has(several, asked, match):
+def test_unknown_heads_and_priors_are_refused_with_the_known_ones(several, asked, match):
     with pytest.raises(ValueError, match=match):
         several(**asked)
 
 
-def test_models_are_averaged_by_the_head_that_is_asked_for(several, portrait):
+def test_models_are_averaged_over_the_chosen_head(several, portrait):
     other = two_heads(seed=2, default_head="seen")
     both = several([two_heads(), other], head="seen")
     expected = np.mean([answer(several(one, head="seen"), portrait) for one in both.checkpoints], axis=0)
@@ -250,7 +270,7 @@ def test_models_are_averaged_by_the_head_that_is_asked_for(several, portrait):
 
 
 @pytest.mark.parametrize(("made_with", "finds"), [("dlib", "dlib"), ("mtcnn", "mtcnn"), ("whole", "mtcnn")])
-def test_the_models_own_detector_is_taken_if_it_finds_anything(made_with, finds):
+def test_the_default_detector_is_the_models_own(made_with, finds):
     checkpoint = replace(load_model("emonet_fast"), detector=made_with)
     assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
 
@@ -259,14 +279,14 @@ def test_the_models_own_detector_is_taken_if_it_finds_anything(made_with, finds)
     ("device", "detector", "finds_on"),
     [("cuda:1", "mtcnn", "cuda:1"), ("cuda", None, "cuda"), ("mps", "mtcnn", "cpu"), ("cuda:1", "dlib", "cpu")],
 )
-def test_faces_are_sought_where_the_networks_run_if_the_detector_can(monkeypatch, device, detector, finds_on):
+def test_the_detector_runs_on_the_device_of_the_network_if_it_can(monkeypatch, device, detector, finds_on):
     pretend_devices(monkeypatch, "cuda", "mps")
     monkeypatch.setattr(torch.nn.Module, "to", lambda network, *_, **__: network)
     predictor = EmotionPredictor("emonet_fast", detector=detector, device=device, precision="fp32")
     assert (predictor.machine.device, predictor.detector.device) == (torch.device(device), finds_on)
 
 
-def test_what_needs_landmarks_is_refused_without_them():
+def test_landmark_rules_are_refused_for_a_detector_without_landmarks():
     with pytest.raises(ValueError, match="max_roll: the detector 'dlib' gives no landmarks"):
         EmotionPredictor("emonet_fast", detector="dlib", rules=FilterRules(max_roll=20))
     aligned = replace(load_model("emonet_fast"), crop=CropSpec(align=True))
@@ -275,17 +295,17 @@ def test_what_needs_landmarks_is_refused_without_them():
 
 
 @pytest.mark.parametrize("wrong", [{"tta": "twice"}, {"device": "tpu"}, {"model": "emonet_huge"}, {"detector": "eyes"}])
-def test_what_there_is_not_is_refused_with_what_there_is(wrong):
+def test_unknown_options_are_refused_with_the_known_ones(wrong):
     with pytest.raises(ValueError, match=r"there (is|are)|must be|known detectors"):
         EmotionPredictor(**{"model": "emonet_fast", **wrong})
 
 
-def test_a_batch_has_a_photo(mtcnn):
+def test_an_empty_batch_is_refused(mtcnn):
     with pytest.raises(ValueError, match="at least one photo, got 0"):
         list(EmotionPredictor("emonet_fast", detector=mtcnn, batch=0).predict_many([BLANK]))
 
 
-def test_the_identity_changes_with_what_answers_depend_on(predictor, mtcnn):
+def test_the_identity_changes_with_model_detector_rules_and_tta(predictor, mtcnn):
     first = load_model("emonet_fast")
     weights = {**first.weights, "head.bias": first.weights["head.bias"] + 1}
     others = [
@@ -300,7 +320,7 @@ def test_the_identity_changes_with_what_answers_depend_on(predictor, mtcnn):
     json.dumps(predictor.identity)
 
 
-def test_the_identity_says_which_head_and_prior_answer(several):
+def test_the_identity_holds_the_head_and_the_prior(several):
     model, asked = two_heads(), {"head": "seen", "prior": "training"}
     found = [several(model, head=head, prior=prior).identity for head in ("seen", "mean") for prior in ("even", "sqrt")]
     assert len({json.dumps(one) for one in found}) == 4
@@ -322,7 +342,7 @@ def test_a_table_has_a_row_for_each_face_and_each_reason(predictor, pair, tmp_pa
     assert emonet.to_table([]).num_rows == 0
 
 
-def test_rejected_faces_say_where_they_are(mtcnn, pair):
+def test_rejected_faces_have_their_boxes_in_the_table(mtcnn, pair):
     largest = EmotionPredictor("emonet_fast", detector=mtcnn, rules=FilterRules(allow="largest"))
     rows = emonet.to_table(largest.predict_many([pair])).to_pylist()
     assert [row["reason"] for row in rows] == [None, "not_chosen"]
@@ -330,7 +350,7 @@ def test_rejected_faces_say_where_they_are(mtcnn, pair):
     assert rows[1]["emotion"] is None
 
 
-def test_a_result_says_one_thing(prediction):
+def test_a_result_survives_json_and_refuses_an_error_with_predictions(prediction):
     with pytest.raises(ValueError, match="cannot be read has neither"):
         PhotoResult("a.jpg", (prediction,), error=ImageError("a.jpg", "cut off"))
     for said in (PhotoResult("a.jpg", (prediction,)), PhotoResult(3, rejections=(Rejection(Reason.NO_FACE, "none"),))):
@@ -340,7 +360,7 @@ def test_a_result_says_one_thing(prediction):
     assert PhotoResult(b"\xff.jpg".decode("utf-8", "surrogateescape")).to_dict()["source"] == "\\xff.jpg"
 
 
-def test_expressions_are_drawn_into_a_copy(portrait, prediction):
+def test_draw_draws_into_a_copy(portrait, prediction):
     before = portrait.copy()
     drawn = emonet.draw(portrait, [prediction])
     assert (portrait == before).all()
@@ -349,7 +369,7 @@ def test_expressions_are_drawn_into_a_copy(portrait, prediction):
     assert drawn[y1 + 20, x1].tolist() == [0xE6, 0x9F, 0x00]  # happy's colour
 
 
-def test_bars_hide_no_other_face():
+def test_bars_cover_no_face():
     """One right below another, one as near to it as can be, and one at each corner's end of the photo."""
     boxes = [(200, 100, 260, 180), (200, 185, 260, 265), (262, 140, 322, 220), (0, 400, 60, 480), (580, 0, 640, 80)]
     faces = [Prediction(Face(box, 1.0), shares(happy=0.8, sad=0.2)) for box in boxes]
@@ -360,7 +380,7 @@ def test_bars_hide_no_other_face():
     assert (drawn == (20, 24, 28)).all(2).sum() > 5 * 300  # the bars are somewhere, on their dark ground
 
 
-def test_bars_stay_in_a_photo_that_the_face_fills():
+def test_bars_stay_inside_an_image_that_the_face_fills():
     drawn = emonet.draw(np.full((48, 48, 3), 255, np.uint8), [Prediction(Face((0, 0, 48, 48), 1.0), shares(happy=1))])
     assert (drawn != 255).any(2).mean() > 0.1
 

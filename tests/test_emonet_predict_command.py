@@ -8,7 +8,7 @@ import pytest
 from two_heads import two_heads
 from typer.testing import CliRunner
 
-from emonet.album import FolderRun
+from emonet.album import AlbumRun
 from emonet.commands import app
 
 FAST = ("--model", "emonet_fast", "--device", "cpu")
@@ -163,7 +163,7 @@ def test_ctrl_c_says_how_to_go_on(predict, friends, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(FolderRun, "run", stopped)
+    monkeypatch.setattr(AlbumRun, "run", stopped)
     result = predict(friends)
     assert result.exit_code == 130
     assert "run the same command again to go on" in result.stderr

@@ -21,7 +21,7 @@ def difference(one, other):
     return np.abs(one.astype(int) - other.astype(int)).mean()
 
 
-def test_a_crop_of_its_own_size_is_the_picture_itself():
+def test_a_crop_of_its_own_size_is_cut_out_unchanged():
     image = texture()
     crop = crop_face(image, Face((60, 50, 108, 98), 1), PLAIN)
     assert (crop == image[50:98, 60:108]).all()
@@ -37,7 +37,7 @@ def test_reducing_averages(factor):
     assert np.abs(crop.astype(int) - expected).max() <= 1
 
 
-def test_reducing_leaves_no_pattern_behind():
+def test_reducing_leaves_no_moire():
     checkers = np.indices((240, 240)).sum(axis=0) % 2 * 255
     image = np.repeat(checkers.astype(np.uint8)[..., None], 3, axis=2)
     for angle in (0, 20):
@@ -54,7 +54,7 @@ def test_enlarging_is_cubic():
 
 
 @pytest.mark.parametrize("scale", [0.5, 2, 3.7])
-def test_the_margin_is_a_share_of_the_box_whatever_the_size(scale):
+def test_the_margin_scales_with_the_box(scale):
     image = texture()
     larger = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     face = Face((80, 60, 160, 140), 1)
@@ -62,7 +62,7 @@ def test_the_margin_is_a_share_of_the_box_whatever_the_size(scale):
     assert difference(crop_face(image, face, spec), crop_face(larger, face.scaled(scale), spec)) < 4
 
 
-def test_the_square_stands_on_the_width_about_the_centre():
+def test_the_crop_is_a_square_of_the_box_width_about_its_centre():
     image = texture()
     tall = Face((100, 50, 148, 110), 1)
     assert (crop_face(image, tall, PLAIN) == image[56:104, 100:148]).all()
@@ -83,14 +83,14 @@ def test_fer2013_framing_is_a_grey_square_of_five_quarters_of_the_width():
 @pytest.mark.parametrize(
     "box", [(-24, 50, 24, 98), (216, 50, 264, 98), (60, -24, 108, 24), (60, 176, 108, 224), (-30, -30, 18, 18)]
 )
-def test_over_the_edge_the_edge_is_repeated(box):
+def test_a_crop_over_the_edge_repeats_the_edge(box):
     image = texture()
     padded = cv2.copyMakeBorder(image, 50, 50, 50, 50, cv2.BORDER_REPLICATE)
     x, y = int(box[0]) + 50, int(box[1]) + 50
     assert (crop_face(image, Face(box, 1), PLAIN) == padded[y : y + 48, x : x + 48]).all()
 
 
-def test_a_face_far_outside_is_its_nearest_edge():
+def test_a_crop_outside_the_image_shows_the_nearest_edge():
     image = texture()
     crop = crop_face(image, Face((1000, 1000, 1048, 1048), 1), PLAIN)
     assert (crop == image[-1, -1]).all()
@@ -123,7 +123,7 @@ def test_a_framed_face_takes_no_margin(detectors):
     assert (crop_face(image, face, CropSpec(size=48, margin=0.4)) == image).all()
 
 
-def test_a_framed_picture_is_padded_and_not_squeezed(detectors):
+def test_a_framed_face_is_padded_and_not_squeezed(detectors):
     image = texture(40, 80)
     (face,) = detectors["whole"].detect([image])[0]
     crop = crop_face(image, face, CropSpec(size=80))
@@ -162,16 +162,16 @@ def test_any_face_gives_a_crop_of_the_size_asked_for(x, y, side, size, margin, d
 @pytest.mark.parametrize(
     "arguments", [{"size": 0}, {"size": 4.5}, {"size": True}, {"margin": -0.5}, {"margin": math.nan}]
 )
-def test_impossible_specs_are_refused(arguments):
+def test_invalid_crop_specs_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         CropSpec(**arguments)
 
 
-def test_a_spec_comes_back_from_its_dict():
+def test_a_crop_spec_survives_to_dict():
     spec = CropSpec(size=96, margin=0.3, align=True)
     assert CropSpec(**spec.to_dict()) == spec
 
 
-def test_grey_pictures_must_have_three_channels():
+def test_an_image_without_channels_is_refused():
     with pytest.raises(ValueError, match="shape"):
         crop_face(np.zeros((9, 9), np.uint8), Face((0, 0, 9, 9), 1), PLAIN)

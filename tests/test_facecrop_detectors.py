@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from pretended_card import pretend_devices
 
-from facecrop import DETECTORS, Face, open_detector
+from facecrop import DETECTORS, Face, ImageError, find_faces, open_detector
 
 FINDERS = [name for name in DETECTORS if name != "whole"]
 
@@ -30,25 +31,25 @@ def blank(height=90, width=120):
     return np.full((height, width, 3), 128, np.uint8)
 
 
-def test_the_answer_is_a_list_of_faces_for_each_picture(detector, portrait):
+def test_detect_returns_a_list_of_faces_for_each_image(detector, portrait):
     answer = detector.detect([portrait, blank(), portrait[:, 100:400]])
     assert len(answer) == 3
     assert all(isinstance(face, Face) and face.detector == detector.name for faces in answer for face in faces)
     json.dumps([face.to_dict() for faces in answer for face in faces])
 
 
-def test_nothing_in_nothing_out(detector):
+def test_no_images_give_no_lists(detector):
     assert detector.detect([]) == []
 
 
-def test_landmarks_are_there_as_announced(detector, portrait):
+def test_has_landmarks_is_true(detector, portrait):
     (faces,) = detector.detect([portrait])
     assert faces
     assert all((face.landmarks is not None) == detector.has_landmarks for face in faces)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (17, 17), (48, 48)])
-def test_tiny_pictures_are_no_error(detector, size):
+def test_tiny_images_are_no_error(detector, size):
     assert isinstance(detector.detect([blank(*size)])[0], list)
 
 
@@ -63,18 +64,18 @@ def test_tiny_pictures_are_no_error(detector, size):
     ],
     ids=["grey", "rgba", "empty", "floats", "lists"],
 )
-def test_what_is_no_image_is_refused(detector, image, error):
+def test_arrays_that_are_no_images_are_refused(detector, image, error):
     with pytest.raises(error, match="image must"):
         detector.detect([image])
 
 
-def test_pictures_are_not_changed(detector, portrait):
+def test_detecting_does_not_change_the_image(detector, portrait):
     before = portrait.copy()
     detector.detect([before])
     assert (before == portrait).all()
 
 
-def test_the_face_of_the_portrait_is_found_where_it_is(finder, portrait):
+def test_the_face_of_the_portrait_is_found(finder, portrait):
     (face,) = finder.detect([portrait])[0]
     assert face.overlap((180, 65, 268, 178)) > 0.75
 
@@ -84,7 +85,7 @@ def test_no_face_is_an_empty_list(finder):
     assert finder.detect([blank(), noise, np.zeros((64, 64, 3), np.uint8)]) == [[], [], []]
 
 
-def test_a_batch_answers_as_its_pictures_do_one_by_one(finder, portrait):
+def test_a_batch_gives_the_faces_of_its_images_one_by_one(finder, portrait):
     images = [portrait, np.ascontiguousarray(portrait[:, ::-1]), blank(), portrait[:300, 100:400], portrait]
     assert finder.detect(images) == [finder.detect([image])[0] for image in images]
 
@@ -97,7 +98,7 @@ def test_the_best_face_comes_first(finder, portrait):
     assert scores == sorted(scores, reverse=True)
 
 
-def test_canonical_boxes_agree(detectors, portrait):
+def test_mtcnn_and_dlib_boxes_agree(detectors, portrait):
     enlarged = [cv2.resize(portrait, None, fx=scale, fy=scale) for scale in (0.9, 1, 1.1, 1.25, 1.4, 1.6)]
     ours, other = (
         np.median([detectors[name].detect([image])[0][0].scaled(1 / image.shape[0]).box for image in enlarged], axis=0)
@@ -106,12 +107,12 @@ def test_canonical_boxes_agree(detectors, portrait):
     assert Face(ours, 1).overlap(other) > 0.85
 
 
-def test_a_part_of_a_picture_can_be_looked_at(finder, portrait):
+def test_a_view_of_an_array_can_be_searched(finder, portrait):
     assert finder.detect([portrait[50:250, 100:350]])[0]
     assert finder.detect([portrait[::-1][::-1]])[0]
 
 
-def test_unknown_detectors_and_options_list_the_known_ones():
+def test_unknown_detectors_and_options_are_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'haar'.*mtcnn, dlib, whole"):
         open_detector("haar")
     with pytest.raises(ValueError, match=r"minface.*min_face, min_share"):
@@ -136,7 +137,7 @@ def test_unknown_detectors_and_options_list_the_known_ones():
         ("dlib", {"min_share": -0.1}),
     ],
 )
-def test_impossible_options_are_named(name, options):
+def test_options_out_of_range_are_refused_by_name(name, options):
     with pytest.raises(ValueError, match=next(iter(options))):
         open_detector(name, **options)
 
@@ -151,7 +152,7 @@ def test_impossible_options_are_named(name, options):
         ("whole", "cuda:1", "'whole' runs on cpu only"),
     ],
 )
-def test_impossible_devices_are_named(monkeypatch, name, device, words):
+def test_devices_that_a_detector_cannot_use_are_refused(monkeypatch, name, device, words):
     pretend_devices(monkeypatch, "cuda", "mps")
     with pytest.raises(ValueError, match=words):
         open_detector(name, device)
@@ -164,12 +165,12 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch):
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_auto_is_the_processor_where_a_detector_knows_nothing_better(monkeypatch, name):
+def test_auto_takes_the_cpu_if_the_detector_cannot_use_mps(monkeypatch, name):
     pretend_devices(monkeypatch, "mps")
     assert open_detector(name).device == open_detector(name, "cpu").device == "cpu"
 
 
-def test_detecting_leaves_the_number_of_torch_threads_alone(mtcnn, portrait):
+def test_detecting_does_not_change_the_number_of_torch_threads(mtcnn, portrait):
     import torch
 
     before = torch.get_num_threads()
@@ -184,7 +185,7 @@ def test_threads_may_share_a_detector(mtcnn, portrait):
         assert list(threads.map(lambda image: mtcnn.detect([image])[0], images)) == mtcnn.detect(images)
 
 
-def test_the_device_is_reported_once():
+def test_the_device_is_logged_once():
     script = (
         "import logging, facecrop; logging.basicConfig(level=logging.INFO)\n"
         "for _ in range(3): facecrop.open_detector('dlib')"
@@ -194,7 +195,23 @@ def test_the_device_is_reported_once():
     assert logging.getLogger("facecrop.detectors").level == logging.NOTSET
 
 
-def test_whole_takes_the_picture_for_the_face(detectors):
+def test_find_faces_opens_a_detector_once(monkeypatch, mtcnn, portrait, tmp_path):
+    path = tmp_path / "portrait.png"
+    PIL.Image.fromarray(portrait).save(path)
+    assert find_faces(path) == find_faces(portrait) == mtcnn.detect([portrait])[0]
+    monkeypatch.setattr("facecrop.detectors.open_detector", lambda *_: pytest.fail("opened again"))
+    assert find_faces(blank()) == []
+
+
+def test_find_faces_takes_any_detector():
+    assert [face.detector for face in find_faces(blank(), "whole")] == ["whole"]
+    with pytest.raises(ValueError, match=r"'haar'.*mtcnn, dlib, whole"):
+        find_faces(blank(), "haar")
+    with pytest.raises(ImageError, match="image: the file is empty"):
+        find_faces(b"")
+
+
+def test_whole_returns_the_image_as_the_face(detectors):
     (face,) = detectors["whole"].detect([blank(30, 40)])[0]
     assert face.box == (0, 0, 40, 30)
     assert face.framed
@@ -207,7 +224,7 @@ def test_dlib_keeps_its_own_box(detectors, portrait):
     assert face.height > face.width
 
 
-def test_dlib_enlarges_as_told_and_reduces_for_large_faces(portrait):
+def test_dlib_upsample_and_min_share_limit_the_smallest_face(portrait):
     small = cv2.resize(portrait, None, fx=0.55, fy=0.55, interpolation=cv2.INTER_AREA)
     assert len(open_detector("dlib", upsample=1).detect([small])[0]) == 1
     assert open_detector("dlib", upsample=0).detect([small])[0] == []

@@ -20,7 +20,7 @@ def turned(points, degrees):
     return [(x * cos - y * sin, x * sin + y * cos) for x, y in points]
 
 
-def test_geometry_of_a_box():
+def test_size_area_and_centre_come_from_the_box():
     face = Face((10, 20, 50, 80), 0.9)
     assert (face.width, face.height, face.size, face.area) == (40, 60, 40, 2400)
     assert face.centre == (30, 50)
@@ -53,21 +53,21 @@ def test_without_landmarks_there_is_no_pose():
         ((50, 50, 60, 60), 0.0),  # apart
     ],
 )
-def test_overlap(other, expected):
+def test_overlap_is_intersection_over_union(other, expected):
     face = Face((0, 0, 10, 10), 1)
     assert face.overlap(Face(other, 1)) == pytest.approx(expected)
     assert face.overlap(other) == pytest.approx(expected)
 
 
 @given(boxes, boxes)
-def test_overlap_is_a_symmetric_share(one, other):
+def test_overlap_is_symmetric_and_at_most_1(one, other):
     overlap = Face(one, 1).overlap(Face(other, 1))
     assert 0 <= overlap <= 1 + 1e-9
     assert overlap == pytest.approx(Face(other, 1).overlap(Face(one, 1)))
 
 
 @given(boxes, st.floats(0.01, 100))
-def test_scaling_moves_everything_and_keeps_the_pose(box, factor):
+def test_scaling_moves_box_and_landmarks_and_keeps_the_roll(box, factor):
     face = Face(box, 0.5, UPRIGHT, "mtcnn", raw_box=box)
     scaled = face.scaled(factor)
     assert scaled.width == pytest.approx(face.width * factor, rel=1e-3)
@@ -91,7 +91,7 @@ def test_scaling_moves_everything_and_keeps_the_pose(box, factor):
         {"raw_box": (1, 1, 0, 0)},
     ],
 )
-def test_an_impossible_face_is_refused_at_birth(arguments):
+def test_an_invalid_face_is_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         Face(**{"box": (0, 0, 10, 10), "score": 0.5, **arguments})
 

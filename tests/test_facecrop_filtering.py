@@ -25,12 +25,12 @@ def reasons(selection):
     return Counter(rejection.reason for rejection in selection.rejections)
 
 
-def test_without_rules_every_face_will_do(image):
+def test_without_rules_every_face_is_chosen(image):
     assert choose_faces(image, [SMALL, LARGE], FilterRules()) == Selection((SMALL, LARGE), ())
 
 
 @pytest.mark.parametrize("allow", ["all", "one", "largest", "most_central"])
-def test_no_face_is_a_rejection_under_every_rule(image, allow):
+def test_an_image_without_a_face_has_a_rejection(image, allow):
     selection = choose_faces(image, [], FilterRules(allow=allow))
     assert selection.faces == ()
     assert reasons(selection) == {Reason.NO_FACE: 1}
@@ -54,12 +54,12 @@ def test_each_rule_rejects_with_its_reason(image, rule, face, reason):
     assert f"{next(iter(rule.values())):g}" in rejection.detail
 
 
-def test_a_limit_is_itself_allowed(image):
+def test_a_value_at_the_limit_passes(image):
     rules = FilterRules(min_size=20, min_share=0.1, min_score=0.99, max_roll=0, max_yaw=0)
     assert choose_faces(image, [SMALL], rules).faces == (SMALL,)
 
 
-def test_blank_and_blurred_pictures_are_told_apart(image):
+def test_blank_and_blurred_faces_have_different_reasons(image):
     face = Face((0, 0, 200, 200), 1)
     rules = FilterRules(min_contrast=5, min_sharpness=50)
     blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 20)).astype(float)
@@ -69,7 +69,7 @@ def test_blank_and_blurred_pictures_are_told_apart(image):
     assert reasons(choose_faces(np.zeros_like(image), [face], rules)) == {Reason.NO_CONTRAST: 1}
 
 
-def test_exactly_one_face_is_a_rule_of_its_own(image):
+def test_allow_one_rejects_images_with_several_faces(image):
     rules = FilterRules(allow="one", min_size=25)
     assert choose_faces(image, [LARGE], rules).faces == (LARGE,)
     several = choose_faces(image, [LARGE, CENTRAL], rules)
@@ -81,7 +81,7 @@ def test_exactly_one_face_is_a_rule_of_its_own(image):
 
 
 @pytest.mark.parametrize(("allow", "chosen"), [("largest", LARGE), ("most_central", CENTRAL)])
-def test_one_of_several_is_chosen_and_the_others_are_counted(image, allow, chosen):
+def test_allow_largest_and_most_central_choose_one_face(image, allow, chosen):
     selection = choose_faces(image, [SMALL, LARGE, CENTRAL], FilterRules(allow=allow))
     assert selection.faces == (chosen,)
     assert reasons(selection) == {Reason.NOT_CHOSEN: 2}
@@ -105,7 +105,7 @@ def test_pose_rules_need_landmarks(image, rule):
         ({"max_yaw": 20, "detector": "haar"}, "known detectors"),
     ],
 )
-def test_impossible_rules_are_refused(arguments, match):
+def test_invalid_rules_are_refused(arguments, match):
     with pytest.raises(ValueError, match=match):
         FilterRules(**arguments)
 

@@ -21,7 +21,7 @@ def test_photos_come_sorted_folder_by_folder(tmp_path):
     assert all(image.shape == (4, 6, 3) for _, image in iter_images(str(tmp_path)))
 
 
-def test_an_unreadable_file_is_a_value(tmp_path):
+def test_an_unreadable_file_yields_its_error(tmp_path):
     save(tmp_path / "good.png")
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "notes.txt").write_text("a text")
@@ -32,7 +32,7 @@ def test_an_unreadable_file_is_a_value(tmp_path):
     assert found[tmp_path / "notes.txt"].path == tmp_path / "notes.txt"
 
 
-def test_pictures_are_read_one_at_a_time(tmp_path):
+def test_images_are_read_one_at_a_time(tmp_path):
     save(tmp_path / "a.png")
     save(tmp_path / "b.png")
     walk = iter_images(tmp_path)
@@ -48,7 +48,7 @@ def test_hidden_and_system_files_are_passed_over(tmp_path):
     assert [path.name for path, _ in iter_images(tmp_path)] == ["a.png"]
 
 
-def test_links_lead_neither_out_nor_round(tmp_path):
+def test_links_inside_the_folder_are_not_followed(tmp_path):
     outside = save(tmp_path / "outside" / "secret.png")
     inside = save(tmp_path / "photos" / "sub" / "a.png")
     photos = tmp_path / "photos"
@@ -60,7 +60,7 @@ def test_links_lead_neither_out_nor_round(tmp_path):
     assert [path for path, _ in iter_images(photos)] == [inside]
 
 
-def test_a_folder_may_be_named_by_a_link(tmp_path):
+def test_the_folder_itself_may_be_a_link(tmp_path):
     save(tmp_path / "photos" / "a.png")
     (tmp_path / "link").symlink_to("photos")
     assert [path for path, _ in iter_images(tmp_path / "link")] == [tmp_path / "link" / "a.png"]
@@ -77,7 +77,7 @@ def test_fifos_and_sockets_are_not_opened(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
-def test_names_with_newlines_and_odd_bytes_survive(tmp_path):
+def test_file_names_with_newlines_and_odd_bytes_are_kept(tmp_path):
     names = [b"line\nbreak.png", b"odd \xff\xfe.png", "ünï \U0001f600.png".encode()]
     for name in names:
         save(tmp_path / os.fsdecode(name))
@@ -89,7 +89,7 @@ def test_names_with_newlines_and_odd_bytes_survive(tmp_path):
     assert message.endswith(r"bad \xff\n.jpg: the file is empty")
 
 
-def test_a_folder_that_cannot_be_listed_is_a_value(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_listed_yields_its_error(tmp_path, monkeypatch):
     save(tmp_path / "locked" / "a.png")
     save(tmp_path / "open.png")
     scandir = os.scandir
@@ -105,6 +105,6 @@ def test_a_folder_that_cannot_be_listed_is_a_value(tmp_path, monkeypatch):
     assert (fine.name, none) == ("open.png", None)
 
 
-def test_a_missing_folder_is_named_before_anything_is_read(tmp_path):
+def test_a_missing_folder_is_refused_at_the_call(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         iter_images(tmp_path / "nowhere")

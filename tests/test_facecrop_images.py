@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import features
 
 from facecrop import ImageError, read_image
-from facecrop.images import is_picture
+from facecrop.images import is_image_file
 
 RED, GREEN = (255, 0, 0), (0, 153, 0)  # both in the palette that Pillow converts to
 LOSSY = 12  # how far lossy formats may be from the colour that was saved
@@ -75,7 +75,7 @@ def test_every_format_is_read_from_bytes(file_bytes):
     assert_sketch(read_image(file_bytes))
 
 
-def test_a_file_is_known_by_what_it_holds_and_not_by_its_name(tmp_path, file_bytes):
+def test_the_format_is_told_by_content_and_not_by_name(tmp_path, file_bytes):
     path = tmp_path / "IMG_0001.jpg"
     path.write_bytes(file_bytes)
     assert_sketch(read_image(path))
@@ -171,7 +171,7 @@ def test_grey_and_bool_arrays_are_read(shape, kind):
     ],
     ids=["two channels", "empty", "a line", "nan", "text"],
 )
-def test_arrays_that_are_no_pictures_are_refused(array):
+def test_arrays_of_other_shapes_and_types_are_refused(array):
     with pytest.raises(ImageError):
         read_image(array)
 
@@ -222,10 +222,10 @@ def test_cut_off_files_raise_image_error_with_path_and_reason(tmp_path, file_byt
     ],
     ids=["text", "pdf", "eps", "fits", "zip", "film", "svg", "icon", "ppm"],
 )
-def test_other_files_are_refused_whatever_they_are_called(tmp_path, content):
+def test_other_files_are_refused_whatever_their_names(tmp_path, content):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
-    with pytest.raises(ImageError, match="not a picture"):
+    with pytest.raises(ImageError, match="not an image"):
         read_image(path)
 
 
@@ -257,12 +257,12 @@ def promising(file_format, width, height):
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "BMP", "JPEG"])
-def test_bombs_of_other_formats_are_refused_too(file_format):
+def test_decompression_bombs_of_other_formats_are_refused(file_format):
     with pytest.raises(ImageError, match="60000 x 50000 pixels, more than the limit of 200,000,000"):
         read_image(promising(file_format, 60_000, 50_000), max_side=100)
 
 
-def test_limits_can_be_set():
+def test_max_pixels_and_max_bytes_refuse_larger_files():
     data = saved(sketch(), "PNG")
     with pytest.raises(ImageError, match="limit of 1,199"):
         read_image(data, max_pixels=1199)
@@ -278,18 +278,18 @@ def test_a_fifo_does_not_hang(tmp_path):
         read_image(tmp_path / "pipe.jpg")
 
 
-def test_a_folder_is_no_picture(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ImageError):
         read_image(tmp_path)
 
 
-def test_a_missing_file_is_the_callers_mistake(tmp_path):
+def test_a_missing_file_is_a_file_not_found_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_image(tmp_path / "nowhere.jpg")
 
 
 @pytest.mark.parametrize("source", [3, None, ["a.jpg"]])
-def test_a_source_of_the_wrong_type_is_named(source):
+def test_a_source_of_another_type_is_a_type_error(source):
     with pytest.raises(TypeError, match=type(source).__name__):
         read_image(source)
 
@@ -299,7 +299,7 @@ def test_max_side_below_one_is_refused():
         read_image(np.zeros((2, 2), np.uint8), 0)
 
 
-def test_errors_survive_a_process_boundary(tmp_path):
+def test_image_errors_can_be_pickled(tmp_path):
     error = ImageError(tmp_path / "a\nb.jpg", "broken")
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.path, copy.reason, str(copy)) == (error.path, error.reason, str(error))
@@ -333,37 +333,37 @@ def damaged_files(draw):
 
 @settings(max_examples=200, deadline=None)
 @given(random_files)
-def test_random_bytes_never_escape(data):
+def test_random_bytes_give_an_image_or_an_image_error(data):
     read_or_refused(data)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged_files())
-def test_damaged_files_never_escape(data):
+def test_damaged_files_give_an_image_or_an_image_error(data):
     read_or_refused(data)
 
 
 @pytest.mark.soak
 @settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(random_files, damaged_files()))
-def test_no_file_ever_escapes(data):
+def test_many_odd_files_give_an_image_or_an_image_error(data):
     read_or_refused(data)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_picture_is_one_by_its_bytes_whatever_its_name(name, tmp_path):
+def test_an_image_file_is_told_by_its_bytes(name, tmp_path):
     (tmp_path / "odd.name").write_bytes(FILES[name]())
-    assert is_picture(tmp_path / "odd.name")
+    assert is_image_file(tmp_path / "odd.name")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [("a.JPG", b"", True), ("a.txt", b"text", False), ("a.mov", b"\0\0\0\x14ftypqt  ", False), ("a", b"", False)],
 )
-def test_or_by_its_name(tmp_path, name, content, expected):
+def test_an_image_file_is_told_by_its_name(tmp_path, name, content, expected):
     (tmp_path / name).write_bytes(content)
-    assert is_picture(tmp_path / name) == expected
+    assert is_image_file(tmp_path / name) == expected
 
 
-def test_what_cannot_be_opened_is_left_for_reading_to_say(tmp_path):
-    assert is_picture(tmp_path / "gone")
+def test_a_file_that_cannot_be_opened_counts_as_an_image_file(tmp_path):
+    assert is_image_file(tmp_path / "gone")

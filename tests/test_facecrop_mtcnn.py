@@ -1,4 +1,4 @@
-"""Our cascade beside facenet-pytorch's own, which has the same networks and weights."""
+"""MTCNN beside facenet-pytorch's own cascade, which has the same networks and weights."""
 
 import cv2
 import numpy as np
@@ -19,21 +19,21 @@ def peer():
 
 
 def as_on_a_card(**options):
-    """MTCNN on the processor, with pictures kept and drawn as on a card."""
-    from facecrop.detectors.mtcnn.sums import SummedPictures
+    """MTCNN on the CPU, with images held and drawn as on a card."""
+    from facecrop.detectors.mtcnn.sums import SummedBatch
 
-    return MtcnnDetector("cpu", MtcnnOptions(**options), SummedPictures)
+    return MtcnnDetector("cpu", MtcnnOptions(**options), SummedBatch)
 
 
 @pytest.fixture(scope="module", params=["processor", "card"])
 def eager(request):
-    """Takes nearly everything for a face, so that candidates lie everywhere and are moved anywhere."""
+    """A detector that takes nearly everything for a face, so that candidates lie everywhere."""
     options = {"thresholds": (0.001, 0.001, 0.001), "border": 0}
     return open_detector("mtcnn", "cpu", **options) if request.param == "processor" else as_on_a_card(**options)
 
 
 def group(portrait):
-    """Faces of 85 down to 24 pixels in one picture, one of them turned."""
+    """Draw faces of 85 down to 24 pixels into one image, two of them turned."""
     canvas = np.full((520, 1000, 3), 90, np.uint8)
     x = 0
     for width, turn in ((420, 0), (250, 15), (160, 0), (120, -10)):
@@ -44,8 +44,8 @@ def group(portrait):
     return canvas
 
 
-def alike(faces, others):
-    """Whether two detectors found the same faces, to a hundredth of their width."""
+def have_same_faces(faces, others):
+    """Tell whether two detectors found the same faces, to a hundredth of their width."""
     pairs = zip(*(sorted(found, key=lambda face: face.centre) for found in (faces, others)), strict=True)
     return all(
         np.allclose(
@@ -68,38 +68,38 @@ def test_boxes_and_landmarks_agree_with_facenet_pytorch(mtcnn, peer, portrait, s
         assert np.abs(np.array(face.landmarks) - points).max() < 0.1 * face.width
 
 
-def test_large_pictures_give_the_faces_of_small_ones(mtcnn, portrait):
+def test_an_enlarged_image_has_the_same_face(mtcnn, portrait):
     large = cv2.resize(portrait, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
     (face,) = [found for found in mtcnn.detect([large])[0] if found.score > 0.95]
     assert face.scaled(1 / 8).overlap(mtcnn.detect([portrait])[0][0]) > 0.85
 
 
-def test_a_batch_larger_than_a_round_is_answered_whole(mtcnn):
+def test_more_images_than_a_batch_holds_all_get_an_answer(mtcnn):
     blank = np.zeros((48, 48, 3), np.uint8)
     assert mtcnn.detect([blank] * 1100) == [[]] * 1100
 
 
-def test_a_face_that_fills_its_picture_is_found(mtcnn, portrait):
+def test_a_face_that_fills_its_image_is_found(mtcnn, portrait):
     tight = cv2.resize(portrait[62:182, 165:285], (48, 48), interpolation=cv2.INTER_AREA)
     (face,) = mtcnn.detect([tight])[0]
     assert face.width > 24
 
 
-def test_the_least_face_is_in_pixels_or_a_share_of_the_picture(portrait):
+def test_min_face_and_min_share_limit_the_smallest_face(portrait):
     face = open_detector("mtcnn").detect([portrait])[0][0]
     assert len(open_detector("mtcnn", min_face=face.size * 0.8).detect([portrait])[0]) == 1
     assert open_detector("mtcnn", min_face=face.size * 4).detect([portrait])[0] == []
     assert open_detector("mtcnn", min_share=min(1, 4 * face.size / 320)).detect([portrait])[0] == []
 
 
-def test_thresholds_may_come_from_a_file(portrait):
+def test_thresholds_may_be_a_list(portrait):
     strict = open_detector("mtcnn", thresholds=[0.6, 0.7, 0.99999])
     assert strict.options.thresholds == (0.6, 0.7, 0.99999)
     assert len(strict.detect([portrait])[0]) <= 1
 
 
 @pytest.mark.parametrize("place", ["processor", "card"])
-def test_annotated_faces_are_found(mtcnn, photos, root, place):
+def test_all_annotated_faces_and_no_others_are_found(mtcnn, photos, root, place):
     import sys
 
     sys.path.insert(0, str(root / "benchmarks"))
@@ -116,7 +116,7 @@ def test_annotated_faces_are_found(mtcnn, photos, root, place):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(0, 2**32 - 1))
-def test_candidates_outside_the_picture_are_no_error(eager, height, width, seed):
+def test_candidates_outside_the_image_are_no_error(eager, height, width, seed):
     rng = np.random.default_rng(seed)
     (faces,) = eager.detect([rng.integers(0, 256, (height, width, 3), np.uint8)])
     for face in faces:
@@ -127,15 +127,15 @@ def test_candidates_outside_the_picture_are_no_error(eager, height, width, seed)
         assert y2 > 0
 
 
-def test_pictures_on_a_card_have_the_faces_that_they_have_on_the_processor(mtcnn, portrait):
+def test_the_card_finds_the_faces_that_the_cpu_finds(mtcnn, portrait):
     several = group(portrait)
     images = [cv2.resize(several, None, fx=scale, fy=scale) for scale in (0.6, 1, 2.5)]
     images += [portrait, np.zeros((90, 70, 3), np.uint8), portrait[:317, 3:], portrait[:, ::-1], several[:5, :5]]
     for faces, others in zip(mtcnn.detect(images), as_on_a_card().detect(images), strict=True):
-        assert alike(faces, others)
+        assert have_same_faces(faces, others)
 
 
-def test_a_card_is_waited_for_four_times_a_batch_and_gets_the_pictures_once(monkeypatch, mtcnn, portrait):
+def test_a_batch_waits_for_the_card_four_times_and_is_sent_once(monkeypatch, mtcnn, portrait):
     several = group(portrait)
     images = [portrait, several, portrait[:200], several[:, ::-1], portrait] * 2
     with PretendedCard(monkeypatch) as card:
@@ -150,17 +150,17 @@ def test_a_card_is_waited_for_four_times_a_batch_and_gets_the_pictures_once(monk
     once = {"aten::nonzero": 2, "torchvision::nms": 1, "a copy from the card": 1}
     assert waits == [once, once]
     assert sent[1] < 1.2 * sum(image.nbytes for image in images)  # with borders and some tables
-    assert all(alike(faces, others) for faces, others in zip(found[1], mtcnn.detect(images), strict=True))
+    assert all(have_same_faces(faces, others) for faces, others in zip(found[1], mtcnn.detect(images), strict=True))
     assert detector.device == "cuda:1"
 
 
-def test_pictures_too_large_for_a_card_are_drawn_by_the_host(monkeypatch, mtcnn, portrait):
+def test_images_too_large_for_a_card_are_drawn_by_the_host(monkeypatch, mtcnn, portrait):
     monkeypatch.setattr("facecrop.detectors.mtcnn.detector.CARD_PIXELS", portrait.shape[0] * portrait.shape[1])
     large = cv2.resize(portrait, None, fx=1.5, fy=1.5)
     with PretendedCard(monkeypatch) as card:
         (faces,) = open_detector("mtcnn", "cuda:1").detect([large])
     assert card.waits["aten::nonzero"] > 2
-    assert alike(faces, mtcnn.detect([large])[0])
+    assert have_same_faces(faces, mtcnn.detect([large])[0])
 
 
 def test_the_pretended_card_is_as_strict_as_a_real_one(monkeypatch):

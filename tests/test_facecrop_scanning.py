@@ -5,7 +5,7 @@ from facecrop.drawing import draw_faces
 from facecrop.scanning import scan_photos
 
 
-def test_photos_come_back_in_order_with_their_faces(mtcnn, portrait):
+def test_scanned_photos_keep_their_order(mtcnn, portrait):
     broken = ImageError("broken.jpg", "cut off")
     photos = [("a", portrait), ("b", broken), ("c", np.zeros((50, 60, 3), np.uint8)), ("d", portrait)] * 20
     scanned = list(scan_photos(photos, mtcnn))
@@ -14,7 +14,7 @@ def test_photos_come_back_in_order_with_their_faces(mtcnn, portrait):
     assert scanned[1].image is broken
 
 
-def test_only_a_batch_is_read_ahead(mtcnn):
+def test_scanning_reads_one_batch_ahead(mtcnn):
     read = []
 
     def photos():

@@ -19,7 +19,7 @@ from emonet.samples import HEIC
 from emonet.training.config_file import read_config
 from emonet.training.watch import Silent
 from facecrop import ImageError, iter_images, read_image
-from facecrop.images import is_picture
+from facecrop.images import is_image_file
 
 NETWORK = {**trainings.LENET, "augment": "strong"}
 
@@ -201,7 +201,7 @@ def test_all_networks_are_listed(capsys):
 def test_a_photo_of_a_phone_says_what_it_needs_and_others_go_on(tmp_path):
     (tmp_path / "phone").write_bytes(HEIC.read_bytes())
     PIL.Image.new("RGB", (60, 60)).save(tmp_path / "plain.jpg")
-    assert is_picture(tmp_path / "phone")
+    assert is_image_file(tmp_path / "phone")
     with pytest.raises(ImageError, match=r'phone: HEIC, .*: pip install "pi-heif"'):
         read_image(tmp_path / "phone")
     found = {path.name: image for path, image in iter_images(tmp_path)}

@@ -11,7 +11,7 @@ from emonet.datasets.labels import emotion_named, split_named
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
 from emonet.labels import Emotion
-from facecrop.images import PICTURE_SUFFIXES
+from facecrop.images import IMAGE_SUFFIXES
 
 SPLIT_FOLDERS = ("train", "training", "validation", "valid", "val", "test")  # `private` holds private photos here
 
@@ -46,7 +46,7 @@ def photos_in_folders(tree: Tree) -> list[Photo]:
     return [
         _photo_at(place, blob)
         for place, blob in places
-        if classes and (place.parent not in above or place.suffix.lower() in PICTURE_SUFFIXES)
+        if classes and (place.parent not in above or place.suffix.lower() in IMAGE_SUFFIXES)
     ]
 
 
@@ -80,7 +80,7 @@ def photo_entry(reader: Reader, photo: Photo) -> Sample | Rejected:
 
 def pictures_in_folders(tree: Tree) -> list[Photo]:
     """Those of `photos_in_folders` whose names say that they are pictures."""
-    return [photo for photo in photos_in_folders(tree) if PurePosixPath(photo.name).suffix.lower() in PICTURE_SUFFIXES]
+    return [photo for photo in photos_in_folders(tree) if PurePosixPath(photo.name).suffix.lower() in IMAGE_SUFFIXES]
 
 
 def renamed(photos: list[Photo]) -> bool:

@@ -13,7 +13,7 @@ from emonet.datasets.formats.archives import Scratch, SpanBlob, ZipBlob, is_arch
 from emonet.datasets.sample import Blob
 from emonet.errors import MissingFileError
 from facecrop.folders import iter_files
-from facecrop.images import MAX_BYTES, PICTURE_SUFFIXES
+from facecrop.images import IMAGE_SUFFIXES, MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Tree:
         """The members whose names say that they are pictures."""
         for name, blob in self.members.items():
             place = PurePosixPath(name)
-            if place.suffix.lower() in PICTURE_SUFFIXES:
+            if place.suffix.lower() in IMAGE_SUFFIXES:
                 yield place, blob
 
     def tables(self) -> list[str]:

@@ -1,11 +1,11 @@
-"""What is kept of each photo of a folder: enough for its tables and its album, without the photo."""
+"""What an album keeps of a photo: enough for its tables and pages, without the photo."""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from emonet.errors import OptionError
 from emonet.prediction import PhotoResult
@@ -13,20 +13,28 @@ from emonet.prediction import PhotoResult
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One photo: its place in the folder, what was said of it, and a small picture of it."""
+    """A photo in an album.
 
-    path: str  # below the folder, with slashes; bytes that are no text are written as \\xff
-    width: int  # of the photo the right way up, in pixels; 0 where it cannot be read
+    Attributes:
+        path: The path below the folder of photos, with slashes; bytes that are no text are written as \\xff.
+        width: Of the upright photo, in pixels; 0 if the photo cannot be read.
+        height: Of the upright photo, in pixels; 0 if the photo cannot be read.
+        result: The predictions, rejections or error; its source is `path`.
+        thumbnail: A small JPEG; empty if the photo cannot be read.
+    """
+
+    path: str
+    width: int
     height: int
-    result: PhotoResult  # whose source is `path`
-    thumbnail: bytes = b""  # a JPEG; none where it cannot be read
+    result: PhotoResult
+    thumbnail: bytes = b""
 
     def __post_init__(self) -> None:
         if self.result.source != self.path:
             raise OptionError(f"the result of {self.path!r} is that of {self.result.source!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and tables, safe for json.dumps."""
+        """Return plain numbers, strings, lists and dicts, safe for json.dumps."""
         return {
             "size_wh": [self.width, self.height],
             "result": self.result.to_dict(),
@@ -34,8 +42,8 @@ class Entry:
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Entry:
-        """From what `to_dict` gave."""
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Make an entry from what `to_dict` returned."""
         width, height = stored["size_wh"]
-        path, result = stored["result"]["source"], PhotoResult.from_dict(stored["result"])
-        return cls(path, width, height, result, b64decode(stored["thumbnail"]))
+        result = PhotoResult.from_dict(stored["result"])
+        return cls(stored["result"]["source"], width, height, result, b64decode(stored["thumbnail"]))

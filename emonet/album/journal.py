@@ -1,50 +1,67 @@
-"""What was said of the photos of a folder so far, on disk: a run that was stopped, or killed, goes on from it.
+"""The journal of an album: what was found in each photo so far, so that a stopped run can go on.
 
-A line of JSON for each photo, in the order they were done. A photo that has changed since gets another line, and the
-last one counts. Nothing of the file but where each photo's line begins is kept in memory. One run at a time writes it.
+The journal is an SQLite database in the album, with a row for each photo. Every photo is committed before the run tells
+of it: a killed process loses nothing and doubles nothing. A power failure may cost the last few photos; the next run
+looks at them again. One run at a time has the journal open.
 """
 
 from __future__ import annotations
 
 import json
-import sys
+import logging
+import os
+import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from emonet.album.entry import Entry
 from emonet.album.photos import Stamp
-from emonet.errors import OptionError
+from emonet.errors import MachineError, OptionError
 
-FORMAT = 1
+FORMAT = 2
+LINES = "journal.jsonl"  # the journal of format 1, a line of JSON for each photo
+BESIDE = ("", "-wal", "-shm", "-journal")  # endings of the files that SQLite keeps for one database
 
+IDENTITY_TABLE = "CREATE TABLE identity (format INTEGER, identity TEXT)"
+PHOTOS_TABLE = "CREATE TABLE photos (name BLOB PRIMARY KEY, stamp TEXT, entry BLOB)"
+ADD = "INSERT OR REPLACE INTO photos VALUES (?, ?, ?)"
+FIND = "SELECT stamp, entry FROM photos WHERE name = ?"
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    start: int
-    stamp: Stamp
+WAIT = 1.0  # seconds to wait for a lock: a virus scanner or a dying process may hold one for a moment
+PRIMARY = 0xFF  # the part of SQLite's error codes that names the kind of error
+
+logger = logging.getLogger(__name__)
+
+_Row = tuple[bytes, str, bytes]  # of the table of photos
 
 
 class Journal:
-    """Photos go by their names below the folder, as the system has them. `identity` is what the answers depend on
-    beside the photos: a journal of another is begun anew."""
+    """The entries of an album on disk, by the names of their photos.
+
+    A journal of another identity is begun anew. A journal of the old format is taken over.
+
+    Args:
+        path: The file of the journal.
+        identity: What the entries depend on beside the photos: the model, the detector and so on.
+
+    Raises:
+        OptionError: Another run has the journal open.
+        MachineError: The journal cannot be read or written.
+    """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path = path
-        head = json.dumps({"format": FORMAT, "identity": identity}, sort_keys=True).encode() + b"\n"
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("r+b" if path.exists() else "w+b")
-        _claim(self._file, path.parent)
-        if self._file.readline() == head:
-            self._lines = dict(self._read())
-        else:
-            self._lines = {}
-            self._file.seek(0)
-            self._file.truncate()
-            self._file.write(head)
-            self._file.flush()
+        self._database = _open(path)
+        try:
+            with self._reporting():
+                self._begin(json.dumps(identity, sort_keys=True))
+        except BaseException:
+            self._database.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -52,52 +69,104 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._database.close()
 
-    def _read(self) -> Iterator[tuple[str, _Line]]:
-        """The lines after the head; one that was not finished is cut off, and a damaged one counts for nothing."""
-        start = self._file.tell()
-        for line in iter(self._file.readline, b""):
-            if not line.endswith(b"\n"):
-                self._file.seek(start)
-                self._file.truncate()
-                return
-            try:
-                stored = json.loads(line)
-                size, changed = stored["stamp"]
-                yield stored["name"], _Line(start, (size, changed))
-            except (ValueError, KeyError, TypeError):  # a disk's doing; its photo is done again
-                pass
-            start += len(line)
-
-    def knows(self, name: str, stamp: Stamp) -> bool:
-        """Whether the photo was done as it is now."""
-        line = self._lines.get(name)
-        return line is not None and line.stamp == stamp
+    def find(self, name: str, stamp: Stamp) -> Entry | None:
+        """Return the entry of a photo, None unless the photo was done as it is now."""
+        with self._reporting():
+            row = self._database.execute(FIND, (os.fsencode(name),)).fetchone()
+        if row is None or row[0] != json.dumps(stamp):
+            return None
+        try:
+            return Entry.from_dict(json.loads(row[1]))
+        except (ValueError, KeyError, TypeError):  # the disk damaged this row: its photo is done again
+            return None
 
     def add(self, name: str, stamp: Stamp, entry: Entry) -> None:
-        """Writes a line; it is with the system when this returns, so that killing the process does not lose it."""
-        start = self._file.seek(0, 2)
-        stored = {"name": name, "stamp": stamp, "entry": entry.to_dict()}  # json writes names that are no text, too
-        self._file.write(json.dumps(stored).encode() + b"\n")
-        self._file.flush()
-        self._lines[name] = _Line(start, stamp)
+        """Store the entry of a photo in place of an earlier one; from then on, a killed process does not lose it."""
+        with self._reporting():
+            self._database.execute(ADD, _make_row(name, stamp, entry.to_dict()))
 
-    def __getitem__(self, name: str) -> Entry:
-        self._file.seek(self._lines[name].start)
-        return Entry.from_dict(json.loads(self._file.readline())["entry"])
+    def _begin(self, identity: str) -> None:
+        """Keep the rows of this identity; drop all others, and take over those of the old format."""
+        database, lines = self._database, self.path.with_name(LINES)
+        begun = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone()
+        if not begun or database.execute("SELECT * FROM identity").fetchone() != (FORMAT, identity):
+            database.execute("BEGIN")
+            database.execute("DROP TABLE IF EXISTS identity")
+            database.execute("DROP TABLE IF EXISTS photos")
+            database.execute(IDENTITY_TABLE)
+            database.execute(PHOTOS_TABLE)
+            database.execute("INSERT INTO identity VALUES (?, ?)", (FORMAT, identity))
+            database.executemany(ADD, _read_lines(lines, identity))
+            database.execute("COMMIT")
+        lines.unlink(missing_ok=True)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Raise a MachineError for what SQLite cannot do, such as write to a full disk."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise MachineError(f"the journal {self.path} cannot be used: {error}") from error
 
 
-def _claim(file: IO[bytes], folder: Path) -> None:
-    """Raises if another run writes the file now. The system lets go of it when a process ends, however that happens."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
+def _open(path: Path) -> sqlite3.Connection:
+    """Open the database for this process alone; begin a damaged one anew."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise OptionError(f"another run is writing into {folder} now; wait for it, or choose another folder") from None
-    except OSError:  # a file system without locks
-        pass
+        return _lock(path)
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & PRIMARY
+        if code == sqlite3.SQLITE_BUSY:
+            raise OptionError(
+                f"another run is writing into {path.parent} now; wait for it, or choose another folder"
+            ) from error
+        if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise MachineError(f"the journal {path} cannot be opened: {error}") from error
+        logger.warning("the journal %s is damaged (%s): every photo is done again", path, error)
+    for ending in BESIDE:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    return _lock(path)
+
+
+def _lock(path: Path) -> sqlite3.Connection:
+    """Open the database and lock it until it is closed.
+
+    A write-ahead log makes commits cheap (they do not wait for the disk) and stays whole in a power failure. With an
+    exclusive lock it needs no memory that processes share, so it works on network drives too. Closing removes it.
+    """
+    database = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    try:
+        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            database.execute(f"PRAGMA {setting}")
+        database.execute("BEGIN EXCLUSIVE")  # takes the lock, which the locking mode then keeps
+        database.execute("COMMIT")
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _make_row(name: str, stamp: Any, entry: Any) -> _Row:
+    """Make a row of the table; the name is stored as bytes, because the name of a file need not be text."""
+    return os.fsencode(name), json.dumps(stamp), json.dumps(entry).encode()
+
+
+def _read_lines(path: Path, identity: str) -> Iterator[_Row]:
+    """Read the rows of a journal of the old format; those of another identity and damaged ones are left out."""
+    if not path.exists():
+        return
+    head = json.dumps({"format": 1, "identity": json.loads(identity)}, sort_keys=True).encode()
+    with path.open("rb") as lines:
+        if lines.readline().rstrip() != head:
+            return
+        for line in lines:
+            try:
+                stored = json.loads(line)
+                row = _make_row(stored["name"], stored["stamp"], stored["entry"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            yield row

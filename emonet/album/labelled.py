@@ -1,6 +1,6 @@
-"""What people say of their photos against what the model says: photos in folders named by expression, or in a list.
+"""Labels that people gave their photos, and how often the predictions agree with them.
 
-A photo has one label, and is answered by its largest face.
+Labels come from the names of folders or from a CSV. A photo has one label; its largest face answers.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from emonet.datasets.formats.tree import FileBlob
 from emonet.datasets.sample import EncodedImage, Rejected
 from emonet.evaluation.metrics import Scores, score
 from emonet.labels import Emotion
-from emonet.prediction.prediction import written
+from emonet.prediction.prediction import as_text
 
-WORST = 20  # mistakes that are named
+WORST = 20  # mistakes that are kept
 
-Labels = Mapping[str, Emotion]  # by the photo's name below the folder, as entries have it
+Labels = Mapping[str, Emotion]  # by the path of the photo, as entries have it
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A photo that was answered otherwise than it is labelled."""
+    """A photo whose prediction differs from its label."""
 
     path: str
     label: Emotion
@@ -38,38 +38,63 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class FolderScore:
-    """`scores` are over the photos that were answered; None where there are none."""
+class AlbumScore:
+    """How often the predictions of an album agree with the labels of its photos.
+
+    Attributes:
+        labelled: The number of photos with a label.
+        without_face: Labelled photos without a prediction: no face passed the rules, or the file cannot be read.
+        unknown: Photos of an expression that the model does not know.
+        scores: Over the photos that remain; None if there are none.
+        worst: The most confident mistakes, most confident first.
+    """
 
     labelled: int
-    without_face: int  # that will do, or that cannot be read
-    unknown: int  # photos of expressions that the model does not know
+    without_face: int
+    unknown: int
     scores: Scores | None
-    worst: tuple[Mistake, ...]  # the surest first
+    worst: tuple[Mistake, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
-def folder_labels(paths: Iterable[str]) -> Labels:
-    """Of photos below a folder named after one expression, in any of the words that a data set may use."""
+def find_labels(paths: Iterable[str]) -> Labels:
+    """Find the labels of photos below a folder that is named after one expression.
+
+    The names may be any of the words that a data set may use for it.
+    """
     named = {path: expressions_named(PurePosixPath(path).parts[:-1]) for path in paths}
     return {path: emotion for path, found in named.items() if len(found) == 1 for emotion in found}
 
 
-def listed_labels(table: Path, photos: Path) -> tuple[Labels, list[Rejected]]:
-    """Of the photos that a CSV of path,label lists, whose paths are relative to itself; and rows that give none."""
+def read_labels(table: Path, photos: Path) -> tuple[Labels, list[Rejected]]:
+    """Read the labels of photos from a CSV.
+
+    Args:
+        table: A CSV with the columns path and label; paths are relative to the CSV.
+        photos: The folder of photos.
+
+    Returns:
+        The labels, and the rows that give none with the reason.
+    """
     reader = READERS["folder"](table)
-    found = {}
+    labels = {}
     for sample in reader:
         if isinstance(sample.image, EncodedImage) and isinstance(sample.image.blob, FileBlob) and sample.emotion:
-            found[written(os.path.relpath(sample.image.blob.path, photos).replace(os.sep, "/"))] = sample.emotion
-    return found, reader.rejected
+            labels[as_text(os.path.relpath(sample.image.blob.path, photos).replace(os.sep, "/"))] = sample.emotion
+    return labels, reader.rejected
 
 
-def score_folder(entries: Iterable[Entry], labels: Labels, classes: Sequence[Emotion]) -> FolderScore:
-    """What the labels of some photos say of the answers."""
+def score_album(entries: Iterable[Entry], labels: Labels, classes: Sequence[Emotion]) -> AlbumScore:
+    """Compare the predictions of an album with the labels of its photos.
+
+    Args:
+        entries: The photos; those without a label are passed over.
+        labels: By the paths of entries.
+        classes: The classes of the predictor, in its order.
+    """
     places, shares, mistakes = [], [], []
     labelled = without_face = unknown = 0
     for entry in entries:
@@ -89,4 +114,4 @@ def score_folder(entries: Iterable[Entry], labels: Labels, classes: Sequence[Emo
                 mistakes.append(Mistake(entry.path, label, answer.emotion, answer.confidence))
     worst = tuple(sorted(mistakes, key=lambda one: -one.confidence)[:WORST])
     scores = score(np.array(shares), np.array(places), classes) if places else None
-    return FolderScore(labelled, without_face, unknown, scores, worst)
+    return AlbumScore(labelled, without_face, unknown, scores, worst)

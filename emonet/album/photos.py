@@ -1,4 +1,4 @@
-"""The photos of a folder, each with the name it goes by."""
+"""The photos below a folder, each with the name that it has in the album."""
 
 from __future__ import annotations
 
@@ -9,56 +9,66 @@ from pathlib import Path
 
 from emonet.errors import ImageError
 from facecrop.folders import iter_files
-from facecrop.images import is_picture
+from facecrop.images import is_image_file
 from facecrop.scanning import Read, read_ahead
 
-Stamp = tuple[int, int]  # bytes, and when it was last changed, in nanoseconds
+Stamp = tuple[int, int]  # size in bytes, and time of the last change in nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A file; of a folder that cannot be listed, `failure` says why."""
+class PhotoFile:
+    """A photo on disk.
+
+    Attributes:
+        path: The file.
+        name: The path below the folder of photos, with slashes, as the system has it.
+        failure: Why there is no file: the path is a folder that cannot be listed.
+        stamp: Tells whether the file has changed.
+    """
 
     path: Path
-    name: str  # below the folder, with slashes, as the system has it
+    name: str
     failure: ImageError | None
     stamp: Stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The photos of a folder in order, and how many other files lie there, by the endings of their names."""
+class PhotoListing:
+    """The photos below a folder, in order, and the number of other files by the endings of their names."""
 
-    photos: list[Photo]
+    photos: list[PhotoFile]
     others: Counter[str]
 
 
-def list_photos(place: Path) -> Found:
-    """All pictures below a folder, hidden ones aside, sorted; or the one file that is named, whatever it is.
+def list_photos(place: Path) -> PhotoListing:
+    """List the photos below a folder, sorted; hidden files are left out.
 
-    Films, texts and the like, which lie in every folder of photos, are counted and passed over.
+    Films, texts and other files, which lie in every folder of photos, are counted and passed over.
+
+    Args:
+        place: The folder, or a single file, which is listed whatever it is.
     """
     if not place.is_dir():
-        return Found([_photo(place, place.parent, None)], Counter())
-    photos: list[Photo] = []
+        return PhotoListing([_describe(place, place.parent, None)], Counter())
+    photos: list[PhotoFile] = []
     others: Counter[str] = Counter()
     for path, failure in iter_files(place):
-        if failure or is_picture(path):
-            photos.append(_photo(path, place, failure))
+        if failure or is_image_file(path):
+            photos.append(_describe(path, place, failure))
         else:
             others[path.suffix.lower()] += 1
-    return Found(photos, others)
+    return PhotoListing(photos, others)
 
 
-def read_photos(photos: Iterable[Photo]) -> Iterator[Read[str]]:
-    """Decoded by their names, in order, a few ahead of the one that is asked for."""
+def read_photos(photos: Iterable[PhotoFile]) -> Iterator[Read[str]]:
+    """Decode photos in order, a few ahead of the one that is asked for; each comes with its name."""
     return read_ahead((photo.name, photo.failure or photo.path) for photo in photos)
 
 
-def _photo(path: Path, folder: Path, failure: ImageError | None) -> Photo:
+def _describe(path: Path, folder: Path, failure: ImageError | None) -> PhotoFile:
     try:
         status = path.stat()
         stamp = (status.st_size, status.st_mtime_ns)
-    except OSError:  # it went away, which reading it will say
+    except OSError:  # the file went away: reading it will say so
         stamp = (0, 0)
-    return Photo(path, path.relative_to(folder).as_posix(), failure, stamp)
+    return PhotoFile(path, path.relative_to(folder).as_posix(), failure, stamp)

@@ -12,39 +12,46 @@ from typing import Any
 from emonet.album.entry import Entry
 from emonet.atomic import write_atomically
 from emonet.labels import Emotion
-from emonet.prediction.table import rows, schema
+from emonet.prediction.table import make_rows, make_schema
 
 CSV, PARQUET = "predictions.csv", "predictions.parquet"
-ROWS = 2000  # of a group in the Parquet file, and in memory
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for one, where a cell begins so
+GROUP = 2000  # rows that are in memory together; also a row group of the Parquet file
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is a formula to a spreadsheet
 
 
 def write_tables(
-    entries: Iterable[Entry], folder: Path, classes: Sequence[Emotion], facts: Mapping[str, str] | None = None
+    entries: Iterable[Entry], album: Path, classes: Sequence[Emotion], facts: Mapping[str, str] | None = None
 ) -> None:
-    """Both at once, a group of rows at a time; `facts` become metadata of the Parquet file."""
+    """Write both tables.
+
+    Args:
+        entries: The photos.
+        album: The folder to write into.
+        classes: The classes of the predictor.
+        facts: Metadata of the Parquet file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = schema(classes).with_metadata(dict(facts or {}))
+    columns = make_schema(classes).with_metadata(dict(facts or {}))
     with ExitStack() as stack:
-        as_csv = stack.enter_context(write_atomically(folder / CSV))
-        as_parquet = stack.enter_context(write_atomically(folder / PARQUET))
+        as_csv = stack.enter_context(write_atomically(album / CSV))
+        as_parquet = stack.enter_context(write_atomically(album / PARQUET))
         text = stack.enter_context(as_csv.open("w", encoding="utf-8", newline=""))
         table = csv.DictWriter(text, columns.names, lineterminator="\n")
         table.writeheader()
         parquet = stack.enter_context(pq.ParquetWriter(as_parquet, columns))
-        for group in _groups(row for entry in entries for row in rows(entry.result)):
-            table.writerows(map(_for_spreadsheets, group))
+        for group in _split_groups(row for entry in entries for row in make_rows(entry.result)):
+            table.writerows(map(_defuse, group))
             parquet.write_table(pa.Table.from_pylist(group, schema=columns))
 
 
-def _groups(found: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    return iter(lambda: list(islice(found, ROWS)), [])
+def _split_groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    return iter(lambda: list(islice(rows, GROUP)), [])
 
 
-def _for_spreadsheets(row: dict[str, Any]) -> dict[str, Any]:
-    """Texts that a spreadsheet would run get an apostrophe in front, which it hides."""
+def _defuse(row: dict[str, Any]) -> dict[str, Any]:
+    """Put an apostrophe before texts that a spreadsheet would run; the spreadsheet hides it."""
     return {
         name: f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
         for name, value in row.items()

@@ -16,14 +16,14 @@ def demo(
 
     Works without a network. Needs scikit-image, whose portrait it shows: the extra demo.
     """
-    from emonet.album import FolderRun
+    from emonet.album import AlbumRun
     from emonet.commands._console.predicted import Tally
     from emonet.prediction import EmotionPredictor
     from emonet.samples import write_samples
 
     write_samples(out / "photos")
     tally = Tally()
-    run = FolderRun(out / "photos", out / "album", EmotionPredictor(model), annotate=True)
+    run = AlbumRun(out / "photos", out / "album", EmotionPredictor(model), annotate=True)
     album = run.run(lambda entry, known: tally.add(entry.result, known=known))
     typer.echo(str(tally))
     typer.echo(f"look at {album}")

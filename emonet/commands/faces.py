@@ -94,7 +94,7 @@ def _handled(
 
     from facecrop import ImageError, choose_faces, crop_face
     from facecrop.drawing import draw_faces
-    from facecrop.images import jpeg
+    from facecrop.images import encode_jpeg
 
     image = photo.image
     if isinstance(image, ImageError):
@@ -107,7 +107,7 @@ def _handled(
             cut.save(_made(crops / place.with_name(f"{place.name}-{index}.png")))
     if draw is not None:
         rejected = [rejection.face for rejection in selection.rejections if rejection.face]
-        drawn = jpeg(draw_faces(image, selection.faces, rejected))
+        drawn = encode_jpeg(draw_faces(image, selection.faces, rejected))
         _made(draw / place.with_name(f"{place.name}.jpg")).write_bytes(drawn)
     return selection
 

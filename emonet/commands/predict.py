@@ -14,7 +14,7 @@ from emonet.commands._console.status import FAILED, SOME_UNREADABLE, STOPPED
 from emonet.errors import MissingFileError, OptionError
 
 if TYPE_CHECKING:
-    from emonet.album import Entry, FolderRun
+    from emonet.album import AlbumRun, Entry
     from emonet.prediction import EmotionPredictor
     from facecrop.filtering import Allowed
 
@@ -80,7 +80,7 @@ def predict(
     Stopped and run again, it goes on; photos that are new or have changed are done anew. Exit status: 0 all photos
     were read, 3 some were not, 1 none was or the call was mistaken.
     """
-    from emonet.album import FolderRun
+    from emonet.album import AlbumRun
     from emonet.prediction import EmotionPredictor
     from facecrop import FilterRules
 
@@ -95,7 +95,7 @@ def predict(
     tally = Tally()
     try:
         if photos.is_dir() and (out is not None or not as_json):
-            run = FolderRun(photos, out or _beside(photos), predictor, annotate=annotate)
+            run = AlbumRun(photos, out or _beside(photos), predictor, annotate=annotate)
             _write(run, tally, as_json)
             _score(run, photos, labels, as_json)
         else:
@@ -116,7 +116,7 @@ def _beside(photos: Path) -> Path:
     return folder.with_name(f"{folder.name}-emonet")
 
 
-def _write(run: FolderRun, tally: Tally, as_json: bool) -> None:
+def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
     tally.others = run.others
     with progress_bars({"photos": len(run)}) as advance:
 
@@ -130,19 +130,19 @@ def _write(run: FolderRun, tally: Tally, as_json: bool) -> None:
     typer.echo(f"look at {album}", err=as_json)
 
 
-def _score(run: FolderRun, photos: Path, table: Path | None, as_json: bool) -> None:
+def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> None:
     """By a list of labels, or by the folders' names where they name expressions."""
-    from emonet.album import folder_labels, listed_labels, score_folder
-    from emonet.prediction.prediction import written
+    from emonet.album import find_labels, read_labels, score_album
+    from emonet.prediction.prediction import as_text
 
     if table is None:
-        labels = folder_labels(written(photo.name) for photo in run.photos)
+        labels = find_labels(as_text(photo.name) for photo in run.photos)
     else:
-        labels, rejected = listed_labels(table, photos)
+        labels, rejected = read_labels(table, photos)
         for one in rejected:
             typer.echo(f"{table.name}: {one.detail}", err=True)
     if labels:
-        show_score(score_folder(run.entries(), labels, run.predictor.classes), run.out, err=as_json)
+        show_score(score_album(run.entries(), labels, run.predictor.classes), run.album, err=as_json)
 
 
 def _refuse(out: Path | None, annotate: bool, labels: Path | None) -> None:

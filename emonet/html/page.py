@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from emonet.html.style import STYLE
 from facecrop.errors import OptionError
-from facecrop.images import jpeg
+from facecrop.images import encode_jpeg
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,7 +150,7 @@ def picture(image: Picture | None, words: str, **attributes: object) -> Html:
     if image is None:
         return Html()
     height, width = image.shape[:2]
-    return photo(jpeg(image), words, title=words, width=width, height=height, **attributes)
+    return photo(encode_jpeg(image), words, title=words, width=width, height=height, **attributes)
 
 
 def photo(data: bytes, words: str, **attributes: object) -> Html:

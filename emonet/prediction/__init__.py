@@ -1,45 +1,98 @@
-"""The expressions of the faces in photos: one photo, many, or faces that are cut out already."""
+"""Predict the expressions of the faces in images: in one, in many, or in crops of faces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from emonet.labels import Emotion
 from emonet.prediction.prediction import PhotoResult, Prediction
 from emonet.prediction.predictor import EmotionPredictor
 from emonet.prediction.table import to_table
-from facecrop import read_image
-from facecrop.images import Image, Source
+from facecrop import Image, Source, read_image
 
-__all__ = ["EmotionPredictor", "PhotoResult", "Prediction", "draw", "explain", "predict", "to_table"]
+__all__ = ["EmotionPredictor", "PhotoResult", "Prediction", "draw", "explain", "predict", "predict_many", "to_table"]
 
 
 def predict(image: Source, *, head: str | None = None, prior: str | None = None) -> list[Prediction]:
-    """Find the faces of a picture, and the expressions they appear to have.
+    """Find the faces of an image and the expressions that they appear to have.
 
-    The bundled model is opened at the first call, and kept.
+    The bundled model is opened at the first call and kept.
 
     Args:
-        image: A path, bytes, an array or a Pillow image.
+        image: A path, the bytes of a file, a Pillow image or an array.
         head: The head of the model that answers, or `mean`; None takes the model's default.
         prior: `training`, `even` or `sqrt`, see emonet.heads.HeadChoice; None takes the model's default.
 
     Returns:
-        A prediction for each face, from left to right; no face, an empty list.
+        A prediction for each face, from left to right; an empty list without a face.
 
     Raises:
-        ImageError: The picture cannot be read.
-        ValueError: The model has no such head or prior.
+        ImageError: The image cannot be read.
+        FileNotFoundError: There is no such file.
+        OptionError: The model has no such head or prior.
+
+    Example:
+        >>> import numpy as np
+        >>> from emonet import predict
+        >>> predict(np.zeros((60, 90, 3), np.uint8))  # a black image has no face
+        []
     """
     return _bundled(head, prior).predict(image)
 
 
-def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
-    """A copy of the picture with boxes and bars, RGB uint8."""
-    from emonet.prediction.drawing import drawn
+def predict_many(
+    images: Iterable[Source], *, head: str | None = None, prior: str | None = None
+) -> Iterator[PhotoResult]:
+    """Find the faces of many images and their expressions, a batch at a time.
 
-    return drawn(read_image(image), list(predictions))
+    The bundled model is opened at the first call and kept. Only a batch of images is in memory.
+
+    Args:
+        images: Whatever yields images as `predict` takes them.
+        head: As in `predict`.
+        prior: As in `predict`.
+
+    Returns:
+        An iterator with a result for each image, in order. An image that cannot be read has its error there.
+
+    Raises:
+        TypeError: `images` is a single image.
+        OptionError: The model has no such head or prior.
+
+    Example:
+        >>> import numpy as np
+        >>> from emonet import predict_many
+        >>> for result in predict_many(["missing.jpg", np.zeros((60, 90, 3), np.uint8)]):
+        ...     print(result.source, result.predictions, result.error)
+        missing.jpg () missing.jpg: no such file
+        1 () None
+    """
+    return _bundled(head, prior).predict_many(images)
+
+
+def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
+    """Draw predictions into a copy of an image, as boxes and bars.
+
+    Args:
+        image: The image that the predictions are of, as `predict` takes it.
+        predictions: What `predict` returned.
+
+    Returns:
+        The copy as an array, RGB uint8.
+
+    Raises:
+        ImageError: The image cannot be read.
+
+    Example:
+        >>> import numpy as np
+        >>> from emonet import draw
+        >>> draw(np.zeros((60, 90, 3), np.uint8), []).shape
+        (60, 90, 3)
+    """
+    from emonet.prediction.drawing import draw_predictions
+
+    return draw_predictions(read_image(image), list(predictions))
 
 
 def explain(

@@ -1,4 +1,4 @@
-"""Expressions drawn into a copy of their photo, for people to look at."""
+"""Draw predictions into a copy of their image, for people to look at."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from emonet.labels import Emotion
 from emonet.prediction.prediction import Prediction
 from facecrop.images import Image
 
-SHOWN = (3, 1)  # classes with a bar, where there is room for so many
-LETTERS = 1 / 9  # of the face's width
+SHOWN = (3, 1)  # classes with a bar: three if there is room, else one
+LETTERS = 1 / 9  # height of the letters as a share of the face's width
 LEAST_LETTERS = 10  # pixels
 BEHIND, INK, TRACK = (20, 24, 28), (255, 255, 255), (90, 96, 102)
 
@@ -24,77 +24,91 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """The likeliest classes of a face, one below the other, with letters of one height in pixels."""
+class FaceLabel:
+    """The most probable classes of a face as bars, one below the other.
+
+    Attributes:
+        shares: The classes and their probabilities, most probable first.
+        height: Of the letters, in pixels.
+        names: Width of the longest name in pixels.
+        numbers: Width of the longest number in pixels.
+    """
 
     shares: Sequence[tuple[Emotion, float]]
     height: int
-    names: float  # pixels that the longest name takes
-    numbers: float  # and the longest number
+    names: float
+    numbers: float
 
     @property
     def line(self) -> int:
+        """Height of a line in pixels."""
         return round(1.4 * self.height)
 
     @property
     def bar(self) -> int:
-        """Pixels of a full bar."""
+        """Width of a full bar in pixels."""
         return 3 * self.height
 
     @property
     def size_wh(self) -> tuple[float, float]:
+        """Width and height of the label in pixels."""
         return self.names + self.bar + self.numbers + self.height, self.line * len(self.shares) + self.height // 2
 
 
-def drawn(image: Image, predictions: Sequence[Prediction]) -> Image:
-    """A copy of a photo with the box of each face in its expression's colour, and bars of the likeliest classes.
+def draw_predictions(image: Image, predictions: Sequence[Prediction]) -> Image:
+    """Draw the box of each face in the colour of its expression, with bars of the most probable classes.
 
-    Bars stand beside their face where they hide no other face and no other bars, as far as the photo has room.
+    Bars stand beside their face and hide no other face and no other bars, as far as the image has room.
+
+    Returns:
+        A copy of the image.
     """
-    photo = PIL.Image.fromarray(image)
-    pen = ImageDraw.Draw(photo)
+    canvas = PIL.Image.fromarray(image)
+    pen = ImageDraw.Draw(canvas)
     heights = [max(LEAST_LETTERS, round(prediction.face.width * LETTERS)) for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
         pen.rectangle(prediction.box, outline=COLOURS[prediction.emotion], width=max(2, height // 6))
     taken: list[Box] = [prediction.box for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
-        labels = [_label(pen, prediction, height, count) for count in SHOWN]
-        label, box = _placed(labels, prediction.box, photo.size, taken)
+        labels = [_make_label(pen, prediction, height, count) for count in SHOWN]
+        label, box = _place_label(labels, prediction.box, canvas.size, taken)
         _draw_label(pen, label, box)
         taken.append(box)
-    return np.array(photo)
+    return np.array(canvas)
 
 
-def _label(pen: ImageDraw.ImageDraw, prediction: Prediction, height: int, count: int) -> Label:
+def _make_label(pen: ImageDraw.ImageDraw, prediction: Prediction, height: int, count: int) -> FaceLabel:
     font = ImageFont.load_default(height)
     shares = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:count]
     names = max(pen.textlength(f"{emotion}  ", font) for emotion, _ in shares)
-    return Label(shares, height, names, pen.textlength("100 %", font))
+    return FaceLabel(shares, height, names, pen.textlength("100 %", font))
 
 
-def _placed(labels: Sequence[Label], face: Box, photo_wh: tuple[int, int], taken: Sequence[Box]) -> tuple[Label, Box]:
-    """The label with the most classes that hides nothing, and where; failing that, some of its own face or of more."""
+def _place_label(
+    labels: Sequence[FaceLabel], face: Box, image_wh: tuple[int, int], taken: Sequence[Box]
+) -> tuple[FaceLabel, Box]:
+    """Choose a label and its place: with the most classes that hide nothing, else hiding the label's own face."""
     others = [box for box in taken if box != face]
     for hidden, label in product((taken, others), labels):
-        for box in _places(label, face, photo_wh):
-            if not any(_overlap(box, other) for other in hidden):
+        for box in _list_places(label, face, image_wh):
+            if not any(_overlaps(box, other) for other in hidden):
                 return label, box
-    return labels[-1], next(_places(labels[-1], face, photo_wh))
+    return labels[-1], next(_list_places(labels[-1], face, image_wh))
 
 
-def _places(label: Label, face: Box, photo_wh: tuple[int, int]) -> Iterator[Box]:
-    """Below the face, above it, to the right and to the left, or as near to that as the photo has room."""
+def _list_places(label: FaceLabel, face: Box, image_wh: tuple[int, int]) -> Iterator[Box]:
+    """List the places below the face, above it, right and left of it, each moved into the image."""
     (wide, high), (x1, y1, x2, y2) = label.size_wh, face
     for left, top in ((x1, y2), (x1, y1 - high), (x2, y1), (x1 - wide, y1)):
-        x, y = max(0.0, min(left, photo_wh[0] - wide)), max(0.0, min(top, photo_wh[1] - high))
+        x, y = max(0.0, min(left, image_wh[0] - wide)), max(0.0, min(top, image_wh[1] - high))
         yield x, y, x + wide, y + high
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def _overlaps(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _draw_label(pen: ImageDraw.ImageDraw, label: Label, box: Box) -> None:
+def _draw_label(pen: ImageDraw.ImageDraw, label: FaceLabel, box: Box) -> None:
     font, height = ImageFont.load_default(label.height), label.height
     pen.rectangle(box, fill=BEHIND)
     for place, (emotion, share) in enumerate(label.shares):

@@ -1,4 +1,4 @@
-"""What is said of a face, and of a photo."""
+"""The prediction for a face, and the result of a photo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
@@ -18,7 +18,24 @@ SUM_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The expression that a face appears to have: what the model gives each of its classes, in its own order."""
+    """The expression that a face appears to have.
+
+    Attributes:
+        face: Where the face is in the image.
+        probabilities: Of each class of the model, in the model's order. They sum to 1.
+
+    Raises:
+        OptionError: The probabilities do not lie between 0 and 1 or do not sum to 1.
+
+    Example:
+        >>> from emonet import Prediction
+        >>> from facecrop import Face
+        >>> prediction = Prediction(Face((179, 59, 269, 175), score=0.99), {"happy": 0.87, "sad": 0.13})
+        >>> prediction
+        <Prediction happy 87 % at (179, 59, 269, 175)>
+        >>> round(prediction.margin, 2)
+        0.74
+    """
 
     face: Face
     probabilities: Mapping[Emotion, float]
@@ -28,6 +45,10 @@ class Prediction:
         if not all(0 <= share <= 1 for share in given.values()) or abs(sum(given.values()) - 1) > SUM_TOLERANCE:
             raise OptionError(f"probabilities must be from 0 to 1 and sum to 1, got {given}")
         object.__setattr__(self, "probabilities", given)
+
+    def __repr__(self) -> str:
+        box = ", ".join(f"{value:.0f}" for value in self.box)
+        return f"<Prediction {self.emotion} {100 * self.confidence:.0f} % at ({box})>"
 
     @property
     def emotion(self) -> Emotion:
@@ -41,16 +62,17 @@ class Prediction:
 
     @property
     def margin(self) -> float:
-        """By how much the most probable class leads the next."""
+        """The difference between the two highest probabilities."""
         first, second = (*sorted(self.probabilities.values(), reverse=True), 0.0)[:2]
         return first - second
 
     @property
     def box(self) -> Box:
+        """The box of the face: x1, y1, x2, y2 in pixels."""
         return self.face.box
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and tables, safe for json.dumps."""
+        """Return plain numbers, strings, lists and dicts, safe for json.dumps."""
         return {
             "emotion": self.emotion.value,
             "confidence": self.confidence,
@@ -60,18 +82,29 @@ class Prediction:
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Prediction:
-        """From what `to_dict` gave."""
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Make a prediction from what `to_dict` returned."""
         return cls(Face.from_dict(stored["face"]), stored["probabilities"])
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoResult:
-    """All that is said of one photo.
+    """The predictions for one photo, and the reasons for what has none.
 
-    `source` is its path as it was given; of pictures that were given as bytes, arrays or Pillow images, their place
-    among what was given. `predictions` stand from left to right. `rejections` say what the rules left out and why, or
-    that there is no face; `error` why there is no picture.
+    Attributes:
+        source: The path as it was given; for bytes, arrays and Pillow images, their place among what was given.
+        predictions: One for each face that passed the rules, from left to right.
+        rejections: What the rules left out and why, or that no face was found.
+        error: Why the photo cannot be read; None if it was read.
+
+    Raises:
+        OptionError: There is an error together with predictions or rejections.
+
+    Example:
+        >>> from emonet import PhotoResult
+        >>> result = PhotoResult("sea.jpg")
+        >>> result.predictions, result.largest
+        ((), None)
     """
 
     source: str | os.PathLike[str] | int
@@ -81,25 +114,25 @@ class PhotoResult:
 
     def __post_init__(self) -> None:
         if self.error is not None and (self.predictions or self.rejections):
-            raise OptionError("a picture that cannot be read has neither predictions nor rejections")
+            raise OptionError("a photo that cannot be read has neither predictions nor rejections")
 
     @property
     def largest(self) -> Prediction | None:
-        """What is said of the face that is nearest to the camera."""
+        """The prediction for the face with the largest box; None without a prediction."""
         return max(self.predictions, key=lambda one: one.face.area, default=None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and tables, safe for json.dumps."""
+        """Return plain numbers, strings, lists and dicts, safe for json.dumps."""
         return {
-            "source": self.source if isinstance(self.source, int) else written(self.source),
+            "source": self.source if isinstance(self.source, int) else as_text(self.source),
             "predictions": [prediction.to_dict() for prediction in self.predictions],
             "rejections": [rejection.to_dict() for rejection in self.rejections],
             "error": None if self.error is None else self.error.reason,
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> PhotoResult:
-        """From what `to_dict` gave."""
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Make a result from what `to_dict` returned."""
         source, error = stored["source"], stored["error"]
         return cls(
             source,
@@ -109,16 +142,17 @@ class PhotoResult:
         )
 
 
-def written(source: str | os.PathLike[str] | int) -> str:
-    """What a picture goes by, as text: bytes in names that are none are written as \\xff."""
+def as_text(source: str | os.PathLike[str] | int) -> str:
+    """Write the source of an image as text; bytes of a path that are no text become \\xff."""
     return str(source) if isinstance(source, int) else os.fsencode(source).decode("utf-8", "backslashreplace")
 
 
-def from_left_to_right(predictions: list[Prediction]) -> tuple[Prediction, ...]:
+def sort_from_left(predictions: list[Prediction]) -> tuple[Prediction, ...]:
+    """Sort the predictions for one photo from left to right."""
     return tuple(sorted(predictions, key=lambda one: (one.face.centre, one.box)))
 
 
-def normalised(shares: Mapping[Emotion, float]) -> dict[Emotion, float]:
-    """The same to a sum of 1 in double precision, which sums in single precision miss by the last digits."""
+def normalise(shares: Mapping[Emotion, float]) -> dict[Emotion, float]:
+    """Scale probabilities to a sum of 1 in double precision, because sums in single precision miss it slightly."""
     total = math.fsum(shares.values())
     return {emotion: share / total for emotion, share in shares.items()}

@@ -1,4 +1,4 @@
-"""From photos to the expressions in them: faces are found, judged, cut out as in training, and classified."""
+"""The predictor: it finds the faces of an image, chooses among them, crops them as in training and classifies them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import Pixels
-from emonet.prediction.prediction import PhotoResult, Prediction, from_left_to_right, normalised
+from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
 from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
@@ -25,30 +25,48 @@ from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
 
 Model = str | os.PathLike[str] | Checkpoint
-Name = str | os.PathLike[str] | int  # what a picture goes by, see PhotoResult
+Name = str | os.PathLike[str] | int  # the source of a PhotoResult
 
-FRAMED = "whole"  # the detector of data that are cropped already: it finds nothing in photos
-FINDER = "mtcnn"  # what finds faces for models of such data
+WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
+DEFAULT_DETECTOR = "mtcnn"  # finds the faces in photos for models of such data sets
 
 
-class Answered(NamedTuple):
-    """A photo as it was read, and what is said of it."""
+class AnsweredPhoto(NamedTuple):
+    """A photo as it was read, and its result."""
 
     image: Image | ImageError
     result: PhotoResult
 
 
 class EmotionPredictor:
-    """A model, or several whose probabilities are averaged, with the detector and the crop that belong to it.
+    """Finds the faces in images and predicts their expressions.
 
-    `model` is `emonet`, `emonet_fast`, a model file, or a list of these, which must know the same classes. `detector`
-    is a name or an open detector; unless given, it is the one that the first model was made with. A name is opened on
-    first use; `predict_faces` needs no detector. `rules` say which faces will do and how many a photo may have; what
-    they leave out is among the rejections. `tta` is how a face is looked at: as it is (`none`), with its mirror image
-    (`mirror`), or over shifts to the corners too (`ten_crop`). `batch` is how many photos are searched together at
-    most; large ones fewer, so that memory stays flat.
-    `head` is the head of the model that answers, or `mean`; `prior` is `training`, `even` or `sqrt`
-    (emonet.heads.HeadChoice says what they mean). Unless given, they are the defaults that each model file stores.
+    It uses one model or several, with the detector and the crop that they were trained with.
+
+    Args:
+        model: `emonet`, `emonet_fast`, a model file, an open model, or a list of these. The probabilities of several
+            models are averaged; they must know the same classes.
+        detector: A name or an open detector; by default, the one that the first model was made with. A name is opened
+            at first use. `predict_faces` needs no detector.
+        device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
+        precision: `auto`, `fp32` or `bf16`.
+        rules: Which faces may be used, and how many an image may have. What they leave out is among the rejections.
+        tta: Test-time augmentation: `none`, `mirror` (also the mirror image) or `ten_crop` (also shifts to the
+            corners).
+        batch: The most images that are searched together. Large images make smaller batches, so that memory stays flat.
+        head: The head of the model that answers, or `mean`; by default, the one that the model file names.
+        prior: `training`, `even` or `sqrt`, see `emonet.heads.HeadChoice`; by default, the one of the model file.
+
+    Raises:
+        OptionError: An option has a value that is not allowed, or the models know different classes.
+        CheckpointError: A model file cannot be used.
+
+    Example:
+        >>> import numpy as np
+        >>> from emonet import EmotionPredictor
+        >>> predictor = EmotionPredictor("emonet_fast", device="cpu")
+        >>> predictor.predict(np.zeros((60, 90, 3), np.uint8))  # a black image has no face
+        []
     """
 
     def __init__(
@@ -64,14 +82,14 @@ class EmotionPredictor:
         head: str | None = None,
         prior: str | None = None,
     ) -> None:
-        self.checkpoints = _opened(model)
+        self.checkpoints = _open_models(model)
         self.choices = tuple(checkpoint.choice(head or "", prior or "") for checkpoint in self.checkpoints)
         self.classes = self.choices[0].classes
         self.machine = open_machine(device, precision)
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch = batch
-        self._asked = _default_detector(self.checkpoints[0]) if detector is None else detector
+        self._asked = _choose_detector(self.checkpoints[0]) if detector is None else detector
         self._check()
         self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
@@ -90,23 +108,25 @@ class EmotionPredictor:
 
     @cached_property
     def detector(self) -> Detector:
-        """The detector, opened when it is first asked for."""
+        """The detector, opened at first use."""
         if not isinstance(self._asked, str):
             return self._asked
         device = self.machine.device
-        runs_there = device.type in detector_class(self._asked).device_kinds  # dlib: nowhere but on the processor
+        runs_there = device.type in detector_class(self._asked).device_kinds  # dlib runs on the CPU alone
         return open_detector(self._asked, str(device) if runs_there else "cpu")
 
     @property
     def answered_by(self) -> dict[str, str]:
-        """Name the `head` and the `prior` that answer; where models differ, all of theirs with commas."""
+        """The `head` and the `prior` that answer; those of several models with commas, where they differ."""
         heads, priors = zip(*((choice.head, choice.prior) for choice in self.choices), strict=True)
         return {"head": ", ".join(dict.fromkeys(heads)), "prior": ", ".join(dict.fromkeys(priors))}
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What answers depend on beside the pictures, as JSON takes it; but for the last digits, which the machine
-        has a say in."""
+        """What the predictions depend on beside the image, as plain values for JSON.
+
+        The device and the size of batches are left out: they change the last digits only.
+        """
         return {
             "models": [checkpoint.identity for checkpoint in self.checkpoints],
             "answers": [{"head": choice.head, "prior": choice.prior} for choice in self.choices],
@@ -116,92 +136,123 @@ class EmotionPredictor:
         }
 
     def predict(self, image: Source) -> list[Prediction]:
-        """The faces of one picture from left to right; without a face that will do, an empty list.
+        """Find the faces of an image and their expressions.
 
-        Raises ImageError if it cannot be read.
+        Args:
+            image: A path, the bytes of a file, a Pillow image or an array.
+
+        Returns:
+            A prediction for each face that passes the rules, from left to right; an empty list without such a face.
+
+        Raises:
+            ImageError: The image cannot be read.
+            FileNotFoundError: There is no such file.
         """
         ((_, result),) = self.answer([(0, read_image(image))])
         return list(result.predictions)
 
     def predict_many(self, images: Iterable[Source]) -> Iterator[PhotoResult]:
-        """A result for each picture, in order, as they come: only a batch of them is in memory.
+        """Find the faces of many images and their expressions, a batch at a time.
 
-        Pictures are searched together, and all faces of a batch are classified together.
+        Only a batch of images is in memory, however many there are.
+
+        Args:
+            images: Whatever yields images as `predict` takes them.
+
+        Returns:
+            An iterator with a result for each image, in order. An image that cannot be read has its error there.
+
+        Raises:
+            TypeError: `images` is a single image.
         """
         if isinstance(images, str | bytes | os.PathLike) or (isinstance(images, np.ndarray) and images.ndim < 4):
-            raise TypeError("predict_many takes several pictures, and this is one: use predict, or put it into a list")
-        for _, result in self.answer(read_ahead(_named(images))):
-            yield result
+            raise TypeError("predict_many takes several images, and this is one: use predict, or put it into a list")
+        return (result for _, result in self.answer(read_ahead(_name_images(images))))
 
     def predict_faces(self, crops: Iterable[Source], framing: CropSpec | None = None) -> list[Prediction]:
-        """One for each picture that is a face already, without looking for any.
+        """Classify images that are crops of faces already, without looking for faces.
 
-        `framing` is how they were cut out, where that is otherwise than the model's own: FER2013's, for most.
+        Args:
+            crops: Images as `predict` takes them.
+            framing: How the crops were cut out, such as `CropSpec.fer2013()`; by default, as the model's own.
+
+        Returns:
+            A prediction for each crop.
+
+        Raises:
+            ImageError: A crop cannot be read.
         """
         images = [read_image(crop) for crop in crops]
-        faces = [_face(image, framing) for image in images]
-        return self._predictions(list(zip(images, faces, strict=True)))
+        faces = [_frame_face(image, framing) for image in images]
+        return self._classify(list(zip(images, faces, strict=True)))
 
-    def answer(self, photos: Iterable[Read[Name]]) -> Iterator[Answered]:
-        """Photos that were read, with what is said of them, in order; only a batch of them is in memory."""
-        return chain.from_iterable(map(self._answered, scan_batches(photos, self.detector, self.batch)))
+    def answer(self, photos: Iterable[Read[Name]]) -> Iterator[AnsweredPhoto]:
+        """Predict photos that `read_ahead` or `iter_images` has read; only a batch of them is in memory.
 
-    def _answered(self, batch: Sequence[ScannedPhoto[Name]]) -> Iterator[Answered]:
-        chosen = [_chosen(photo, self.rules) for photo in batch]
-        faces = [(photo.image, face) for photo, choice in zip(batch, chosen, strict=True) for face in choice.faces]
-        answers = iter(self._predictions(cast("list[tuple[Image, Face]]", faces)))
-        for photo, choice in zip(batch, chosen, strict=True):
+        Args:
+            photos: Names with images, or with the error that says why there is no image.
+
+        Returns:
+            An iterator with each image and its result, in order.
+        """
+        return chain.from_iterable(map(self._answer_batch, scan_batches(photos, self.detector, self.batch)))
+
+    def _answer_batch(self, batch: Sequence[ScannedPhoto[Name]]) -> Iterator[AnsweredPhoto]:
+        selections = [_choose_faces(photo, self.rules) for photo in batch]
+        faces = [(photo.image, face) for photo, chosen in zip(batch, selections, strict=True) for face in chosen.faces]
+        predictions = iter(self._classify(cast("list[tuple[Image, Face]]", faces)))
+        for photo, chosen in zip(batch, selections, strict=True):
             error = photo.image if isinstance(photo.image, ImageError) else None
-            predictions = from_left_to_right([next(answers) for _ in choice.faces])
-            yield Answered(photo.image, PhotoResult(photo.name, predictions, choice.rejections, error))
+            found = sort_from_left([next(predictions) for _ in chosen.faces])
+            yield AnsweredPhoto(photo.image, PhotoResult(photo.name, found, chosen.rejections, error))
 
-    def _predictions(self, faces: Sequence[tuple[Image, Face]]) -> list[Prediction]:
-        """One for each face in its picture, all classified together."""
+    def _classify(self, faces: Sequence[tuple[Image, Face]]) -> list[Prediction]:
+        """Classify faces, each given with its image, all together."""
         if not faces:
             return []
-        said = [
-            choose(classify(_pixels(faces, checkpoint)))
+        answers = [
+            choose(classify(_make_pixels(faces, checkpoint)))
             for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self.classifiers, strict=True)
         ]
-        rows = np.stack(said).mean(0, dtype=np.float64)
+        rows = np.stack(answers).mean(0, dtype=np.float64)
         return [
-            Prediction(face, normalised(dict(zip(self.classes, map(float, row), strict=True))))
+            Prediction(face, normalise(dict(zip(self.classes, map(float, row), strict=True))))
             for (_, face), row in zip(faces, rows, strict=True)
         ]
 
 
-def _pixels(faces: Sequence[tuple[Image, Face]], checkpoint: Checkpoint) -> Pixels:
-    """What the network of a checkpoint sees of them."""
+def _make_pixels(faces: Sequence[tuple[Image, Face]], checkpoint: Checkpoint) -> Pixels:
+    """Crop faces as the network of a checkpoint sees them."""
     return np.stack([checkpoint.input.resize(crop_face(image, face, checkpoint.crop)) for image, face in faces])
 
 
-def _chosen(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
+def _choose_faces(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
     if isinstance(photo.image, ImageError):
         return Selection((), ())
     return choose_faces(photo.image, photo.faces, rules)
 
 
-def _opened(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
+def _open_models(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
     models = [model] if isinstance(model, str | os.PathLike | Checkpoint) else list(model)
     if not models:
         raise OptionError("model must be a name, a model file or a list of these, got an empty list")
     return tuple(one if isinstance(one, Checkpoint) else load_model(one) for one in models)
 
 
-def _default_detector(checkpoint: Checkpoint) -> str:
-    return FINDER if checkpoint.detector == FRAMED else checkpoint.detector
+def _choose_detector(checkpoint: Checkpoint) -> str:
+    return DEFAULT_DETECTOR if checkpoint.detector == WHOLE else checkpoint.detector
 
 
-def _named(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:
-    """Paths go by themselves, other pictures by their place."""
+def _name_images(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:
+    """Name a path by itself, and any other image by its place."""
     for place, image in enumerate(images):
         yield (image if isinstance(image, str | os.PathLike) else place), image
 
 
-def _face(image: Image, framing: CropSpec | None) -> Face:
-    """The face that a crop was cut out for: without a framing, the crop is as the model wants it."""
+def _frame_face(image: Image, framing: CropSpec | None) -> Face:
+    """Return the face that a crop was cut out for; without a framing, the crop is as the model wants it."""
     height, width = image.shape[:2]
     if framing is None:
-        return Face(box=(0, 0, width, height), score=1.0, detector=FRAMED, framed=True)
+        return Face(box=(0, 0, width, height), score=1.0, detector=WHOLE, framed=True)
     across, down = (side * framing.margin / (1 + 2 * framing.margin) for side in (width, height))
     return Face(box=(across, down, width - across, height - down), score=1.0)

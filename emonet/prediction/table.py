@@ -1,4 +1,4 @@
-"""Predictions as rows of a table: one a face, and one for each picture that has none, with the reason."""
+"""Predictions as rows of a table: one for each face, and one with the reason for each image without any."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emonet.labels import Emotion
-from emonet.prediction.prediction import PhotoResult, Prediction, written
+from emonet.prediction.prediction import PhotoResult, Prediction, as_text
 from facecrop import Face, Rejection
 from facecrop.face import LANDMARK_NAMES
 
@@ -16,61 +16,81 @@ if TYPE_CHECKING:
 BOX = ("x1", "y1", "x2", "y2")
 LANDMARKS = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 
-UNREADABLE = "unreadable"  # the reason of a picture without pixels; other reasons are facecrop's
+UNREADABLE = "unreadable"  # the reason of an image that cannot be read; other reasons are facecrop's
 
 
 def to_table(results: Iterable[PhotoResult]) -> pa.Table:
-    """A row for each face, each face that was left out, and each picture without any; see `columns`.
+    """Put results into an Arrow table.
 
-    Which classes there are is known from the first prediction.
+    The table has a row for each prediction, for each face that was left out, and for each image without a face.
+
+    Args:
+        results: What `predict_many` returned. The first prediction tells the classes.
+
+    Returns:
+        A table with these columns; what does not apply to a row is null:
+
+        - `path`, and `face`, the number of the face from the left, from 1;
+        - `emotion`, `confidence`, and the probability of each class: `p_angry`, `p_happy`, ...;
+        - `reason`, why there is no prediction, and `detail`, more about it;
+        - `x1`, `y1`, `x2`, `y2`, the box; `score`, the detector's; `left_eye_x`, `left_eye_y`, ..., the landmarks.
+
+    Example:
+        >>> from emonet import PhotoResult, to_table
+        >>> from facecrop import Reason, Rejection
+        >>> table = to_table([PhotoResult("sea.jpg", rejections=(Rejection(Reason.NO_FACE, "no face was found"),))])
+        >>> table["path"][0].as_py(), table["reason"][0].as_py()
+        ('sea.jpg', 'no_face')
     """
     import pyarrow as pa
 
     found = list(results)
     first = next((prediction for result in found for prediction in result.predictions), None)
     classes = tuple(first.probabilities) if first else ()
-    return pa.Table.from_pylist([row for result in found for row in rows(result)], schema=schema(classes))
+    return pa.Table.from_pylist([row for result in found for row in make_rows(result)], schema=make_schema(classes))
 
 
-def schema(classes: Sequence[Emotion]) -> pa.Schema:
-    """`path` and `face`, from 1 on, say where; then what: `emotion` and `confidence`, and a probability for each class,
-    or the `reason` why there is none, and in `detail` more of it; last where in the picture the face is."""
+def make_schema(classes: Sequence[Emotion]) -> pa.Schema:
+    """Return the columns of a table, as `to_table` describes them."""
     import pyarrow as pa
 
     fields = [("path", pa.string()), ("face", pa.int32())]
     fields += [("emotion", pa.string()), ("confidence", pa.float64())]
-    fields += [(probability(emotion), pa.float64()) for emotion in classes]
+    fields += [(name_column(emotion), pa.float64()) for emotion in classes]
     fields += [("reason", pa.string()), ("detail", pa.string())]
     fields += [(name, pa.float64()) for name in (*BOX, "score", *LANDMARKS)]
     return pa.schema(fields)
 
 
-def probability(emotion: Emotion) -> str:
-    """The name of a class's column."""
+def name_column(emotion: Emotion) -> str:
+    """Return the name of the column with the probability of a class."""
     return f"p_{emotion}"
 
 
-def rows(result: PhotoResult) -> Iterator[dict[str, Any]]:
-    """Faces from left to right, then what was left out. Columns that do not apply are missing."""
-    path = written(result.source)
+def make_rows(result: PhotoResult) -> Iterator[dict[str, Any]]:
+    """Make the rows of one image: predictions from left to right, then rejections or the error.
+
+    Columns that do not apply are missing.
+    """
+    path = as_text(result.source)
     for number, prediction in enumerate(result.predictions, start=1):
-        yield {"path": path, "face": number} | _said(prediction) | _place(prediction.face)
+        yield {"path": path, "face": number} | _describe_prediction(prediction) | _describe_face(prediction.face)
     for rejection in result.rejections:
-        yield {"path": path} | _left_out(rejection)
+        yield {"path": path} | _describe_rejection(rejection)
     if result.error is not None:
         yield {"path": path, "reason": UNREADABLE, "detail": result.error.reason}
 
 
-def _said(prediction: Prediction) -> dict[str, Any]:
-    shares = {probability(emotion): share for emotion, share in prediction.probabilities.items()}
+def _describe_prediction(prediction: Prediction) -> dict[str, Any]:
+    shares = {name_column(emotion): share for emotion, share in prediction.probabilities.items()}
     return {"emotion": prediction.emotion.value, "confidence": prediction.confidence} | shares
 
 
-def _left_out(rejection: Rejection) -> dict[str, Any]:
-    place = {} if rejection.face is None else _place(rejection.face)
-    return {"reason": rejection.reason.value, "detail": rejection.detail} | place
+def _describe_rejection(rejection: Rejection) -> dict[str, Any]:
+    face = {} if rejection.face is None else _describe_face(rejection.face)
+    return {"reason": rejection.reason.value, "detail": rejection.detail} | face
 
 
-def _place(face: Face) -> dict[str, Any]:
+def _describe_face(face: Face) -> dict[str, Any]:
     points = [value for point in face.landmarks or () for value in point]
     return dict(zip(BOX, face.box, strict=True)) | {"score": face.score} | dict(zip(LANDMARKS, points, strict=False))

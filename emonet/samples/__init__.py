@@ -1,4 +1,4 @@
-"""Sample pictures: scikit-image's public-domain portrait, as photos come out of phones and off old disks."""
+"""Sample photos, made from scikit-image's public-domain portrait: as phones store them, broken, and of nobody."""
 
 from __future__ import annotations
 
@@ -12,41 +12,51 @@ import PIL.Image
 from facecrop.packages import importing
 
 ORIENTATION = 0x0112  # EXIF
-HEIC = Path(__file__).with_name("portrait.heic")  # what writes HEIC is under the GPL; so here is one
+HEIC = Path(__file__).with_name("portrait.heic")  # shipped, because the package that writes HEIC is under the GPL
 
 
 def write_samples(folder: Path) -> list[Path]:
-    """Writes them; one is broken, and one shows nobody. Needs the extra [demo]."""
-    portrait = _portrait()
+    """Write the sample photos; one is broken, and one shows nobody.
+
+    Args:
+        folder: The folder to write into; it is made.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingPackageError: scikit-image is missing, which the extra [demo] installs.
+    """
+    portrait = _open_portrait()
     folder.mkdir(parents=True, exist_ok=True)
     for name, write in _SAMPLES.items():
         write(portrait, folder / name)
     return [folder / name for name in _SAMPLES]
 
 
-def _portrait() -> PIL.Image.Image:
+def _open_portrait() -> PIL.Image.Image:
     with importing("the demo", "emonet[demo]"):
         from skimage import data
     return PIL.Image.fromarray(data.astronaut())
 
 
-def _plain(portrait: PIL.Image.Image, path: Path) -> None:
+def _save_plain(portrait: PIL.Image.Image, path: Path) -> None:
     portrait.save(path, quality=92)
 
 
-def _turned(portrait: PIL.Image.Image, path: Path) -> None:
-    """As phones store what was taken upright: lying, with a remark on how to turn it."""
+def _save_turned(portrait: PIL.Image.Image, path: Path) -> None:
+    """Save an upright photo as phones do: lying on its side, with an EXIF orientation."""
     exif = PIL.Image.Exif()
     exif[ORIENTATION] = 6
     portrait.rotate(90, expand=True).save(path, quality=92, exif=exif)
 
 
-def _small(portrait: PIL.Image.Image, path: Path) -> None:
+def _save_small(portrait: PIL.Image.Image, path: Path) -> None:
     portrait.resize((160, 160)).save(path)
 
 
-def _group(portrait: PIL.Image.Image, path: Path) -> None:
-    """The portrait at several sizes and turned, side by side."""
+def _save_group(portrait: PIL.Image.Image, path: Path) -> None:
+    """Save the portrait at several sizes and turned, side by side."""
     canvas = PIL.Image.new("RGB", (1200, 520), "dimgrey")
     head = portrait.crop((120, 0, 360, 260))
     for x, width, turn in ((20, 480, 0), (540, 240, 12), (820, 160, -10), (1020, 90, 0), (1120, 60, 0)):
@@ -55,19 +65,19 @@ def _group(portrait: PIL.Image.Image, path: Path) -> None:
     canvas.save(path, quality=90)
 
 
-def _phone(_: PIL.Image.Image, path: Path) -> None:
+def _copy_heic(_: PIL.Image.Image, path: Path) -> None:
     copyfile(HEIC, path)
 
 
-def _broken(portrait: PIL.Image.Image, path: Path) -> None:
-    """Half a file, as cards and downloads leave them."""
+def _save_broken(portrait: PIL.Image.Image, path: Path) -> None:
+    """Save half a file, as broken cards and downloads leave them."""
     portrait.save(path, quality=92)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
 
 
-def _nobody(_: PIL.Image.Image, path: Path) -> None:
-    """The sea, under a sky."""
+def _save_sea(_: PIL.Image.Image, path: Path) -> None:
+    """Save a photo without a face: the sea under a sky."""
     sky = np.linspace((120, 170, 230), (230, 240, 250), 200)
     sea = np.linspace((30, 80, 120), (10, 40, 70), 120)
     column = np.concatenate([sky, sea]).round().astype(np.uint8)
@@ -75,11 +85,11 @@ def _nobody(_: PIL.Image.Image, path: Path) -> None:
 
 
 _SAMPLES: dict[str, Callable[[PIL.Image.Image, Path], None]] = {
-    "portrait.jpg": _plain,
-    "turned by its EXIF.jpg": _turned,
-    "small.png": _small,
-    "group.webp": _group,
-    "phone.heic": _phone,
-    "broken.jpg": _broken,
-    "sea.jpg": _nobody,
+    "portrait.jpg": _save_plain,
+    "turned by its EXIF.jpg": _save_turned,
+    "small.png": _save_small,
+    "group.webp": _save_group,
+    "phone.heic": _copy_heic,
+    "broken.jpg": _save_broken,
+    "sea.jpg": _save_sea,
 }

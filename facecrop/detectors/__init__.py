@@ -1,4 +1,4 @@
-"""Face detectors behind one protocol. Each module imports its back end when a detector of it is opened."""
+"""Face detectors behind one protocol. Each module imports its back end when its detector is opened."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from facecrop.detectors.protocol import Detector
 from facecrop.detectors.whole import WholeDetector
 from facecrop.devices import KINDS, allowed_devices, resolve_device
 from facecrop.errors import OptionError
+from facecrop.face import Face
+from facecrop.images import Source, read_image
 
 DETECTORS: dict[str, type[Detector]] = {
     "mtcnn": MtcnnDetector,
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def detector_class(name: str) -> type[Detector]:
-    """The detector registered under a name; a miss lists the known ones."""
+    """Find the class of a detector by its name; an unknown name is an OptionError with the known ones."""
     if name not in DETECTORS:
         raise OptionError(f"unknown detector {name!r}; known detectors: {', '.join(DETECTORS)}")
     return DETECTORS[name]
@@ -34,7 +36,7 @@ def detector_device(name: str, device: str = "auto") -> str:
     """Return the device that a detector would run on, without opening it.
 
     Raises:
-        ValueError: The detector or the device is unknown, the detector does not run there, or there is no such device.
+        OptionError: The detector or the device is unknown, the detector does not run there, or there is no such device.
     """
     kinds = detector_class(name).device_kinds
     kind = str(device).partition(":")[0]
@@ -47,9 +49,26 @@ def detector_device(name: str, device: str = "auto") -> str:
 
 
 def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
-    """A detector ready for use. `device` is "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N"; see `.device`.
+    """Open a face detector.
 
-    dlib and whole run on the processor alone.
+    Args:
+        name: `mtcnn`, `dlib`, or `whole`, for images that are crops of faces already.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. `dlib` and `whole` run on the CPU alone.
+        options: Options of the detector, such as `min_face=40` for `mtcnn`; see MtcnnOptions and DlibOptions.
+
+    Returns:
+        The detector; its `device` tells where it runs.
+
+    Raises:
+        OptionError: The detector, an option or the device is unknown.
+        MissingPackageError: The package of the detector is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> from facecrop import open_detector
+        >>> detector = open_detector("mtcnn", min_face=40)
+        >>> detector.detect([np.zeros((60, 90, 3), np.uint8)])  # a black image has no face
+        [[]]
     """
     opened = detector_class(name)
     known = [field.name for field in dataclasses.fields(opened.options_type)]
@@ -64,7 +83,40 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
     return detector
 
 
+def find_faces(image: Source, detector: str = "mtcnn") -> list[Face]:
+    """Find the faces in one image.
+
+    The detector is opened at the first call and kept. To choose its options or device, or to search many images at
+    once, use `open_detector`.
+
+    Args:
+        image: A path, the bytes of a file, a Pillow image or an array.
+        detector: `mtcnn`, `dlib` or `whole`.
+
+    Returns:
+        The faces, best score first; an empty list without a face.
+
+    Raises:
+        ImageError: The image cannot be read.
+        FileNotFoundError: There is no such file.
+        OptionError: The detector is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from facecrop import find_faces
+        >>> find_faces(np.zeros((60, 90, 3), np.uint8))  # a black image has no face
+        []
+    """
+    (faces,) = _open_once(detector).detect([read_image(image)])
+    return faces
+
+
+@cache
+def _open_once(name: str) -> Detector:
+    return open_detector(name)
+
+
 @cache
 def _report(name: str, device: str) -> None:
-    """Says once, not for every detector opened, where faces are looked for."""
+    """Log where faces are looked for, once and not for every detector that is opened."""
     logger.info("detector %s runs on %s", name, device)

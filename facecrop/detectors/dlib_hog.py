@@ -1,4 +1,4 @@
-"""dlib's HOG detector: frontal faces, no landmarks, no weight file. The only module that knows dlib."""
+"""The detector `dlib`: dlib's HOG detector for frontal faces, without landmarks. The only module that imports dlib."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from facecrop.detectors.protocol import BoxMapping, check_option, rounded
+from facecrop.detectors.protocol import BoxMapping, check_option, round_coordinate
 from facecrop.errors import OptionError
 from facecrop.face import Face
 from facecrop.images import Image, check_image
 from facecrop.packages import importing
 
-LEAST_FACE = 80  # pixels: dlib's window, before enlargement
+LEAST_FACE = 80  # pixels: the side of dlib's window, in the enlarged image
 
 # Between the medians of twelve photos (0.87, 1.15, 0.02, -0.05) and of FER2013's faces (0.94, 1.24, 0.01, -0.06), from
 #     python benchmarks/canonical_box.py PHOTOS --fer2013 fer2013.csv
@@ -23,11 +23,18 @@ CANONICAL = BoxMapping(scale_x=0.88, scale_y=1.17, shift_x=0.0, shift_y=-0.05)
 
 @dataclass(frozen=True, slots=True)
 class DlibOptions:
-    """Enlarging once finds faces of half the size and takes four times as long."""
+    """Options of the detector `dlib`.
+
+    Attributes:
+        upsample: How often the image is doubled. Each time, faces of half the size are found in four times the time.
+        threshold: The least score; below 0, more faces are found and more mistakes made.
+        min_share: The size of the smallest faces to find, as a share of the image's shorter side; larger is faster,
+            because the image is reduced first.
+    """
 
     upsample: int = 1
-    threshold: float = 0.0  # least score; below 0 finds more faces and more that are none
-    min_share: float = 0.0  # pictures are reduced until a face of this share of the shorter side is the least found
+    threshold: float = 0.0
+    min_share: float = 0.0
 
     def __post_init__(self) -> None:
         check_option("upsample", self.upsample, 0, 4)
@@ -38,7 +45,7 @@ class DlibOptions:
 
 
 class DlibDetector:
-    """Its boxes are square and tighter than MTCNN's; `CANONICAL` maps them."""
+    """Finds frontal faces; its square boxes are tighter than MTCNN's, and CANONICAL maps them."""
 
     name: ClassVar[str] = "dlib"
     has_landmarks: ClassVar[bool] = False
@@ -54,28 +61,31 @@ class DlibDetector:
         self._hog = dlib.get_frontal_face_detector()
 
     def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Find the faces of each image, best score first."""
         return [self._detect_one(image) for image in images]
 
     def _detect_one(self, image: Image) -> list[Face]:
         check_image(image)
-        scale = self._scale(image)
-        boxes, scores, _ = self._hog.run(_reduced(image, scale), self.options.upsample, self.options.threshold)
-        faces = [self._face(box, score, scale) for box, score in zip(boxes, scores, strict=True) if not box.is_empty()]
+        scale = self._find_scale(image)
+        boxes, scores, _ = self._hog.run(_reduce(image, scale), self.options.upsample, self.options.threshold)
+        faces = [
+            self._make_face(box, score, scale) for box, score in zip(boxes, scores, strict=True) if not box.is_empty()
+        ]
         return sorted(faces, key=lambda face: (-face.score, face.box))
 
-    def _scale(self, image: Image) -> float:
+    def _find_scale(self, image: Image) -> float:
         sought = self.options.min_share * min(image.shape[:2])
         least = LEAST_FACE / 2**self.options.upsample
         return min(1.0, least / sought) if sought else 1.0
 
-    def _face(self, box: object, score: float, scale: float) -> Face:
+    def _make_face(self, box: object, score: float, scale: float) -> Face:
         x1, y1, x2, y2 = (getattr(box, side)() / scale for side in ("left", "top", "right", "bottom"))
         raw = (x1, y1, x2 + 1 / scale, y2 + 1 / scale)  # dlib's last row and column belong to the box
-        x1, y1, x2, y2 = (rounded(value) for value in CANONICAL(raw))
+        x1, y1, x2, y2 = (round_coordinate(value) for value in CANONICAL(raw))
         return Face((x1, y1, x2, y2), round(score, 4), None, self.name, raw)
 
 
-def _reduced(image: Image, scale: float) -> Image:
+def _reduce(image: Image, scale: float) -> Image:
     import cv2
 
     if scale == 1:

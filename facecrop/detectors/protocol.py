@@ -1,4 +1,4 @@
-"""What every detector is, and what they share."""
+"""The protocol of face detectors, and what all of them share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ PIXEL_STEP = 1 / 16
 
 
 class Detector(Protocol):
-    """Finds faces in a list of pictures: one list of faces each, best score first; no face is an empty list.
+    """A face detector, as `open_detector` returns it.
 
-    `options_type` is a frozen dataclass with a default for every option; the options used are kept with what was made
-    from the faces. Every face's box is canonical: MTCNN's, to which the others are mapped. `device_kinds` are the kinds
-    of devices that it runs on, best first; `open_detector` checks `device` before it gets here.
+    Attributes:
+        name: The name in DETECTORS.
+        has_landmarks: Whether faces have landmarks.
+        device_kinds: The kinds of devices that the detector can run on, best first.
+        options_type: A frozen dataclass with a default for every option.
+        options: The options in use. They are stored with whatever is made from the faces.
+        device: The device in use; `open_detector` has checked it.
+
+    Example:
+        >>> from facecrop import DETECTORS
+        >>> {name: kind.has_landmarks for name, kind in DETECTORS.items()}
+        {'mtcnn': True, 'dlib': False, 'whole': False}
     """
 
     name: ClassVar[str]
@@ -30,12 +39,25 @@ class Detector(Protocol):
 
     def __init__(self, device: str, options: Any) -> None: ...
 
-    def detect(self, images: Sequence[Image]) -> list[list[Face]]: ...
+    def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Find the faces of several images.
+
+        Args:
+            images: RGB uint8, as `read_image` returns them; their sizes may differ.
+
+        Returns:
+            A list of faces for each image, best score first; an empty list for an image without a face.
+
+        Raises:
+            TypeError: An image is no uint8 array.
+            OptionError: An image has another shape than (height, width, 3).
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class BoxMapping:
-    """From a detector's own box to the canonical one, in units of the raw box's width and height."""
+    """Maps a detector's own box to the canonical one; all values are in widths and heights of the raw box."""
 
     scale_x: float
     scale_y: float
@@ -52,11 +74,11 @@ class BoxMapping:
 
 
 def check_option(name: str, value: Any, least: float, most: float) -> None:
-    """Raises unless an option is a number from `least` to `most`."""
+    """Raise unless an option is a number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise OptionError(f"{name} must be a number from {least:g} to {most:g}, got {value!r}")
 
 
-def rounded(value: float) -> float:
-    """A coordinate to the nearest step: hides the last bits, which depend on how pictures were batched."""
+def round_coordinate(value: float) -> float:
+    """Round to 1/16 pixel: this hides the last bits, which depend on how images were batched."""
     return round(float(value) / PIXEL_STEP) * PIXEL_STEP

@@ -1,4 +1,4 @@
-"""The picture is the face: for pictures that their publisher has already cropped."""
+"""The detector `whole`: the image is the face, for images that are cropped already."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from facecrop.images import Image, check_image
 
 @dataclass(frozen=True, slots=True)
 class WholeOptions:
-    """There is nothing to choose."""
+    """The detector has no options."""
 
 
 class WholeDetector:
-    """Answers every picture with itself, marked as framed so that crops take no further margin."""
+    """Returns each image as one face, marked as framed so that a crop gets no further margin."""
 
     name: ClassVar[str] = "whole"
     has_landmarks: ClassVar[bool] = False
@@ -28,6 +28,7 @@ class WholeDetector:
         self.options = options
 
     def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Return one face for each image: all of it."""
         for image in images:
             check_image(image)
         return [

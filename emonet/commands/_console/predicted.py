@@ -13,7 +13,7 @@ import typer
 from emonet.commands._console.counts import listed, passed_over
 
 if TYPE_CHECKING:
-    from emonet.album import FolderScore
+    from emonet.album import AlbumScore
     from emonet.evaluation.metrics import Scores
     from emonet.prediction import PhotoResult
 
@@ -65,7 +65,7 @@ def in_words(result: PhotoResult) -> Iterator[str]:
         yield f"{name}: cannot be read: {result.error.reason}"
 
 
-def show_score(found: FolderScore, out: Path, *, err: bool) -> None:
+def show_score(found: AlbumScore, out: Path, *, err: bool) -> None:
     """In words, and as JSON in a file."""
     from emonet.atomic import write_atomically
 
@@ -75,7 +75,7 @@ def show_score(found: FolderScore, out: Path, *, err: bool) -> None:
         typer.echo(line, err=err)
 
 
-def _score_lines(found: FolderScore) -> Iterator[str]:
+def _score_lines(found: AlbumScore) -> Iterator[str]:
     from facecrop.errors import printable
 
     left_out = f"{found.without_face:,} without a face that will do"

@@ -1,8 +1,10 @@
-"""MTCNN: facenet-pytorch's networks and weights in a cascade of our own, several times faster and truly batched.
+"""The detector `mtcnn`: facenet-pytorch's networks and weights in our own cascade, which is several times faster.
 
-`layers.py` holds the three networks and alone knows where facenet-pytorch keeps their weights, `networks.py` runs them,
-`pyramid.py` scales pictures, `boxes.py` does the geometry between the networks, `cascade.py` puts the stages together,
-`detector.py` is what callers see.
+- `detector.py` is what callers see.
+- `cascade.py` runs the three stages on a batch of images.
+- `networks.py` runs the three networks; `layers.py` defines them and finds their weights.
+- `pyramid.py` says what is drawn of the images, `octaves.py` draws it on the CPU, and `sums.py` on a CUDA card.
+- `cells.py` numbers the cells of the first network, and `boxes.py` does the geometry between the networks.
 """
 
 from facecrop.detectors.mtcnn.detector import MtcnnDetector, MtcnnOptions

@@ -1,4 +1,4 @@
-"""The first network's cells, numbered through all pieces of all levels, and where in the pictures they lie."""
+"""The cells of the first network: their numbers through all pieces of all levels, and their boxes in the images."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facecrop.detectors.mtcnn.networks import STRIDE, Piece, answer_size, pieces_of
-from facecrop.detectors.mtcnn.pyramid import CELL, Group, Pictures
+from facecrop.detectors.mtcnn.networks import STRIDE, Piece, count_cells, cut_level
+from facecrop.detectors.mtcnn.pyramid import CELL, Group, ImageBatch
 from facecrop.devices import to_device
 
 
 class CellPlaces:
-    """Hands out the pieces, and remembers the numbers of their cells."""
+    """Cuts the levels of a batch into pieces, and remembers the numbers of their cells."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []  # the number of each piece's first cell
@@ -23,15 +23,16 @@ class CellPlaces:
         self._owners: list[int] = []
         self._count = 0
 
-    def pieces(self, pictures: Pictures, groups: Sequence[Group], factor: float) -> Iterator[Piece]:
+    def list_pieces(self, batch: ImageBatch, groups: Sequence[Group], factor: float) -> Iterator[Piece]:
+        """Draw the levels of all images, and cut them into pieces."""
         for group in groups:
             for scale in group.scales(factor):
-                for piece in pieces_of(pictures.level(group, scale), pictures.level_pixels):
+                for piece in cut_level(batch.draw_level(group, scale), batch.level_pixels):
                     self._add(piece, group, scale)
                     yield piece
 
     def _add(self, piece: Piece, group: Group, scale: float) -> None:
-        rows, columns = answer_size(piece.pixels)
+        rows, columns = count_cells(piece.pixels)
         owners = group.indices[piece.image : piece.image + len(piece.pixels)]
         self._starts.append(self._count)
         self._rows.append((rows * columns, columns, piece.row, len(self._owners)))
@@ -39,8 +40,8 @@ class CellPlaces:
         self._owners.extend(owners)
         self._count += len(owners) * rows * columns
 
-    def boxes(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """The boxes that cells are in their pictures, (n, 4), and the owners of these."""
+    def find_boxes(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Find the boxes of cells in their images, (n, 4), and their owners."""
         tables = (self._starts, self._rows, self._owners, self._scales)
         starts, rows, owners, scales = (to_device(torch.from_numpy(np.array(table)), cells.device) for table in tables)
         piece = torch.searchsorted(starts, cells, right=True) - 1

@@ -1,4 +1,4 @@
-"""The detector that callers open: options, batches of bounded size, and faces in the pictures' own coordinates."""
+"""The detector `mtcnn` as callers open it: its options, batches of limited size, and faces in image coordinates."""
 
 from __future__ import annotations
 
@@ -9,29 +9,38 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from facecrop.detectors.mtcnn.pyramid import CELL, Group, Pictures
-from facecrop.detectors.protocol import check_option, rounded
+from facecrop.detectors.mtcnn.pyramid import CELL, Group, ImageBatch
+from facecrop.detectors.protocol import check_option, round_coordinate
 from facecrop.errors import OptionError
-from facecrop.face import Face, five_points
+from facecrop.face import Face, check_landmarks
 from facecrop.images import Image, check_image
 
 if TYPE_CHECKING:
-    from facecrop.detectors.mtcnn.cascade import Found
+    from facecrop.detectors.mtcnn.cascade import Detections
 
-BATCH_PIXELS = 16_000_000  # of pictures that are worked on together, so that memory does not grow with the list
+BATCH_PIXELS = 16_000_000  # of images that are searched together, so that memory does not grow with the list
 BATCH_IMAGES = 512
-CARD_PIXELS = 25_000_000  # of a picture: larger ones would take too much of a card's memory, and are drawn by the host
+CARD_PIXELS = 25_000_000  # of an image: larger ones would take too much of a card's memory; the host draws them
 
 
 @dataclass(frozen=True, slots=True)
 class MtcnnOptions:
-    """Faces are sought from about `min_face` pixels, or `min_share` of the picture's shorter side if that is more."""
+    """Options of the detector `mtcnn`.
+
+    Attributes:
+        min_face: The size of the smallest faces to find, in pixels, at least 12.
+        min_share: The same as a share of the image's shorter side; the larger of both counts. The default is 24 pixels
+            in an image that is 3,000 pixels high.
+        factor: The scale from one level of the pyramid to the next; a smaller factor is faster and finds less.
+        thresholds: The least score after each of the three networks.
+        border: How far the edge of the image is repeated, for faces that touch it; in sizes of the smallest face.
+    """
 
     min_face: float = 20.0
-    min_share: float = 0.008  # 24 pixels of a photo 3,000 pixels high; 0 seeks faces of min_face pixels in any photo
-    factor: float = 0.709  # between levels of the pyramid: smaller is faster and finds less
-    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)  # least score after each of the three networks
-    border: float = 0.3  # in least faces: the picture's edge is repeated so far, for faces that touch it
+    min_share: float = 0.008
+    factor: float = 0.709
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    border: float = 0.3
 
     def __post_init__(self) -> None:
         if isinstance(self.thresholds, str) or len(self.thresholds) != 3:
@@ -46,63 +55,64 @@ class MtcnnOptions:
 
 
 class MtcnnDetector:
-    """Faces with five landmarks; its boxes are the canonical ones, about 1.3 times as high as wide."""
+    """Finds faces with five landmarks; its boxes are the canonical ones, about 1.3 times as high as wide."""
 
     name: ClassVar[str] = "mtcnn"
     has_landmarks: ClassVar[bool] = True
-    # Not mps: it has no double precision, in which boxes are placed, and falls short of torch's operations elsewhere.
+    # Not mps: it has no double precision, in which boxes are placed, and lacks other operations of torch.
     device_kinds: ClassVar[tuple[str, ...]] = ("cuda", "cpu")
     options_type: ClassVar[type[MtcnnOptions]] = MtcnnOptions
 
-    def __init__(self, device: str, options: MtcnnOptions, pictures: type[Pictures] | None = None) -> None:
-        """`pictures` says how pictures are kept and drawn; unless given, as suits the device."""
+    def __init__(self, device: str, options: MtcnnOptions, kind: type[ImageBatch] | None = None) -> None:
+        """Open the networks; `kind` says how batches are drawn, by default as suits the device."""
         from facecrop.detectors.mtcnn.networks import Networks
 
         self.device = device
         self.options = options
         self._networks = Networks(device)
-        self._pictures = pictures
+        self._kind = kind
 
     def detect(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Find the faces of each image, best score first."""
         for image in images:
             check_image(image)
-        return [faces for batch in _batches(images) for faces in self._detect_batch(batch)]
+        return [faces for batch in _split_batches(images) for faces in self._detect_batch(batch)]
 
     def _detect_batch(self, images: Sequence[Image]) -> list[list[Face]]:
         from facecrop.detectors.mtcnn import cascade
 
-        groups = self._groups(images)
-        kind = self._pictures or _suited(self.device, groups)
-        pictures = kind(images, groups, self._networks.device)
-        found = cascade.find(self._networks, pictures, groups, self.options.factor, self.options.thresholds)
+        groups = self._group_by_shape(images)
+        kind = self._kind or _choose_kind(self.device, groups)
+        batch = kind(images, groups, self._networks.device)
+        found = cascade.detect_batch(self._networks, batch, groups, self.options.factor, self.options.thresholds)
         borders = {index: group.border for group in groups for index in group.indices}
-        return [_faces(found, index, borders[index], image) for index, image in enumerate(images)]
+        return [_make_faces(found, index, borders[index], image) for index, image in enumerate(images)]
 
-    def _groups(self, images: Sequence[Image]) -> list[Group]:
-        """The images of each shape; they go through the networks together."""
+    def _group_by_shape(self, images: Sequence[Image]) -> list[Group]:
+        """Group the images of each shape, which go through the networks together."""
         places = defaultdict(list)
         for index, image in enumerate(images):
             places[image.shape[:2]].append(index)
-        return [self._group(tuple(indices), *shape) for shape, indices in places.items()]
+        return [self._make_group(tuple(indices), *shape) for shape, indices in places.items()]
 
-    def _group(self, indices: tuple[int, ...], height: int, width: int) -> Group:
+    def _make_group(self, indices: tuple[int, ...], height: int, width: int) -> Group:
         least = max(self.options.min_face, self.options.min_share * min(height, width))
         border = round(self.options.border * least)
         return Group(indices, height + 2 * border, width + 2 * border, border, least)
 
 
-def _suited(device: str, groups: Sequence[Group]) -> type[Pictures]:
-    """How the pictures of a batch are kept."""
+def _choose_kind(device: str, groups: Sequence[Group]) -> type[ImageBatch]:
+    """Choose how a batch is held and drawn."""
     if device == "cpu" or any(group.height * group.width > CARD_PIXELS for group in groups):
-        from facecrop.detectors.mtcnn.octaves import OctavePictures
+        from facecrop.detectors.mtcnn.octaves import OctaveBatch
 
-        return OctavePictures
-    from facecrop.detectors.mtcnn.sums import SummedPictures
+        return OctaveBatch
+    from facecrop.detectors.mtcnn.sums import SummedBatch
 
-    return SummedPictures
+    return SummedBatch
 
 
-def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+def _split_batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
     start = pixels = 0
     for index, image in enumerate(images):
         size = image.shape[0] * image.shape[1]
@@ -114,15 +124,15 @@ def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
         yield images[start:]
 
 
-def _faces(found: Found, index: int, border: int, image: Image) -> list[Face]:
-    """Best first, without those that lie in the border. The numbers are facenet-pytorch's own."""
+def _make_faces(found: Detections, index: int, border: int, image: Image) -> list[Face]:
+    """Make the faces of one image, best score first, without those that lie in the border."""
     height, width = image.shape[:2]
     faces = []
     for row in np.flatnonzero(found.owner == index):
         box, score, landmarks = found.boxes[row], found.scores[row], found.landmarks[row]
-        x1, y1, x2, y2 = (rounded(value - border) for value in box)
+        x1, y1, x2, y2 = (round_coordinate(value - border) for value in box)
         inside = min(x2, width) > max(x1, 0) and min(y2, height) > max(y1, 0)
         if inside:
-            points = five_points([[rounded(value - border) for value in point] for point in landmarks])
+            points = check_landmarks([[round_coordinate(value - border) for value in point] for point in landmarks])
             faces.append(Face((x1, y1, x2, y2), round(float(score), 4), points, MtcnnDetector.name))
     return sorted(faces, key=lambda face: (-face.score, face.box))

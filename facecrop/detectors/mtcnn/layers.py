@@ -1,7 +1,7 @@
 """MTCNN's three networks (Zhang et al. 2016), with the weights that lie in facenet-pytorch's wheel.
 
-The wheel is not imported, only its files are read: importing it takes longer than finding the faces of a photo album,
-for it loads torchvision and what torch compiles with. The names of the layers are those of the weights.
+The wheel is not imported, only its weight files are read: importing it takes longer than searching a small album,
+because it loads torchvision and torch's compiler. The layers have the names that they have in the weight files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from facecrop.packages import importing
 
 
 class PNet(nn.Module):
-    """Layers alone: `networks.py` runs them in its own way."""
+    """The layers of the first network; `networks.py` runs them in its own way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class RNet(nn.Module):
         x = self.pool(self.prelu1(self.conv1(x)))  # (N, 28, 11, 11)
         x = self.pool(self.prelu2(self.conv2(x)))  # (N, 48, 4, 4)
         x = self.prelu3(self.conv3(x))  # (N, 64, 3, 3)
-        x = self.prelu4(self.dense4(_flat(x)))
+        x = self.prelu4(self.dense4(_flatten(x)))
         return self.dense5_2(x), self.dense5_1(x).softmax(dim=1)
 
 
@@ -64,25 +64,25 @@ class ONet(nn.Module):
         x = self.pool(self.prelu2(self.conv2(x)))  # (N, 64, 10, 10)
         x = self.last_pool(self.prelu3(self.conv3(x)))  # (N, 64, 4, 4)
         x = self.prelu4(self.conv4(x))  # (N, 128, 3, 3)
-        x = self.prelu5(self.dense5(_flat(x)))
+        x = self.prelu5(self.dense5(_flatten(x)))
         return self.dense6_2(x), self.dense6_3(x), self.dense6_1(x).softmax(dim=1)
 
 
-def _flat(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, W H C): the weights' order, which is Caffe's."""
+def _flatten(x: Tensor) -> Tensor:
+    """Flatten (N, C, H, W) to (N, W H C), the order of the weights, which came from Caffe."""
     return x.permute(0, 3, 2, 1).flatten(1)
 
 
 def open_network(kind: type[nn.Module]) -> nn.Module:
-    """A network with its weights, for evaluation."""
-    with torch.device("meta"):  # nothing to initialise: the weights come now
+    """Open a network with its weights, in evaluation mode."""
+    with torch.device("meta"):  # no numbers are drawn: the weights come next
         network = kind()
-    weights = torch.load(_weights_folder() / f"{kind.__name__.lower()}.pt", map_location="cpu", weights_only=True)
+    weights = torch.load(_find_weights() / f"{kind.__name__.lower()}.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(weights, assign=True)
     return network.eval().requires_grad_(False)
 
 
-def _weights_folder() -> Path:
+def _find_weights() -> Path:
     wheel = find_spec("facenet_pytorch")
     with importing("the detector 'mtcnn'", "facenet-pytorch==2.5.3"):
         if wheel is None or not wheel.submodule_search_locations:

@@ -1,7 +1,7 @@
-"""MTCNN's three networks, asked about all levels and all boxes of a batch.
+"""Runs MTCNN's three networks on all levels and all boxes of a batch.
 
-Three things make them several times faster on a processor than plain calls: channels last (the layout pictures come in
-anyway), pooling by the larger of neighbouring slices, and pieces that fit the cache.
+On a CPU, three things make this several times faster than plain calls: channels last (the layout that images have
+anyway), pooling by the maximum of neighbouring slices, and pieces that fit the cache.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from facecrop.detectors.mtcnn.layers import ONet, PNet, RNet, open_network
-from facecrop.detectors.mtcnn.pyramid import Pictures
+from facecrop.detectors.mtcnn.pyramid import ImageBatch
 
 STRIDE = 2  # of the first network, in input pixels
-FIELD = 12  # pixels that one answer of the first network sees
+FIELD = 12  # pixels that one cell of the first network sees
 
 
 class Piece(NamedTuple):
-    """Part of a level (N, 3, H, W): its pixels, and the image and the row of answers it begins at."""
+    """A part of a level (N, 3, H, W): its pixels, and the image and the row of cells at which it begins."""
 
     image: int
     row: int
@@ -29,15 +29,15 @@ class Piece(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Cells of the first network, of one piece or of several joined."""
+    """Answers of the first network for the cells of one piece, or of several joined."""
 
     scores: Tensor  # (n,)
     offsets: Tensor  # (n, 4), in cells
-    taken: Tensor  # (n,): whether it is taken for a face
+    taken: Tensor  # (n,): whether the cell is taken for a face
 
 
 class Proposals(NamedTuple):
-    """Cells that are taken for faces; `cells` are their numbers, counted through all pieces."""
+    """Cells that are taken for faces; `cells` are their numbers through all pieces."""
 
     scores: Tensor  # (n,)
     offsets: Tensor  # (n, 4), in cells
@@ -49,31 +49,31 @@ class Networks:
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
-        self.pnet, self.rnet, self.onet = (self._opened(network) for network in (PNet, RNet, ONet))
+        self.pnet, self.rnet, self.onet = (self._open(network) for network in (PNet, RNet, ONet))
 
-    def _opened(self, network: type[Any]) -> Any:
+    def _open(self, network: type[Any]) -> Any:
         layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
         return open_network(network).to(self.device).to(memory_format=layout)
 
     def propose(self, pieces: Iterable[Piece], threshold: float, *, picks_once: bool) -> Proposals:
-        """The cells that are likely to hold a face; picked from each piece, or once from all together."""
-        cells = (self._cells(piece.pixels, threshold) for piece in pieces)
+        """Find the cells that are likely to hold a face: piece by piece, or once for all pieces together."""
+        cells = (self._score_cells(piece.pixels, threshold) for piece in pieces)
         together = [list(cells)] if picks_once else ([one] for one in cells)
         first = 0
         parts = []
-        for joined in map(_joined, together):
+        for joined in map(_join, together):
             taken = joined.taken.nonzero().squeeze(1)  # here the host waits
             parts.append(Proposals(joined.scores[taken], joined.offsets[taken], taken + first))
             first += len(joined.taken)
         return Proposals(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
-    def _cells(self, pixels: Tensor, threshold: float) -> Cells:
-        scores, offsets = self._first(_input(pixels))
-        # Of neighbouring cells the best is enough: the next network is asked a third less often and finds no fewer.
-        taken = (scores >= threshold) & (scores == _window_maximum(scores))
+    def _score_cells(self, pixels: Tensor, threshold: float) -> Cells:
+        scores, offsets = self._run_first(_scale(pixels))
+        # The best of neighbouring cells is enough: the next network gets a third fewer boxes and finds as many faces.
+        taken = (scores >= threshold) & (scores == _maximum_of_neighbours(scores))
         return Cells(scores.flatten(), offsets.permute(0, 2, 3, 1).reshape(-1, 4), taken.flatten())
 
-    def _first(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _run_first(self, x: Tensor) -> tuple[Tensor, Tensor]:
         net = self.pnet
         x = net.prelu1(net.conv1(x))  # (N, 10, H-2, W-2)
         x = torch.maximum(x[:, :, 0::2], x[:, :, 1::2])
@@ -83,21 +83,21 @@ class Networks:
         no_face, face = net.conv4_1(x).unbind(1)
         return torch.sigmoid(face - no_face), net.conv4_2(x)  # softmax of two
 
-    def judge(self, pictures: Pictures, boxes: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
-        """Second network, windows of 24 pixels: scores (n,) and offsets (n, 4)."""
-        offsets, probabilities = _asked(self.rnet, pictures, boxes, owner, 24)
+    def judge(self, batch: ImageBatch, boxes: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the second network on windows of 24 pixels: scores (n,) and offsets (n, 4)."""
+        offsets, probabilities = _run_on_windows(self.rnet, batch, boxes, owner, 24)
         return probabilities[:, 1], offsets
 
-    def describe(self, pictures: Pictures, boxes: Tensor, owner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Third network, windows of 48 pixels: scores (n,), offsets (n, 4), landmarks (n, 10: five x, then five y)."""
-        offsets, landmarks, probabilities = _asked(self.onet, pictures, boxes, owner, 48)
+    def describe(self, batch: ImageBatch, boxes: Tensor, owner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the third network on windows of 48 pixels: scores (n,), offsets (n, 4), landmarks (n, 10: x, then y)."""
+        offsets, landmarks, probabilities = _run_on_windows(self.onet, batch, boxes, owner, 48)
         return probabilities[:, 1], offsets, landmarks
 
 
-def pieces_of(level: Tensor, pixels: int) -> Iterator[Piece]:
-    """A level (N, 3, H, W) some pictures or some rows at a time.
+def cut_level(level: Tensor, pixels: int) -> Iterator[Piece]:
+    """Cut a level (N, 3, H, W) into pieces of some images, or of some rows of one image.
 
-    Neighbouring strips of rows share those that an answer sees beyond its own, so that none is missing.
+    Neighbouring pieces share the rows that a cell at their border sees, so that no cell is missing.
     """
     count, _, height, width = level.shape
     if height * width <= pixels:
@@ -112,28 +112,28 @@ def pieces_of(level: Tensor, pixels: int) -> Iterator[Piece]:
             yield Piece(image, top // STRIDE, level[image : image + 1, :, top : top + rows + shared])
 
 
-def answer_size(pixels: Tensor) -> tuple[int, int]:
-    """Rows and columns of the first network's answers for a piece."""
+def count_cells(pixels: Tensor) -> tuple[int, int]:
+    """Return the rows and columns of cells that the first network has for a piece."""
     return (pixels.shape[2] - FIELD) // STRIDE + 1, (pixels.shape[3] - FIELD) // STRIDE + 1
 
 
-def _asked(network: Any, pictures: Pictures, boxes: Tensor, owner: Tensor, side: int) -> list[Tensor]:
-    step = pictures.window_pixels // side**2
+def _run_on_windows(network: Any, batch: ImageBatch, boxes: Tensor, owner: Tensor, side: int) -> list[Tensor]:
+    step = batch.window_pixels // side**2
     pieces = (slice(start, start + step) for start in range(0, len(boxes), step))
-    answers = [network(_input(pictures.windows(boxes[piece], owner[piece], side))) for piece in pieces]
+    answers = [network(_scale(batch.draw_windows(boxes[piece], owner[piece], side))) for piece in pieces]
     return [torch.cat(parts) for parts in zip(*answers, strict=True)]
 
 
-def _input(pixels: Tensor) -> Tensor:
+def _scale(pixels: Tensor) -> Tensor:
     return (pixels.float() - 127.5) / 128
 
 
-def _joined(parts: Sequence[Cells]) -> Cells:
+def _join(parts: Sequence[Cells]) -> Cells:
     return parts[0] if len(parts) == 1 else Cells(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def _window_maximum(score: Tensor) -> Tensor:
-    """The largest of each score and its eight neighbours: (N, h, w)."""
+def _maximum_of_neighbours(score: Tensor) -> Tensor:
+    """Return the largest of each score and its eight neighbours: (N, h, w)."""
     x = functional.pad(score, (1, 1, 1, 1), value=0.0)
     x = torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
     return torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])

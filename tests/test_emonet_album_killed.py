@@ -1,4 +1,4 @@
-"""A run over a folder of photos that is killed at any moment and run again ends as one that was not."""
+"""A run that is killed at any moment and started again writes the same album as one that was not killed."""
 
 import contextlib
 import random
@@ -28,7 +28,7 @@ def command(photos, out):
 
 
 @pytest.mark.soak
-def test_killed_at_random_moments_it_ends_with_the_same_rows(photos, tmp_path):
+def test_a_run_killed_at_random_moments_writes_the_same_rows(photos, tmp_path):
     chance = random.Random(0)
     subprocess.run(command(photos, tmp_path / "whole"), check=True, capture_output=True)
     for _ in range(DISTURBANCES):

@@ -1,0 +1,65 @@
+"""The image formats that may be opened, told by the first bytes of a file and never by its name.
+
+Phones call HEIC files .jpg. Pillow knows many more formats than these, among them some that run programs or that were
+used for decompression bombs; they are never tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO
+
+import PIL.Image
+
+Opener = Callable[[IO[bytes]], PIL.Image.Image]
+
+HEADER = 64  # bytes that tell the format
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+
+
+class UnreadableError(Exception):
+    """The reason why an image cannot be read, before it becomes the ImageError that also knows the path."""
+
+
+def find_opener(header: bytes) -> Opener:
+    """Find what opens a file that begins with these bytes; raise UnreadableError if nothing may."""
+    from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+
+    openers: dict[tuple[bytes, ...], Opener] = {
+        (b"\xff\xd8\xff",): JpegImagePlugin.JpegImageFile,
+        (b"\x89PNG\r\n\x1a\n",): PngImagePlugin.PngImageFile,
+        (b"GIF87a", b"GIF89a"): GifImagePlugin.GifImageFile,
+        (b"BM",): BmpImagePlugin.BmpImageFile,
+        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): TiffImagePlugin.TiffImageFile,
+    }
+    for signatures, opener in openers.items():
+        if header.startswith(signatures):
+            return opener
+    if header[:4] == b"RIFF" and header[8:12] == b"WEBP":
+        return WebPImagePlugin.WebPImageFile
+    if header[4:8] == b"ftyp":
+        return _find_iso_opener(header[8:])
+    raise UnreadableError("not an image in a format that is read (JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC, AVIF)")
+
+
+def _find_iso_opener(brands: bytes) -> Opener:
+    """Tell HEIC and AVIF by their brands: films use the same container."""
+    if b"avif" in brands or b"avis" in brands:
+        from PIL import AvifImagePlugin, features
+
+        if not features.check("avif"):
+            raise UnreadableError("AVIF, which this build of Pillow does not read")
+        return AvifImagePlugin.AvifImageFile
+    if brands.startswith(HEIC_BRANDS):
+        return _open_heic
+    raise UnreadableError("a film or another media file, not an image")
+
+
+def _open_heic(stream: IO[bytes]) -> PIL.Image.Image:
+    """Open a HEIC file; without pi-heif this file alone fails, and all other formats are read."""
+    try:
+        from pi_heif.as_plugin import HeifImageFile
+    except ImportError as error:
+        raise UnreadableError('HEIC, which needs a package that cannot be imported: pip install "pi-heif"') from error
+    image: PIL.Image.Image = HeifImageFile(stream)
+    return image

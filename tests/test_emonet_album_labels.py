@@ -1,0 +1,71 @@
+import numpy as np
+import PIL.Image
+import pytest
+from albums import make_photos, run_album
+
+from emonet import Emotion, EmotionPredictor
+from emonet.album import find_labels, read_labels, score_album
+
+
+@pytest.fixture(scope="module")
+def predictor(mtcnn):
+    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32")
+
+
+@pytest.fixture
+def photos(tmp_path, face):
+    return make_photos(tmp_path / "photos", face)
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("happy/a.jpg", Emotion.HAPPY),
+        ("Sadness/summer/a.jpg", Emotion.SAD),
+        ("a.jpg", None),
+        ("holiday/a.jpg", None),
+        ("happy/sad/a.jpg", None),
+        ("happy.jpg", None),
+    ],
+)
+def test_labels_come_from_folders_named_after_one_expression(path, label):
+    assert find_labels([path]).get(path) == label
+
+
+def test_a_csv_gives_labels_and_its_bad_rows_are_rejected(photos):
+    rows = ["path,label", "photos/a.png,happy", "photos/sky.png,glum", "photos/none.png,sad"]
+    photos.with_name("labels.csv").write_text("\n".join(rows))
+    labels, rejected = read_labels(photos.with_name("labels.csv"), photos)
+    assert labels == {"a.png": Emotion.HAPPY}
+    assert [one.reason.value for one in rejected] == ["bad_label", "unreadable"]
+
+
+def test_predictions_are_scored_against_labels(photos, predictor):
+    entries = run_album(photos, predictor).entries
+    answer = entries[0].result.predictions[0].emotion
+    other = next(emotion for emotion in predictor.classes if emotion != answer)
+    labels = {"a.png": answer, "summer/b.png": other, "sky.png": answer, "broken.jpg": Emotion.CONTEMPT}
+    found = score_album(entries, labels, predictor.classes)
+    assert (found.labelled, found.without_face, found.unknown) == (4, 1, 1)
+    assert (found.scores.correct, found.scores.n) == (1, 2)
+    assert [(one.path, one.label) for one in found.worst] == [("summer/b.png", other)]
+    assert found.to_dict()["scores"]["n"] == 2
+
+
+def test_photos_without_a_face_give_no_scores(photos, predictor):
+    entries = run_album(photos, predictor).entries
+    found = score_album(entries, {"sky.png": Emotion.HAPPY}, predictor.classes)
+    assert found.scores is None
+    assert found.to_dict()["scores"] is None
+
+
+def test_the_largest_face_is_scored(tmp_path, predictor, face):
+    (tmp_path / "photos").mkdir()
+    small = np.array(PIL.Image.fromarray(face).resize((120, 96)))
+    canvas = np.zeros((160, 320, 3), np.uint8)
+    canvas[:96, :120], canvas[:, 120:] = small, face
+    PIL.Image.fromarray(canvas).save(tmp_path / "photos" / "two.png")
+    (entry,) = run_album(tmp_path / "photos", predictor).entries
+    assert len(entry.result.predictions) == 2
+    right = entry.result.predictions[1].emotion
+    assert score_album([entry], {"two.png": right}, predictor.classes).scores.correct == 1
