@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from emonet.training.batch_augmenter import BatchAugmenter
-from emonet.training.picture_augmenter import PictureAugmenter
+from emonet.training.chance import sample_seed
+from emonet.training.image_augmenter import ImageAugmenter
 from emonet.training.policies import POLICIES, Policy, find_policy
-from emonet.training.seeds import sample_seed
 
 SIDE = 32
 
 
 def one_by_one(policy, picture, count=1):
     """So many versions of a picture, by albumentations."""
-    augmenter = PictureAugmenter(policy)
+    augmenter = ImageAugmenter(policy)
     return np.stack([augmenter(picture, sample_seed(0, 0, index)) for index in range(count)]).astype(float)
 
 
@@ -230,7 +230,7 @@ def test_none_returns_the_pixels_unchanged(augmented, channels):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pictures_keep_their_shape_and_the_original_stays(name, channels):
     picture = texture(channels)[:, :24]
-    result = PictureAugmenter(find_policy(name))(picture, 5)
+    result = ImageAugmenter(find_policy(name))(picture, 5)
     assert (result.shape, result.dtype) == (picture.shape, np.uint8)
     assert (picture == texture(channels)[:, :24]).all()
 
@@ -248,7 +248,7 @@ def test_batches_keep_their_shape_and_the_originals_stay(name, channels):
 
 @pytest.mark.parametrize("name", ["mirror", "tilted", "classic", "strong", "degraded"])
 def test_a_seed_decides_a_picture_in_any_order_and_process(name):
-    augmenter = PictureAugmenter(find_policy(name))
+    augmenter = ImageAugmenter(find_policy(name))
     forwards = [augmenter(texture(), seed) for seed in range(20)]
     elsewhere = pickle.loads(pickle.dumps(augmenter))
     backwards = [elsewhere(texture(), seed) for seed in reversed(range(20))]
@@ -279,7 +279,7 @@ def test_every_seed_and_epoch_is_another_one(policy):
 @pytest.mark.parametrize("picture", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 1), np.float32)])
 def test_other_pictures_are_refused(picture):
     with pytest.raises(ValueError, match="height, width, channels"):
-        PictureAugmenter(find_policy("none"))(picture, 0)
+        ImageAugmenter(find_policy("none"))(picture, 0)
 
 
 @pytest.mark.parametrize(

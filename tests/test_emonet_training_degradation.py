@@ -7,10 +7,15 @@ import torch
 from PIL import Image
 from test_emonet_training_augmenters import both, flat, measures, one_by_one, spot, texture, together
 
-from emonet.training.batch_degrader import BatchDegrader
-from emonet.training.block_jpeg import compress
+from emonet.training.batch_augmenter import BatchDegrader
+from emonet.training.batch_operations import (
+    compress,
+    make_blur_matrix,
+    make_enlarge_matrix,
+    make_shrink_matrix,
+    resample,
+)
 from emonet.training.policies import Policy, find_policy
-from emonet.training.resampling import blur_matrix, enlarge_matrix, resample, shrink_matrix
 
 SIDE = 32
 ENLARGING = cv2.INTER_LINEAR, cv2.INTER_CUBIC
@@ -61,8 +66,8 @@ def test_colours_are_compressed_channel_by_channel():
 def test_every_picture_of_a_batch_has_its_own_size_as_in_opencv(cubic):
     sizes = torch.arange(4, 49)
     pictures = noisy_waves(len(sizes))
-    small = resample(as_batch(pictures), shrink_matrix(sizes, 48, 48))
-    enlarge = enlarge_matrix(sizes, 48, 48, torch.full(sizes.shape, cubic))
+    small = resample(as_batch(pictures), make_shrink_matrix(sizes, 48, 48))
+    enlarge = make_enlarge_matrix(sizes, 48, 48, torch.full(sizes.shape, cubic))
     found = resample(small, enlarge).clamp(0, 255)[:, 0].numpy()
     expected = [shrunk(*pair, ENLARGING[cubic]) for pair in zip(pictures, sizes.tolist(), strict=True)]
     assert np.abs(found - np.stack(expected).astype(float)).max() < 1.6  # OpenCV rounds twice
@@ -70,14 +75,14 @@ def test_every_picture_of_a_batch_has_its_own_size_as_in_opencv(cubic):
 
 
 def test_rows_beyond_the_small_picture_repeat_its_last():
-    matrix = shrink_matrix(torch.tensor([10, 12]), 48, 16)
+    matrix = make_shrink_matrix(torch.tensor([10, 12]), 48, 16)
     assert torch.equal(matrix[0, 10:], matrix[0, 9].expand(6, -1))
     assert matrix.sum(2) == pytest.approx(1, abs=1e-5)
 
 
 def test_every_picture_of_a_batch_has_its_own_blur_as_in_opencv():
     pictures, sigmas = noisy_waves(9), np.linspace(0.4, 2, 9)
-    found = resample(as_batch(pictures), blur_matrix(torch.from_numpy(sigmas).float(), 48, 2.0))[:, 0].numpy()
+    found = resample(as_batch(pictures), make_blur_matrix(torch.from_numpy(sigmas).float(), 48, 2.0))[:, 0].numpy()
     blurred = [
         cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
         for picture, sigma in zip(pictures, sigmas, strict=True)

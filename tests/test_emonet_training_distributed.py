@@ -14,7 +14,7 @@ from torch import distributed
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.training.config_file import write_config
-from emonet.training.distributed import Processes, joined_processes
+from emonet.training.distributed import Processes, join_processes
 from emonet.training.figures import Figures
 
 OPTIONS = {**trainings.LENET, "augment": "classic", "optimizer": "sgd", "learning_rate": 0.02, "clip": 1}
@@ -95,14 +95,14 @@ def test_one_process_agrees_with_itself():
     alone = Processes()
     network = torch.nn.Linear(2, 2)
     assert alone.first
-    assert alone.joined(network, None) is network
-    assert alone.agreed("so be it") == "so be it"
-    assert alone.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+    assert alone.wrap(network, None) is network
+    assert alone.agree_on("so be it") == "so be it"
+    assert alone.sum(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
 
 
 def test_without_torchrun_there_is_one(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with joined_processes("auto") as (processes, device):
+    with join_processes("auto") as (processes, device):
         assert (processes, device) == (Processes(0, 1), "auto")
 
 
@@ -118,12 +118,12 @@ def group(tmp_path):
 def test_a_group_is_asked_for_everything_that_all_must_know():
     several = Processes(0, 2, torch.device("cpu"))
     network = torch.nn.Linear(2, 2)
-    joined = several.joined(network, open_machine("cpu", "fp32"))
+    joined = several.wrap(network, open_machine("cpu", "fp32"))
     assert isinstance(joined, torch.nn.parallel.DistributedDataParallel)
     assert joined.module is network
-    assert several.agreed(["so be it"]) == ["so be it"]
-    assert several.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
-    assert several.gathered(np.float32([[1, 2], [3, 4]]), 3).tolist() == [[1, 2], [0, 0], [3, 4]]
+    assert several.agree_on(["so be it"]) == ["so be it"]
+    assert several.sum(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+    assert several.gather(np.float32([[1, 2], [3, 4]]), 3).tolist() == [[1, 2], [0, 0], [3, 4]]
 
 
 def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
@@ -132,11 +132,11 @@ def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
     monkeypatch.setattr(distributed, "all_reduce", lambda values: sent.append(values.device))
     monkeypatch.setattr(distributed, "broadcast_object_list", lambda _, **given: sent.append(given["device"]))
     several = Processes(0, 2, card)
-    several.summed(torch.ones(2))
-    several.agreed("so be it")
+    several.sum(torch.ones(2))
+    several.agree_on("so be it")
     figures = Figures(several, 1)
     figures.add(torch.ones(3), torch.tensor(2), 6, 0.1, torch.arange(3))
-    for received in (lambda: several.gathered(np.float32([[1, 2]]), 2), figures.read):
+    for received in (lambda: several.gather(np.float32([[1, 2]]), 2), figures.read):
         with pytest.raises(NotImplementedError, match="meta tensor"):  # at the end it comes back to the host
             received()
     assert sent == [card] * 4
@@ -145,7 +145,7 @@ def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
 @pytest.mark.usefixtures("group")
 def test_a_group_that_is_there_is_used(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with joined_processes("cpu") as (processes, device):
+    with join_processes("cpu") as (processes, device):
         assert (processes, device) == (Processes(0, 1, torch.device("cpu")), "cpu")
     assert distributed.is_initialized()
 
@@ -169,7 +169,7 @@ def test_each_process_takes_a_card_of_its_own(monkeypatch, cards, asked, device,
     monkeypatch.setattr(distributed, "init_process_group", calls.append)
     monkeypatch.setattr(distributed, "barrier", lambda device_ids: calls.append(device_ids))
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: calls.append("end"))
-    with joined_processes(asked) as (_, given):
+    with join_processes(asked) as (_, given):
         assert given == device
     wait = None if device == "cpu" else [1]  # NCCL has to be told the card
     assert calls == [device, backend, wait, "end"][device == "cpu" :]
@@ -181,5 +181,5 @@ def test_processes_that_would_share_a_card_are_refused(monkeypatch, device, word
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(ValueError, match=words), joined_processes(device):
+    with pytest.raises(ValueError, match=words), join_processes(device):
         pass

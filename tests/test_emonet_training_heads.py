@@ -14,8 +14,8 @@ from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
-from emonet.training.heads import plan_heads, seen_targets
-from emonet.training.targets import make_targets
+from emonet.training.heads import make_seen_targets, plan_heads
+from emonet.training.objective import make_targets
 
 TWO = {"fer2013": 1.0, "seen": 1.0}
 WELL = {"epochs": 80, "learning_rate": 0.01, "keep": "last"}
@@ -80,7 +80,7 @@ def test_dev_is_scored_on_labels_and_votes(two):
 
 def test_votes_for_no_expression_make_a_picture_count_less(store):
     rows = [[0, 0, 0, 6, 0, 0, 2, 0, 2, 0], [0, 0, 0, 0, 0, 0, 0, 0, 3, 7], [0] * 10]
-    targets = seen_targets(voted(faces_of(store), rows))
+    targets = make_seen_targets(voted(faces_of(store), rows))
     assert targets.sum(1) == pytest.approx([0.8, 0, 0])
     assert targets[0, 3] == pytest.approx(0.6)
 

@@ -7,7 +7,8 @@ from PIL import Image
 from torch import nn
 
 from emonet.training.curves import draw_curves
-from emonet.training.log import TAGS, EpochRow, TensorBoardLog, read_rows, write_rows
+from emonet.training.log import EpochRow, read_rows, write_rows
+from emonet.training.record import TAGS, TensorBoardLog
 
 
 def row(epoch, **figures):
@@ -56,8 +57,8 @@ def test_logs_of_before_have_no_column_of_votes(tmp_path):
 
 
 def test_the_best_epoch_is_good_at_labels_and_votes():
-    assert row(1).chosen_by("accuracy") == pytest.approx(0.525)
-    assert without_seen(row(1)).chosen_by("accuracy") == 0.5
+    assert row(1).measure_on_dev("accuracy") == pytest.approx(0.525)
+    assert without_seen(row(1)).measure_on_dev("accuracy") == 0.5
 
 
 @pytest.mark.parametrize("rows", [[], [row(1)], [row(1), row(2), row(3)], [without_dev(1), without_dev(2)]])

@@ -43,7 +43,7 @@ def test_all_three_are_learned_from(store, checkpoint):
 
 def test_each_is_shown_equally_often(store, checkpoint):
     faces = read_faces(store, ["train"], checkpoint.input)
-    order = Sampling(faces, trainings.quick(balance_sources=True)).order(0)
+    order = Sampling(faces, trainings.quick(balance_sources=True)).draw_order(0)
     shares = Counter(faces.sources[order].tolist())
     for source in SOURCES:
         assert shares[source] == pytest.approx(len(faces) / 3, abs=3.5)  # a class of a source is rounded to pictures

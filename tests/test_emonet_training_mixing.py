@@ -4,7 +4,7 @@ import random
 import pytest
 import torch
 
-from emonet.training.mixing import Mixing
+from emonet.training.examples import Mixing
 
 MIXUP, CUTMIX = Mixing(mixup=1), Mixing(cutmix=1)
 

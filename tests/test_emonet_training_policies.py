@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from emonet.training.chance import sample_seed
 from emonet.training.policies import POLICIES, Policy, find_policy
-from emonet.training.seeds import sample_seed
 
 
 def test_the_defaults_change_nothing():

@@ -14,9 +14,9 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.training.config_file import write_config
 from emonet.training.distributed import Processes
+from emonet.training.log import Silent
 from emonet.training.material import gather_material
 from emonet.training.session import Session
-from emonet.training.watch import Silent
 
 CASES = {
     "adam": {"optimizer": "adam"},
@@ -141,7 +141,7 @@ def test_a_run_goes_on_with_as_many_processes(store):
     """Steps are counted in whole batches, which more processes make larger."""
     config, machine = trainings.quick(), open_machine("cpu", "fp32")
     material = gather_material(config, store)
-    alone, two = (Session(store, material, machine, Processes(0, count), Silent()).identity(config) for count in (1, 2))
+    alone, two = (Session(store, material, machine, Processes(0, count), Silent()).identify(config) for count in (1, 2))
     assert {name for name in alone if alone[name] != two[name]} == {"processes"}
 
 

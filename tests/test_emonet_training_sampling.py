@@ -10,8 +10,8 @@ from emonet.faces import Faces
 from emonet.labels import Emotion
 from emonet.training import TrainConfig
 from emonet.training.distributed import Processes
-from emonet.training.feeding import PictureFeed, Plan, TensorFeed
-from emonet.training.sampling import Sampling, class_weights
+from emonet.training.feeding import ImageFeed, Planner, TensorFeed
+from emonet.training.sampling import Sampling, make_class_weights
 
 CLASSES = (Emotion.ANGRY, Emotion.HAPPY, Emotion.SAD)
 CPU = torch.device("cpu")
@@ -34,7 +34,7 @@ FACES = some_faces(fer2013=(20, 10, 6), jaffe=(2, 2, 2))
 
 def shown(faces=FACES, epoch=0, **options):
     """How often an epoch shows each picture."""
-    order = Sampling(faces, TrainConfig(**options)).order(epoch)
+    order = Sampling(faces, TrainConfig(**options)).draw_order(epoch)
     return np.bincount(order, minlength=len(faces))
 
 
@@ -103,7 +103,7 @@ def test_something_must_be_shown():
 
 def test_the_order_is_decided_by_seed_order_and_epoch():
     def order(epoch=0, **options):
-        return Sampling(FACES, TrainConfig(**options)).order(epoch).tolist()
+        return Sampling(FACES, TrainConfig(**options)).draw_order(epoch).tolist()
 
     assert order() == order()
     assert order(batch_size=3, augment="none", epochs=9) == order()
@@ -114,12 +114,12 @@ def test_the_order_is_decided_by_seed_order_and_epoch():
 @pytest.mark.parametrize(("batch_size", "processes"), [(5, 1), (8, 1), (41, 1), (42, 1), (64, 1), (5, 2), (4, 3)])
 def test_batches_are_of_one_size(batch_size, processes):
     sampling = Sampling(FACES, TrainConfig(batch_size=batch_size))
-    batches = sampling.batches(2, processes)
+    batches = sampling.draw_batches(2, processes)
     sizes = {len(batch) for batch in batches}
     assert max(sizes) <= batch_size * processes
     assert max(sizes) - min(sizes) <= 1
-    assert len(batches) == sampling.steps(processes) == -(-42 // (batch_size * processes))
-    assert np.concatenate(batches).tolist() == sampling.order(2).tolist()
+    assert len(batches) == sampling.count_steps(processes) == -(-42 // (batch_size * processes))
+    assert np.concatenate(batches).tolist() == sampling.draw_order(2).tolist()
 
 
 @pytest.mark.parametrize(
@@ -132,18 +132,18 @@ def test_batches_are_of_one_size(batch_size, processes):
     ],
 )
 def test_weights_of_the_classes(options, weights):
-    assert class_weights(FACES, TrainConfig(**options)) == (None if weights is None else pytest.approx(weights))
+    assert make_class_weights(FACES, TrainConfig(**options)) == (None if weights is None else pytest.approx(weights))
 
 
 def test_a_class_without_pictures_has_no_weight():
     faces = some_faces(fer2013=(6, 0, 2))
-    assert class_weights(faces, TrainConfig(balance="weights")) == [4 / 6, 0, 4 / 2]
+    assert make_class_weights(faces, TrainConfig(balance="weights")) == [4 / 6, 0, 4 / 2]
     assert by_class(shown(faces, balance="oversample"), faces) == [4, 0, 4]
 
 
 def feed(kind, processes=ALONE, **options):
     config = TrainConfig(**{"batch_size": 10, "augment": "strong", "workers": 0, **options})
-    return kind(FACES.pixels, Plan(Sampling(FACES, config), processes), config, CPU)
+    return kind(FACES.pixels, Planner(Sampling(FACES, config), processes), config, CPU)
 
 
 def drawn(kind, epoch=0, step=0, epochs=2, **options):
@@ -159,7 +159,7 @@ def alike(some, others):
     )
 
 
-both = pytest.mark.parametrize("kind", [PictureFeed, TensorFeed])
+both = pytest.mark.parametrize("kind", [ImageFeed, TensorFeed])
 
 
 @both
@@ -181,7 +181,7 @@ def test_a_feed_repeats_bit_for_bit(kind):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_change_no_bit(workers):
-    assert alike(drawn(PictureFeed), drawn(PictureFeed, workers=workers))
+    assert alike(drawn(ImageFeed), drawn(ImageFeed, workers=workers))
 
 
 @both
@@ -194,7 +194,7 @@ def test_a_feed_goes_on_in_the_middle(kind, workers, epoch, step):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_feed_may_be_left_in_the_middle(workers):
-    batches = feed(PictureFeed, workers=workers).batches(0, 0, 1000)
+    batches = feed(ImageFeed, workers=workers).batches(0, 0, 1000)
     assert next(batches).whole == 9
     batches.close()
     assert next(batches, None) is None

@@ -4,7 +4,7 @@ import torch
 
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.policies import find_policy
-from emonet.training.sheet import augmented_sheet
+from emonet.training.sheet import draw_sheet
 from facecrop import read_image
 
 NAMES = ["angry", "happy", "surprise"]
@@ -28,7 +28,7 @@ def tiles(sheet, versions):
 def test_a_row_shows_the_original_and_its_versions_enlarged(tmp_path, channels, side, with_torch):
     shown = pictures(channels, side)
     path = tmp_path / "sheet.png"
-    augmented_sheet(path, shown, NAMES, find_policy("strong"), versions=4, with_torch=with_torch)
+    draw_sheet(path, shown, NAMES, find_policy("strong"), versions=4, with_torch=with_torch)
     for picture, (original, *versions) in zip(shown, tiles(read_image(tmp_path / "sheet.png"), 4), strict=True):
         colours = np.broadcast_to(picture, (side, side, 3))
         assert (original[:: 96 // side, :: 96 // side] == colours).all()
@@ -39,7 +39,7 @@ def test_a_row_shows_the_original_and_its_versions_enlarged(tmp_path, channels, 
 def test_torch_shows_what_it_makes_of_a_batch(tmp_path):
     shown = pictures()
     policy = find_policy("strong")
-    augmented_sheet(tmp_path / "sheet.png", shown, NAMES, policy, versions=2, seed=5, with_torch=True)
+    draw_sheet(tmp_path / "sheet.png", shown, NAMES, policy, versions=2, seed=5, with_torch=True)
     batch = torch.from_numpy(shown).permute(0, 3, 1, 2)
     augment = BatchAugmenter(policy, len(shown), 5)
     made = [augment(batch, version, torch.arange(3)).round() for version in range(2)]
@@ -48,7 +48,7 @@ def test_torch_shows_what_it_makes_of_a_batch(tmp_path):
 
 
 def test_names_stand_beside_the_rows(tmp_path):
-    augmented_sheet(tmp_path / "sheet.png", pictures(), NAMES, find_policy("none"), versions=2)
+    draw_sheet(tmp_path / "sheet.png", pictures(), NAMES, find_policy("none"), versions=2)
     sheet = read_image(tmp_path / "sheet.png")
     names = sheet[16 + 26 :, : sheet.shape[1] - 3 * 100 - 32]
     dark = (names < 60).all(axis=2).any(axis=1)
@@ -58,7 +58,7 @@ def test_names_stand_beside_the_rows(tmp_path):
 
 def test_the_same_seed_draws_the_same_sheet(tmp_path):
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
-        augmented_sheet(tmp_path / name, pictures(), NAMES, find_policy("classic"), seed=seed)
+        draw_sheet(tmp_path / name, pictures(), NAMES, find_policy("classic"), seed=seed)
     first, again, other = ((tmp_path / name).read_bytes() for name in ("first", "again", "other"))
     assert first == again != other
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "first", "other"]
@@ -67,4 +67,4 @@ def test_the_same_seed_draws_the_same_sheet(tmp_path):
 @pytest.mark.parametrize("names", [[], ["angry"]])
 def test_every_picture_needs_a_name(tmp_path, names):
     with pytest.raises(ValueError, match=f"3 pictures and {len(names)} names"):
-        augmented_sheet(tmp_path / "sheet.png", pictures(), names, find_policy("none"))
+        draw_sheet(tmp_path / "sheet.png", pictures(), names, find_policy("none"))

@@ -11,7 +11,7 @@ from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import InputSpec
 from emonet.training.heads import plan_heads
-from emonet.training.targets import make_targets
+from emonet.training.objective import make_targets
 
 CPU = open_machine("cpu", "fp32")
 

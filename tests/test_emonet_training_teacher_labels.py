@@ -14,7 +14,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import InputSpec
-from emonet.training.targets import blend_labels
+from emonet.training.objective import blend_labels
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
 
 STILL = {"batch_size": 28, "epochs": 1, "learning_rate": 1e-12, "keep": "last"}

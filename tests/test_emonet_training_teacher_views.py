@@ -13,7 +13,7 @@ from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import InputSpec
 from emonet.training.distributed import Processes
-from emonet.training.feeding import PictureFeed, Plan, TensorFeed
+from emonet.training.feeding import ImageFeed, Planner, TensorFeed
 from emonet.training.sampling import Sampling
 from emonet.training.teacher_labels import TeacherLabels
 
@@ -39,17 +39,17 @@ def same(one, other):
     return all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
 
 
-@pytest.mark.parametrize("feed", [PictureFeed, TensorFeed])
+@pytest.mark.parametrize("feed", [ImageFeed, TensorFeed])
 @pytest.mark.parametrize("options", [{}, {"oversample": {"sad": 3.0, "happy": 0.5}}])
 def test_views_come_again_after_so_many_epochs(store, feed, options):
     faces = read_faces(store, ["train"], InputSpec(size=48))
     config = trainings.quick(augment="strong", teacher=["emonet"], teacher_views=2, **options)
-    batches = feed(faces.pixels, Plan(Sampling(faces, config), Processes()), config, CPU).batches(0, 0, 4)
+    batches = feed(faces.pixels, Planner(Sampling(faces, config), Processes()), config, CPU).batches(0, 0, 4)
     seen = [{} for _ in range(4)]
     for batch in batches:
         for place, pixels in zip(batch.places.tolist(), batch.pixels, strict=True):
-            seen[batch.order.epoch].setdefault(place, pixels)
-            assert torch.equal(seen[batch.order.epoch][place], pixels)
+            seen[batch.plan.epoch].setdefault(place, pixels)
+            assert torch.equal(seen[batch.plan.epoch][place], pixels)
     for early, late in ((0, 2), (1, 3)):
         both = seen[early].keys() & seen[late].keys()
         assert len(both) > 20
@@ -158,6 +158,6 @@ def test_without_fixed_views_every_epoch_has_its_own(store):
     faces = read_faces(store, ["train"], InputSpec(size=48))
     config = trainings.quick(augment="strong")
     live = replace(config, teacher=("emonet",))
-    plan = Plan(Sampling(faces, config), Processes())
-    one, other = (list(PictureFeed(faces.pixels, plan, each, CPU).batches(0, 0, 2)) for each in (config, live))
+    plan = Planner(Sampling(faces, config), Processes())
+    one, other = (list(ImageFeed(faces.pixels, plan, each, CPU).batches(0, 0, 2)) for each in (config, live))
     assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(one, other, strict=True))

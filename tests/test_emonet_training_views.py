@@ -9,7 +9,7 @@ from emonet.faces import read_faces
 from emonet.models.inputs import InputSpec
 from emonet.models.se_resnet import EmonetFast
 from emonet.training.distributed import Processes
-from emonet.training.feeding import PictureFeed, Plan, TensorFeed
+from emonet.training.feeding import ImageFeed, Planner, TensorFeed
 from emonet.training.sampling import Sampling
 
 
@@ -26,15 +26,15 @@ def faces(store):
 def fed(faces, feed, epochs, **options):
     """Picture -> what an epoch shows of it, for each epoch."""
     config = trainings.quick(**options)
-    plan = Plan(Sampling(faces, config), Processes())
+    plan = Planner(Sampling(faces, config), Processes())
     shown = [{} for _ in range(epochs)]
     for batch in feed(faces.pixels, plan, config, torch.device("cpu")).batches(0, 0, epochs):
         for place, pixels in zip(batch.places.tolist(), batch.pixels, strict=True):
-            shown[batch.order.epoch].setdefault(place, []).append(pixels.float().numpy())
+            shown[batch.plan.epoch].setdefault(place, []).append(pixels.float().numpy())
     return shown
 
 
-@pytest.mark.parametrize("feed", [TensorFeed, PictureFeed])
+@pytest.mark.parametrize("feed", [TensorFeed, ImageFeed])
 @pytest.mark.parametrize("augment", ["none", "mirror"])
 def test_each_picture_is_mirrored_in_every_second_epoch(faces, feed, augment):
     epochs = fed(faces, feed, 4, alternate_mirror=True, augment=augment)
@@ -45,7 +45,7 @@ def test_each_picture_is_mirrored_in_every_second_epoch(faces, feed, augment):
     assert 5 < sum(mirrored[0]) < 23
 
 
-@pytest.mark.parametrize("feed", [TensorFeed, PictureFeed])
+@pytest.mark.parametrize("feed", [TensorFeed, ImageFeed])
 def test_a_batch_has_several_views_of_a_picture(faces, feed):
     (shown,) = fed(faces, feed, 1, repeats=4, augment="strong")
     assert len(shown) == 7
@@ -55,13 +55,13 @@ def test_a_batch_has_several_views_of_a_picture(faces, feed):
 
 
 def test_an_epoch_has_as_many_steps_however_often_pictures_are_repeated(faces):
-    steps = [Sampling(faces, trainings.quick(repeats=repeats)).steps() for repeats in (1, 2, 4)]
+    steps = [Sampling(faces, trainings.quick(repeats=repeats)).count_steps() for repeats in (1, 2, 4)]
     assert steps == [4, 4, 4]
-    assert [len(Sampling(faces, trainings.quick(repeats=2)).batches(0))] == steps[:1]
+    assert [len(Sampling(faces, trainings.quick(repeats=2)).draw_batches(0))] == steps[:1]
 
 
 def test_views_of_a_picture_do_not_stand_beside_each_other(faces):
-    batches = Sampling(faces, trainings.quick(repeats=4, batch_size=28)).batches(0)
+    batches = Sampling(faces, trainings.quick(repeats=4, batch_size=28)).draw_batches(0)
     assert np.mean(batches[0][1:] == batches[0][:-1]) < 0.5
 
 

@@ -13,9 +13,9 @@ from emonet.inference.devices import Machine
 from emonet.models import create_model
 from emonet.training import trainer
 from emonet.training.distributed import Processes
+from emonet.training.log import Silent
 from emonet.training.material import gather_material
 from emonet.training.trainer import Trainer
-from emonet.training.watch import Silent
 
 # What reads a number from the device, or needs one to know how much memory a result takes.
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique_consecutive", "_unique2"}
@@ -64,7 +64,7 @@ def waits(store, folder, batch_size, **options):
     ],
 )
 def test_no_step_waits_for_the_device(store, tmp_path, monkeypatch, options):
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 100)
+    monkeypatch.setattr(trainer, "choose_reading_interval", lambda *_: 100)
     few = waits(store, tmp_path / "few", 14, **options)
     many = waits(store, tmp_path / "many", 4, **options)
     assert many == few
@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number_is_found_when_it_is_read(store, tmp_path, monk
     replace(spoilt, weights={**spoilt.weights, last: spoilt.weights[last] * torch.inf}).save(
         tmp_path / "bad.safetensors"
     )
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 3)
+    monkeypatch.setattr(trainer, "choose_reading_interval", lambda *_: 3)
     with pytest.raises(trainer.TrainingError, match=r"the loss is nan at step 0 \(epoch 1\).* The batch: ") as raised:
         trainings.trained(store, tmp_path / "run", init=str(tmp_path / "bad.safetensors"), batch_size=4)
     assert len(str(raised.value).partition("The batch: ")[2].split(", ")) == 4
@@ -107,7 +107,7 @@ def test_a_loss_that_is_no_number_is_found_when_it_is_read(store, tmp_path, monk
 
 def test_reading_seldom_changes_no_bit(store, tmp_path, monkeypatch):
     often = trainings.trained(store, tmp_path / "often")
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 3)
+    monkeypatch.setattr(trainer, "choose_reading_interval", lambda *_: 3)
     seldom = trainings.trained(store, tmp_path / "seldom")
     assert often.identity == seldom.identity
     assert [row.train_loss for row in trainings.log(tmp_path / "often")] == [

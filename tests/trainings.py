@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from unittest import mock
-
 import imitations
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.training import TrainConfig, train
-from emonet.training.log import read_rows
-from emonet.training.watch import Silent
+from emonet.training.log import Silent, read_rows
 
 FIVE = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8]}}
 FIVE_DROPPING = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8], "dropout": [0.0, 0.2, 0.2, 0.5]}}
@@ -64,9 +61,8 @@ def quick(**options):
 
 
 def trained(store, folder, watch=None, *, overwrite=False, **options):
-    """`train` without its curves: drawing them takes longer than training networks so small."""
-    with mock.patch("emonet.training.single.draw_curves"):
-        return train(quick(**options), store, folder, watch, overwrite=overwrite)
+    """`train` without drawings, which take longer than the training of networks so small."""
+    return train(quick(**options), store, folder, watch, overwrite=overwrite, draw=False)
 
 
 def log(folder):
