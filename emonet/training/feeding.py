@@ -57,7 +57,7 @@ class Batch(NamedTuple):
 class Feed(Protocol):
     """A source of batches."""
 
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+    def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
 
 
@@ -93,7 +93,7 @@ class ImageFeed:
         self._workers = config.workers if config.workers >= 0 else min(8, spare)
         self._own = threading.local()  # each thread's augmenters, which keep a generator
 
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+    def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
         plans = self._planner.plan(epoch, step, epochs)
         if not self._workers:
@@ -150,7 +150,7 @@ class TensorFeed:
             self._pixels = self._pixels.to(device)
         self._count = len(pixels) if config.teacher_views else len(planner.sampling.draw_order(0))
 
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+    def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
         seed = sample_seed(self._config.seed, self._config.order)
         augmenters: dict[str, BatchAugmenter] = {}

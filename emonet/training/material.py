@@ -75,7 +75,7 @@ class Material:
     def _summarize_teacher_labels(self) -> str:
         if not self.teacher_labels:
             return ""
-        known = np.any([labels.places(self.train.keys) >= 0 for labels in self.teacher_labels], axis=0)
+        known = np.any([labels.find_rows(self.train.keys) >= 0 for labels in self.teacher_labels], axis=0)
         learned = set() if self.dev is None else _find_learned(self.teacher_labels) & set(self.dev.keys)
         warning = f" (their networks learned from {len(learned):,} of those to choose on)" if learned else ""
         return f"; teacher labels for {np.count_nonzero(known):,} of {len(self.train):,}{warning}"
@@ -212,7 +212,7 @@ def _check_teacher(name: str, teacher: Checkpoint, config: TrainConfig, heads: S
 
 def _check_teacher_labels(name: str, labels: TeacherLabels, train: Faces, heads: Sequence[Head]) -> None:
     _check_classes(name, labels.heads, heads)
-    if not (labels.places(train.keys) >= 0).any():
+    if not (labels.find_rows(train.keys) >= 0).any():
         raise OptionError(
             f"{name} was made for another data set: it has labels for {len(labels.keys):,} images, such as "
             f"{labels.keys[0] if labels.keys else 'none'}, and for 0 of the {len(train):,} training images, such as "

@@ -76,7 +76,7 @@ def blend_labels(
     """
     sums, counts = torch.zeros_like(targets), torch.zeros_like(targets)
     for labels in given:
-        places = torch.from_numpy(labels.places(faces.keys))
+        places = torch.from_numpy(labels.find_rows(faces.keys))
         theirs, ours = match_columns(labels.heads, heads)
         rows = torch.nonzero(places >= 0)
         sums[rows, ours] += torch.from_numpy(labels.answers)[places[rows], theirs]
@@ -123,7 +123,7 @@ def make_objective(config: TrainConfig, heads: tuple[Head, ...], faces: Faces, d
     """
     weights = _make_loss_weights(config, heads, faces, device)
     if config.loss == "hinge":
-        return lambda scores, targets: _squared_hinge(scores, targets, weights[0])
+        return lambda scores, targets: _measure_squared_hinge(scores, targets, weights[0])
     counts = list(sizes(heads))
     offset = _make_log_priors(heads, device) if config.balance == "logits" else None
 
@@ -171,7 +171,7 @@ def _make_log_priors(heads: Sequence[Head], device: torch.device) -> Tensor:
     return torch.from_numpy(np.log(priors)).float().to(device)
 
 
-def _squared_hinge(scores: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+def _measure_squared_hinge(scores: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
     """Compare each class with the rest, with margin 1, as a support vector machine with the L2 loss does."""
     losses = (1 - (2 * targets - 1) * scores).clamp_min(0).square()
     return losses.mean(1) if weights is None else (losses * targets.mul(weights).sum(1, keepdim=True)).mean(1)

@@ -94,7 +94,7 @@ _LIMITS: dict[str, Range] = {
 }
 
 
-def _classic(turn: float = 30, shift: float = 0.2) -> Policy:
+def _make_classic(turn: float = 30, shift: float = 0.2) -> Policy:
     """Make Keras' ImageDataGenerator with rotation, shear, shifts, a zoom of 0.2 for each axis, and flips."""
     return Policy(
         mirror=0.5, zoom=(0.8, 1.2), zoom_each_axis=True, turn=(-turn, turn), shear=(-10, 10), shift=(-shift, shift)
@@ -115,9 +115,9 @@ POLICIES: dict[str, Policy] = {
     "none": Policy(),
     "mirror": Policy(mirror=0.5),
     "tilted": Policy(mirror=0.5, placed=0.5, turn=(10, 10)),
-    "classic": _classic(),
-    "turned": _classic(turn=45),
-    "shifted": _classic(shift=0.5),
+    "classic": _make_classic(),
+    "turned": _make_classic(turn=45),
+    "shifted": _make_classic(shift=0.5),
     "strong": _STRONG,
     # Two thirds of the images stay clean. Most of the others are shrunk, half of these to less than 20 pixels.
     "degraded": replace(_STRONG, degraded=1 / 3, gamma=0.3, blur=0.3, shrink=0.8, noise=0.3, jpeg=0.5),

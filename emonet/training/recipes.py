@@ -107,6 +107,7 @@ def recipe(model: str, **changes: Any) -> dict[str, Any]:
         Options for `TrainConfig.from_dict`.
 
     Example:
+        >>> from emonet.training import recipe
         >>> recipe("lenet28", epochs=2)["batch_size"]
         32
     """

@@ -67,7 +67,7 @@ class TeacherLabels:
         whole.update(self.answers.tobytes())
         return whole.hexdigest()
 
-    def places(self, keys: Sequence[str]) -> NDArray[np.int64]:
+    def find_rows(self, keys: Sequence[str]) -> NDArray[np.int64]:
         """Find the row of each of these images (N,); -1 where there is none."""
         known = {key: place for place, key in enumerate(self.keys)}
         return np.array([known.get(key, -1) for key in keys], np.int64)
@@ -106,12 +106,12 @@ def load_teacher_labels(path: Path) -> TeacherLabels:
     if not path.is_file():
         raise MissingFileError(f"no such file of teacher labels: {path}; `emonet train --out-of-fold` writes them")
     try:
-        return _from_table(pq.read_table(path))
+        return _parse_table(pq.read_table(path))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise OptionError(f"{path} is no file of teacher labels, or a damaged one: {error}") from error
 
 
-def _from_table(table: pa.Table) -> TeacherLabels:
+def _parse_table(table: pa.Table) -> TeacherLabels:
     header = json.loads((table.schema.metadata or {})[HEADER.encode()])
     if header["format"] != FORMAT:
         raise OptionError(f"it has the format {header['format']!r}, and this version reads {FORMAT}")
@@ -119,13 +119,13 @@ def _from_table(table: pa.Table) -> TeacherLabels:
     return TeacherLabels(
         keys=table[KEY].to_pylist(),
         folds=np.asarray(table[FOLD].fill_null(-1).to_numpy(), np.int64),
-        answers=np.concatenate([_probabilities(table[head.name], head) for head in heads], axis=1),
+        answers=np.concatenate([_read_probabilities(table[head.name], head) for head in heads], axis=1),
         heads=heads,
         about={name: value for name, value in header.items() if name not in ("format", "heads")},
     )
 
 
-def _probabilities(column: pa.ChunkedArray, head: Head) -> NDArray[np.float32]:
+def _read_probabilities(column: pa.ChunkedArray, head: Head) -> NDArray[np.float32]:
     rows = column.to_pylist()
     if any(row is None or len(row) != len(head.classes) for row in rows):
         raise OptionError(f"{head.name} must have {len(head.classes)} probabilities in each row")

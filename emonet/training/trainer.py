@@ -111,7 +111,8 @@ class Trainer:
         if self._is_over():
             return
         self._preparation.open_answers(path.parent, self._processes, fresh=not self.done)
-        for batch, waited, began in _time_waits(self._feed.batches(self.progress.epoch, self.progress.step, epochs)):
+        batches = self._feed.make_batches(self.progress.epoch, self.progress.step, epochs)
+        for batch, waited, began in _time_waits(batches):
             # 1. Seed all random numbers of the step from the seed, the epoch, the step and the process; set the rate.
             seed = self._seed_step()
             rate = self._rate.at(self.done)
