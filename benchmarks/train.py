@@ -34,10 +34,10 @@ from emonet.models import create_model
 from emonet.models._summary import summarise
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
+from emonet.training.log import Silent
 from emonet.training.material import Material, gather_material
 from emonet.training.recipes import recipe
 from emonet.training.trainer import Trainer
-from emonet.training.watch import Silent
 
 MEAN, STD = 0.5, 0.25  # of the plain loop's pictures
 

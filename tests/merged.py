@@ -1,4 +1,4 @@
-"""What tests of protocols share: three data sets in one, and their rows without pictures."""
+"""Shared by the tests of protocols: three merged data sets, and their rows without images."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ COLUMNS = ["key", "source", "subject", "sequence", "emotion"]
 
 
 def clips(subjects=7):
-    """Two short sequences a person, so that of every expression there are two, of different people."""
+    """List two short sequences per person; each expression has two, of different people."""
     numbered = [(subject, take) for subject in range(subjects) for take in (1, 2)]
     return [
         imitations.Clip(f"S{10 + subject:03d}", f"{take:03d}", 1 + place % 7, (1, 2, 3, 4, 5), (240, 240))
@@ -18,7 +18,7 @@ def clips(subjects=7):
 
 
 def build_merged(folder, portrait, *, people=4, **options):
-    """Faces of FER2013, CK+ in all eight classes and JAFFE. They are all one person's, so near copies are few."""
+    """Build FER2013, CK+ with all eight classes, and JAFFE. All faces are of one person, hence a strict `near`."""
     inputs = {
         "fer2013": trainings.write_faces(folder / "fer2013.csv", portrait),
         "ckplus": imitations.write_ckplus(folder / "CK+", portrait, clips=clips()),
@@ -42,7 +42,7 @@ def people(store, *splits):
 
 
 def times(rounds):
-    """How often each picture is scored, over all rounds."""
+    """Count how often each image is scored, over all rounds."""
     return Counter(
         row["key"] for one in rounds for held_out in one.scored.values() for row in rows(held_out.store, held_out.split)
     )

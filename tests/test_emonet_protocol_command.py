@@ -30,7 +30,7 @@ def store(tmp_path_factory, portrait):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr("emonet.training.single.draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr("emonet.training.record.draw_curves", lambda *_, **__: None)
     monkeypatch.setattr("emonet.evaluation.cost.SECONDS", 1e-9)
 
 

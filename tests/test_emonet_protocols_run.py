@@ -28,7 +28,7 @@ def store(tmp_path_factory, portrait):
 def at_once():
     """Without drawing curves of trainings and timing answers, which take longer than training networks so small."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("emonet.training.single.draw_curves", lambda *_, **__: None)
+        patch.setattr("emonet.training.record.draw_curves", lambda *_, **__: None)
         patch.setattr("emonet.evaluation.cost.SECONDS", 1e-9)
         yield
 

@@ -1,4 +1,4 @@
-"""`emonet train` and tools/train.py, as people call them."""
+"""The command `emonet train`."""
 
 import io
 import sys
@@ -37,7 +37,7 @@ ROW = EpochRow(
 
 @pytest.fixture
 def run():
-    """Runs `emonet train ...` in this process; ValueError and OSError are what `main` makes one line of."""
+    """Run `emonet train ...` in this process, without the part of `main` that prints errors in one line."""
     runner = CliRunner(env={"COLUMNS": "200"})
     return lambda *arguments: runner.invoke(app, ["train", *map(str, arguments)])
 
@@ -49,14 +49,14 @@ def store(tmp_path_factory, portrait):
 
 @pytest.fixture
 def config(tmp_path):
-    """A file of options for a moment's training."""
+    """A file with the options of a very short training."""
     write_config(trainings.quick(), tmp_path / "quick.toml")
     return tmp_path / "quick.toml"
 
 
 @pytest.fixture
 def given(run, store, tmp_path, monkeypatch):
-    """What a command line asks `train` for."""
+    """Return the options that a command line passes to `train`."""
     calls = []
 
     def note(config, *_, overwrite):
@@ -72,7 +72,7 @@ def given(run, store, tmp_path, monkeypatch):
     return ask
 
 
-def test_the_help_knows_every_option(run):
+def test_the_help_shows_every_option(run):
     text = run("--help").output
     for option in options_of(TrainConfig):
         name = "--set" if option.name == "arguments" else f"--{option.name.replace('_', '-')}"
@@ -101,24 +101,24 @@ def test_the_help_knows_every_option(run):
         (["--fold", "0", "--workers", "0", "--steps", "7"], {"fold": 0, "workers": 0, "steps": 7}),
     ],
 )
-def test_options_arrive(given, arguments, expected):
+def test_options_of_the_command_line_reach_train(given, arguments, expected):
     config, overwrite = given(*arguments)
     assert config == TrainConfig.from_dict(recipe("emonet") | expected)
     assert overwrite is False
 
 
-def test_the_recipe_then_the_file_then_the_options(given, tmp_path):
+def test_options_override_the_file_and_the_file_the_recipe(given, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('model = "tiny_vgg"\nbatch_size = 16\nepochs = 5\nsource_weights = {jaffe = 3}\n')
     config, _ = given("--config", path, "--epochs", "2")
-    assert (config.optimizer, config.stop_after) == ("adam", 15)  # the recipe's
+    assert (config.optimizer, config.stop_after) == ("adam", 15)  # from the recipe
     assert (config.model, config.batch_size, config.source_weights) == ("tiny_vgg", 16, {"jaffe": 3})
     assert config.epochs == 2
     other, _ = given("--config", path, "--model", "crop_three")
     assert (other.model, other.optimizer, other.batch_size) == ("crop_three", "sgd", 16)
 
 
-def test_ours_is_trained_unless_one_says_otherwise(given):
+def test_emonet_is_the_default_model(given):
     assert given()[0] == TrainConfig.from_dict(recipe("emonet"))
     assert given("--model", "torchvision:resnet18", "--overwrite") == (
         TrainConfig.from_dict(recipe("torchvision:resnet18")),
@@ -126,7 +126,7 @@ def test_ours_is_trained_unless_one_says_otherwise(given):
     )
 
 
-def test_a_training_from_the_command_line(run, store, config, tmp_path):
+def test_train_command_writes_a_model_and_reports_it(run, store, config, tmp_path):
     result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 2)
     assert result.exit_code == 0, result.output
     checkpoint = load_checkpoint(tmp_path / "run" / "model.safetensors")
@@ -139,7 +139,7 @@ def test_a_training_from_the_command_line(run, store, config, tmp_path):
     assert "epoch   2  train " in result.stderr
 
 
-def test_labels_from_the_command_line(run, store, config, tmp_path):
+def test_train_command_writes_and_uses_teacher_labels(run, store, config, tmp_path):
     result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 1, "--out-of-fold")
     assert result.exit_code == 0, result.output
     path = tmp_path / "run" / "teacher_labels.parquet"
@@ -151,14 +151,14 @@ def test_labels_from_the_command_line(run, store, config, tmp_path):
     assert "teacher labels for 28 of 28" in result.stderr
 
 
-def test_the_file_of_a_run_repeats_it(run, store, config, tmp_path):
+def test_config_toml_repeats_a_run(run, store, config, tmp_path):
     run(store.path, "-o", tmp_path / "run", "--config", config)
     again = run(store.path, "-o", tmp_path / "again", "--config", tmp_path / "run" / "config.toml")
     assert again.exit_code == 0, again.output
     assert trainings.log(tmp_path / "run")[-1].train_loss == trainings.log(tmp_path / "again")[-1].train_loss
 
 
-def test_a_training_that_is_stopped_says_how_to_go_on(run, store, config, tmp_path, monkeypatch):
+def test_a_stopped_training_says_how_to_resume(run, store, config, tmp_path, monkeypatch):
     @contextmanager
     def watched(*, shown):
         yield trainings.Stopping(steps=6 if shown else 0)
@@ -188,7 +188,7 @@ def test_scores_by_source_are_shown(run, store, tmp_path, monkeypatch):
     ]
 
 
-def test_other_processes_than_the_first_are_silent(run, store, config, tmp_path, monkeypatch):
+def test_only_the_first_process_prints(run, store, config, tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 1)
     assert (result.exit_code, result.output) == (0, "")
@@ -203,13 +203,13 @@ def test_other_processes_than_the_first_are_silent(run, store, config, tmp_path,
         (["--set", "hidden"], "takes KEY=VALUE, got 'hidden'"),
         (["--set", "depth=3"], "unknown arguments of the model 'emonet': depth"),
         (["--oversample", "disgust=often"], "oversample must be numbers from 0 to 1000, got disgust='often'"),
-        (["--sources", "jaffe"], "no training pictures from jaffe; there are some from fer2013"),
+        (["--sources", "jaffe"], "no training images from jaffe; there are some from fer2013"),
         (["--init", "nowhere.safetensors"], "no such model file: nowhere.safetensors"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--members", "2", "--orders", "2"], "ask for one of the two"),
     ],
 )
-def test_mistaken_calls_end_with_one_line(store, tmp_path, capsys, monkeypatch, arguments, words):
+def test_invalid_options_end_with_one_line(store, tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.setattr(sys, "argv", ["emonet", "train", str(store.path), "-o", str(tmp_path / "run"), *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -229,7 +229,7 @@ def test_mistaken_calls_end_with_one_line(store, tmp_path, capsys, monkeypatch, 
         ('sources = "jaffe"', "sources must be a list of names, got 'jaffe'"),
     ],
 )
-def test_mistakes_in_a_file_are_told(run, store, tmp_path, content, words):
+def test_mistakes_in_the_config_file_are_reported(run, store, tmp_path, content, words):
     (tmp_path / "mine.toml").write_text(content)
     result = run(store.path, "-o", tmp_path / "run", "--config", tmp_path / "mine.toml")
     assert result.exit_code == 1
@@ -237,20 +237,20 @@ def test_mistakes_in_a_file_are_told(run, store, tmp_path, content, words):
 
 
 @pytest.mark.parametrize("arguments", [["--epochs", "many"], ["--epoch", "3"], ["--learning-rate"]])
-def test_what_is_no_command_line_names_the_option(run, store, tmp_path, arguments):
+def test_invalid_command_lines_name_the_option(run, store, tmp_path, arguments):
     result = run(store.path, "-o", tmp_path / "run", *arguments)
     assert result.exit_code == 2
     assert arguments[0] in result.stderr
 
 
-def test_a_data_set_must_be_one(run, config, tmp_path):
+def test_a_folder_without_a_store_is_refused(run, config, tmp_path):
     result = run(tmp_path, "-o", tmp_path / "run", "--config", config)
     assert result.exit_code == 1
     assert "no dataset.json in it" in str(result.exception)
 
 
 def drawn(*calls):
-    """What stands on a terminal at the end of a training that is watched."""
+    """Return what a terminal shows at the end of a training."""
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=120, color_system=None)
     with Progress(TextColumn("{task.description} {task.fields[figures]}"), console=console) as progress:
@@ -260,14 +260,14 @@ def drawn(*calls):
     return file.getvalue()
 
 
-def test_a_bar_shows_where_a_training_is():
+def test_the_bar_shows_smoothed_figures():
     begin = ("begin", "member-1", 10, 0)
     assert "member-1 loss 2.000  accuracy 50.0%  rate 0.1" in drawn(begin, ("step", 2.0, 0.5, 0.1))
     smoothed = drawn(begin, ("step", 2.0, 0.5, 0.1), ("step", 1.0, 1.0, 0.05))
     assert "member-1 loss 1.950  accuracy 52.5%  rate 0.05" in smoothed
 
 
-def test_every_network_of_a_run_has_its_own_bar():
+def test_each_network_of_a_run_gets_a_new_bar():
     text = drawn(("begin", "order-1", 10, 4), ("step", 2.0, 0.5, 0.1), ("begin", "order-2", 10, 0))
     before, new, after = text.partition("order-2")
     assert "order-1" in before
@@ -275,18 +275,18 @@ def test_every_network_of_a_run_has_its_own_bar():
     assert "order-1" not in after
 
 
-def test_lines_stay_above_the_bar():
+def test_lines_are_printed_above_the_bar():
     line = "epoch   3  train 1.500 50.00%  dev 1.750 25.00%  1,234 pictures/s, 25% waiting"
     assert line in drawn(("begin", "run", 10, 0), ("epoch", ROW))
     assert "[bold]run is finished" in drawn(("note", "[bold]run is finished"))
 
 
-def test_a_bar_must_be_begun():
+def test_step_before_begin_is_an_error():
     with pytest.raises(RuntimeError, match="begin comes before step"):
         drawn(("step", 1.0, 0.5, 0.1))
 
 
-def test_who_does_not_look_sees_nothing(capsys):
+def test_a_hidden_bar_prints_nothing(capsys):
     with training_bar(shown=False) as watch:
         watch.note("hello")
         watch.begin("run", 10, 0)

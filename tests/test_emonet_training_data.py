@@ -31,7 +31,7 @@ def rows(store, *splits):
 
 
 @pytest.mark.parametrize("spec", [GREY, InputSpec(size=32), InputSpec(size=64, channels=3)])
-def test_faces_are_the_rows_of_the_data_set_in_order(store, spec):
+def test_read_faces_returns_the_rows_of_the_store_in_order(store, spec):
     faces = read_faces(store, ["train", "dev"], spec)
     expected = rows(store, "train", "dev")
     assert len(faces) == len(expected)
@@ -50,7 +50,7 @@ def test_other_classes_are_left_out_and_counted(store):
     assert Counter(faces.classes[label] for label in faces.labels) == everybody - Counter(faces.left_out)
 
 
-def test_labels_are_places_among_the_classes_that_were_asked_for(store):
+def test_labels_index_the_requested_classes(store):
     faces = read_faces(store, ["train"], GREY, classes=(Emotion.NEUTRAL, Emotion.ANGRY))
     expected = [row["emotion"] for row in rows(store, "train") if row["emotion"] in ("neutral", "angry")]
     assert [("neutral", "angry")[label] for label in faces.labels] == expected
@@ -63,7 +63,7 @@ def test_other_sources_are_left_out_and_counted(store):
     assert len(faces) == len(faces.pixels) > 0
 
 
-def test_a_fold_and_the_rest_are_the_training_data(store):
+def test_a_fold_and_the_other_folds_are_the_training_split(store):
     parts = [[read_faces(store, ["train"], GREY, folds=(fold, held)) for held in (True, False)] for fold in range(3)]
     everything = sorted(row["key"] for row in rows(store, "train"))
     assert all(sorted(held.keys + rest.keys) == everything for held, rest in parts)
@@ -71,13 +71,13 @@ def test_a_fold_and_the_rest_are_the_training_data(store):
     assert all(row["fold"] == 1 for row in rows(store, "train") if row["key"] in parts[1][0].keys)
 
 
-def test_a_fold_that_is_not_there_is_empty(store):
+def test_a_fold_that_does_not_exist_is_empty(store):
     faces = read_faces(store, ["train"], GREY, folds=(3, True))
     assert len(faces) == 0
     assert (faces.pixels.shape, faces.labels.shape, faces.keys) == ((0, 48, 48, 1), (0,), [])
 
 
-def test_pictures_on_the_disk_are_the_same_and_have_no_name(store, tmp_path, monkeypatch):
+def test_images_on_disk_equal_those_in_memory_and_leave_no_file(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     faces = read_faces(store, ["train"], GREY, storage="disk")
     assert isinstance(faces.pixels, np.memmap)
@@ -85,7 +85,7 @@ def test_pictures_on_the_disk_are_the_same_and_have_no_name(store, tmp_path, mon
     assert (faces.pixels == read_faces(store, ["train"], GREY, storage="memory").pixels).all()
 
 
-def test_a_part_lies_where_the_whole_lies(store, tmp_path, monkeypatch):
+def test_a_part_of_images_on_disk_lies_on_disk(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     faces, there = (read_faces(store, ["train"], GREY, storage=storage) for storage in ("disk", "memory"))
     part = faces.part(faces.folds == 1)
@@ -95,7 +95,7 @@ def test_a_part_lies_where_the_whole_lies(store, tmp_path, monkeypatch):
     assert set(read_faces(store, ["validation"], GREY).folds) == {-1}
 
 
-def test_they_lie_on_the_disk_where_they_do_not_fit(store, tmp_path, monkeypatch):
+def test_images_that_do_not_fit_in_memory_lie_on_disk(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not isinstance(read_faces(store, ["dev"], GREY).pixels, np.memmap)
     monkeypatch.setattr(os, "sysconf", lambda _: 1)
@@ -103,6 +103,6 @@ def test_they_lie_on_the_disk_where_they_do_not_fit(store, tmp_path, monkeypatch
     assert not isinstance(read_faces(store, ["dev"], GREY, storage="memory").pixels, np.memmap)
 
 
-def test_a_system_that_does_not_tell_its_memory_has_enough(store, monkeypatch):
+def test_images_lie_in_memory_if_its_size_is_unknown(store, monkeypatch):
     monkeypatch.delattr(os, "sysconf")
     assert not isinstance(read_faces(store, ["dev"], GREY).pixels, np.memmap)

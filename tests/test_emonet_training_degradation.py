@@ -7,86 +7,91 @@ import torch
 from PIL import Image
 from test_emonet_training_augmenters import both, flat, measures, one_by_one, spot, texture, together
 
-from emonet.training.batch_degrader import BatchDegrader
-from emonet.training.block_jpeg import compress
+from emonet.training.batch_augmenter import BatchDegrader
+from emonet.training.batch_operations import (
+    compress,
+    make_blur_matrix,
+    make_enlarge_matrix,
+    make_shrink_matrix,
+    resample,
+)
 from emonet.training.policies import Policy, find_policy
-from emonet.training.resampling import blur_matrix, enlarge_matrix, resample, shrink_matrix
 
 SIDE = 32
 ENLARGING = cv2.INTER_LINEAR, cv2.INTER_CUBIC
 
 
 def noisy_waves(count=1, side=48):
-    """Pictures (count, side, side) with as much detail as faces have."""
+    """Make images (count, side, side) with as much detail as faces."""
     y, x = np.indices((side, side))
     waves = 120 + 50 * np.sin(x / 4) + 40 * np.cos(y / 5 + x / 9)
     noise = np.random.default_rng(0).normal(0, 8, (count, side, side))
     return (waves + noise).round().clip(0, 255).astype(np.uint8)
 
 
-def as_batch(pictures):
-    return torch.from_numpy(pictures)[:, None].float()
+def as_batch(images):
+    return torch.from_numpy(images)[:, None].float()
 
 
-def saved(picture, quality):
-    """A picture after it was written as JPEG and read."""
+def saved(image, quality):
+    """Write an image as JPEG and read it."""
     with BytesIO() as file:
-        Image.fromarray(picture).save(file, "JPEG", quality=quality)
+        Image.fromarray(image).save(file, "JPEG", quality=quality)
         return np.array(Image.open(file))
 
 
-def shrunk(picture, size, enlarging):
-    small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, picture.shape[1::-1], interpolation=enlarging)
+def shrunk(image, size, enlarging):
+    small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, image.shape[1::-1], interpolation=enlarging)
 
 
 @pytest.mark.parametrize("side", [48, 43])
-def test_every_picture_of_a_batch_is_compressed_by_its_own_quality_as_libjpeg_does(side):
-    pictures, qualities = noisy_waves(60, side), np.linspace(1, 100, 60).round().astype(int)
-    found = compress(as_batch(pictures), torch.from_numpy(qualities))[:, 0].numpy()
-    expected = np.stack([saved(*pair) for pair in zip(pictures, qualities.tolist(), strict=True)])
+def test_compress_agrees_with_libjpeg_for_each_quality_in_a_batch(side):
+    images, qualities = noisy_waves(60, side), np.linspace(1, 100, 60).round().astype(int)
+    found = compress(as_batch(images), torch.from_numpy(qualities))[:, 0].numpy()
+    expected = np.stack([saved(*pair) for pair in zip(images, qualities.tolist(), strict=True)])
     apart = np.abs(found - expected.astype(float))
     assert apart.mean() < 0.5
-    assert np.quantile(apart, 0.9) <= 1  # where a coefficient lies between two steps, rounding decides otherwise
+    assert np.quantile(apart, 0.9) <= 1  # a coefficient between two steps may be rounded differently
     assert (found == found.round()).all()
 
 
 def test_colours_are_compressed_channel_by_channel():
-    pictures, qualities = as_batch(noisy_waves(3)).view(1, 3, 48, 48), torch.tensor([30])
-    alone = [compress(pictures[:, [channel]], qualities) for channel in range(3)]
-    assert torch.equal(compress(pictures, qualities), torch.cat(alone, 1))
+    images, qualities = as_batch(noisy_waves(3)).view(1, 3, 48, 48), torch.tensor([30])
+    alone = [compress(images[:, [channel]], qualities) for channel in range(3)]
+    assert torch.equal(compress(images, qualities), torch.cat(alone, 1))
 
 
 @pytest.mark.parametrize("cubic", [False, True])
-def test_every_picture_of_a_batch_has_its_own_size_as_in_opencv(cubic):
+def test_resampling_agrees_with_opencv_for_each_size_in_a_batch(cubic):
     sizes = torch.arange(4, 49)
-    pictures = noisy_waves(len(sizes))
-    small = resample(as_batch(pictures), shrink_matrix(sizes, 48, 48))
-    enlarge = enlarge_matrix(sizes, 48, 48, torch.full(sizes.shape, cubic))
+    images = noisy_waves(len(sizes))
+    small = resample(as_batch(images), make_shrink_matrix(sizes, 48, 48))
+    enlarge = make_enlarge_matrix(sizes, 48, 48, torch.full(sizes.shape, cubic))
     found = resample(small, enlarge).clamp(0, 255)[:, 0].numpy()
-    expected = [shrunk(*pair, ENLARGING[cubic]) for pair in zip(pictures, sizes.tolist(), strict=True)]
+    expected = [shrunk(*pair, ENLARGING[cubic]) for pair in zip(images, sizes.tolist(), strict=True)]
     assert np.abs(found - np.stack(expected).astype(float)).max() < 1.6  # OpenCV rounds twice
-    assert (found[-1] == pictures[-1]).all()
+    assert (found[-1] == images[-1]).all()
 
 
-def test_rows_beyond_the_small_picture_repeat_its_last():
-    matrix = shrink_matrix(torch.tensor([10, 12]), 48, 16)
+def test_shrink_matrix_repeats_the_last_row():
+    matrix = make_shrink_matrix(torch.tensor([10, 12]), 48, 16)
     assert torch.equal(matrix[0, 10:], matrix[0, 9].expand(6, -1))
     assert matrix.sum(2) == pytest.approx(1, abs=1e-5)
 
 
-def test_every_picture_of_a_batch_has_its_own_blur_as_in_opencv():
-    pictures, sigmas = noisy_waves(9), np.linspace(0.4, 2, 9)
-    found = resample(as_batch(pictures), blur_matrix(torch.from_numpy(sigmas).float(), 48, 2.0))[:, 0].numpy()
+def test_blurring_agrees_with_opencv_for_each_sigma_in_a_batch():
+    images, sigmas = noisy_waves(9), np.linspace(0.4, 2, 9)
+    found = resample(as_batch(images), make_blur_matrix(torch.from_numpy(sigmas).float(), 48, 2.0))[:, 0].numpy()
     blurred = [
-        cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        for picture, sigma in zip(pictures, sigmas, strict=True)
+        cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        for image, sigma in zip(images, sigmas, strict=True)
     ]
     assert np.abs(found - np.stack(blurred).astype(float)).max() < 2
 
 
 @both
-def test_gamma_is_about_white_and_black(augmented):
+def test_gamma_keeps_white_and_black(augmented):
     policy = Policy(gamma=1, gamma_exponent=(0.6, 1.6))
     levels = augmented(policy, flat(100), 400)[:, 0, 0, 0]
     exponents = np.sort(np.log(levels / 255) / np.log(100 / 255))
@@ -107,7 +112,7 @@ def test_blur_widens_a_spot_by_its_sigma(augmented):
 
 @both
 @pytest.mark.parametrize("channels", [1, 3])
-def test_noise_is_drawn_for_each_pixel_alone(augmented, channels):
+def test_noise_is_independent_for_each_pixel(augmented, channels):
     noise = augmented(Policy(noise=1, noise_std=(2, 10)), flat(128, channels), 300) - 128
     stds = np.sort(noise.std(axis=(1, 2, 3)))
     assert (stds[0], stds[-1]) == pytest.approx((2, 10), abs=0.5)
@@ -117,19 +122,19 @@ def test_noise_is_drawn_for_each_pixel_alone(augmented, channels):
     assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < 0.02
 
 
-def nearest(pictures, known):
-    """The name of the known picture that is most like each."""
+def nearest(images, known):
+    """Find for each image the name of the known image that is most similar."""
     names, shown = zip(*known.items(), strict=True)
-    apart = np.abs(pictures[:, None, ..., 0] - np.stack(shown)[None]).mean(axis=(2, 3))
+    apart = np.abs(images[:, None, ..., 0] - np.stack(shown)[None]).mean(axis=(2, 3))
     assert apart.min(axis=1).max() < 1
     return [names[place] for place in apart.argmin(axis=1)]
 
 
 @both
-def test_small_sizes_are_as_frequent_as_large_ones_and_both_ways_to_enlarge_occur(augmented):
-    picture = noisy_waves(1, SIDE)[0]
-    known = {(size, way): shrunk(picture, size, way) for size in range(8, SIDE + 1) for way in ENLARGING}
-    found = nearest(augmented(Policy(shrink=1, shrink_to=(8, 32)), picture[..., None], 500), known)
+def test_shrink_sizes_are_even_on_a_log_scale_and_both_kernels_enlarge(augmented):
+    image = noisy_waves(1, SIDE)[0]
+    known = {(size, way): shrunk(image, size, way) for size in range(8, SIDE + 1) for way in ENLARGING}
+    found = nearest(augmented(Policy(shrink=1, shrink_to=(8, 32)), image[..., None], 500), known)
     sizes = np.sort([size for size, _ in found])
     assert (sizes[0], sizes[-1]) == (8, 32)
     assert np.median(sizes) == pytest.approx(16, abs=1.5)
@@ -137,10 +142,10 @@ def test_small_sizes_are_as_frequent_as_large_ones_and_both_ways_to_enlarge_occu
 
 
 @both
-def test_every_quality_is_as_frequent(augmented):
-    picture = noisy_waves(1, SIDE)[0]
-    known = {quality: saved(picture, quality) for quality in range(20, 81)}
-    found = np.sort(nearest(augmented(Policy(jpeg=1), picture[..., None], 500), known))
+def test_jpeg_qualities_are_drawn_evenly(augmented):
+    image = noisy_waves(1, SIDE)[0]
+    known = {quality: saved(image, quality) for quality in range(20, 81)}
+    found = np.sort(nearest(augmented(Policy(jpeg=1), image[..., None], 500), known))
     assert found[:3].max() < 25
     assert found[-3:].min() > 75
     assert np.median(found) == pytest.approx(50, abs=5)
@@ -148,7 +153,7 @@ def test_every_quality_is_as_frequent(augmented):
 
 @both
 @pytest.mark.parametrize("channels", [1, 3])
-def test_noise_and_jpeg_are_those_of_the_small_picture(augmented, channels):
+def test_noise_and_jpeg_are_added_before_enlarging(augmented, channels):
     policy = Policy(shrink=1, shrink_to=(8, 8), noise=1, noise_std=(10, 10), jpeg=1, jpeg_quality=(90, 90))
     noise = augmented(policy, flat(128, channels), 50) - 128
     neighbours = noise[:, :, :-1].ravel(), noise[:, :, 1:].ravel()
@@ -156,7 +161,7 @@ def test_noise_and_jpeg_are_those_of_the_small_picture(augmented, channels):
 
 
 @both
-def test_what_is_to_be_shrunk_to_more_pixels_than_it_has_stays(augmented):
+def test_shrinking_to_more_pixels_than_there_are_changes_nothing(augmented):
     assert (augmented(Policy(shrink=1, shrink_to=(40, 400)), texture(), 20) == texture()).all()
 
 
@@ -169,25 +174,25 @@ def test_each_degradation_has_its_probability(augmented, name):
 
 
 @both
-def test_two_thirds_of_the_pictures_of_degraded_are_those_of_strong(augmented):
+def test_degraded_leaves_two_thirds_of_the_images_as_strong_made_them(augmented):
     degraded, strong = (augmented(find_policy(name), texture(), 600) for name in ("degraded", "strong"))
     same = (degraded == strong).all(axis=(1, 2, 3))
     assert same.mean() == pytest.approx(2 / 3, abs=0.07)
 
 
-def test_oblong_pictures_keep_their_proportions():
-    policy, picture = Policy(shrink=1, shrink_to=(8, 8)), np.ascontiguousarray(texture()[:, :16])
-    results = one_by_one(policy, picture, 30)
-    known = {way: shrunk_to(picture, (4, 8), way) for way in ENLARGING}
+def test_shrinking_keeps_the_aspect_ratio():
+    policy, image = Policy(shrink=1, shrink_to=(8, 8)), np.ascontiguousarray(texture()[:, :16])
+    results = one_by_one(policy, image, 30)
+    known = {way: shrunk_to(image, (4, 8), way) for way in ENLARGING}
     assert set(nearest(results, known)) == set(ENLARGING)
 
 
-def shrunk_to(picture, size, enlarging):
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, picture.shape[1::-1], interpolation=enlarging)
+def shrunk_to(image, size, enlarging):
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, image.shape[1::-1], interpolation=enlarging)
 
 
-def test_a_batch_may_come_in_any_size():
+def test_batches_of_any_image_size_can_be_degraded():
     policy = Policy(gamma=1, blur=1, shrink=1, shrink_to=(4, 20), noise=1, jpeg=1)
     degrade = BatchDegrader(policy, 3)
     for side in (8, 28, 50):
@@ -196,15 +201,15 @@ def test_a_batch_may_come_in_any_size():
         assert 0 <= x.min() <= x.max() <= 255
 
 
-def test_both_back_ends_degrade_alike():
+def test_both_back_ends_degrade_with_the_same_distributions():
     policy = Policy(gamma=0.5, blur=0.5, shrink=0.8, noise=0.5, jpeg=0.5)
-    pictures = [augmented(policy, noisy_waves(1, SIDE)[0][..., None], 1500) for augmented in (one_by_one, together)]
-    first, second = (np.concatenate([measures(one), details(one)], axis=1) for one in pictures)
+    images = [augmented(policy, noisy_waves(1, SIDE)[0][..., None], 1500) for augmented in (one_by_one, together)]
+    first, second = (np.concatenate([measures(one), details(one)], axis=1) for one in images)
     assert (np.abs(first.mean(axis=0) - second.mean(axis=0)) < 0.15 * second.std(axis=0)).all()
     assert (np.abs(first.std(axis=0) - second.std(axis=0)) < 0.12 * second.std(axis=0)).all()
 
 
-def details(pictures):
-    """How far neighbours differ, right and down, next to each other and three pixels apart."""
-    steps = [np.roll(pictures, -step, axis=axis) - pictures for step in (1, 3) for axis in (1, 2)]
+def details(images):
+    """Measure how far pixels differ from those one and three pixels to the right and below."""
+    steps = [np.roll(images, -step, axis=axis) - images for step in (1, 3) for axis in (1, 2)]
     return np.stack([np.abs(step).mean(axis=(1, 2, 3)) for step in steps], axis=1)

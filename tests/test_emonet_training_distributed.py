@@ -1,4 +1,4 @@
-"""Several processes that `torchrun` starts train the network that one would with a batch as large as all of theirs."""
+"""Several processes, started by `torchrun`, train like one process whose batch is as large as theirs together."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from torch import distributed
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.training.config_file import write_config
-from emonet.training.distributed import Processes, joined_processes
+from emonet.training.distributed import Processes, join_processes
 from emonet.training.figures import Figures
 
 OPTIONS = {**trainings.LENET, "augment": "classic", "optimizer": "sgd", "learning_rate": 0.02, "clip": 1}
@@ -26,7 +26,7 @@ def store(tmp_path_factory, portrait):
 
 
 def two(store, folder, config):
-    """What starts `torchrun` on this machine, on a port that is free."""
+    """Return the command that starts two processes on this machine, on a free port."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return [*launcher, "tools/train.py", str(store.path), "--out", str(folder), "--config", str(config)]
 
@@ -40,7 +40,7 @@ def run_two(root, store, folder, config):
 
 
 def stop_two(root, store, folder, config):
-    """End both processes, in the middle of what they do, when the first state is written."""
+    """Stop both processes when the first state is written."""
     running = subprocess.Popen(two(store, folder, config), cwd=root, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
     while not (folder / "state.safetensors").is_file():
         assert running.poll() is None
@@ -49,7 +49,7 @@ def stop_two(root, store, folder, config):
     assert running.wait() != 0
 
 
-def test_two_processes_are_one_with_twice_the_batch(root, store, tmp_path):
+def test_two_processes_train_as_one_with_twice_the_batch_size(root, store, tmp_path):
     one = trainings.trained(store, tmp_path / "one", **OPTIONS, batch_size=8)
     write_config(trainings.quick(**OPTIONS, batch_size=4), tmp_path / "config.toml")
     result = run_two(root, store, tmp_path / "two", tmp_path / "config.toml")
@@ -62,12 +62,12 @@ def test_two_processes_are_one_with_twice_the_batch(root, store, tmp_path):
         assert (row.train_loss, row.dev_loss) == pytest.approx((other.train_loss, other.dev_loss), rel=1e-4)
         assert (row.train_accuracy, row.dev_accuracy) == (other.train_accuracy, other.dev_accuracy)
     assert two.training["processes"] == 2
-    assert result.stdout.count("model.safetensors") == 1  # the first process alone speaks
+    assert result.stdout.count("model.safetensors") == 1  # only the first process prints
     assert result.stderr.count("epoch   3") == 1
 
 
-def test_two_processes_that_were_stopped_within_an_epoch_go_on(root, store, tmp_path):
-    """One process kept its state only at the ends of epochs when it had company."""
+def test_two_processes_resume_within_an_epoch(root, store, tmp_path):
+    """Processes used to save their state only at the ends of epochs when there were several."""
     options = {**OPTIONS, **trainings.FAST, "batch_size": 1, "ema": 0.9, "save_every": 0.0, "epochs": 1}
     write_config(trainings.quick(**options), tmp_path / "config.toml")
     whole = run_two(root, store, tmp_path / "whole", tmp_path / "config.toml")
@@ -85,67 +85,67 @@ def identity_of(folder):
     return load_checkpoint(folder / "model.safetensors").identity
 
 
-def test_a_batch_is_shared_out():
+def test_processes_share_a_batch_without_overlap():
     batch = np.arange(7)
     shares = [Processes(rank, 3).share(batch).tolist() for rank in range(3)]
     assert shares == [[0, 3, 6], [1, 4], [2, 5]]
 
 
-def test_one_process_agrees_with_itself():
+def test_a_single_process_needs_no_communication():
     alone = Processes()
     network = torch.nn.Linear(2, 2)
     assert alone.first
-    assert alone.joined(network, None) is network
-    assert alone.agreed("so be it") == "so be it"
-    assert alone.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+    assert alone.wrap(network, None) is network
+    assert alone.agree_on("so be it") == "so be it"
+    assert alone.sum(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
 
 
-def test_without_torchrun_there_is_one(monkeypatch):
+def test_without_torchrun_there_is_one_process(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with joined_processes("auto") as (processes, device):
+    with join_processes("auto") as (processes, device):
         assert (processes, device) == (Processes(0, 1), "auto")
 
 
 @pytest.fixture
 def group(tmp_path):
-    """A group of one, for what is said to it."""
+    """A process group of one."""
     distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
     yield
     distributed.destroy_process_group()
 
 
 @pytest.mark.usefixtures("group")
-def test_a_group_is_asked_for_everything_that_all_must_know():
+def test_several_processes_wrap_agree_sum_and_gather():
     several = Processes(0, 2, torch.device("cpu"))
     network = torch.nn.Linear(2, 2)
-    joined = several.joined(network, open_machine("cpu", "fp32"))
+    joined = several.wrap(network, open_machine("cpu", "fp32"))
     assert isinstance(joined, torch.nn.parallel.DistributedDataParallel)
     assert joined.module is network
-    assert several.agreed(["so be it"]) == ["so be it"]
-    assert several.summed(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
-    assert several.gathered(np.float32([[1, 2], [3, 4]]), 3).tolist() == [[1, 2], [0, 0], [3, 4]]
+    assert several.agree_on(["so be it"]) == ["so be it"]
+    assert several.sum(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+    assert several.gather(np.float32([[1, 2], [3, 4]]), 3).tolist() == [[1, 2], [0, 0], [3, 4]]
 
 
-def test_a_group_is_sent_nothing_that_does_not_lie_on_its_devices(monkeypatch):
-    """NCCL refuses tensors of the host; torch's meta device stands in for a card."""
+def test_tensors_are_sent_from_the_device_of_the_process_group(monkeypatch):
+    """NCCL refuses tensors in host memory. The meta device replaces a card here."""
     card, sent = torch.device("meta"), []
     monkeypatch.setattr(distributed, "all_reduce", lambda values: sent.append(values.device))
     monkeypatch.setattr(distributed, "broadcast_object_list", lambda _, **given: sent.append(given["device"]))
     several = Processes(0, 2, card)
-    several.summed(torch.ones(2))
-    several.agreed("so be it")
+    several.sum(torch.ones(2))
+    several.agree_on("so be it")
     figures = Figures(several, 1)
     figures.add(torch.ones(3), torch.tensor(2), 6, 0.1, torch.arange(3))
-    for received in (lambda: several.gathered(np.float32([[1, 2]]), 2), figures.read):
-        with pytest.raises(NotImplementedError, match="meta tensor"):  # at the end it comes back to the host
+    for received in (lambda: several.gather(np.float32([[1, 2]]), 2), figures.read):
+        with pytest.raises(NotImplementedError, match="meta tensor"):  # the result is copied to the host at the end
             received()
     assert sent == [card] * 4
 
 
 @pytest.mark.usefixtures("group")
-def test_a_group_that_is_there_is_used(monkeypatch):
+def test_an_existing_process_group_is_used_and_kept(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with joined_processes("cpu") as (processes, device):
+    with join_processes("cpu") as (processes, device):
         assert (processes, device) == (Processes(0, 1, torch.device("cpu")), "cpu")
     assert distributed.is_initialized()
 
@@ -159,7 +159,7 @@ def test_a_group_that_is_there_is_used(monkeypatch):
         (0, "auto", "cpu", "gloo"),
     ],
 )
-def test_each_process_takes_a_card_of_its_own(monkeypatch, cards, asked, device, backend):
+def test_each_process_uses_its_own_card(monkeypatch, cards, asked, device, backend):
     calls = []
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
@@ -169,9 +169,9 @@ def test_each_process_takes_a_card_of_its_own(monkeypatch, cards, asked, device,
     monkeypatch.setattr(distributed, "init_process_group", calls.append)
     monkeypatch.setattr(distributed, "barrier", lambda device_ids: calls.append(device_ids))
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: calls.append("end"))
-    with joined_processes(asked) as (_, given):
+    with join_processes(asked) as (_, given):
         assert given == device
-    wait = None if device == "cpu" else [1]  # NCCL has to be told the card
+    wait = None if device == "cpu" else [1]  # NCCL needs to know the card
     assert calls == [device, backend, wait, "end"][device == "cpu" :]
 
 
@@ -181,5 +181,5 @@ def test_processes_that_would_share_a_card_are_refused(monkeypatch, device, word
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(ValueError, match=words), joined_processes(device):
+    with pytest.raises(ValueError, match=words), join_processes(device):
         pass

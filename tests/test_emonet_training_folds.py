@@ -1,4 +1,4 @@
-"""Networks that each learn from all folds but one, and the soft labels that they give to that fold."""
+"""Out-of-fold training: each network learns from all folds but one, and gives soft labels to that one."""
 
 import shutil
 
@@ -43,30 +43,30 @@ def fold(store, checkpoint, number):
     return read_faces(store, ["train"], checkpoint.input, folds=(number, True))
 
 
-def test_each_fold_is_labelled_by_the_network_that_did_not_learn_from_it(store, run):
+def test_each_fold_gets_labels_from_the_network_that_did_not_learn_from_it(store, run):
     labels = load_teacher_labels(run / LABELS)
     for number in range(3):
         network = load_checkpoint(run / f"fold-{number}" / "model.safetensors")
         faces = fold(store, network, number)
         assert network.training["pictures"] == 28 - len(faces)
         assert network.scores["dev"]["n"] == 7
-        places = labels.places(faces.keys)
+        places = labels.find_rows(faces.keys)
         assert (labels.folds[places] == number).all()
         assert labels.answers[places] == pytest.approx(said(network, faces), abs=1e-6)
 
 
-def test_pictures_of_dev_are_labelled_by_all_networks(store, run):
+def test_dev_images_get_the_mean_of_all_networks(store, run):
     labels = load_teacher_labels(run / LABELS)
     networks = [load_checkpoint(run / f"fold-{number}" / "model.safetensors") for number in range(3)]
     dev = read_faces(store, ["dev"], networks[0].input)
-    places = labels.places(dev.keys)
+    places = labels.find_rows(dev.keys)
     assert (labels.folds[places] == -1).all()
     mean = np.mean([said(network, dev) for network in networks], axis=0)
     assert labels.answers[places] == pytest.approx(mean, abs=1e-6)
     assert len(labels.keys) == 28 + 7
 
 
-def test_the_file_says_what_it_is(store, run):
+def test_teacher_labels_file_describes_its_origin(store, run):
     table = pq.read_table(run / LABELS)
     assert table.column_names == ["key", "fold", "fer2013", "seen"]
     assert {len(row) for row in table["seen"].to_pylist()} == {8}
@@ -77,7 +77,7 @@ def test_the_file_says_what_it_is(store, run):
     assert labels.about["sources"] == ["fer2013"]
 
 
-def test_the_result_is_the_average_of_the_networks(store, run):
+def test_out_of_fold_result_averages_the_networks(store, run):
     checkpoint = load_checkpoint(run / "model.safetensors")
     networks = [load_checkpoint(run / f"fold-{number}" / "model.safetensors") for number in range(3)]
     dev = read_faces(store, ["dev"], checkpoint.input)
@@ -87,7 +87,7 @@ def test_the_result_is_the_average_of_the_networks(store, run):
 
 
 @pytest.mark.parametrize("options", [{"scaling": "standardised"}, {"balance": "logits"}, {"storage": "disk"}])
-def test_all_networks_see_pictures_alike(store, tmp_path, monkeypatch, options):
+def test_networks_of_all_folds_scale_images_alike(store, tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
     checkpoint = trainings.trained(store, tmp_path / "run", out_of_fold=True, epochs=1, **options)
     networks = [load_checkpoint(tmp_path / "run" / f"fold-{number}" / "model.safetensors") for number in range(3)]
@@ -96,7 +96,7 @@ def test_all_networks_see_pictures_alike(store, tmp_path, monkeypatch, options):
     assert all(torch.equal(tensor, alone.weights[name]) for name, tensor in networks[1].weights.items())
 
 
-def test_a_run_that_was_stopped_writes_the_same_labels(store, run, tmp_path):
+def test_a_resumed_out_of_fold_run_writes_the_same_labels(store, run, tmp_path):
     for stop in ({"steps": 2}, {"epochs": 1}, {"epochs": 2}, {"steps": 3}, {"epochs": 2}):
         with pytest.raises(KeyboardInterrupt):
             trainings.trained(store, tmp_path, trainings.Stopping(**stop), save_every=0, **OPTIONS)
@@ -104,7 +104,7 @@ def test_a_run_that_was_stopped_writes_the_same_labels(store, run, tmp_path):
     assert (tmp_path / LABELS).read_bytes() == (run / LABELS).read_bytes()
 
 
-def test_labels_that_are_gone_are_written_again(store, run, tmp_path):
+def test_missing_teacher_labels_are_written_again(store, run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / LABELS).unlink()
     trainings.trained(store, tmp_path / "run", trainings.Stopping(steps=1), **OPTIONS)
@@ -118,10 +118,10 @@ def test_with_all_train_the_networks_learn_from_dev_too(store, tmp_path):
     network = load_checkpoint(tmp_path / "fold-0" / "model.safetensors")
     assert network.training["pictures"] == 35 - (labels.folds == 0).sum()
     faces = fold(store, network, 0)
-    assert labels.answers[labels.places(faces.keys)] == pytest.approx(said(network, faces, "none"), abs=1e-6)
+    assert labels.answers[labels.find_rows(faces.keys)] == pytest.approx(said(network, faces, "none"), abs=1e-6)
 
 
-def test_overwriting_removes_it_all(store, run, tmp_path):
+def test_overwriting_removes_folds_and_teacher_labels(store, run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     trainings.trained(store, tmp_path / "run", overwrite=True, epochs=1)
     assert not list((tmp_path / "run").glob("fold-*/model.safetensors"))
@@ -134,7 +134,7 @@ def test_overwriting_removes_it_all(store, run, tmp_path):
         (0, {"out_of_fold": True}, "have no folds: `emonet build --folds N` numbers them"),
         (0, {"leave_out": 0}, "have no folds: `emonet build --folds N` numbers them"),
         (3, {"leave_out": 3}, "leave_out must be one of the folds 0, 1, 2, got 3"),
-        (3, {"out_of_fold": True, "model": "knn", "arguments": {}}, "knn memorises pictures"),
+        (3, {"out_of_fold": True, "model": "knn", "arguments": {}}, "knn memorises images"),
     ],
 )
 def test_folds_that_cannot_be_left_out_are_refused(tmp_path, portrait, folds, options, words):
@@ -154,12 +154,12 @@ def test_folds_that_cannot_be_left_out_are_refused(tmp_path, portrait, folds, op
         {"fold": 1, "leave_out": 0},
     ],
 )
-def test_what_no_fold_allows_is_refused(options):
+def test_options_that_contradict_out_of_fold_are_refused(options):
     with pytest.raises(ValueError, match="out_of_fold"):
         trainings.quick(**options)
 
 
-def test_a_head_without_pictures_is_refused(store, run):
+def test_a_head_without_images_is_refused(store, run):
     checkpoint = load_checkpoint(run / "model.safetensors")
     faces = read_faces(store, ["train"], checkpoint.input)
     check_examples(checkpoint.heads, faces)

@@ -1,4 +1,4 @@
-"""Networks with several heads: labels, and what people say they see."""
+"""Networks with several heads: for labels, and for the votes of FER+."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
-from emonet.training.heads import plan_heads, seen_targets
-from emonet.training.targets import make_targets
+from emonet.training.heads import make_seen_targets, plan_heads
+from emonet.training.objective import make_targets
 
 TWO = {"fer2013": 1.0, "seen": 1.0}
 WELL = {"epochs": 80, "learning_rate": 0.01, "keep": "last"}
@@ -24,7 +24,7 @@ CPU = open_machine("cpu", "fp32")
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, portrait):
-    """Faces of which all but every fifth have votes; most voters see the label."""
+    """A store in which four images of five have votes, most of them for the label."""
     return trainings.build_voted(tmp_path_factory.mktemp("voted"), portrait)
 
 
@@ -78,9 +78,9 @@ def test_dev_is_scored_on_labels_and_votes(two):
     assert 0 < scores["dev_seen"]["n"] <= 7
 
 
-def test_votes_for_no_expression_make_a_picture_count_less(store):
+def test_votes_for_no_expression_reduce_the_weight_of_an_image(store):
     rows = [[0, 0, 0, 6, 0, 0, 2, 0, 2, 0], [0, 0, 0, 0, 0, 0, 0, 0, 3, 7], [0] * 10]
-    targets = seen_targets(voted(faces_of(store), rows))
+    targets = make_seen_targets(voted(faces_of(store), rows))
     assert targets.sum(1) == pytest.approx([0.8, 0, 0])
     assert targets[0, 3] == pytest.approx(0.6)
 
@@ -90,16 +90,16 @@ def test_votes_for_no_expression_make_a_picture_count_less(store):
     [
         ([0, 0, 0, 6, 0, 0, 4, 0, 0, 0], 3),
         ([0, 0, 0, 5, 0, 0, 5, 0, 0, 0], -1),  # a tie
-        ([0, 0, 0, 4, 0, 0, 0, 0, 6, 0], -1),  # most cannot tell
-        ([0, 0, 0, 4, 0, 0, 0, 0, 0, 6], -1),  # most see no face
+        ([0, 0, 0, 4, 0, 0, 0, 0, 6, 0], -1),  # most votes are for "unknown"
+        ([0, 0, 0, 4, 0, 0, 0, 0, 0, 6], -1),  # most votes are for "not a face"
         ([0] * 10, -1),
     ],
 )
-def test_the_majority_is_what_more_people_saw_than_anything_else(store, votes, majority):
+def test_majority_needs_more_votes_than_any_other_answer(store, votes, majority):
     assert seen_majority(voted(faces_of(store), [votes])).tolist() == [majority]
 
 
-def test_a_picture_without_votes_teaches_the_labels_alone(store):
+def test_an_image_without_votes_teaches_only_the_label_head(store):
     faces = faces_of(store)
     config = trainings.quick(heads={"fer2013": 1.0, "seen": 0.5})
     targets = make_targets(faces, plan_heads(faces, config), config).numpy()
@@ -107,11 +107,11 @@ def test_a_picture_without_votes_teaches_the_labels_alone(store):
     assert 0 < silent.sum() < len(faces)
     assert targets[:, :7].sum(1) == pytest.approx(1)
     assert targets[silent, 7:].sum() == 0
-    assert targets[~silent, 7:].sum(1) == pytest.approx(0.5 * 0.9)  # one of ten cannot tell
+    assert targets[~silent, 7:].sum(1) == pytest.approx(0.5 * 0.9)  # one vote of ten is for "unknown"
 
 
-def test_a_head_more_leaves_the_start_as_it_was(store, tmp_path):
-    """Heads that a start has go on with their weights, whatever stands beside them."""
+def test_adding_a_head_keeps_the_weights_of_the_start(store, tmp_path):
+    """Heads that the start has keep their weights, whatever other heads there are."""
     one = trainings.trained(store, tmp_path / "one", epochs=5)
     still = {"learning_rate": 1e-12, "keep": "last", "epochs": 1}
     start = str(tmp_path / "one" / "model.safetensors")
@@ -124,12 +124,12 @@ def test_a_head_more_leaves_the_start_as_it_was(store, tmp_path):
 def test_a_teacher_with_one_head_teaches_that_head(store, tmp_path):
     one = trainings.trained(store, tmp_path / "one", **WELL)
     options = {"teacher": [str(tmp_path / "one" / "model.safetensors")], "teacher_share": 1.0, "heads": TWO}
-    pupil = trainings.trained(store, tmp_path / "pupil", **WELL, **options)
+    student = trainings.trained(store, tmp_path / "student", **WELL, **options)
     faces = faces_of(store)
-    said, wanted = open_classifier(pupil, CPU)(faces.pixels), open_classifier(one, CPU)(faces.pixels)
-    assert np.mean(pupil.choice("fer2013")(said).argmax(1) == wanted.argmax(1)) > 0.5
+    said, wanted = open_classifier(student, CPU)(faces.pixels), open_classifier(one, CPU)(faces.pixels)
+    assert np.mean(student.choice("fer2013")(said).argmax(1) == wanted.argmax(1)) > 0.5
     clear = seen_majority(faces) >= 0
-    assert np.mean(pupil.choice("seen")(said).argmax(1)[clear] == seen_majority(faces)[clear]) > 0.5
+    assert np.mean(student.choice("seen")(said).argmax(1)[clear] == seen_majority(faces)[clear]) > 0.5
 
 
 def test_members_of_an_average_are_averaged_head_by_head(store, tmp_path):
@@ -191,7 +191,7 @@ SAID = np.float32([[0.6, 0.4, 0.2, 0.6, 0.2]])
         ("mean", "training", {"happy": 0.55, "sad": 0.45}),
     ],
 )
-def test_a_choice_makes_one_answer_of_all_heads(head, prior, answer):
+def test_head_choice_combines_heads_and_priors(head, prior, answer):
     choice = HeadChoice(HEADS, head, prior)
     assert dict(zip(choice.classes, choice(SAID)[0], strict=True)) == pytest.approx(answer)
 
@@ -205,6 +205,6 @@ def test_a_choice_makes_one_answer_of_all_heads(head, prior, answer):
         ((Head("seen", SEEN_CLASSES),), "seen", "even", "stores none for seen"),
     ],
 )
-def test_a_choice_that_is_not_there_is_refused(heads, head, prior, words):
+def test_unknown_head_or_prior_is_refused(heads, head, prior, words):
     with pytest.raises(ValueError, match=words):
         HeadChoice(heads, head, prior)

@@ -13,7 +13,7 @@ from emonet.inference.classifier import Classifier, pictures_as_tensor
 from emonet.inference.devices import open_machine
 
 PLAIN = {"optimizer": "sgd", "momentum": 0, "weight_decay": 0, "schedule": "constant", "keep": "last"}
-STILL = {**PLAIN, "learning_rate": 0, "batch_size": 64, "epochs": 1}  # a step in which nothing is learned
+STILL = {**PLAIN, "learning_rate": 0, "batch_size": 64, "epochs": 1}  # one step that changes no weight
 LONG = {"arguments": {"widths": [8, 8, 8, 32]}, "scaling": "standardised", "learning_rate": 0.01, "batch_size": 16}
 
 
@@ -24,7 +24,7 @@ def store(tmp_path_factory, portrait):
 
 @pytest.fixture
 def trained(store, tmp_path):
-    """Trains in a folder of its own; gives the checkpoint and the log."""
+    """Train in a new folder; return the checkpoint and the log."""
     count = iter(range(100))
 
     def train(**options):
@@ -39,7 +39,7 @@ def faces(store, checkpoint, split="train"):
 
 
 def scores_of(store, checkpoint):
-    """Of the training pictures, and their labels."""
+    """Return the logits of the training images, and their labels."""
     train = faces(store, checkpoint)
     x = checkpoint.input.scale(pictures_as_tensor(train.pixels))
     return checkpoint.network()(x).detach(), torch.from_numpy(train.labels)
@@ -52,11 +52,11 @@ def same(one, other):
 
 
 def distance(one, other):
-    """How far two networks' weights are from each other."""
+    """Measure the distance between the weights of two networks."""
     return math.sqrt(sum(float((one.weights[name] - other.weights[name]).square().sum()) for name in one.weights))
 
 
-def test_a_few_pictures_are_learned_by_heart(trained, store):
+def test_a_small_training_set_is_memorised(trained, store):
     checkpoint, rows = trained(epochs=40, classes="angry,happy,sad,neutral", keep="last", **LONG)
     assert rows[-1].train_accuracy == 1.0
     train = faces(store, checkpoint)
@@ -95,7 +95,7 @@ def test_the_seed_decides_the_first_weights_and_the_order_does_not(trained):
     ],
 )
 def test_the_learning_rate_follows_its_schedule(trained, options, shares):
-    rate = 1e-12  # nothing gets better
+    rate = 1e-12  # so small that nothing improves
     _, rows = trained(epochs=len(shares), learning_rate=rate, **options)
     assert [row.learning_rate / rate for row in rows] == pytest.approx(shares, rel=1e-6)
 
@@ -105,7 +105,7 @@ def test_steps_end_a_run_in_the_middle_of_an_epoch(trained):
     assert [(row.epoch, row.step) for row in rows] == [(1, 4), (2, 6)]
 
 
-def test_a_run_stops_when_nothing_gets_better(trained):
+def test_stop_after_ends_a_run_that_does_not_improve(trained):
     checkpoint, rows = trained(epochs=9, learning_rate=1e-12, stop_after=2)
     assert len(rows) == 3
     assert (checkpoint.training["epochs"], checkpoint.training["chosen_epoch"]) == (3, 1)
@@ -121,7 +121,7 @@ def test_the_best_epoch_is_kept(trained, measure):
     assert same(checkpoint, trained(epochs=best + 1, keep="last", schedule="constant", **LONG)[0])
 
 
-def test_or_the_last(trained):
+def test_keep_last_keeps_the_last_epoch(trained):
     checkpoint, rows = trained(epochs=12, keep="last", schedule="constant", **LONG)
     assert checkpoint.training["chosen_epoch"] == 12
     assert checkpoint.scores["dev"]["log_loss"] == pytest.approx(rows[-1].dev_loss, rel=1e-6)
@@ -160,7 +160,7 @@ def balanced(scores, labels):
         ({"loss": "hinge", "balance": "weights"}, lambda *of: hinge(*of) * (28 / 7 / torch.bincount(of[1]))[of[1]]),
     ],
 )
-def test_the_loss_is_the_one_asked_for(trained, store, options, loss):
+def test_losses_have_the_expected_value(trained, store, options, loss):
     checkpoint, rows = trained(**STILL, **options)
     expected = loss(*scores_of(store, checkpoint))
     assert rows[0].train_loss == pytest.approx(float(expected.mean()), rel=1e-5)
@@ -190,8 +190,8 @@ def test_a_step_goes_down_the_gradient_of_the_mean(trained, store):
 
 
 @pytest.mark.parametrize(("decay", "kernels_only"), [("kernels", True), ("all", False)])
-def test_what_decays(trained, decay, kernels_only):
-    step = {**PLAIN, **trainings.LENET, "steps": 1, "learning_rate": 0.1}  # whose biases begin at 1
+def test_weight_decay_affects_kernels_or_everything(trained, decay, kernels_only):
+    step = {**PLAIN, **trainings.LENET, "steps": 1, "learning_rate": 0.1}  # its biases begin at 1
     before, free, decayed = (
         trained(**step | options)[0].weights
         for options in ({"learning_rate": 0}, {}, {"weight_decay": 0.5, "decay": decay})
@@ -201,24 +201,26 @@ def test_what_decays(trained, decay, kernels_only):
         assert torch.allclose(free[name] - decayed[name], lost * tensor, atol=1e-6)
 
 
-def test_a_gradient_that_is_too_long_is_cut(trained):
+def test_clip_limits_the_norm_of_the_gradient(trained):
     step = {**PLAIN, **trainings.LENET, "steps": 1, "learning_rate": 1.0}
     before, free, cut = (trained(**step | options)[0] for options in ({"learning_rate": 0}, {}, {"clip": 0.01}))
     assert distance(before, free) > 0.02
     assert distance(before, cut) == pytest.approx(0.01, rel=1e-3)
 
 
-def test_the_average_follows_the_weights(trained):
+def test_ema_follows_the_weights(trained):
     options = {**PLAIN, "learning_rate": 0.1}
     one, two = (trained(**options, steps=steps)[0].weights for steps in (1, 2))
     assert same(trained(**options, steps=1, ema=0.9)[0], trained(**options, steps=1)[0])
     slow, quick = (trained(**options, steps=2, ema=decay)[0].weights for decay in (0.9, 0.05))
     for name in one:
-        assert torch.allclose(slow[name], one[name].lerp(two[name], 1 - 2 / 11), atol=1e-7)  # at first it hurries
+        assert torch.allclose(
+            slow[name], one[name].lerp(two[name], 1 - 2 / 11), atol=1e-7
+        )  # the first steps follow faster
         assert torch.allclose(quick[name], one[name].lerp(two[name], 0.95), atol=1e-7)
 
 
-def test_the_last_epochs_are_averaged(trained):
+def test_average_last_averages_the_last_epochs(trained):
     options = {**PLAIN, "learning_rate": 0.1}
     two, three = (trained(**options, epochs=epochs)[0].weights for epochs in (2, 3))
     assert same(trained(**options, epochs=3, average_last=1)[0], trained(**options, epochs=3)[0])
@@ -227,14 +229,14 @@ def test_the_last_epochs_are_averaged(trained):
         assert torch.allclose(mean[name], (two[name] + three[name]) / 2, atol=1e-7)
 
 
-def test_before_the_last_epochs_the_network_itself_is_scored(trained):
+def test_average_last_scores_the_network_itself_before_the_last_epochs(trained):
     options = {**PLAIN, "learning_rate": 0.1}
     plain, averaged = (trained(**options, epochs=3, average_last=last)[1] for last in (0, 2))
     assert [row.dev_loss for row in averaged[:2]] == [row.dev_loss for row in plain[:2]]
     assert averaged[2].dev_loss != plain[2].dev_loss
 
 
-def test_batch_norm_is_estimated_anew_from_training_pictures(trained, store):
+def test_bn_batches_estimates_batch_norm_from_clean_images(trained, store):
     network = {**trainings.FAST["arguments"], "crop": 48, "dropout": 0.0}
     options = {**trainings.FAST, "arguments": network, "batch_size": 32, "epochs": 2}
     usual, anew = trained(**options)[0], trained(**options, bn_batches=1)[0]
@@ -247,7 +249,7 @@ def test_batch_norm_is_estimated_anew_from_training_pictures(trained, store):
     assert all(torch.equal(usual.weights[name], anew.weights[name]) for name in learned)
 
 
-def test_mixing_ends_with_its_share_of_the_epochs(trained):
+def test_mix_until_ends_mixing(trained):
     plain, never, always = (trained(**options)[0] for options in ({}, {"mixup": 1, "mix_until": 0}, {"mixup": 1}))
     assert same(plain, never)
     assert not same(plain, always)
@@ -256,14 +258,14 @@ def test_mixing_ends_with_its_share_of_the_epochs(trained):
     assert half[1][1].train_loss != longer[1][1].train_loss
 
 
-def test_statistics_of_the_pictures_are_those_of_the_training_data(trained, store):
+def test_standardised_input_uses_statistics_of_the_training_images(trained, store):
     checkpoint, _ = trained(**STILL, scaling="standardised")
     pixels = faces(store, checkpoint).pixels / 255
     assert checkpoint.input.mean == pytest.approx([pixels.mean()])
     assert checkpoint.input.std == pytest.approx([pixels.std()])
 
 
-def test_in_half_the_precision(trained):
+def test_bf16_learns_and_keeps_fp32_weights(trained):
     checkpoint, rows = trained(epochs=15, precision="bf16", **LONG)
     assert checkpoint.training["machine"].endswith("bf16")
     assert {tensor.dtype for tensor in checkpoint.weights.values()} == {torch.float32}
@@ -272,7 +274,7 @@ def test_in_half_the_precision(trained):
 
 
 @pytest.mark.parametrize("options", [{"augment_with": "torch"}, {"workers": 2}, {"channels_last": False}])
-def test_pictures_come_in_other_ways(trained, options):
+def test_training_works_with_torch_threads_and_other_layouts(trained, options):
     _, rows = trained(augment="strong", **options)
     assert len(rows) == 3
     assert all(row.pictures_per_second > 0 and 0 <= row.waiting_share <= 1 for row in rows)
@@ -282,7 +284,7 @@ def test_workers_change_no_weight(trained):
     assert same(trained(augment="strong", workers=2)[0], trained(augment="strong")[0])
 
 
-def test_a_network_may_be_compiled(trained, monkeypatch):
+def test_compile_changes_no_weight(trained, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
     assert same(trained(compile=True)[0], trained()[0])

@@ -7,7 +7,8 @@ from PIL import Image
 from torch import nn
 
 from emonet.training.curves import draw_curves
-from emonet.training.log import TAGS, EpochRow, TensorBoardLog, read_rows, write_rows
+from emonet.training.log import EpochRow, read_rows, write_rows
+from emonet.training.record import TAGS, TensorBoardLog
 
 
 def row(epoch, **figures):
@@ -46,7 +47,7 @@ def test_the_gap_is_train_less_dev_accuracy():
     assert without_dev(1).gap is None
 
 
-def test_logs_of_before_have_no_column_of_votes(tmp_path):
+def test_logs_without_columns_for_votes_can_be_read(tmp_path):
     path = tmp_path / "log.csv"
     write_rows(path, [without_seen(row(1))])
     with path.open(newline="") as file:
@@ -55,25 +56,25 @@ def test_logs_of_before_have_no_column_of_votes(tmp_path):
     assert read_rows(path) == [without_seen(row(1))]
 
 
-def test_the_best_epoch_is_good_at_labels_and_votes():
-    assert row(1).chosen_by("accuracy") == pytest.approx(0.525)
-    assert without_seen(row(1)).chosen_by("accuracy") == 0.5
+def test_epochs_are_compared_by_the_mean_of_labels_and_votes():
+    assert row(1).measure_on_dev("accuracy") == pytest.approx(0.525)
+    assert without_seen(row(1)).measure_on_dev("accuracy") == 0.5
 
 
 @pytest.mark.parametrize("rows", [[], [row(1)], [row(1), row(2), row(3)], [without_dev(1), without_dev(2)]])
-def test_a_table_comes_back_to_the_last_bit(tmp_path, rows):
+def test_a_log_is_read_back_to_the_last_bit(tmp_path, rows):
     write_rows(tmp_path / "log.csv", rows)
     assert read_rows(tmp_path / "log.csv") == rows
 
 
-def test_writing_again_replaces_the_table(tmp_path):
+def test_writing_again_replaces_the_log(tmp_path):
     write_rows(tmp_path / "log.csv", [row(1), row(2), row(3)])
     write_rows(tmp_path / "log.csv", [row(1), row(2)])
     assert [line.epoch for line in read_rows(tmp_path / "log.csv")] == [1, 2]
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
-def test_the_table_is_one_that_spreadsheets_open(tmp_path):
+def test_a_log_is_plain_csv_with_empty_cells_for_none(tmp_path):
     write_rows(tmp_path / "log.csv", [row(2), without_dev(3)])
     with (tmp_path / "log.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
@@ -81,7 +82,7 @@ def test_the_table_is_one_that_spreadsheets_open(tmp_path):
     assert (second["dev_accuracy"], second["gap"]) == ("", "")
 
 
-def test_a_missing_table_is_named(tmp_path):
+def test_a_missing_log_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"log\.csv"):
         read_rows(tmp_path / "log.csv")
 
@@ -95,7 +96,7 @@ def test_a_missing_table_is_named(tmp_path):
         (",12.5,0.01,", ",", r"log\.csv, line 3"),
     ],
 )
-def test_a_table_that_was_changed_is_refused(tmp_path, old, new, words):
+def test_a_damaged_log_is_refused(tmp_path, old, new, words):
     write_rows(tmp_path / "log.csv", [row(1, seconds=3.0), row(2)])
     text = (tmp_path / "log.csv").read_text()
     (tmp_path / "log.csv").write_text(text.replace(old, new))
@@ -111,7 +112,7 @@ def log_epochs(folder, rows, done=()):
 
 
 def events(folder):
-    """What TensorBoard shows of a folder."""
+    """Read what TensorBoard shows of a folder."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "histograms": 0})
@@ -127,7 +128,7 @@ def test_tensorboard_shows_every_figure_and_the_weights(tmp_path):
     assert [event.histogram_value.num for event in shown.Histograms("weight")] == [6, 6]
 
 
-def test_tensorboard_shows_nothing_of_a_dev_split_that_is_not_there(tmp_path):
+def test_tensorboard_shows_no_dev_figures_without_dev(tmp_path):
     log_epochs(tmp_path, [without_dev(1)])
     shown = set(events(tmp_path).Tags()["scalars"])
     assert set(TAGS) - shown == {
@@ -139,7 +140,7 @@ def test_tensorboard_shows_nothing_of_a_dev_split_that_is_not_there(tmp_path):
     }
 
 
-def test_a_run_that_goes_on_shows_each_epoch_once(tmp_path):
+def test_tensorboard_shows_each_epoch_of_a_resumed_run_once(tmp_path):
     log_epochs(tmp_path, [row(1), row(2), row(3, train_loss=9.0)])
     log_epochs(tmp_path, [row(3), row(4)], done=[row(1), row(2)])
     shown = events(tmp_path)
@@ -148,20 +149,20 @@ def test_a_run_that_goes_on_shows_each_epoch_once(tmp_path):
     assert [event.step for event in shown.Histograms("bias")] == [1, 2, 3, 4]
 
 
-def test_a_run_begun_anew_shows_nothing_of_the_one_before(tmp_path):
+def test_tensorboard_hides_epochs_of_an_overwritten_run(tmp_path):
     log_epochs(tmp_path, [row(1), row(2)])
     log_epochs(tmp_path, [row(1)])
     assert [event.step for event in events(tmp_path).Scalars("loss/train")] == [1]
 
 
-def test_an_epoch_is_shown_as_soon_as_it_is_written(tmp_path):
+def test_tensorboard_shows_an_epoch_at_once(tmp_path):
     log = TensorBoardLog(tmp_path)
     log.write(row(1), nn.Linear(2, 3))
     assert [event.step for event in events(tmp_path).Scalars("loss/train")] == [1]
     log.close()
 
 
-def test_without_tensorboard_the_way_to_it_is_told(tmp_path, monkeypatch):
+def test_missing_tensorboard_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ImportError, match=r'pip install "emonet\[log\]"'):
         TensorBoardLog(tmp_path)
@@ -178,15 +179,15 @@ def test_without_tensorboard_the_way_to_it_is_told(tmp_path, monkeypatch):
     ],
     ids=["one", "one without dev", "many", "dev now and then", "diverged"],
 )
-def test_curves_are_a_picture_of_one_size(tmp_path, rows):
+def test_curves_are_a_png_of_fixed_size(tmp_path, rows):
     draw_curves(rows, tmp_path / "curves.png", title="a run of $5 and $6")
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
-    with Image.open(tmp_path / "curves.png") as picture:
-        assert (picture.format, picture.size) == ("PNG", (1500, 1125))
+    with Image.open(tmp_path / "curves.png") as image:
+        assert (image.format, image.size) == ("PNG", (1500, 1125))
 
 
 def words_of(monkeypatch, tmp_path, rows):
-    """What stands written in the accuracy's panel."""
+    """Return the words in the panel of the accuracy."""
     from matplotlib.figure import Figure
 
     drawn = []
@@ -207,12 +208,12 @@ def test_curves_without_dev_mark_no_best_epoch(tmp_path, monkeypatch):
     assert words_of(monkeypatch, tmp_path, [without_dev(1), without_dev(2)]) == [""]
 
 
-def test_no_epochs_are_no_picture(tmp_path):
+def test_curves_without_epochs_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no epochs"):
         draw_curves([], tmp_path / "curves.png")
 
 
-def test_drawing_goes_without_pyplot_and_its_global_figures(tmp_path, monkeypatch):
+def test_drawing_curves_does_not_import_pyplot(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it fails
     draw_curves([row(1)], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").is_file()

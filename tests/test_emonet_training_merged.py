@@ -1,4 +1,4 @@
-"""Three data sets in one: what is learned from each, and what is scored on each."""
+"""Training on three merged data sets: what is learned from each, and how each is scored."""
 
 from collections import Counter
 
@@ -35,22 +35,22 @@ def counted(store, split):
     return {source: sum(splits.get(split, {}).values()) for source, splits in store.info["counts"].items()}
 
 
-def test_all_three_are_learned_from(store, checkpoint):
+def test_training_uses_all_sources(store, checkpoint):
     assert checkpoint.training["sources"] == counted(store, "train")
     assert set(checkpoint.training["sources"]) == set(SOURCES)
     assert min(checkpoint.training["sources"].values()) > 0
 
 
-def test_each_is_shown_equally_often(store, checkpoint):
+def test_balance_sources_shows_sources_equally_often(store, checkpoint):
     faces = read_faces(store, ["train"], checkpoint.input)
-    order = Sampling(faces, trainings.quick(balance_sources=True)).order(0)
+    order = Sampling(faces, trainings.quick(balance_sources=True)).draw_order(0)
     shares = Counter(faces.sources[order].tolist())
     for source in SOURCES:
-        assert shares[source] == pytest.approx(len(faces) / 3, abs=3.5)  # a class of a source is rounded to pictures
+        assert shares[source] == pytest.approx(len(faces) / 3, abs=3.5)  # counts are rounded for each class of a source
     assert len(set(counted(store, "train").values())) == 3
 
 
-def test_each_is_scored_by_itself(store, checkpoint):
+def test_dev_is_scored_by_source(store, checkpoint):
     dev = read_faces(store, ["dev"], checkpoint.input)
     answers = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(dev.pixels)
     parts = checkpoint.scores["dev_by_source"]
@@ -63,7 +63,7 @@ def test_each_is_scored_by_itself(store, checkpoint):
     assert right / len(dev) == pytest.approx(checkpoint.scores["dev"]["accuracy"])
 
 
-def test_one_that_is_weighted_is_learned_better(store, tmp_path):
+def test_a_source_with_weight_is_learned_better(store, tmp_path):
     options = {"arguments": {"widths": [8, 8, 8, 32]}, "scaling": "standardised", "learning_rate": 0.01, "epochs": 6}
     losses = {}
     for name, weights in {"fer2013": {"jaffe": 0}, "jaffe": {"fer2013": 0}}.items():
@@ -74,7 +74,7 @@ def test_one_that_is_weighted_is_learned_better(store, tmp_path):
     assert losses["jaffe"] < losses["fer2013"]
 
 
-def test_some_of_them_are_a_data_set_too(store, tmp_path):
+def test_sources_restricts_training_and_scores(store, tmp_path):
     checkpoint = trainings.trained(store, tmp_path, sources=["ckplus", "jaffe"])
     counts = counted(store, "train")
     assert checkpoint.training["sources"] == {source: counts[source] for source in ("ckplus", "jaffe")}

@@ -4,13 +4,13 @@ import random
 import pytest
 import torch
 
-from emonet.training.mixing import Mixing
+from emonet.training.examples import Mixing
 
 MIXUP, CUTMIX = Mixing(mixup=1), Mixing(cutmix=1)
 
 
 def batch(count=4, side=8):
-    """Each sample a class of its own, its picture all 1 in the channel of that class: pixels say what targets do."""
+    """Make images with a class each, and 1 in the channel of that class, so that pixels equal targets."""
     targets = torch.eye(count)
     return targets[:, :, None, None].repeat(1, 1, side, side), targets
 
@@ -21,7 +21,7 @@ def chance(seed=0):
 
 @pytest.mark.parametrize("mixing", [MIXUP, CUTMIX, Mixing(mixup=0.2, cutmix=1)])
 @pytest.mark.parametrize("seed", range(8))
-def test_targets_say_how_much_of_each_picture_is_there(mixing, seed):
+def test_targets_equal_the_share_of_each_image(mixing, seed):
     x, targets = mixing(*batch(), chance(seed))
     assert torch.allclose(x.mean(dim=(2, 3)), targets)
     assert torch.allclose(targets.sum(dim=1), torch.ones(4))
@@ -53,19 +53,19 @@ def test_shares_of_mixup_follow_the_beta_distribution(alpha, spread):
     assert drawn.var() == pytest.approx(spread, rel=0.15)
 
 
-def test_shares_of_cutmix_are_less_by_what_lies_outside():
+def test_cutmix_shares_exclude_what_lies_outside_the_image():
     drawn = shares(CUTMIX)
     assert 0 <= drawn.min() < 0.02
     assert 0.25 < drawn.mean() < 0.4
 
 
-def test_the_lot_chooses_between_the_two():
+def test_mixup_and_cutmix_are_chosen_equally_often():
     both, generator = Mixing(mixup=1, cutmix=1), chance()
     blended = [not torch.isin(both(*batch(), generator)[0], torch.tensor([0.0, 1.0])).all() for _ in range(200)]
     assert 70 < sum(blended) < 130
 
 
-def test_the_generator_decides():
+def test_the_generator_decides_how_images_are_mixed():
     first, again, other = (CUTMIX(*batch(), chance(seed))[0] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -81,7 +81,7 @@ def test_without_alphas_nothing_is_drawn_or_changed():
 
 
 @pytest.mark.parametrize("mixing", [MIXUP, CUTMIX])
-def test_the_batch_itself_stays(mixing):
+def test_mixing_leaves_its_input_unchanged(mixing):
     x, targets = batch()
     mixing(x, targets, chance())
     assert all(torch.equal(one, other) for one, other in zip((x, targets), batch(), strict=True))

@@ -1,4 +1,4 @@
-"""Muon: what a step does to kernels and to the rest, and that nothing waits for the device."""
+"""Muon: what a step does to kernels and to all other parameters, without waiting for the device."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def with_gradients(network):
 
 
 def newton_schulz(matrix, steps):
-    """As it is usually written."""
+    """Iterate Newton-Schulz as it is usually written."""
     x = matrix / matrix.norm()
     for _ in range(steps):
         gram = x @ x.mT
@@ -35,7 +35,7 @@ def newton_schulz(matrix, steps):
 
 @pytest.mark.parametrize("shape", [(3, 8, 27), (2, 27, 8), (1, 6, 6)])
 @pytest.mark.parametrize("steps", [1, 3, 5])
-def test_a_batch_of_matrices_is_orthogonalized_as_one_by_one(shape, steps):
+def test_orthogonalize_agrees_with_plain_newton_schulz(shape, steps):
     matrices = torch.randn(shape)
     for matrix, result in zip(matrices, orthogonalize(matrices, steps), strict=True):
         assert torch.allclose(result, newton_schulz(matrix, steps), atol=1e-5)
@@ -51,7 +51,7 @@ def test_a_gradient_of_zeros_moves_nothing():
     assert torch.equal(orthogonalize(torch.zeros(1, 4, 9)), torch.zeros(1, 4, 9))
 
 
-def test_a_step_holds_the_norm_of_a_kernel_and_goes_down_its_orthogonal_gradient():
+def test_muon_holds_the_norm_and_follows_the_orthogonal_gradient():
     kernel = nn.Parameter(torch.randn(4, 2, 3, 3))
     before, kernel.grad = kernel.detach().clone(), torch.randn_like(kernel)
     Muon([{"params": [kernel], "orthogonal": True}], 0.1, momentum=0.0).step()
@@ -59,7 +59,7 @@ def test_a_step_holds_the_norm_of_a_kernel_and_goes_down_its_orthogonal_gradient
     assert torch.allclose(kernel, 2 * before / before.norm() - 0.1 * direction, atol=1e-5)
 
 
-def test_the_rest_takes_the_steps_of_torchs_own_sgd():
+def test_the_rest_steps_like_torchs_sgd():
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     theirs.load_state_dict(ours.state_dict())
     muon = Muon([{"params": ours.parameters(), "weight_decay": 0.1}], 0.05)
@@ -73,7 +73,7 @@ def test_the_rest_takes_the_steps_of_torchs_own_sgd():
     assert torch.allclose(ours.bias, theirs.bias, atol=1e-6)
 
 
-def test_what_muon_takes_and_what_sgd():
+def test_muon_takes_full_convolutions_and_sgd_the_rest():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, groups=4), nn.Linear(4, 2))
     optimizer = make_optimizer(network, TrainConfig(optimizer="muon", learning_rate=0.02, weight_decay=0.01))
     orthogonal, decaying, free = ([id(parameter) for parameter in group["params"]] for group in optimizer.param_groups)
@@ -89,7 +89,7 @@ def test_a_network_without_convolutions_is_left_to_sgd():
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.0])
-def test_the_schedule_multiplies_both_rates(rate):
+def test_set_rate_keeps_the_ratio_of_both_rates(rate):
     config = TrainConfig(optimizer="muon", learning_rate=rate, rest_rate=0.2)
     optimizer = make_optimizer(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 2)), config)
     set_rate(optimizer, rate / 2)
@@ -106,8 +106,8 @@ def test_a_parameter_without_a_gradient_stays():
     assert same == ["stem.0.weight", "head.bias"]
 
 
-def test_nothing_waits_for_the_device():
-    """Tensors on the meta device have no numbers, and raise where one is asked for."""
+def test_muon_and_ema_do_not_wait_for_the_device():
+    """Tensors on the meta device raise if a number is read from them."""
     with torch.device("meta"):
         network = with_gradients(create_model("emonet_fast", **SMALL))
     optimizer = make_optimizer(network, TrainConfig(optimizer="muon", learning_rate=0.02))

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from emonet.training.chance import sample_seed
 from emonet.training.policies import POLICIES, Policy, find_policy
-from emonet.training.seeds import sample_seed
 
 
 def test_the_defaults_change_nothing():
@@ -73,12 +73,12 @@ def test_impossible_ranges_are_refused(name, limits):
         Policy(**{name: limits})
 
 
-def test_a_miss_lists_the_known_names():
+def test_an_unknown_policy_lists_the_known_ones():
     with pytest.raises(ValueError, match="'stronk'; known augmentations: none, mirror, tilted, classic"):
         find_policy("stronk")
 
 
-def test_the_classic_policy_has_two_harsher_sisters():
+def test_turned_and_shifted_are_classic_with_wider_ranges():
     classic, turned, shifted = (POLICIES[name] for name in ("classic", "turned", "shifted"))
     assert (classic.turn, turned.turn, shifted.turn) == ((-30, 30), (-45, 45), (-30, 30))
     assert (classic.shift, turned.shift, shifted.shift) == ((-0.2, 0.2), (-0.2, 0.2), (-0.5, 0.5))

@@ -1,4 +1,4 @@
-"""A run that is stopped at any moment and run again ends in the weights and the log of one that was not."""
+"""A run that is stopped at any moment and resumed ends in the weights and the log of one that was not stopped."""
 
 import subprocess
 import sys
@@ -14,9 +14,9 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.training.config_file import write_config
 from emonet.training.distributed import Processes
+from emonet.training.log import Silent
 from emonet.training.material import gather_material
 from emonet.training.session import Session
-from emonet.training.watch import Silent
 
 CASES = {
     "adam": {"optimizer": "adam"},
@@ -42,7 +42,7 @@ CASES = {
     "members": {"members": 2},
     "orders": {"orders": 2},
 }
-# Before the first saving; in the middle; with nothing new; in the last step of an epoch; after epochs, before the log.
+# Before the first save; within an epoch; without progress; in the last step of an epoch; before the log is written.
 STOPS = [
     {"steps": 1},
     {"steps": 3},
@@ -66,7 +66,7 @@ def stopped(store, folder, stop, **options):
 
 
 def results(folder):
-    """The weights and the logs of a folder, but for what the clock says."""
+    """Read the weights and the logs of a folder, without the columns of the clock."""
     weights = {path.relative_to(folder): load_checkpoint(path).weights for path in folder.rglob("model.safetensors")}
     logs = {path.parent.relative_to(folder): untimed(path.parent) for path in folder.rglob("log.csv")}
     return weights, logs
@@ -86,7 +86,7 @@ def assert_same(folder, other):
 
 
 @pytest.mark.parametrize("options", CASES.values(), ids=CASES)
-def test_stopped_again_and_again(store, tmp_path, options):
+def test_a_run_stopped_many_times_ends_in_the_same_weights(store, tmp_path, options):
     trainings.trained(store, tmp_path / "whole", **options)
     for stop in STOPS:
         stopped(store, tmp_path / "run", stop, **options)
@@ -97,7 +97,7 @@ def test_stopped_again_and_again(store, tmp_path, options):
 
 
 @pytest.mark.parametrize("stop", [{"steps": steps} for steps in (1, 2, 4, 5, 11, 12)] + [{"epochs": 3}])
-def test_stopped_once(store, tmp_path, stop):
+def test_a_run_stopped_once_ends_in_the_same_weights(store, tmp_path, stop):
     options = {**trainings.FAST, "augment": "strong", "mixup": 0.3, "ema": 0.8, "bn_batches": 1}
     trainings.trained(store, tmp_path / "whole", **options)
     stopped(store, tmp_path / "run", stop, **options)
@@ -105,7 +105,7 @@ def test_stopped_once(store, tmp_path, stop):
     assert_same(tmp_path / "run", tmp_path / "whole")
 
 
-def test_what_was_done_is_not_done_again(store, tmp_path):
+def test_resume_does_not_repeat_steps(store, tmp_path):
     class Counting(Silent):
         steps = begun = 0
 
@@ -121,7 +121,7 @@ def test_what_was_done_is_not_done_again(store, tmp_path):
     assert (counting.begun, counting.steps) == (6, 12 - 6)
 
 
-def test_nothing_is_saved_within_an_epoch_before_it_is_time(store, tmp_path):
+def test_the_state_is_saved_within_an_epoch_only_after_save_every(store, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         trainings.trained(store, tmp_path, Stopping(steps=4), save_every=3600)
     assert not (tmp_path / "state.safetensors").exists()
@@ -130,23 +130,23 @@ def test_nothing_is_saved_within_an_epoch_before_it_is_time(store, tmp_path):
     assert (tmp_path / "state.safetensors").exists()
 
 
-def test_a_damaged_state_is_not_gone_on_from(store, tmp_path):
+def test_a_damaged_state_is_refused(store, tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"half a file")
     with pytest.raises(ValueError, match=r"state\.safetensors is damaged"):
         trainings.trained(store, tmp_path)
     assert trainings.trained(store, tmp_path, overwrite=True).scores["dev"]["n"] == 7
 
 
-def test_a_run_goes_on_with_as_many_processes(store):
-    """Steps are counted in whole batches, which more processes make larger."""
+def test_the_number_of_processes_is_part_of_the_identity(store):
+    """With more processes a step has more images, so a run cannot be resumed with another number."""
     config, machine = trainings.quick(), open_machine("cpu", "fp32")
     material = gather_material(config, store)
-    alone, two = (Session(store, material, machine, Processes(0, count), Silent()).identity(config) for count in (1, 2))
+    alone, two = (Session(store, material, machine, Processes(0, count), Silent()).identify(config) for count in (1, 2))
     assert {name for name in alone if alone[name] != two[name]} == {"processes"}
 
 
 def killed_after(process, path, changes):
-    """Kills the process when the file has changed so often, or lets it end; the file is never changed in place."""
+    """Kill the process when the file has been replaced `changes` times, if it still runs."""
     seen = set()
     while process.poll() is None and len(seen) < changes:
         if path.exists():
@@ -156,7 +156,7 @@ def killed_after(process, path, changes):
     process.communicate()
 
 
-def test_killed_for_good(store, tmp_path):
+def test_a_killed_run_ends_in_the_same_weights(store, tmp_path):
     options = {"epochs": 5, "batch_size": 4, "augment": "classic", "ema": 0.9, "save_every": 0}
     trainings.trained(store, tmp_path / "whole", **options)
     write_config(trainings.quick(**options), tmp_path / "config.toml")

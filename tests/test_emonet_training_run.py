@@ -1,4 +1,4 @@
-"""Runs and their folders: what is written, what is given back, and what is refused before the first step."""
+"""Runs and their folders: what is written, what is returned, and what is refused before the first step."""
 
 import random
 import shutil
@@ -17,6 +17,7 @@ from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.training import TrainConfig, train
 from emonet.training.config_file import read_config
+from emonet.training.session import Session
 from facecrop import CropSpec
 
 FILES = ["config.toml", "curves.png", "log.csv", "model.safetensors", "samples.png"]
@@ -29,7 +30,7 @@ def store(tmp_path_factory, portrait):
 
 @pytest.fixture(scope="module")
 def start(store, tmp_path_factory):
-    """A model file to begin from."""
+    """A model file to start from."""
     folder = tmp_path_factory.mktemp("start")
     trainings.trained(store, folder, scaling="standardised")
     return folder / "model.safetensors"
@@ -48,7 +49,7 @@ def files(folder):
 
 
 def enlarged(model, path, factor):
-    """The same model with other weights in one of its layers."""
+    """Save the model with the weights of its last layer multiplied."""
     checkpoint = load_checkpoint(model)
     name = list(checkpoint.weights)[-1]
     weights = {**checkpoint.weights, name: checkpoint.weights[name] * factor}
@@ -56,14 +57,28 @@ def enlarged(model, path, factor):
     return str(path)
 
 
-def test_a_finished_folder(store, tmp_path):
+def test_a_finished_run_leaves_these_files(store, tmp_path):
     train(trainings.quick(), store, tmp_path / "deep" / "run")
     assert sorted(path.name for path in (tmp_path / "deep" / "run").iterdir()) == FILES
     config = TrainConfig.from_dict(read_config(tmp_path / "deep" / "run" / "config.toml"))
-    assert config == trainings.quick(augment_with="albumentations")  # what `auto` came to
+    assert config == trainings.quick(augment_with="albumentations")  # instead of `auto`
 
 
-def test_a_model_says_what_it_is_and_how_it_came_to_be(store, tmp_path):
+def test_nothing_is_drawn_if_draw_is_false(store, tmp_path):
+    train(trainings.quick(epochs=1), store, tmp_path, draw=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml", "log.csv", "model.safetensors"]
+
+
+@pytest.mark.parametrize(("options", "networks"), [({}, 1), ({"members": 2}, 3), ({"out_of_fold": True}, 4)])
+def test_the_identity_is_computed_once_for_each_model_file(store, tmp_path, monkeypatch, options, networks):
+    computed = []
+    identify = Session.identify
+    monkeypatch.setattr(Session, "identify", lambda *given: computed.append(given) or identify(*given))
+    trainings.trained(store, tmp_path, epochs=1, **options)
+    assert len(computed) == networks
+
+
+def test_a_model_file_describes_its_training(store, tmp_path):
     given = trainings.trained(store, tmp_path, classes="fer6")
     checkpoint = load_checkpoint(tmp_path / "model.safetensors")
     assert (checkpoint.model, checkpoint.detector, checkpoint.crop) == ("tuned_five", "whole", CropSpec.fer2013())
@@ -77,7 +92,7 @@ def test_a_model_says_what_it_is_and_how_it_came_to_be(store, tmp_path):
     assert same(given, checkpoint)
 
 
-def test_what_it_scored_is_what_it_scores(store, tmp_path):
+def test_stored_scores_equal_those_of_the_loaded_model(store, tmp_path):
     checkpoint = trainings.trained(store, tmp_path, **trainings.FAST)
     dev = read_faces(store, ["dev"], checkpoint.input)
     found = classify(load_checkpoint(tmp_path / "model.safetensors"), dev.pixels).argmax(1) == dev.labels
@@ -85,7 +100,7 @@ def test_what_it_scored_is_what_it_scores(store, tmp_path):
     assert checkpoint.scores["dev"]["accuracy"] == found.mean()
 
 
-def test_a_finished_run_is_given_back_as_it_is(store, tmp_path):
+def test_a_finished_run_is_returned_unchanged(store, tmp_path):
     first = trainings.trained(store, tmp_path)
     before = files(tmp_path)
     again = trainings.trained(store, tmp_path, trainings.Stopping(steps=1))
@@ -95,7 +110,7 @@ def test_a_finished_run_is_given_back_as_it_is(store, tmp_path):
 
 
 @pytest.mark.parametrize("several", [{"members": 2}, {"orders": 2}])
-def test_so_are_several_without_their_parts(store, tmp_path, several):
+def test_a_finished_run_of_several_needs_no_parts(store, tmp_path, several):
     trainings.trained(store, tmp_path, epochs=1, **several)
     for part in [*tmp_path.glob("member-*"), *tmp_path.glob("order-*")]:
         shutil.rmtree(part)
@@ -104,13 +119,13 @@ def test_so_are_several_without_their_parts(store, tmp_path, several):
     assert files(tmp_path) == before
 
 
-def test_the_machine_may_be_another(store, tmp_path):
+def test_options_of_the_machine_may_change(store, tmp_path):
     first = trainings.trained(store, tmp_path)
     assert same(first, trainings.trained(store, tmp_path, workers=1, storage="memory", save_every=0))
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_another_run_in_the_folder_is_refused(store, tmp_path, finished):
+def test_a_folder_with_another_run_is_refused(store, tmp_path, finished):
     if finished:
         trainings.trained(store, tmp_path)
     else:
@@ -122,34 +137,34 @@ def test_another_run_in_the_folder_is_refused(store, tmp_path, finished):
     assert files(tmp_path) == before
 
 
-def test_other_data_are_another_run(store, tmp_path, portrait):
+def test_a_run_on_other_data_is_refused(store, tmp_path, portrait):
     trainings.trained(store, tmp_path / "run")
     other = trainings.build_faces(tmp_path, portrait, seed=1)
     with pytest.raises(ValueError, match="holds a run with other data;"):
         trainings.trained(other, tmp_path / "run")
 
 
-def test_overwriting_replaces_a_run_and_nothing_else(store, tmp_path):
+def test_overwriting_removes_a_run_and_nothing_else(store, tmp_path):
     trainings.trained(store, tmp_path, members=2, epochs=1, tensorboard=True)
     (tmp_path / "notes.txt").write_text("mine")
     again = trainings.trained(store, tmp_path, epochs=2, overwrite=True)
     assert same(again, load_checkpoint(tmp_path / "model.safetensors"))
     assert len(trainings.log(tmp_path)) == 2
     left = {path.name for path in files(tmp_path)}
-    assert left == {*FILES, "notes.txt"} - {"curves.png"}
+    assert left == {*FILES, "notes.txt"} - {"curves.png", "samples.png"}
 
 
 @pytest.mark.parametrize("mistake", [{"arguments": {"depth": 3}}, {"size": 40}])
-def test_a_mistake_overwrites_nothing(store, tmp_path, mistake):
+def test_overwriting_with_invalid_options_removes_nothing(store, tmp_path, mistake):
     trainings.trained(store, tmp_path)
     before = files(tmp_path)
-    with pytest.raises(ValueError, match=r"unknown arguments|takes pictures of"):
+    with pytest.raises(ValueError, match=r"unknown arguments|takes images of"):
         trainings.trained(store, tmp_path, overwrite=True, **mistake)
     assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("options", [{}, {"members": 2, "epochs": 1}, {"model": "knn", "arguments": {}}])
-def test_chance_elsewhere_goes_its_own_way(store, tmp_path, options):
+def test_training_leaves_global_generators_unchanged(store, tmp_path, options):
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     trainings.trained(store, tmp_path, augment="strong", **options)
     assert torch.equal(torch.get_rng_state(), before[0])
@@ -157,12 +172,12 @@ def test_chance_elsewhere_goes_its_own_way(store, tmp_path, options):
     assert np.random.get_state()[1].tolist() == before[2]
 
 
-def test_tensorboard_is_written_to(store, tmp_path):
+def test_tensorboard_events_are_written(store, tmp_path):
     trainings.trained(store, tmp_path, tensorboard=True)
     assert len(list(tmp_path.glob("tensorboard/events.out.tfevents.*"))) == 1
 
 
-def test_members_are_averaged(store, tmp_path):
+def test_members_are_averaged_into_one_model(store, tmp_path):
     checkpoint = trainings.trained(store, tmp_path, members=3, seed=4)
     members = [load_checkpoint(tmp_path / f"member-{number}" / "model.safetensors") for number in (1, 2, 3)]
     pixels = read_faces(store, ["dev"], checkpoint.input).pixels
@@ -184,7 +199,7 @@ def test_the_best_of_the_orders_is_kept(store, tmp_path):
     assert same(tried[1], trainings.trained(store, tmp_path / "alone", order=1, choose_by="loss", learning_rate=0.01))
 
 
-def test_learning_from_everything_leaves_nothing_to_score(store, tmp_path):
+def test_all_train_learns_from_dev_and_scores_nothing(store, tmp_path):
     checkpoint = trainings.trained(store, tmp_path, all_train=True)
     assert checkpoint.training["pictures"] == 28 + 7
     assert checkpoint.training["chosen_epoch"] == 3
@@ -192,7 +207,7 @@ def test_learning_from_everything_leaves_nothing_to_score(store, tmp_path):
     assert [row.dev_accuracy for row in trainings.log(tmp_path)] == [None] * 3
 
 
-def test_a_fold_is_what_is_chosen_on(store, tmp_path):
+def test_fold_chooses_on_that_fold(store, tmp_path):
     checkpoint = trainings.trained(store, tmp_path, fold=1)
     held = read_faces(store, ["train"], checkpoint.input, folds=(1, True))
     assert checkpoint.scores["dev"]["n"] == len(held) == 28 - checkpoint.training["pictures"]
@@ -208,7 +223,7 @@ def test_validation_and_test_are_never_opened(store, tmp_path):
         assert trainings.trained(sealed, tmp_path / name, **options).weights
 
 
-def test_neighbours_are_found_by_the_same_command(store, tmp_path):
+def test_knn_is_trained_by_the_same_function(store, tmp_path):
     checkpoint = trainings.trained(store, tmp_path, model="knn", arguments={"neighbours": 1})
     train = read_faces(store, ["train"], checkpoint.input)
     loaded = load_checkpoint(tmp_path / "model.safetensors")
@@ -217,7 +232,7 @@ def test_neighbours_are_found_by_the_same_command(store, tmp_path):
     assert same(loaded, trainings.trained(store, tmp_path, model="knn", arguments={"neighbours": 1}))
 
 
-def test_a_run_begins_with_the_weights_of_another(store, start, tmp_path):
+def test_init_starts_from_the_weights_of_a_model(store, start, tmp_path):
     began = trainings.trained(store, tmp_path, init=str(start), learning_rate=0, classes="")
     assert same(began, load_checkpoint(start))
     learned = trainings.trained(store, tmp_path / "on", init=str(start))
@@ -227,13 +242,13 @@ def test_a_run_begins_with_the_weights_of_another(store, start, tmp_path):
 
 @pytest.fixture(scope="module")
 def other_start(store, tmp_path_factory):
-    """Another model file, of the same network."""
+    """Another model file of the same network."""
     folder = tmp_path_factory.mktemp("other")
     trainings.trained(store, folder, scaling="standardised", seed=1)
     return folder / "model.safetensors"
 
 
-def test_a_run_begins_with_the_mean_of_several(store, start, other_start, tmp_path):
+def test_init_averages_several_models(store, start, other_start, tmp_path):
     began = trainings.trained(store, tmp_path, init=f"{start},{other_start}", learning_rate=0)
     one, other = load_checkpoint(start), load_checkpoint(other_start)
     assert not same(one, other)
@@ -242,24 +257,24 @@ def test_a_run_begins_with_the_mean_of_several(store, start, other_start, tmp_pa
 
 
 @pytest.mark.parametrize("options", [{"classes": "fer6", "learning_rate": 0}, {"scaling": "unit"}])
-def test_what_sees_or_answers_otherwise_has_no_mean(store, start, tmp_path, options):
+def test_init_refuses_the_mean_of_models_that_differ(store, start, tmp_path, options):
     trainings.trained(store, tmp_path / "other", **options)
-    with pytest.raises(ValueError, match="have no mean: they do not see pictures alike, or answer other classes"):
+    with pytest.raises(ValueError, match="have no mean: they do not see images alike, or answer other classes"):
         trainings.trained(
             store, tmp_path / "run", init=f"{start},{tmp_path / 'other' / 'model.safetensors'}", new_head=True
         )
 
 
-def test_other_classes_take_a_new_head(store, start, tmp_path):
+def test_other_classes_need_new_head(store, start, tmp_path):
     options = {"init": str(start), "classes": "fer6", "learning_rate": 0}
     with pytest.raises(
-        ValueError, match=r"answers angry, disgust, .*and the data have angry, fear, .*; new_head begins"
+        ValueError, match=r"answers angry, disgust, .*and the data have angry, fear, .*; new_head trains"
     ):
         trainings.trained(store, tmp_path, **options)
     before, after = load_checkpoint(start), trainings.trained(store, tmp_path, new_head=True, **options)
     fresh = {name for name in after.weights if not torch.equal(after.weights[name], before.weights[name])}
     assert fresh == {"layers.16.weight", "layers.16.bias"}
-    assert after.input == before.input  # the same statistics, though the pictures are fewer
+    assert after.input == before.input  # the same statistics, although there are fewer images
 
 
 @pytest.mark.parametrize(
@@ -269,12 +284,12 @@ def test_other_classes_take_a_new_head(store, start, tmp_path):
         ({"arguments": {"widths": [2, 2, 2, 4]}}, r"'widths': \[4, 4, 4, 8\].*, and the run trains .*\[2, 2, 2, 4\]"),
     ],
 )
-def test_weights_must_be_of_the_same_network(store, start, tmp_path, options, words):
+def test_init_refuses_weights_of_another_network(store, start, tmp_path, options, words):
     with pytest.raises(ValueError, match=words):
         trainings.trained(store, tmp_path, init=str(start), **options)
 
 
-def test_a_loss_that_is_no_number_says_where(store, start, tmp_path):
+def test_a_nan_loss_names_step_and_images(store, start, tmp_path):
     with pytest.raises(TrainingError, match=r"the loss is nan at step 0 \(epoch 1\); try .* The batch: ") as raised:
         trainings.trained(store, tmp_path / "run", init=enlarged(start, tmp_path / "inf.safetensors", torch.inf))
     keys = str(raised.value).partition("The batch: ")[2].split(", ")
@@ -282,7 +297,7 @@ def test_a_loss_that_is_no_number_says_where(store, start, tmp_path):
     assert set(keys) < set(read_faces(store, ["train"], load_checkpoint(start).input).keys)
 
 
-def test_weights_that_are_no_numbers_at_the_end_of_an_epoch(store, tmp_path):
+def test_nan_answers_on_dev_are_an_error(store, tmp_path):
     trainings.trained(store, tmp_path, **trainings.LENET)
     init = enlarged(tmp_path / "model.safetensors", tmp_path / "large.safetensors", 1e25)
     options = {"optimizer": "sgd", "learning_rate": 100, "batch_size": 28, "schedule": "constant"}
@@ -290,7 +305,7 @@ def test_weights_that_are_no_numbers_at_the_end_of_an_epoch(store, tmp_path):
         trainings.trained(store, tmp_path / "run", init=init, **trainings.LENET, **options)
 
 
-def test_a_rate_that_is_too_high_says_so(store, tmp_path):
+def test_divergence_advises_a_lower_rate(store, tmp_path):
     with pytest.raises(TrainingError, match="try a lower learning_rate"):
         trainings.trained(store, tmp_path, **trainings.LENET, optimizer="sgd", learning_rate=100, epochs=20)
 
@@ -301,7 +316,7 @@ def test_a_rate_that_is_too_high_says_so(store, tmp_path):
         ({"model": "lenet82"}, "unknown model 'lenet82'; known models: emonet"),
         ({"arguments": {"depth": 3}}, "unknown arguments of the model 'tuned_five': depth; known arguments: classes"),
         ({"arguments": {"widths": 3}}, "widths must be 4 values"),
-        ({"size": 40}, "tuned_five takes pictures of 48 pixels and 1 channels, not of 40 and 1"),
+        ({"size": 40}, "tuned_five takes images of 48 pixels and 1 channels, not of 40 and 1"),
         ({"size": 4}, "size must be a whole number of pixels, at least 8, got 4"),
         ({"channels": 3}, "not of 48 and 3"),
         ({"channels": 2}, "channels must be 1 or 3, got 2"),
@@ -309,17 +324,17 @@ def test_a_rate_that_is_too_high_says_so(store, tmp_path):
         ({"classes": "ck8"}, "has no class contempt; its classes are angry"),
         ({"classes": "glee"}, "classes must be one of fer7"),
         ({"classes": "happy"}, "at least two classes"),
-        ({"sources": ["jaffe", "fer2013"]}, "no training pictures from jaffe; there are some from fer2013"),
-        ({"sources": ["jaffe"]}, "no training pictures from jaffe; there are some from fer2013"),
-        ({"source_weights": {"jaffe": 2}}, "no training pictures from jaffe; there are some from fer2013"),
-        ({"source_weights": {"fer2013": 0}}, "every picture is left out"),
+        ({"sources": ["jaffe", "fer2013"]}, "no training images from jaffe; there are some from fer2013"),
+        ({"sources": ["jaffe"]}, "no training images from jaffe; there are some from fer2013"),
+        ({"source_weights": {"jaffe": 2}}, "no training images from jaffe; there are some from fer2013"),
+        ({"source_weights": {"fer2013": 0}}, "every image is left out"),
         ({"fold": 3}, "fold 3 is empty; `emonet build --folds N` numbers them from 0"),
         ({"device": "tpu"}, "device must be auto, cuda, mps, cpu"),
-        ({"model": "knn", "arguments": {}, "size": 40}, "pictures"),
+        ({"model": "knn", "arguments": {}, "size": 40}, "images"),
         ({"model": "knn", "arguments": {"neighbours": 0}}, "neighbours must be a whole number"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_is_written(store, tmp_path, options, words):
+def test_options_that_do_not_fit_are_refused_before_anything_is_written(store, tmp_path, options, words):
     with pytest.raises(ValueError, match=words):
         trainings.trained(store, tmp_path / "run", **options)
     assert files(tmp_path) == {}
@@ -334,7 +349,7 @@ def test_what_does_not_fit_is_said_before_anything_is_written(store, tmp_path, o
         ("emonet_fast,", ValueError, "no model ''"),
     ],
 )
-def test_a_model_to_begin_with_must_be_there(store, tmp_path, init, error, words):
+def test_a_missing_init_model_is_named(store, tmp_path, init, error, words):
     with pytest.raises(error, match=words):
         trainings.trained(store, tmp_path / "run", init=init)
     assert files(tmp_path) == {}
@@ -344,23 +359,23 @@ def test_a_model_to_begin_with_must_be_there(store, tmp_path, init, error, words
     ("options", "config", "words"),
     [
         ({"dev": 0}, {}, "has no split 'dev' to choose the epoch on: build it with --dev, choose on a fold, or"),
-        ({"folds": 0}, {"fold": 0}, "no pictures are left to choose on: fold 0 is empty"),
+        ({"folds": 0}, {"fold": 0}, "no images are left to choose on: fold 0 is empty"),
     ],
 )
-def test_there_must_be_something_to_choose_on(tmp_path, portrait, options, config, words):
+def test_a_run_without_dev_images_is_refused(tmp_path, portrait, options, config, words):
     store = trainings.build_faces(tmp_path, portrait, **options)
     with pytest.raises(ValueError, match=words):
         trainings.trained(store, tmp_path / "run", **config)
     assert not (tmp_path / "run").exists()
 
 
-def test_there_must_be_something_to_learn_from(store, tmp_path):
+def test_a_run_without_training_images_is_refused(store, tmp_path):
     info = {**store.info, "splits": {"test": store.info["splits"]["test"]}}
     with pytest.raises(ValueError, match="has nothing to train on: its splits are test"):
         trainings.trained(replace(store, info=info), tmp_path / "run")
 
 
-def test_what_is_learned_from_is_said(store, tmp_path):
+def test_the_watch_is_told_what_is_learned_from(store, tmp_path):
     notes = []
 
     class Listening(trainings.Stopping):

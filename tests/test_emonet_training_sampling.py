@@ -1,4 +1,4 @@
-"""Which pictures an epoch shows, and the batches that become of them."""
+"""Which images an epoch shows, and how batches are made of them."""
 
 from collections import Counter
 
@@ -10,15 +10,15 @@ from emonet.faces import Faces
 from emonet.labels import Emotion
 from emonet.training import TrainConfig
 from emonet.training.distributed import Processes
-from emonet.training.feeding import PictureFeed, Plan, TensorFeed
-from emonet.training.sampling import Sampling, class_weights
+from emonet.training.feeding import ImageFeed, Planner, TensorFeed
+from emonet.training.sampling import Sampling, make_class_weights
 
 CLASSES = (Emotion.ANGRY, Emotion.HAPPY, Emotion.SAD)
 CPU = torch.device("cpu")
 
 
 def some_faces(**counts):
-    """Noise: of each source, so many pictures of each class."""
+    """Make images of noise: for each source, as many of each class as the counts say."""
     rows = [
         (source, label) for source, each in counts.items() for label, count in enumerate(each) for _ in range(count)
     ]
@@ -33,8 +33,8 @@ FACES = some_faces(fer2013=(20, 10, 6), jaffe=(2, 2, 2))
 
 
 def shown(faces=FACES, epoch=0, **options):
-    """How often an epoch shows each picture."""
-    order = Sampling(faces, TrainConfig(**options)).order(epoch)
+    """Count how often an epoch shows each image."""
+    order = Sampling(faces, TrainConfig(**options)).draw_order(epoch)
     return np.bincount(order, minlength=len(faces))
 
 
@@ -47,7 +47,7 @@ def by_class(times, faces=FACES):
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 7])
-def test_an_epoch_shows_each_picture_once(epoch):
+def test_an_epoch_shows_each_image_once(epoch):
     assert (shown(epoch=epoch) == 1).all()
 
 
@@ -59,11 +59,11 @@ def test_an_epoch_shows_each_picture_once(epoch):
         ({"source_weights": {"jaffe": 0.0}}, 36, 0),
     ],
 )
-def test_sources_are_shown_as_often_as_was_asked(options, fer2013, jaffe):
+def test_source_weights_decide_how_often_sources_are_shown(options, fer2013, jaffe):
     assert by_source(shown(**options)) == {"fer2013": fer2013, "jaffe": jaffe}
 
 
-def test_sources_are_shown_equally_often():
+def test_balance_sources_shows_all_sources_equally_often():
     faces = some_faces(fer2013=(20, 12, 8), ckplus=(8, 2, 6), jaffe=(0, 2, 2))
     assert by_source(shown(faces, balance_sources=True), faces) == {"fer2013": 20, "ckplus": 20, "jaffe": 20}
 
@@ -76,7 +76,7 @@ def test_sources_are_shown_equally_often():
         ({"balance": "oversample"}, [14, 14, 14]),
     ],
 )
-def test_classes_are_shown_as_often_as_was_asked(options, counts):
+def test_oversample_decides_how_often_classes_are_shown(options, counts):
     assert by_class(shown(some_faces(fer2013=(22, 12, 8)), **options), some_faces(fer2013=(22, 12, 8))) == counts
 
 
@@ -88,7 +88,7 @@ def test_sources_and_classes_multiply():
     assert set(times[~of_jaffe & (FACES.labels == 2)]) == {3}
 
 
-def test_whole_rounds_and_a_fraction_by_lot():
+def test_a_fractional_factor_repeats_a_random_part():
     first, second = (shown(oversample={"angry": 2.5}, epoch=epoch) for epoch in (0, 1))
     angry = FACES.labels == 0
     assert Counter(first[angry].tolist()) == {2: 11, 3: 11}
@@ -96,14 +96,14 @@ def test_whole_rounds_and_a_fraction_by_lot():
     assert by_class(first) == by_class(second) == [55, 12, 8]
 
 
-def test_something_must_be_shown():
-    with pytest.raises(ValueError, match="every picture is left out"):
+def test_an_epoch_without_images_is_refused():
+    with pytest.raises(ValueError, match="every image is left out"):
         Sampling(FACES, TrainConfig(oversample={"angry": 0, "happy": 0, "sad": 0}))
 
 
 def test_the_order_is_decided_by_seed_order_and_epoch():
     def order(epoch=0, **options):
-        return Sampling(FACES, TrainConfig(**options)).order(epoch).tolist()
+        return Sampling(FACES, TrainConfig(**options)).draw_order(epoch).tolist()
 
     assert order() == order()
     assert order(batch_size=3, augment="none", epochs=9) == order()
@@ -114,12 +114,12 @@ def test_the_order_is_decided_by_seed_order_and_epoch():
 @pytest.mark.parametrize(("batch_size", "processes"), [(5, 1), (8, 1), (41, 1), (42, 1), (64, 1), (5, 2), (4, 3)])
 def test_batches_are_of_one_size(batch_size, processes):
     sampling = Sampling(FACES, TrainConfig(batch_size=batch_size))
-    batches = sampling.batches(2, processes)
+    batches = sampling.draw_batches(2, processes)
     sizes = {len(batch) for batch in batches}
     assert max(sizes) <= batch_size * processes
     assert max(sizes) - min(sizes) <= 1
-    assert len(batches) == sampling.steps(processes) == -(-42 // (batch_size * processes))
-    assert np.concatenate(batches).tolist() == sampling.order(2).tolist()
+    assert len(batches) == sampling.count_steps(processes) == -(-42 // (batch_size * processes))
+    assert np.concatenate(batches).tolist() == sampling.draw_order(2).tolist()
 
 
 @pytest.mark.parametrize(
@@ -131,27 +131,27 @@ def test_batches_are_of_one_size(batch_size, processes):
         ({"balance": "oversample"}, None),
     ],
 )
-def test_weights_of_the_classes(options, weights):
-    assert class_weights(FACES, TrainConfig(**options)) == (None if weights is None else pytest.approx(weights))
+def test_class_weights_follow_the_options(options, weights):
+    assert make_class_weights(FACES, TrainConfig(**options)) == (None if weights is None else pytest.approx(weights))
 
 
-def test_a_class_without_pictures_has_no_weight():
+def test_a_class_without_images_has_no_weight():
     faces = some_faces(fer2013=(6, 0, 2))
-    assert class_weights(faces, TrainConfig(balance="weights")) == [4 / 6, 0, 4 / 2]
+    assert make_class_weights(faces, TrainConfig(balance="weights")) == [4 / 6, 0, 4 / 2]
     assert by_class(shown(faces, balance="oversample"), faces) == [4, 0, 4]
 
 
 def feed(kind, processes=ALONE, **options):
     config = TrainConfig(**{"batch_size": 10, "augment": "strong", "workers": 0, **options})
-    return kind(FACES.pixels, Plan(Sampling(FACES, config), processes), config, CPU)
+    return kind(FACES.pixels, Planner(Sampling(FACES, config), processes), config, CPU)
 
 
 def drawn(kind, epoch=0, step=0, epochs=2, **options):
-    return list(feed(kind, **options).batches(epoch, step, epochs))
+    return list(feed(kind, **options).make_batches(epoch, step, epochs))
 
 
 def alike(some, others):
-    """Whether the batches are the same, bit for bit."""
+    """Compare batches bit for bit."""
     pairs = list(zip(some, others, strict=True))
     return all(
         torch.equal(one.pixels, other.pixels) and torch.equal(one.places, other.places) and one.whole == other.whole
@@ -159,7 +159,7 @@ def alike(some, others):
     )
 
 
-both = pytest.mark.parametrize("kind", [PictureFeed, TensorFeed])
+both = pytest.mark.parametrize("kind", [ImageFeed, TensorFeed])
 
 
 @both
@@ -181,40 +181,40 @@ def test_a_feed_repeats_bit_for_bit(kind):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_change_no_bit(workers):
-    assert alike(drawn(PictureFeed), drawn(PictureFeed, workers=workers))
+    assert alike(drawn(ImageFeed), drawn(ImageFeed, workers=workers))
 
 
 @both
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(("epoch", "step"), [(0, 3), (1, 0), (1, 2), (1, 4), (2, 0)])
-def test_a_feed_goes_on_in_the_middle(kind, workers, epoch, step):
+def test_a_feed_resumes_within_an_epoch(kind, workers, epoch, step):
     options = {"workers": workers, "augment_from": {"1": "mirror"}}
     assert alike(drawn(kind, epoch, step, **options), drawn(kind, **options)[5 * epoch + step :])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_feed_may_be_left_in_the_middle(workers):
-    batches = feed(PictureFeed, workers=workers).batches(0, 0, 1000)
+def test_a_feed_can_be_closed_early(workers):
+    batches = feed(ImageFeed, workers=workers).make_batches(0, 0, 1000)
     assert next(batches).whole == 9
     batches.close()
     assert next(batches, None) is None
 
 
 @both
-def test_the_augmentation_changes_with_the_epoch(kind):
+def test_augment_from_changes_the_policy_of_later_epochs(kind):
     batches = drawn(kind, augment="strong", augment_from={"2": "none"})
     assert alike(batches[5:], drawn(kind, augment="none")[5:])
     assert alike(batches[:5], drawn(kind)[:5])
 
 
 @both
-def test_a_picture_that_is_shown_twice_is_augmented_twice(kind):
+def test_an_image_that_is_shown_twice_is_augmented_twice(kind):
     batches = drawn(kind, epochs=1, oversample={"sad": 2.0})
-    pictures = {}
+    images = {}
     for batch in batches:
-        for place, picture in zip(batch.places.tolist(), batch.pixels, strict=True):
-            pictures.setdefault(place, []).append(picture)
-    twice = [own for own in pictures.values() if len(own) == 2]
+        for place, image in zip(batch.places.tolist(), batch.pixels, strict=True):
+            images.setdefault(place, []).append(image)
+    twice = [own for own in images.values() if len(own) == 2]
     assert len(twice) == 8
     assert not any(torch.equal(*own) for own in twice)
 

@@ -1,4 +1,4 @@
-"""Soft labels from a file take their share of what a network learns."""
+"""Teacher labels from a file, and their share of the targets."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import InputSpec
-from emonet.training.targets import blend_labels
+from emonet.training.objective import blend_labels
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
 
 STILL = {"batch_size": 28, "epochs": 1, "learning_rate": 1e-12, "keep": "last"}
@@ -35,7 +35,7 @@ def head(faces, name="fer2013"):
 
 
 def some_labels(faces, *, chance=0, heads=(), count=None, folds=None):
-    """Soft labels of the first pictures, from a generator."""
+    """Make random soft labels for the first images."""
     heads = heads or (head(faces),)
     keys = faces.keys[:count]
     drawn = np.random.default_rng(chance)
@@ -46,7 +46,7 @@ def some_labels(faces, *, chance=0, heads=(), count=None, folds=None):
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes labels; gives the path."""
+    """Write labels; return the path."""
     count = iter(range(100))
 
     def save(labels):
@@ -61,7 +61,7 @@ def said(checkpoint, pixels):
     return Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(pixels)
 
 
-def test_labels_come_back_from_their_file(learned, tmp_path):
+def test_teacher_labels_are_read_back_unchanged(learned, tmp_path):
     folds = np.array([0, 1, -1, 2] * 7)
     labels = some_labels(learned, heads=(head(learned), Head(SEEN, SEEN_CLASSES)), folds=folds)
     labels.save(tmp_path / "labels.parquet")
@@ -73,19 +73,19 @@ def test_labels_come_back_from_their_file(learned, tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_they_take_their_share_beside_smoothed_labels(store, learned, write, tmp_path, share):
+def test_teacher_labels_blend_with_smoothed_labels(store, learned, write, tmp_path, share):
     labels = some_labels(learned, count=20)
     options = {"teacher_labels": [write(labels)], "teacher_share": share, "smoothing": 0.1}
-    pupil = trainings.trained(store, tmp_path / "run", **STILL, **options)
+    student = trainings.trained(store, tmp_path / "run", **STILL, **options)
     wanted = 0.9 * np.eye(7)[learned.labels] + 0.1 / 7
-    wanted[:20] = (1 - share) * wanted[:20] + share * labels.answers  # the other 8 keep what they have
-    answers = said(pupil, learned.pixels)
+    wanted[:20] = (1 - share) * wanted[:20] + share * labels.answers  # the other 8 keep their targets
+    answers = said(student, learned.pixels)
     (row,) = trainings.log(tmp_path / "run")
     assert row.train_loss == pytest.approx(-(wanted * np.log(answers)).sum(1).mean(), rel=1e-4)
     assert row.train_accuracy == np.mean(answers.argmax(1) == learned.labels)
 
 
-def test_files_are_averaged_for_each_picture_and_head(learned):
+def test_several_files_are_averaged_for_each_image_and_head(learned):
     heads = (head(learned), Head(SEEN, SEEN_CLASSES))
     both, one = some_labels(learned, heads=heads, count=20), some_labels(learned, chance=1, count=10)
     targets = torch.zeros(28, 15)
@@ -93,28 +93,30 @@ def test_files_are_averaged_for_each_picture_and_head(learned):
     blended = blend_labels(targets, [both, one], learned, heads, config).numpy()
     assert blended[:10, :7] == pytest.approx((both.answers[:10, :7] + one.answers[:10]) / 2, abs=1e-6)
     assert blended[10:20, :7] == pytest.approx(both.answers[10:, :7], abs=1e-6)
-    assert blended[:20, 7:] == pytest.approx(both.answers[:, 7:] / 2, abs=1e-6)  # its loss counts half
+    assert blended[:20, 7:] == pytest.approx(
+        both.answers[:, 7:] / 2, abs=1e-6
+    )  # the loss of this head has the weight 0.5
     assert (blended[20:] == 0).all()
 
 
 @pytest.mark.parametrize("options", [{"mixup": 1.0}, {"cutmix": 1.0, "augment": "strong"}])
-def test_they_are_mixed_as_labels_are(store, learned, write, tmp_path, options):
-    """What is labelled with the labels themselves is learned as without."""
+def test_teacher_labels_are_mixed_like_labels(store, learned, write, tmp_path, options):
+    """Teacher labels that equal the labels change nothing."""
     labels = replace(some_labels(learned), answers=np.eye(7, dtype=np.float32)[learned.labels])
     plain = trainings.trained(store, tmp_path / "plain", **options)
     taught = trainings.trained(store, tmp_path / "taught", teacher_labels=[write(labels)], teacher_share=1.0, **options)
     assert all(torch.equal(tensor, taught.weights[name]) for name, tensor in plain.weights.items())
 
 
-def test_live_teachers_take_their_share_after_them(store, learned, write, tmp_path):
+def test_live_teachers_take_their_share_after_teacher_labels(store, learned, write, tmp_path):
     trainings.trained(store, tmp_path / "teacher", epochs=5)
     path = tmp_path / "teacher" / "model.safetensors"
     labels = some_labels(learned)
     options = {"teacher": [str(path)], "teacher_labels": [write(labels)], "teacher_share": 0.5}
-    pupil = trainings.trained(store, tmp_path / "run", **STILL, **options)
+    student = trainings.trained(store, tmp_path / "run", **STILL, **options)
     answered = said(load_checkpoint(path), learned.pixels)
     wanted = 0.25 * np.eye(7)[learned.labels] + 0.25 * labels.answers + 0.5 * answered
-    loss = -(wanted * np.log(said(pupil, learned.pixels))).sum(1).mean()
+    loss = -(wanted * np.log(said(student, learned.pixels))).sum(1).mean()
     assert trainings.log(tmp_path / "run")[0].train_loss == pytest.approx(loss, rel=1e-4)
 
 
@@ -128,12 +130,12 @@ def notes_of(store, folder, **options):
     return " ".join(notes)
 
 
-def test_pictures_without_are_counted(store, learned, write, tmp_path):
+def test_images_without_teacher_labels_are_counted(store, learned, write, tmp_path):
     words = notes_of(store, tmp_path / "run", teacher_labels=[write(some_labels(learned, count=20))])
     assert "; teacher labels for 20 of 28; to choose on" in words
 
 
-def test_networks_that_know_what_is_chosen_on_are_named(store, learned, write, tmp_path):
+def test_a_note_warns_of_teachers_that_learned_from_dev(store, learned, write, tmp_path):
     path = write(some_labels(learned))
     assert "teacher labels for" in (words := notes_of(store, tmp_path / "run", teacher_labels=[path], fold=0))
     held = len(read_faces(store, ["train"], InputSpec(size=48), folds=(0, True)))
@@ -143,7 +145,7 @@ def test_networks_that_know_what_is_chosen_on_are_named(store, learned, write, t
 def test_labels_of_another_data_set_are_refused(store, learned, write, tmp_path):
     labels = some_labels(learned)
     path = write(replace(labels, keys=[f"other/{key}" for key in labels.keys]))
-    with pytest.raises(ValueError, match=r"was made for another data set: .* for 0 of the 28 training pictures"):
+    with pytest.raises(ValueError, match=r"was made for another data set: .* for 0 of the 28 training images"):
         trainings.trained(store, tmp_path / "run", teacher_labels=[path])
     assert not (tmp_path / "run").exists()
 
@@ -158,7 +160,7 @@ def test_labels_of_other_classes_or_heads_are_refused(store, learned, write, tmp
 
 
 @pytest.mark.parametrize("spoil", ["nothing", "half", "plain", "null", "format"])
-def test_files_that_cannot_be_read_are_refused(store, learned, tmp_path, spoil):
+def test_damaged_teacher_labels_are_refused(store, learned, tmp_path, spoil):
     path = tmp_path / "labels.parquet"
     some_labels(learned).save(path)
     table = pq.read_table(path)
@@ -176,7 +178,7 @@ def test_files_that_cannot_be_read_are_refused(store, learned, tmp_path, spoil):
         trainings.trained(store, tmp_path / "run", teacher_labels=[str(path)])
 
 
-def test_a_file_that_is_not_there_is_named(store, tmp_path):
+def test_missing_teacher_labels_are_named(store, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file of teacher labels: nowhere\.parquet"):
         trainings.trained(store, tmp_path / "run", teacher_labels=["nowhere.parquet"])
 
@@ -190,13 +192,13 @@ def test_a_file_that_is_not_there_is_named(store, tmp_path):
         {"keys": ["one"] * 28},
     ],
 )
-def test_labels_that_are_none_are_refused(learned, changes):
+def test_impossible_teacher_labels_are_refused(learned, changes):
     with pytest.raises(ValueError, match=r"probabilities|answers|only once"):
         replace(some_labels(learned), **changes)
 
 
 @pytest.mark.parametrize("kind", ["teacher", "teacher_labels", "init"])
-def test_a_run_does_not_go_on_with_another_file_of_the_same_name(store, learned, tmp_path, kind):
+def test_resume_refuses_a_changed_file_of_the_same_name(store, learned, tmp_path, kind):
     path = tmp_path / "taught.file"
     for seed in (0, 1):
         if kind == "teacher_labels":
@@ -211,7 +213,7 @@ def test_a_run_does_not_go_on_with_another_file_of_the_same_name(store, learned,
         trainings.trained(store, tmp_path / "run", **options)
 
 
-def test_a_run_with_labels_that_was_stopped_ends_in_the_same_weights(store, learned, write, tmp_path):
+def test_a_resumed_run_with_teacher_labels_ends_in_the_same_weights(store, learned, write, tmp_path):
     options = {"teacher_labels": [write(some_labels(learned))], "mixup": 0.2}
     whole = trainings.trained(store, tmp_path / "whole", **options)
     with pytest.raises(KeyboardInterrupt):

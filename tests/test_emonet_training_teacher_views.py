@@ -1,4 +1,4 @@
-"""Fixed views of each picture, and what teachers answered to them, which is kept."""
+"""Fixed views of each image, and the teachers' answers to them, which are kept."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.models.inputs import InputSpec
 from emonet.training.distributed import Processes
-from emonet.training.feeding import PictureFeed, Plan, TensorFeed
+from emonet.training.feeding import ImageFeed, Planner, TensorFeed
 from emonet.training.sampling import Sampling
 from emonet.training.teacher_labels import TeacherLabels
 
@@ -39,17 +39,17 @@ def same(one, other):
     return all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
 
 
-@pytest.mark.parametrize("feed", [PictureFeed, TensorFeed])
+@pytest.mark.parametrize("feed", [ImageFeed, TensorFeed])
 @pytest.mark.parametrize("options", [{}, {"oversample": {"sad": 3.0, "happy": 0.5}}])
-def test_views_come_again_after_so_many_epochs(store, feed, options):
+def test_teacher_views_repeat_the_views_of_images(store, feed, options):
     faces = read_faces(store, ["train"], InputSpec(size=48))
     config = trainings.quick(augment="strong", teacher=["emonet"], teacher_views=2, **options)
-    batches = feed(faces.pixels, Plan(Sampling(faces, config), Processes()), config, CPU).batches(0, 0, 4)
+    batches = feed(faces.pixels, Planner(Sampling(faces, config), Processes()), config, CPU).make_batches(0, 0, 4)
     seen = [{} for _ in range(4)]
     for batch in batches:
         for place, pixels in zip(batch.places.tolist(), batch.pixels, strict=True):
-            seen[batch.order.epoch].setdefault(place, pixels)
-            assert torch.equal(seen[batch.order.epoch][place], pixels)
+            seen[batch.plan.epoch].setdefault(place, pixels)
+            assert torch.equal(seen[batch.plan.epoch][place], pixels)
     for early, late in ((0, 2), (1, 3)):
         both = seen[early].keys() & seen[late].keys()
         assert len(both) > 20
@@ -58,7 +58,7 @@ def test_views_come_again_after_so_many_epochs(store, feed, options):
 
 
 @pytest.mark.parametrize("options", [{}, {"mixup": 1.0, "cutmix": 1.0}, {"augment_with": "torch"}])
-def test_teachers_are_asked_in_the_first_epochs_only(store, teachers, tmp_path, monkeypatch, options):
+def test_teachers_are_asked_once_for_each_view(store, teachers, tmp_path, monkeypatch, options):
     asked = []
     answers = Classifier.answers
     monkeypatch.setattr(Classifier, "answers", lambda self, x: asked.append(len(x)) or answers(self, x))
@@ -67,7 +67,7 @@ def test_teachers_are_asked_in_the_first_epochs_only(store, teachers, tmp_path, 
     assert sum(asked) == 2 * 2 * 35
 
 
-def test_what_is_kept_is_what_they_answer(store, teachers, tmp_path):
+def test_kept_answers_equal_live_answers(store, teachers, tmp_path):
     options = {"teacher": teachers, "teacher_share": 1.0, "epochs": 4, "heads": {"fer2013": 1.0, "seen": 0.5}}
     live = trainings.trained(store, tmp_path / "live", **options)
     kept = trainings.trained(store, tmp_path / "kept", teacher_views=1, **options)
@@ -76,8 +76,8 @@ def test_what_is_kept_is_what_they_answer(store, teachers, tmp_path):
     assert max(float((kept.weights[name] - w).abs().max()) for name, w in live.weights.items()) < 1e-2
 
 
-def test_answers_to_views_are_mixed_as_labels_are(store, teachers, tmp_path):
-    """As if they stood in a file, where no view differs from another."""
+def test_kept_answers_are_mixed_like_labels(store, teachers, tmp_path):
+    """Without augmentation all views are equal, so kept answers work like a file of teacher labels."""
     teacher = load_checkpoint(teachers[0])
     faces = read_faces(store, ["train"], teacher.input)
     classify = Classifier(teacher.network(), teacher.input, open_machine("cpu", "fp32"), heads=(7, 8))
@@ -93,12 +93,12 @@ def test_answers_to_views_are_mixed_as_labels_are(store, teachers, tmp_path):
 RESUMED = {
     "mixed": {"augment": "strong", "mixup": 0.5, "oversample": {"sad": 2.5}},
     "by torch": {"augment": "strong", "augment_with": "torch", **trainings.FAST},
-    "some pictures an epoch": {"epochs": 6, "heads": {"fer2013": 1.0, "seen": 0.5}, "source_weights": {"fer2013": 0.6}},
+    "some images an epoch": {"epochs": 6, "heads": {"fer2013": 1.0, "seen": 0.5}, "source_weights": {"fer2013": 0.6}},
 }
 
 
 @pytest.mark.parametrize("options", RESUMED.values(), ids=RESUMED)
-def test_a_run_that_was_stopped_ends_in_the_same_weights(store, teachers, tmp_path, options):
+def test_a_resumed_run_with_kept_answers_ends_in_the_same_weights(store, teachers, tmp_path, options):
     options = {"teacher": teachers, "teacher_views": 2, "epochs": 4, **options}
     whole = trainings.trained(store, tmp_path / "whole", **options)
     for stop in ({"steps": 1}, {"steps": 3}, {"epochs": 1}, {"steps": 2}, {"epochs": 1}, {"steps": 3}):
@@ -111,7 +111,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(store, teachers, tmp_pa
 
 
 @pytest.mark.parametrize("left", [None, b"", b"half a file"])
-def test_answers_that_are_gone_are_asked_for_again(store, teachers, tmp_path, left):
+def test_missing_answers_are_asked_for_again(store, teachers, tmp_path, left):
     options = {"teacher": teachers, "teacher_views": 2, "epochs": 4, "augment": "strong", "batch_size": 28}
     whole = trainings.trained(store, tmp_path / "whole", **options)
     with pytest.raises(KeyboardInterrupt):
@@ -123,8 +123,8 @@ def test_answers_that_are_gone_are_asked_for_again(store, teachers, tmp_path, le
     assert max(float((again.weights[name] - w).abs().max()) for name, w in whole.weights.items()) < 1e-3
 
 
-def test_answers_of_another_run_are_not_trusted(store, teachers, tmp_path):
-    """It was stopped before it left a state that would tell them apart."""
+def test_answers_of_another_run_are_not_used(store, teachers, tmp_path):
+    """The other run was stopped before it saved a state, which would have been refused."""
     options = {"teacher_views": 2, "augment": "strong"}
     with pytest.raises(KeyboardInterrupt):
         trainings.trained(store, tmp_path / "run", trainings.Stopping(steps=2), teacher=teachers[:1], **options)
@@ -149,15 +149,15 @@ def test_members_keep_answers_of_their_own(store, teachers, tmp_path):
         ({"teacher_views": -1, "teacher": ["emonet"]}, "teacher_views must be a number from 0 to 1000, got -1"),
     ],
 )
-def test_views_that_cannot_be_kept_are_refused(options, words):
+def test_options_that_contradict_teacher_views_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         trainings.quick(**options)
 
 
-def test_without_fixed_views_every_epoch_has_its_own(store):
+def test_a_live_teacher_changes_no_view(store):
     faces = read_faces(store, ["train"], InputSpec(size=48))
     config = trainings.quick(augment="strong")
     live = replace(config, teacher=("emonet",))
-    plan = Plan(Sampling(faces, config), Processes())
-    one, other = (list(PictureFeed(faces.pixels, plan, each, CPU).batches(0, 0, 2)) for each in (config, live))
+    plan = Planner(Sampling(faces, config), Processes())
+    one, other = (list(ImageFeed(faces.pixels, plan, each, CPU).make_batches(0, 0, 2)) for each in (config, live))
     assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(one, other, strict=True))

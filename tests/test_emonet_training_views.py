@@ -1,4 +1,4 @@
-"""Which views of a picture a training shows: mirrored in turn, several in a batch, smaller ones first."""
+"""Which views of an image a training shows: mirrored in turn, several in a batch, small ones first."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from emonet.faces import read_faces
 from emonet.models.inputs import InputSpec
 from emonet.models.se_resnet import EmonetFast
 from emonet.training.distributed import Processes
-from emonet.training.feeding import PictureFeed, Plan, TensorFeed
+from emonet.training.feeding import ImageFeed, Planner, TensorFeed
 from emonet.training.sampling import Sampling
 
 
@@ -24,19 +24,19 @@ def faces(store):
 
 
 def fed(faces, feed, epochs, **options):
-    """Picture -> what an epoch shows of it, for each epoch."""
+    """Collect for each epoch what it shows of each image."""
     config = trainings.quick(**options)
-    plan = Plan(Sampling(faces, config), Processes())
+    plan = Planner(Sampling(faces, config), Processes())
     shown = [{} for _ in range(epochs)]
-    for batch in feed(faces.pixels, plan, config, torch.device("cpu")).batches(0, 0, epochs):
+    for batch in feed(faces.pixels, plan, config, torch.device("cpu")).make_batches(0, 0, epochs):
         for place, pixels in zip(batch.places.tolist(), batch.pixels, strict=True):
-            shown[batch.order.epoch].setdefault(place, []).append(pixels.float().numpy())
+            shown[batch.plan.epoch].setdefault(place, []).append(pixels.float().numpy())
     return shown
 
 
-@pytest.mark.parametrize("feed", [TensorFeed, PictureFeed])
+@pytest.mark.parametrize("feed", [TensorFeed, ImageFeed])
 @pytest.mark.parametrize("augment", ["none", "mirror"])
-def test_each_picture_is_mirrored_in_every_second_epoch(faces, feed, augment):
+def test_alternate_mirror_mirrors_each_image_in_every_second_epoch(faces, feed, augment):
     epochs = fed(faces, feed, 4, alternate_mirror=True, augment=augment)
     plain = faces.pixels[..., 0]
     mirrored = [[np.array_equal(shown[place][0][0], plain[place][:, ::-1]) for place in range(28)] for shown in epochs]
@@ -45,8 +45,8 @@ def test_each_picture_is_mirrored_in_every_second_epoch(faces, feed, augment):
     assert 5 < sum(mirrored[0]) < 23
 
 
-@pytest.mark.parametrize("feed", [TensorFeed, PictureFeed])
-def test_a_batch_has_several_views_of_a_picture(faces, feed):
+@pytest.mark.parametrize("feed", [TensorFeed, ImageFeed])
+def test_repeats_shows_several_views_of_an_image_in_a_batch(faces, feed):
     (shown,) = fed(faces, feed, 1, repeats=4, augment="strong")
     assert len(shown) == 7
     for views in shown.values():
@@ -54,18 +54,18 @@ def test_a_batch_has_several_views_of_a_picture(faces, feed):
         assert len({view.tobytes() for view in views}) == 4
 
 
-def test_an_epoch_has_as_many_steps_however_often_pictures_are_repeated(faces):
-    steps = [Sampling(faces, trainings.quick(repeats=repeats)).steps() for repeats in (1, 2, 4)]
+def test_repeats_keeps_the_number_of_steps(faces):
+    steps = [Sampling(faces, trainings.quick(repeats=repeats)).count_steps() for repeats in (1, 2, 4)]
     assert steps == [4, 4, 4]
-    assert [len(Sampling(faces, trainings.quick(repeats=2)).batches(0))] == steps[:1]
+    assert [len(Sampling(faces, trainings.quick(repeats=2)).draw_batches(0))] == steps[:1]
 
 
-def test_views_of_a_picture_do_not_stand_beside_each_other(faces):
-    batches = Sampling(faces, trainings.quick(repeats=4, batch_size=28)).batches(0)
+def test_repeats_does_not_place_views_of_an_image_side_by_side(faces):
+    batches = Sampling(faces, trainings.quick(repeats=4, batch_size=28)).draw_batches(0)
     assert np.mean(batches[0][1:] == batches[0][:-1]) < 0.5
 
 
-def test_pictures_grow(store, tmp_path):
+def test_size_from_changes_the_image_size(store, tmp_path):
     sizes = []
 
     def note(module, inputs):
@@ -87,11 +87,11 @@ def test_pictures_grow(store, tmp_path):
         ({"repeats": 0}, "repeats must be a number from 1 to 64"),
     ],
 )
-def test_views_that_cannot_be_shown_are_refused(options, words):
+def test_impossible_size_from_and_repeats_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         trainings.quick(**options)
 
 
-def test_a_network_of_one_size_is_shown_no_other(store, tmp_path):
-    with pytest.raises(ValueError, match="takes pictures of 28 pixels and 1 channels, not of 16 and 1"):
+def test_size_from_is_refused_by_a_network_of_fixed_size(store, tmp_path):
+    with pytest.raises(ValueError, match="takes images of 28 pixels and 1 channels, not of 16 and 1"):
         trainings.trained(store, tmp_path / "run", **trainings.LENET, size_from={"0": 16})

@@ -1,4 +1,4 @@
-"""Steps of a training do not wait for the device: what would make a graphics card wait is counted on the processor."""
+"""Steps of a training do not wait for the device. Operations that would wait for a card are counted on the CPU."""
 
 from collections import Counter
 from dataclasses import replace
@@ -13,11 +13,11 @@ from emonet.inference.devices import Machine
 from emonet.models import create_model
 from emonet.training import trainer
 from emonet.training.distributed import Processes
+from emonet.training.log import Silent
 from emonet.training.material import gather_material
 from emonet.training.trainer import Trainer
-from emonet.training.watch import Silent
 
-# What reads a number from the device, or needs one to know how much memory a result takes.
+# These read a number from the device, or need one to know how large their result is.
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique_consecutive", "_unique2"}
 
 
@@ -46,7 +46,7 @@ def store(tmp_path_factory, portrait):
 
 
 def waits(store, folder, batch_size, **options):
-    """How often one epoch of 28 pictures waits, which takes 28 / batch_size steps."""
+    """Count how often an epoch of 28 images waits; it has 28 / batch_size steps."""
     with Waits() as counted:
         trainings.trained(store, folder, epochs=1, batch_size=batch_size, augment_with="torch", **options)
     return sum(counted.counts.values())
@@ -64,14 +64,14 @@ def waits(store, folder, batch_size, **options):
     ],
 )
 def test_no_step_waits_for_the_device(store, tmp_path, monkeypatch, options):
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 100)
+    monkeypatch.setattr(trainer, "choose_reading_interval", lambda *_: 100)
     few = waits(store, tmp_path / "few", 14, **options)
     many = waits(store, tmp_path / "many", 4, **options)
     assert many == few
 
 
 def meta_trainer(store, config):
-    """A training on torch's meta device: its tensors have no numbers, and raise where one is asked for."""
+    """Make a trainer on torch's meta device, whose tensors raise if a number is read from them."""
     material = gather_material(config, store)
     network = create_model(config.model, classes=sum(sizes(material.heads)), **config.arguments)
     return Trainer(network, material, config, Machine(torch.device("meta"), bf16=False), Processes(), {})
@@ -84,7 +84,7 @@ def meta_trainer(store, config):
         {"augment": "strong", "balance": "logits"},
     ],
 )
-def test_all_steps_are_done_before_a_number_is_asked_for(store, tmp_path, options):
+def test_an_epoch_runs_without_reading_a_number(store, tmp_path, options):
     config = trainings.quick(**options, optimizer="muon", augment_with="torch", batch_size=4)
     learning = meta_trainer(store, config)
     with pytest.raises(NotImplementedError, match="out of meta tensor"):
@@ -92,22 +92,22 @@ def test_all_steps_are_done_before_a_number_is_asked_for(store, tmp_path, option
     assert learning.done == learning.steps_an_epoch == 7
 
 
-def test_a_loss_that_is_no_number_is_found_when_it_is_read(store, tmp_path, monkeypatch):
-    """Some steps later, but with the step and the pictures where it began."""
+def test_a_late_reading_still_names_the_first_nan_step(store, tmp_path, monkeypatch):
+    """The error comes some steps later, but names the step and the images where it began."""
     spoilt = trainings.trained(store, tmp_path / "good")
     last = list(spoilt.weights)[-1]
     replace(spoilt, weights={**spoilt.weights, last: spoilt.weights[last] * torch.inf}).save(
         tmp_path / "bad.safetensors"
     )
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 3)
+    monkeypatch.setattr(trainer, "choose_reading_interval", lambda *_: 3)
     with pytest.raises(trainer.TrainingError, match=r"the loss is nan at step 0 \(epoch 1\).* The batch: ") as raised:
         trainings.trained(store, tmp_path / "run", init=str(tmp_path / "bad.safetensors"), batch_size=4)
     assert len(str(raised.value).partition("The batch: ")[2].split(", ")) == 4
 
 
-def test_reading_seldom_changes_no_bit(store, tmp_path, monkeypatch):
+def test_the_reading_interval_changes_no_bit(store, tmp_path, monkeypatch):
     often = trainings.trained(store, tmp_path / "often")
-    monkeypatch.setattr(trainer, "steps_between_readings", lambda *_: 3)
+    monkeypatch.setattr(trainer, "choose_reading_interval", lambda *_: 3)
     seldom = trainings.trained(store, tmp_path / "seldom")
     assert often.identity == seldom.identity
     assert [row.train_loss for row in trainings.log(tmp_path / "often")] == [

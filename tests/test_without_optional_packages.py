@@ -17,7 +17,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.prediction import EmotionPredictor
 from emonet.samples import HEIC
 from emonet.training.config_file import read_config
-from emonet.training.watch import Silent
+from emonet.training.log import Silent
 from facecrop import ImageError, iter_images, read_image
 from facecrop.images import is_image_file
 

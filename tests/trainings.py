@@ -1,15 +1,12 @@
-"""What tests of training share: a tiny data set, and runs on it that take a moment."""
+"""Shared by the tests of training: tiny data sets, and very short runs on them."""
 
 from __future__ import annotations
-
-from unittest import mock
 
 import imitations
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.training import TrainConfig, train
-from emonet.training.log import read_rows
-from emonet.training.watch import Silent
+from emonet.training.log import Silent, read_rows
 
 FIVE = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8]}}
 FIVE_DROPPING = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8], "dropout": [0.0, 0.2, 0.2, 0.5]}}
@@ -35,19 +32,19 @@ def write_faces(path, portrait, *, training=35, tests=7):
 
 
 def build_store(folder, inputs, **options):
-    """A data set of pictures that are faces as they are."""
+    """Build a store from images that are used whole, without a detector."""
     chosen = BuildOptions({name: str(path) for name, path in inputs.items()}, detector="whole", **options)
     return build_dataset(prepare(chosen), folder, workers=1).store
 
 
 def build_faces(folder, portrait, **options):
-    """28 faces to learn from, 7 to choose on and 7 each for validation and test, in as good as three folds."""
+    """Build 28 training faces in three folds, and 7 each for dev, validation and test."""
     table = write_faces(folder / "fer2013.csv", portrait)
     return build_store(folder / "store", {"fer2013": table}, **{"dev": 7, "folds": 3, **options})
 
 
 def build_voted(folder, portrait, **options):
-    """The same faces with FER+'s votes on four of five: most people see the label, and one cannot tell."""
+    """Build the same faces, four of five with votes of FER+: most are for the label, one is for "unknown"."""
     rows = imitations.fer2013_rows(portrait, training=35, tests=7)
     table = imitations.write_fer2013_csv(folder / "fer2013.csv", rows)
     lines = [imitations.FERPLUS_HEADER]
@@ -59,14 +56,13 @@ def build_voted(folder, portrait, **options):
 
 
 def quick(**options):
-    """A training of a small network for a moment."""
+    """Return the options of a very short training of a small network."""
     return TrainConfig.from_dict(FIVE | QUICK | options)
 
 
 def trained(store, folder, watch=None, *, overwrite=False, **options):
-    """`train` without its curves: drawing them takes longer than training networks so small."""
-    with mock.patch("emonet.training.single.draw_curves"):
-        return train(quick(**options), store, folder, watch, overwrite=overwrite)
+    """Train without drawings, which take longer than the training of such small networks."""
+    return train(quick(**options), store, folder, watch, overwrite=overwrite, draw=False)
 
 
 def log(folder):
@@ -74,7 +70,7 @@ def log(folder):
 
 
 class Stopping(Silent):
-    """Ends a run in the middle, after so many steps or epochs, as Ctrl-C does."""
+    """Stops a run after so many steps or epochs, as Ctrl-C does."""
 
     def __init__(self, *, steps=0, epochs=0):
         self._steps, self._epochs = steps, epochs

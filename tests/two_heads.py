@@ -1,4 +1,4 @@
-"""A model of two heads: the bundled small one, which also answers with what people would say they see."""
+"""A model with two heads: the bundled small one, with a second head for the votes of FER+."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEEN_PRIOR = (0.08, 0.02, 0.04, 0.27, 0.14, 0.12, 0.31, 0.02)
 
 
 def two_heads(seed=1, **changes):
-    """A checkpoint with the heads `fer2013` and `seen`; nobody taught the second."""
+    """Make a checkpoint with the heads `fer2013` and `seen`; the second has random weights."""
     one = load_model("emonet_fast")
     shape = (len(SEEN_CLASSES), one.weights["head.weight"].shape[1])
     untaught = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) / 5

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Train a whole plan on one graphics card that is lent for minutes at a time.
+# Train a plan of several networks on a graphics card that is available for minutes at a time.
 #
-#   tools/train_on_gpu.sh STORE OUT [SECONDS]      # SECONDS: at most so long, 540 unless given
+#   tools/train_on_gpu.sh STORE OUT [SECONDS]      # stops after SECONDS, 540 by default
+#   tools/train_on_gpu.sh --pack OUT               # only packs the results
 #
-# Does what is not done yet: teachers with several seeds, out-of-fold labels, and students taught by both. When the time
-# is up it stops, and the same command goes on where it was. At its end, and whenever it stops, OUT/results holds all that
-# has to be carried away: the weights in 16 bits, logs and options, as pieces of one archive of at most 15 MiB each
-# (put together by: cat results.tar.* | tar -x). `tools/train_on_gpu.sh --pack OUT` only packs.
+# The plan: teachers with several seeds, out-of-fold labels, and students that learn from both. When the time is up, the
+# script stops; run the same command again to continue. Whenever it stops, OUT/results holds all results: weights in 16
+# bits, logs and options, in one archive that is split into pieces of at most 15 MiB. To join them:
+#   cat results.tar.* | tar -x
 #
-# The environment changes the plan: EPOCHS (100), SEEDS ("0 1 2"), FOLDS ("yes" or ""), BATCH (512), DEVICE (cuda), and
-# MORE, options for every training. To try it out on a processor:
+# Environment variables change the plan: EPOCHS (100), SEEDS ("0 1 2"), FOLDS ("yes" or ""), BATCH (512), DEVICE (cuda),
+# and MORE, further options for every training. To try it on a CPU:
 #   DEVICE=cpu EPOCHS=1 SEEDS=0 MORE="--steps 2" tools/train_on_gpu.sh merged runs/dry
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,7 +32,7 @@ pack() {  # OUT
         for file in log.csv config.toml curves.png teacher_labels.parquet; do
             [ ! -f "$out/$name/$file" ] || cp "$out/$name/$file" "$out/packed/$name/"
         done
-        if [ -f "$out/$name/teacher_labels.parquet" ]; then continue; fi  # what they answer is worth more than they
+        if [ -f "$out/$name/teacher_labels.parquet" ]; then continue; fi  # only the labels are needed later
         [ ! -f "$out/$name/model.safetensors" ] || "$PYTHON" - "$out/$name/model.safetensors" \
             "$out/packed/$name/model.safetensors" <<'PY'
 import sys
@@ -45,22 +46,26 @@ PY
     ls -l "$out/results"
 }
 
-if [ "${1:-}" = --pack ]; then pack "${2:?the folder of the runs}"; exit; fi
-store=${1:?a data set that emonet build wrote}
-out=${2:?a folder for the runs}
+if [ "${1:-}" = --pack ]; then pack "${2:?name the folder of the runs}"; exit; fi
+store=${1:?name a data set that emonet build wrote}
+out=${2:?name a folder for the runs}
 end=$((SECONDS + ${3:-540}))
 mkdir -p "$out"
 
-run() {  # NAME OPTIONS...: one training; stops everything when the time is up
+run() {  # NAME OPTIONS...: run one training; exit when the time is up
     local name=$1 left=$((end - SECONDS)) status=0
     shift
-    if [ "$left" -lt 10 ]; then echo "no time left for $name: run the same command again"; pack "$out"; exit 0; fi
-    # shellcheck disable=SC2086  # MORE is a list of options
+    if [ "$left" -lt 10 ]; then
+        echo "no time left for $name: run the same command again to continue"
+        pack "$out"
+        exit 0
+    fi
+    # shellcheck disable=SC2086  # MORE is a list of words
     timeout --signal=INT --kill-after=20 "$left" "$PYTHON" -m emonet train "$store" -o "$out/$name" \
         "${HEADS[@]}" "${MUON[@]}" --augment-with torch --device "${DEVICE:-cuda}" --batch-size "${BATCH:-512}" \
         --epochs "${EPOCHS:-100}" --save-every 15 "$@" ${MORE:-} || status=$?
     if [ "$status" -eq 124 ] || [ "$status" -eq 130 ]; then
-        echo "stopped in $name: run the same command again to go on"
+        echo "stopped in $name: run the same command again to continue"
         pack "$out"
         exit 0
     fi
@@ -68,7 +73,7 @@ run() {  # NAME OPTIONS...: one training; stops everything when the time is up
 }
 
 teachers=
-for seed in ${SEEDS:-0 1 2}; do  # on dev, so that recipes can be compared
+for seed in ${SEEDS:-0 1 2}; do  # scored on dev, so that recipes can be compared
     run "teacher-$seed" --model emonet --mixup 0.4 --seed "$seed"
     teachers=${teachers:+$teachers,}$out/teacher-$seed/model.safetensors
 done

@@ -19,7 +19,7 @@ from emonet.heads import LABELS
 from emonet.inference import load_model
 from emonet.protocols.rows import Row, without_copies
 from emonet.training.config import TrainConfig
-from emonet.training.heads import head_of
+from emonet.training.heads import find_head
 from emonet.training.teacher_labels import load_teacher_labels
 
 
@@ -129,7 +129,7 @@ def label_head(config: TrainConfig, held_out: HeldOut) -> str:
         ValueError: The labels of what is scored have several heads.
     """
     sources = held_out.store.table(held_out.split, ["source"])["source"].unique().to_pylist()
-    heads = {head_of(source, list(config.heads)) for source in sources} if config.heads else {""}
+    heads = {find_head(source, list(config.heads)) for source in sources} if config.heads else {""}
     if len(heads) > 1:
         raise OptionError(
             f"what is scored together must have one head, and {', '.join(sorted(sources))} have "

@@ -27,10 +27,10 @@ from emonet.protocols.report import write_report
 from emonet.protocols.result import Outcome, Result, RoundResult
 from emonet.protocols.round import HeldOut, Protocol, Round, label_head
 from emonet.training.config import TrainConfig
+from emonet.training.log import Silent, Watch
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.run import train
-from emonet.training.session import clear_folder, run_folders
-from emonet.training.watch import Silent, Watch
+from emonet.training.session import clear_folder, list_run_folders
 
 RESULT, CURVE, REPORT = "protocol.json", "curve.png", "report.html"
 
@@ -51,7 +51,7 @@ def run_protocol(
     rounds = protocol.rounds(store, config)
     _check_heads(rounds)
     machine = open_machine(config.device, config.precision)
-    folders = [] if overwrite else [part for one in rounds for part in run_folders(folder / one.name)]
+    folders = [] if overwrite else [part for one in rounds for part in list_run_folders(folder / one.name)]
     config = settle_augmenter(config, machine.device, folders, watch)
     rounds = [replace(one, config=replace(one.config, augment_with=config.augment_with)) for one in rounds]
     if overwrite:

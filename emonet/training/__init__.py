@@ -1,9 +1,12 @@
-"""Training: from a data set on disk to a model file with its figures.
+"""Training: from a data set on disk to a model file and its scores.
 
-`run.py` is a whole run in its folder, `single.py` one network, `trainer.py` the loop. `config.py` holds every option
-and `recipes.py` what is chosen for each network; `material.py`, `data.py`, `sampling.py` and `feeding.py` lead from the
-data set to batches, `policies.py` and the two augmenters say what happens to pictures on the way. `folds.py` writes and
-`teacher_labels.py` reads soft labels; `teacher_answers.py` keeps what live teachers answer.
+run.py         a whole run: single.py (one network), ensemble.py (several), folds.py (out of fold, for soft labels)
+config.py      every option; recipes.py holds the options that each network is trained with by default
+material.py    what a run learns from: images, heads.py, other models (transfer.py), teacher_labels.py
+sampling.py    which images an epoch shows; feeding.py makes batches, with image_augmenter.py or batch_augmenter.py
+trainer.py     the loop: examples.py (input and targets), objective.py (targets and loss), optimizing.py, averaging.py
+state.py       what a stopped run is resumed from; chance.py: random numbers that do not depend on the stop
+log.py         one row per epoch; record.py writes it, and the curves
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ __all__ = ["TrainConfig", "recipe", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """`train` when it is first used: it brings torch, which commands that only show their help need not wait for."""
+    """Import `train` when it is first used: it needs torch, which a command that only shows its help does not."""
     if name != "train":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from emonet.training import run

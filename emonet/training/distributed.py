@@ -1,4 +1,4 @@
-"""Several processes that train one network together, as `torchrun` starts them; one process is the simple case."""
+"""Several processes that train one network together, as `torchrun` starts them. One process is the simple case."""
 
 from __future__ import annotations
 
@@ -18,43 +18,55 @@ from emonet.errors import OptionError
 from emonet.inference.devices import Machine
 from emonet.training.sampling import Indices
 
-# Seconds that gloo's threads are given to let go of the last tensors. They need Python's lock for that, and a thread
-# that asks for it when the interpreter has ended aborts the process (PyTorch's pull request 179291).
-LETTING_GO = 0.1
+# Seconds that gloo's threads get to release the last tensors. They need Python's lock for that, and a thread that asks
+# for it after the interpreter has ended aborts the process (PyTorch's pull request 179291).
+RELEASE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """This process's place among all. Each takes its share of every batch; the first alone writes and scores."""
+    """The rank of this process among all. Each takes its share of every batch; only the first writes and scores.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        count: Number of processes.
+        device: Where tensors must lie to be sent; None where there is nothing to send.
+    """
 
     rank: int = 0
     count: int = 1
-    device: torch.device | None = None  # where tensors must lie to be sent; None where there is nothing to send
+    device: torch.device | None = None
 
     @property
     def first(self) -> bool:
+        """Whether this is the first process."""
         return self.rank == 0
 
     def share(self, batch: Indices) -> Indices:
+        """Return this process's share of a batch."""
         return batch[self.rank :: self.count]
 
-    def joined(self, network: nn.Module, machine: Machine) -> nn.Module:
-        """The network, its gradients averaged over all processes."""
+    def wrap(self, network: nn.Module, machine: Machine) -> nn.Module:
+        """Wrap a network so that its gradients are averaged over all processes."""
         if self.count == 1:
             return network
         devices = [machine.device.index] if machine.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)
 
-    def agreed(self, value: Any) -> Any:
-        """What the first process says, in all."""
+    def agree_on(self, value: Any) -> Any:
+        """Return the first process's value in all processes."""
         if self.count == 1:
             return value
         values = [value]
         distributed.broadcast_object_list(values, src=0, device=self.device)
         return values[0]
 
-    def summed(self, values: Tensor) -> Tensor:
-        """The sum over all processes, in each."""
+    def wait(self) -> None:
+        """Wait until the first process is here."""
+        self.agree_on(None)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum tensors over all processes; all get the result."""
         if self.count == 1:
             return values
         total = values.to(self.device)
@@ -62,45 +74,55 @@ class Processes:
         return total
 
     def share_buffers(self, network: nn.Module) -> None:
-        """Give all processes the first one's buffers: each keeps statistics of its own pictures in batch norm."""
+        """Copy the first process's buffers to all: batch norm keeps statistics of the images of its own process."""
         if self.count > 1:
             for buffer in network.buffers():
                 distributed.broadcast(buffer, src=0)
 
-    def gathered(self, own: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-        """All rows of a table (rows, columns) of which each process has its `share`."""
+    def gather(self, own: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+        """Join a table (rows, columns) of which each process has its `share`; all get the result."""
         if self.count == 1:
             return own
         table = torch.zeros(rows, own.shape[1], device=self.device)
         table[self.rank :: self.count] = torch.from_numpy(own).to(self.device)
-        return np.asarray(self.summed(table).cpu().numpy(), np.float32)
+        return np.asarray(self.sum(table).cpu().numpy(), np.float32)
 
 
 @contextmanager
-def joined_processes(device: str) -> Iterator[tuple[Processes, str]]:
-    """This process's place, and its device; both from the environment that `torchrun` sets.
+def join_processes(device: str) -> Iterator[tuple[Processes, str]]:
+    """Join the other processes if `torchrun` started this one, and leave them at the end.
+
+    Args:
+        device: The device that was asked for.
+
+    Yields:
+        This process among the others, and its own device.
 
     Raises:
-        ValueError: One card was asked for by its number, for several processes.
+        OptionError: Several processes would share a card.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 or distributed.is_initialized():
-        yield _place(device), device
+        yield _find_place(device), device
         return
-    own = own_device(device, int(os.environ["LOCAL_RANK"]))
+    own = choose_device(device, int(os.environ["LOCAL_RANK"]))
     if own.startswith("cuda"):
         torch.cuda.set_device(own)
     distributed.init_process_group("nccl" if own.startswith("cuda") else "gloo")
     try:
-        yield _place(own), own
+        yield _find_place(own), own
         distributed.barrier(device_ids=[torch.device(own).index] if own.startswith("cuda") else None)
-        time.sleep(LETTING_GO)
+        time.sleep(RELEASE_SECONDS)
     finally:
         distributed.destroy_process_group()
 
 
-def own_device(device: str, local_rank: int) -> str:
-    """The device of one of several processes on this machine: each takes a graphics card of its own."""
+def choose_device(device: str, local_rank: int) -> str:
+    """Choose the device of one of several processes on this machine: each takes a card of its own.
+
+    Raises:
+        OptionError: There are more processes than cards, or one card was asked for by its number.
+    """
     if device.startswith("cuda:"):
         raise OptionError(
             f"device {device!r} is one card, and several processes need one each: say cuda, or start one process"
@@ -117,7 +139,7 @@ def own_device(device: str, local_rank: int) -> str:
     return f"cuda:{local_rank}"
 
 
-def _place(device: str) -> Processes:
+def _find_place(device: str) -> Processes:
     if not distributed.is_available() or not distributed.is_initialized():
         return Processes()
     sends_from = torch.device(device if device.startswith("cuda") else "cpu")

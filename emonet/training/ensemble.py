@@ -1,20 +1,58 @@
-"""Several networks of a run as one, which gives the mean of their probabilities."""
+"""Several networks of one run: members that are averaged, or data orders of which the best is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
-from emonet.training.session import Session
+from emonet.training.session import Session, check_folder
+from emonet.training.single import train_single
 
 
-def average(session: Session, config: TrainConfig, members: Sequence[Checkpoint]) -> Checkpoint:
-    """Average networks of one kind, which see images alike, and score the average on dev."""
+def train_members(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
+    """Train several networks with seeds of their own, and average them into one."""
+    about = session.describe(config)
+    check_folder(folder, about["identity"])
+    singles = [replace(config, members=1, seed=config.seed + number) for number in range(config.members)]
+    members = [
+        train_single(session, single, folder / f"member-{number}") for number, single in enumerate(singles, start=1)
+    ]
+    return session.write(folder, average_members(session, config, members, about))
+
+
+def train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
+    """Train the same network with several data orders, and keep the best on dev."""
+    about = session.describe(config)
+    check_folder(folder, about["identity"])
+    singles = [replace(config, orders=1, order=config.order + number) for number in range(config.orders)]
+    tried = [
+        train_single(session, single, folder / f"order-{number}") for number, single in enumerate(singles, start=1)
+    ]
+    sign = -1 if config.choose_by == "loss" else 1
+    name = "log_loss" if config.choose_by == "loss" else config.choose_by
+    values = [_measure_on_dev(checkpoint, name) for checkpoint in tried]
+    best = max(range(len(tried)), key=lambda number: sign * values[number])
+    training = {**tried[best].training, **about, "orders": {"values": values, "best": best + 1}}
+    return session.write(folder, replace(tried[best], training=training))
+
+
+def average_members(
+    session: Session, config: TrainConfig, members: Sequence[Checkpoint], about: dict[str, Any]
+) -> Checkpoint:
+    """Join networks into one that answers with the mean of their probabilities, and score it on dev.
+
+    Args:
+        session: The run.
+        config: Its options.
+        members: Networks of one kind that see images alike.
+        about: What `session.describe` returned.
+    """
     counts = sizes(members[0].heads)
     arguments: dict[str, Any] = {
         "model": config.model,
@@ -29,7 +67,7 @@ def average(session: Session, config: TrainConfig, members: Sequence[Checkpoint]
     network = create_model("averaged", classes=sum(counts), **arguments)
     network.load_state_dict(weights)
     training = {
-        **session.about(config),
+        **about,
         "seconds": sum(member.training["seconds"] for member in members),
         "members": [{"training": dict(member.training), "scores": dict(member.scores)} for member in members],
     }
@@ -37,8 +75,14 @@ def average(session: Session, config: TrainConfig, members: Sequence[Checkpoint]
         members[0],
         model="averaged",
         arguments=arguments,
-        heads=session.material.stored_heads(config),
+        heads=session.material.make_stored_heads(config),
         weights=weights,
         training=training,
-        scores=session.scores(network),
+        scores=session.score(network),
     )
+
+
+def _measure_on_dev(checkpoint: Checkpoint, name: str) -> float:
+    """Return a figure on dev: the mean of labels and votes where both are scored."""
+    scored = [checkpoint.scores[part][name] for part in ("dev", "dev_seen") if part in checkpoint.scores]
+    return float(sum(scored) / len(scored))

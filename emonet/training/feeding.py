@@ -1,4 +1,4 @@
-"""From places in the data to augmented batches, by albumentations in threads of their own, or by torch."""
+"""From places in the data to augmented batches: by albumentations in threads, or by torch on the device."""
 
 from __future__ import annotations
 
@@ -20,190 +20,202 @@ from torch import Tensor
 from emonet.inference.classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
+from emonet.training.chance import sample_seed
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
-from emonet.training.picture_augmenter import PictureAugmenter
+from emonet.training.image_augmenter import ImageAugmenter
 from emonet.training.policies import Policy, find_policy
 from emonet.training.sampling import Indices, Sampling
-from emonet.training.seeds import sample_seed
 from facecrop.devices import to_device
 
-AHEAD = 4  # batches a thread prepares before they are asked for
+AHEAD = 4  # batches that a thread prepares before they are asked for
 SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
 
 
-class Order(NamedTuple):
-    """One batch to be made: which pictures, and their places in the epoch, which decide their augmentation."""
+class BatchPlan(NamedTuple):
+    """A batch that is to be made."""
 
     epoch: int
-    places: Indices
-    turns: Indices
-    whole: int  # how many pictures the batch has in all processes together
+    places: Indices  # of its images in the training data
+    turns: Indices  # their places in the epoch, which decide how they are augmented
+    whole: int  # images of the batch in all processes together
 
 
 class Batch(NamedTuple):
-    """Pictures to learn from, and where they came from."""
+    """Images to learn from, and where they came from."""
 
     pixels: Tensor  # (N, channels, size, size), from 0 to 255
-    places: Tensor  # (N,), in the training data; on the device, as the pixels are
-    order: Order
+    places: Tensor  # (N,), in the training data; on the same device as the pixels
+    plan: BatchPlan
 
     @property
     def whole(self) -> int:
-        """How many pictures the batch has in all processes together."""
-        return self.order.whole
+        """Images of the batch in all processes together."""
+        return self.plan.whole
 
 
 class Feed(Protocol):
-    """Batches for as long as they are asked for, from a step of an epoch on; each says its epoch and step."""
+    """A source of batches."""
 
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]: ...
+    def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+        """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The orders of a run, for this process."""
+class Planner:
+    """Plans the batches of this process."""
 
     sampling: Sampling
     processes: Processes
 
-    def orders(self, epoch: int, step: int, epochs: int) -> Iterator[Order]:
+    def plan(self, epoch: int, step: int, epochs: int) -> Iterator[BatchPlan]:
+        """Yield the plans from a step of an epoch on, until `epochs` epochs are over."""
         for number in range(epoch, epochs):
             turn = 0
-            for place, batch in enumerate(self.sampling.batches(number, self.processes.count)):
+            for place, batch in enumerate(self.sampling.draw_batches(number, self.processes.count)):
                 turns = np.arange(turn, turn + len(batch))
                 turn += len(batch)
                 if number > epoch or place >= step:
                     share = self.processes.share
-                    yield Order(number, share(batch), share(turns), len(batch))
+                    yield BatchPlan(number, share(batch), share(turns), len(batch))
 
 
-class PictureFeed:
-    """Albumentations, a picture at a time. Threads work ahead while the network learns.
+class ImageFeed:
+    """Augments with albumentations, one image at a time. Threads work ahead while the network learns.
 
-    Threads and not processes: what takes the time, in OpenCV as in torch, runs without Python's lock, and nothing has
-    to be copied from one process to another.
+    Threads are enough: OpenCV and torch release Python's lock where the time goes. And unlike processes, threads need
+    not copy anything to one another.
     """
 
-    def __init__(self, pixels: Pixels, plan: Plan, config: TrainConfig, device: torch.device) -> None:
-        self._pixels, self._plan, self._config, self._device = pixels, plan, config, device
-        spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the processor takes all of it
+    def __init__(self, pixels: Pixels, planner: Planner, config: TrainConfig, device: torch.device) -> None:
+        self._pixels, self._planner, self._config, self._device = pixels, planner, config, device
+        spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the CPU uses all cores
         self._workers = config.workers if config.workers >= 0 else min(8, spare)
-        self._own = threading.local()  # of each thread: its augmenters, which keep a generator
+        self._own = threading.local()  # each thread's augmenters, which keep a generator
 
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
-        orders = self._plan.orders(epoch, step, epochs)
+    def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+        """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
+        plans = self._planner.plan(epoch, step, epochs)
         if not self._workers:
-            yield from map(self._on_device, map(self._made, orders))
+            yield from map(self._move, map(self._make, plans))
             return
         pool = ThreadPoolExecutor(self._workers)
         try:
-            coming = deque(pool.submit(self._made, order) for order in islice(orders, AHEAD * self._workers))
+            coming = deque(pool.submit(self._make, plan) for plan in islice(plans, AHEAD * self._workers))
             while coming:
                 batch = coming.popleft().result()
-                coming.extend(pool.submit(self._made, order) for order in islice(orders, 1))
-                yield self._on_device(batch)
+                coming.extend(pool.submit(self._make, plan) for plan in islice(plans, 1))
+                yield self._move(batch)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _on_device(self, batch: Batch) -> Batch:
+    def _move(self, batch: Batch) -> Batch:
         return batch._replace(
             pixels=to_device(batch.pixels, self._device), places=to_device(batch.places, self._device)
         )
 
-    def _made(self, order: Order) -> Batch:
-        augment = self._augmenter(self._config.policy(order.epoch + 1))
-        view, numbers = chance_of(order, self._config.teacher_views)
-        turned = is_mirrored(order.places, view, self._config)
+    def _make(self, plan: BatchPlan) -> Batch:
+        augment = self._find_augmenter(self._config.policy(plan.epoch + 1))
+        view, numbers = choose_view(plan, self._config.teacher_views)
+        mirrored = find_mirrored(plan.places, view, self._config)
         seeds = (sample_seed(self._config.seed, self._config.order, view, int(number)) for number in numbers)
         shown = [
-            self._pixels[place][:, ::-1] if flip else self._pixels[place]
-            for place, flip in zip(order.places, turned, strict=True)
+            self._pixels[place][:, ::-1] if mirror else self._pixels[place]
+            for place, mirror in zip(plan.places, mirrored, strict=True)
         ]
-        pictures = [augment(picture, seed) for picture, seed in zip(shown, seeds, strict=True)]
-        x = pictures_as_tensor(np.stack(pictures)).contiguous()
-        return Batch(x, torch.from_numpy(order.places), order)
+        images = [augment(image, seed) for image, seed in zip(shown, seeds, strict=True)]
+        x = pictures_as_tensor(np.stack(images)).contiguous()
+        return Batch(x, torch.from_numpy(plan.places), plan)
 
-    def _augmenter(self, policy: str) -> PictureAugmenter:
-        augmenters: dict[str, PictureAugmenter] = self._own.__dict__
+    def _find_augmenter(self, policy: str) -> ImageAugmenter:
+        augmenters: dict[str, ImageAugmenter] = self._own.__dict__
         if policy not in augmenters:
-            augmenters[policy] = PictureAugmenter(policy_of(policy, self._config))
+            augmenters[policy] = ImageAugmenter(_choose_policy(policy, self._config))
         return augmenters[policy]
 
 
 class TensorFeed:
-    """Torch, a batch at a time, on the device: for when albumentations cannot keep the network busy.
+    """Augments with torch, one batch at a time, on the device: for networks that albumentations cannot keep busy.
 
-    The training set lies on the device where it fits, and so does the order of an epoch: a step waits for no copy.
+    The training set lies on the device where it fits, and so do the places of an epoch. No step waits for a copy.
     """
 
-    def __init__(self, pixels: Pixels, plan: Plan, config: TrainConfig, device: torch.device) -> None:
-        self._plan = plan
+    def __init__(self, pixels: Pixels, planner: Planner, config: TrainConfig, device: torch.device) -> None:
+        self._planner = planner
         self._config = config
         self._device = device
         self._pixels = pictures_as_tensor(pixels)
-        self._there = fits(pixels, device)
-        if self._there:
+        self._on_device = _fits(pixels, device)
+        if self._on_device:
             self._pixels = self._pixels.to(device)
-        self._count = len(pixels) if config.teacher_views else len(plan.sampling.order(0))
+        self._count = len(pixels) if config.teacher_views else len(planner.sampling.draw_order(0))
 
-    def batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+    def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
+        """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
         seed = sample_seed(self._config.seed, self._config.order)
         augmenters: dict[str, BatchAugmenter] = {}
-        for number, group in groupby(self._plan.orders(epoch, step, epochs), attrgetter("epoch")):
+        for number, group in groupby(self._planner.plan(epoch, step, epochs), attrgetter("epoch")):
             policy = self._config.policy(number + 1)
             if policy not in augmenters:
-                augmenters[policy] = BatchAugmenter(policy_of(policy, self._config), self._count, seed)
-            orders = list(group)
-            counts = [len(order.places) for order in orders]
-            places = torch.split(self._moved(np.concatenate([order.places for order in orders])), counts)
-            chances = [chance_of(order, self._config.teacher_views) for order in orders]
-            indices = torch.split(self._moved(np.concatenate([numbers for _, numbers in chances])), counts)
-            turned = [
-                is_mirrored(order.places, view, self._config) for order, (view, _) in zip(orders, chances, strict=True)
-            ]
-            flips = torch.split(self._moved(np.concatenate(turned)), counts)
-            for order, (view, _), place, index, flip in zip(orders, chances, places, indices, flips, strict=True):
-                pixels = self._taken(place, order)
-                if self._config.alternate_mirror:
-                    pixels = torch.where(flip[:, None, None, None], pixels.flip(-1), pixels)
-                yield Batch(augmenters[policy](pixels, view, index), place, order)
+                augmenters[policy] = BatchAugmenter(_choose_policy(policy, self._config), self._count, seed)
+            yield from self._make_epoch(list(group), augmenters[policy])
 
-    def _moved(self, numbers: Indices) -> Tensor:
+    def _make_epoch(self, plans: list[BatchPlan], augment: BatchAugmenter) -> Iterator[Batch]:
+        """Move all numbers of an epoch to the device at once, then make its batches."""
+        counts = [len(plan.places) for plan in plans]
+        chances = [choose_view(plan, self._config.teacher_views) for plan in plans]
+        mirrored = [
+            find_mirrored(plan.places, view, self._config) for plan, (view, _) in zip(plans, chances, strict=True)
+        ]
+        places = torch.split(self._move(np.concatenate([plan.places for plan in plans])), counts)
+        indices = torch.split(self._move(np.concatenate([numbers for _, numbers in chances])), counts)
+        flips = torch.split(self._move(np.concatenate(mirrored)), counts)
+        for plan, (view, _), place, index, flip in zip(plans, chances, places, indices, flips, strict=True):
+            pixels = self._take(place, plan)
+            if self._config.alternate_mirror:
+                pixels = torch.where(flip[:, None, None, None], pixels.flip(-1), pixels)
+            yield Batch(augment(pixels, view, index), place, plan)
+
+    def _move(self, numbers: NDArray[np.int64] | NDArray[np.bool_]) -> Tensor:
         return to_device(torch.from_numpy(numbers), self._device)
 
-    def _taken(self, places: Tensor, order: Order) -> Tensor:
-        """The pictures of a batch, on the device."""
-        if self._there:
+    def _take(self, places: Tensor, plan: BatchPlan) -> Tensor:
+        """Take the images of a batch; the result lies on the device."""
+        if self._on_device:
             return self._pixels[places]
-        return to_device(self._pixels[torch.from_numpy(order.places)], self._device)
+        return to_device(self._pixels[torch.from_numpy(plan.places)], self._device)
 
 
-def chance_of(order: Order, views: int) -> tuple[int, Indices]:
-    """Give what decides the augmentation of a batch, beside the seed: a number for all, and one for each picture.
+def choose_view(plan: BatchPlan, views: int) -> tuple[int, Indices]:
+    """Choose the numbers that, with the seed, decide how a batch is augmented.
 
-    By default these are the epoch and the pictures' places in it. With a fixed number of views they are the view, which
-    follows from the epoch, and the pictures themselves.
+    Args:
+        plan: The batch.
+        views: How many fixed views each image has; 0 for a new view in each epoch.
+
+    Returns:
+        A number for the whole batch and one for each image. By default these are the epoch and the places in it. With
+        fixed views they are the view, which follows from the epoch, and the places in the data.
     """
-    return (order.epoch % views, order.places) if views else (order.epoch, order.turns)
+    return (plan.epoch % views, plan.places) if views else (plan.epoch, plan.turns)
 
 
-def policy_of(name: str, config: TrainConfig) -> Policy:
-    """Find the policy of a name; one that mirrors by lot does not where pictures are mirrored in turn."""
+def find_mirrored(places: Indices, view: int, config: TrainConfig) -> NDArray[np.bool_]:
+    """Mark the images that `alternate_mirror` mirrors this time: one half in even epochs, the other in odd ones."""
+    if not config.alternate_mirror:
+        return np.zeros(len(places), np.bool_)
+    halves = places * 2_654_435_761 >> 16 & 1  # a multiplicative hash, because neighbours are often alike
+    return np.asarray((halves + view) % 2 == 1)
+
+
+def _choose_policy(name: str, config: TrainConfig) -> Policy:
+    """Find a policy. With `alternate_mirror` it does not mirror at random."""
     policy = find_policy(name)
     return replace(policy, mirror=0.0) if config.alternate_mirror else policy
 
 
-def is_mirrored(places: Indices, view: int, config: TrainConfig) -> NDArray[np.bool_]:
-    """Say which pictures are mirrored this time: half of them in even epochs, the others in odd ones."""
-    if not config.alternate_mirror:
-        return np.zeros(len(places), np.bool_)
-    halves = places * 2_654_435_761 >> 16 & 1  # a multiplicative hash: neighbours are often alike
-    return np.asarray((halves + view) % 2 == 1)
-
-
-def fits(pixels: Pixels, device: torch.device) -> bool:
-    """Whether pictures may lie on the device: on a graphics card they take at most half of the memory that is free."""
+def _fits(pixels: Pixels, device: torch.device) -> bool:
+    """Return whether the images may lie on the device. They take at most half of a card's free memory."""
     if device.type == "cpu" or isinstance(pixels, np.memmap):
         return device.type == "cpu"
     return device.type != "cuda" or pixels.nbytes <= SHARE_OF_CARD * torch.cuda.mem_get_info(device)[0]

@@ -1,4 +1,4 @@
-"""The figures of training steps. They stay on the device until they are read: reading waits for the device."""
+"""Loss and accuracy of training steps. They stay on the device until they are read, because reading waits for it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch import Tensor
 
 from emonet.training.distributed import Processes
 
-EVERY = 32  # steps between two readings, where a reading makes the device wait
-EVERY_TOGETHER = 8  # where it makes other processes wait alone
+EVERY = 32  # steps between two readings where reading waits for the device
+EVERY_TOGETHER = 8  # where it only waits for the other processes
 
 
-def steps_between_readings(device: torch.device, processes: Processes) -> int:
-    """One where reading costs nothing: alone, and on the processor."""
+def choose_reading_interval(device: torch.device, processes: Processes) -> int:
+    """Choose how many steps to do between two readings: 1 where reading costs nothing."""
     if device.type != "cpu":
         return EVERY
     return 1 if processes.count == 1 else EVERY_TOGETHER
 
 
 class StepFigures(NamedTuple):
-    """What one step came to, over all processes."""
+    """The figures of one step, over all processes."""
 
-    loss: float  # the sum over the pictures
+    loss: float  # the sum over the images
     right: float
-    pictures: int
-    rate: float  # of learning
-    places: Tensor  # of this process's pictures in the training data
+    images: int
+    rate: float  # the learning rate
+    places: Tensor  # of this process's images in the training data
 
     @property
     def finite(self) -> bool:
@@ -37,7 +37,12 @@ class StepFigures(NamedTuple):
 
 
 class Figures:
-    """Collects the figures of steps; `read` gives those since the last reading, and forgets them."""
+    """Collects the figures of steps. `read` returns those since the last reading, and forgets them.
+
+    Args:
+        processes: All processes; they must read at the same steps.
+        every: Steps between two readings.
+    """
 
     def __init__(self, processes: Processes, every: int) -> None:
         self._processes = processes
@@ -45,10 +50,18 @@ class Figures:
         self._sums: list[Tensor] = []
         self._known: list[tuple[int, float, Tensor]] = []
 
-    def add(self, losses: Tensor, right: Tensor, pictures: int, rate: float, places: Tensor) -> None:
-        """Note a step: the losses of this process's pictures, and how many pictures all processes had."""
+    def add(self, losses: Tensor, right: Tensor, images: int, rate: float, places: Tensor) -> None:
+        """Add a step.
+
+        Args:
+            losses: Loss of each image of this process.
+            right: How many images of this process were answered correctly.
+            images: How many images all processes had together.
+            rate: The learning rate.
+            places: Places of this process's images in the training data.
+        """
         self._sums.append(torch.stack([losses.detach().sum(), right.float()]))
-        self._known.append((pictures, rate, places))
+        self._known.append((images, rate, places))
 
     @property
     def due(self) -> bool:
@@ -56,12 +69,16 @@ class Figures:
         return len(self._sums) >= self._every
 
     def read(self, ask: bool = False) -> tuple[list[StepFigures], bool]:
-        """Give the figures of all steps since the last reading; and whether the first process asks for something.
+        """Read the figures of all steps since the last reading.
 
-        All processes must read at the same step.
+        Args:
+            ask: A question of the first process to all, such as whether to save now.
+
+        Returns:
+            The figures, and whether the first process asked.
         """
         asked = torch.full((1, 2), float(ask and self._processes.first), device=self._sums[0].device)
-        sums = self._processes.summed(torch.stack(self._sums + list(asked))).tolist()
+        sums = self._processes.sum(torch.stack(self._sums + list(asked))).tolist()
         rows = [StepFigures(loss, right, *known) for (loss, right), known in zip(sums[:-1], self._known, strict=True)]
         self._sums, self._known = [], []
         return rows, sums[-1][0] > 0

@@ -1,8 +1,7 @@
-"""A network for each fold of the training pictures, which learns from all other folds; and soft labels of them all.
+"""Out-of-fold training: a network for each fold, which learns from all other folds and gives soft labels to its own.
 
-The soft labels of a fold are the probabilities of the network that did not learn from it, so they do not repeat what a
-network has memorised. The epoch is chosen on dev, never on the fold. Pictures of dev get the mean of all networks; with
-all_train they are learned from and belong to folds, as all others do.
+So no soft label repeats what its network has memorised. The best epoch is chosen on dev, never on the fold. Images of
+dev get the mean of all networks. With all_train, dev is learned from, and its images have folds as all others do.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,36 +20,50 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.models import model_class
 from emonet.training.config import TrainConfig
-from emonet.training.ensemble import average
-from emonet.training.material import folds_of, without_fold
+from emonet.training.ensemble import average_members
+from emonet.training.material import find_folds, leave_out_fold
 from emonet.training.scoring import score_dev
-from emonet.training.session import LABELS, Session
+from emonet.training.session import TEACHER_LABELS, Session, check_folder
 from emonet.training.single import train_single
 from emonet.training.teacher_labels import TeacherLabels
 
-NO_FOLD = -1  # of pictures that no network learned from
+NO_FOLD = -1  # of images that no network learned from
+
+
+class _Labelled(NamedTuple):
+    """Images, their fold, and the probabilities that they get."""
+
+    faces: Faces
+    fold: int
+    answers: NDArray[np.float32]
 
 
 def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
-    """Train the networks, write the soft labels, and give the average of the networks."""
+    """Train a network for each fold, write the soft labels, and average the networks into one.
+
+    Raises:
+        OptionError: The network memorises images, or the folder holds another run.
+    """
+    about = session.describe(config)
+    check_folder(folder, about["identity"])
     if model_class(config.model).fit == "memorise":
-        raise OptionError(f"{config.model} memorises pictures: out_of_fold wants a network that learns in steps")
+        raise OptionError(f"{config.model} memorises images: out_of_fold needs a network that learns in steps")
     train, dev = session.material.train, session.material.dev
-    folds = folds_of(train, config)
+    folds = find_folds(train, config)
     networks: list[Checkpoint] = []
-    labelled: list[tuple[Faces, int, NDArray[np.float32]]] = []
+    labelled: list[_Labelled] = []
     for fold in sorted(set(folds.tolist()) - {NO_FOLD}):
         networks.append(_train_without(fold, session, config, folder))
         held_out = train.part(folds == fold)
-        labelled.append((held_out, fold, _ask(networks[-1], held_out, session, config)))
-        _note_scores(*labelled[-1], session)
+        labelled.append(_Labelled(held_out, fold, _ask(networks[-1], held_out, session, config)))
+        _note_scores(labelled[-1], session)
     if dev is not None:
         of_all = np.stack([_ask(network, dev, session, config) for network in networks])
-        labelled.append((dev, NO_FOLD, of_all.mean(0)))
-    labels = _join(labelled, session, config)
+        labelled.append(_Labelled(dev, NO_FOLD, of_all.mean(0)))
+    labels = _join_labels(labelled, session, config)
     if session.processes.first:
-        labels.save(folder / LABELS)
-    checkpoint = average(session, config, networks)
+        labels.save(folder / TEACHER_LABELS)
+    checkpoint = average_members(session, config, networks, about)
     training = {**checkpoint.training, "teacher_labels": len(labels.keys)}
     return session.write(folder, replace(checkpoint, training=training))
 
@@ -57,33 +71,31 @@ def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoi
 def _train_without(fold: int, session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
     """Train one network on all folds but one."""
     single = replace(config, out_of_fold=False, label_view=TrainConfig().label_view, leave_out=fold)
-    part = replace(session, material=without_fold(session.material, single))
-    session.watch.note(f"without fold {fold}: {part.material.words()}")
+    part = replace(session, material=leave_out_fold(session.material, single))
+    session.watch.note(f"without fold {fold}: {part.material.summarize()}")
     return train_single(part, single, folder / f"fold-{fold}")
 
 
 def _ask(network: Checkpoint, faces: Faces, session: Session, config: TrainConfig) -> NDArray[np.float32]:
-    """Give a network's probabilities for pictures; each process asks it about its share."""
+    """Compute a network's probabilities; each process computes its share."""
     processes = session.processes
     classify = open_classifier(network, session.machine, config.label_view)
-    return processes.gathered(classify(faces.pixels[processes.rank :: processes.count]), len(faces))
+    return processes.gather(classify(faces.pixels[processes.rank :: processes.count]), len(faces))
 
 
-def _note_scores(faces: Faces, fold: int, answers: NDArray[np.float32], session: Session) -> None:
-    scores = score_dev(answers, faces, session.material.heads)
+def _note_scores(labelled: _Labelled, session: Session) -> None:
+    scores = score_dev(labelled.answers, labelled.faces, session.material.heads)
     parts = {"labels": scores.labels, "votes": scores.seen}
     words = ", ".join(f"{part.accuracy:.2%} of {part.n:,} {name}" for name, part in parts.items() if part is not None)
-    session.watch.note(f"fold {fold}, not learned from: {words}")
+    session.watch.note(f"fold {labelled.fold}, not learned from: {words}")
 
 
-def _join(
-    labelled: Sequence[tuple[Faces, int, NDArray[np.float32]]], session: Session, config: TrainConfig
-) -> TeacherLabels:
+def _join_labels(labelled: Sequence[_Labelled], session: Session, config: TrainConfig) -> TeacherLabels:
     return TeacherLabels(
-        keys=[key for faces, _, _ in labelled for key in faces.keys],
-        folds=np.concatenate([np.full(len(faces), fold) for faces, fold, _ in labelled]),
-        answers=np.concatenate([answers for _, _, answers in labelled]),
-        heads=session.material.stored_heads(config),
+        keys=[key for part in labelled for key in part.faces.keys],
+        folds=np.concatenate([np.full(len(part.faces), part.fold) for part in labelled]),
+        answers=np.concatenate([part.answers for part in labelled]),
+        heads=session.material.make_stored_heads(config),
         about={
             "model": config.model,
             "arguments": dict(config.arguments),

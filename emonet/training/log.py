@@ -1,4 +1,4 @@
-"""The record of a run: a row an epoch, as CSV and for TensorBoard."""
+"""The log of a run: one row per epoch, as CSV. And `Watch`, the interface for whoever wants to see progress live."""
 
 from __future__ import annotations
 
@@ -6,68 +6,79 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, get_type_hints
 
 from emonet.atomic import write_atomically
 from emonet.errors import MissingFileError, OptionError
-from facecrop.packages import importing
-
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.utils.tensorboard import SummaryWriter
-
-TAGS = {  # in TensorBoard, which groups them by their first word
-    "loss/train": "train_loss",
-    "loss/dev": "dev_loss",
-    "accuracy/train": "train_accuracy",
-    "accuracy/dev": "dev_accuracy",
-    "accuracy/gap": "gap",
-    "macro_f1/dev": "dev_macro_f1",
-    "accuracy/dev_seen": "dev_seen_accuracy",
-    "learning_rate": "learning_rate",
-    "speed/seconds": "seconds",
-    "speed/waiting_share": "waiting_share",
-    "speed/pictures_per_second": "pictures_per_second",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochRow:
-    """What one epoch came to. A run without a dev split has None for its figures."""
+    """The figures of one epoch. Without a dev split, its figures are None.
 
-    epoch: int  # that ended: the first is 1
-    step: int  # steps of the run so far
-    learning_rate: float  # of the epoch's last step
+    Attributes:
+        epoch: Number of the epoch; the first is 1.
+        step: Steps of the run so far.
+        learning_rate: The rate of the last step.
+        train_loss: Mean loss on the augmented training images.
+        train_accuracy: Accuracy on the augmented training images.
+        dev_loss: Log loss on dev, for labels.
+        dev_accuracy: Accuracy on dev, for labels.
+        dev_macro_f1: Macro F1 on dev, for labels.
+        dev_seen_loss: Log loss on dev of the head `seen`, against the votes of FER+.
+        dev_seen_accuracy: Its accuracy.
+        dev_seen_macro_f1: Its macro F1.
+        seconds: Seconds of the epoch, without scoring dev.
+        waiting_share: Share of these seconds that was spent waiting for images.
+        pictures_per_second: Training images per second.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
     train_loss: float
     train_accuracy: float
     dev_loss: float | None = None
     dev_accuracy: float | None = None
     dev_macro_f1: float | None = None
-    dev_seen_loss: float | None = None  # these three of the head that learns from votes
+    dev_seen_loss: float | None = None
     dev_seen_accuracy: float | None = None
     dev_seen_macro_f1: float | None = None
     seconds: float
-    waiting_share: float  # of these seconds, for pictures
+    waiting_share: float
     pictures_per_second: float
 
     @property
     def gap(self) -> float | None:
-        """Train less dev accuracy: how much better the network knows what it learned from."""
+        """Training accuracy minus dev accuracy; a large gap means overfitting. None without a dev split."""
         return None if self.dev_accuracy is None else self.train_accuracy - self.dev_accuracy
 
-    def chosen_by(self, measure: str) -> float:
-        """The figure on dev that the best epoch is chosen by: the mean of labels and votes where both are scored."""
+    def measure_on_dev(self, measure: str) -> float:
+        """Return the figure on dev that epochs are compared by.
+
+        Args:
+            measure: `accuracy`, `macro_f1` or `loss`.
+
+        Returns:
+            The mean of labels and votes where both are scored.
+        """
         values = [getattr(self, f"dev_{measure}"), getattr(self, f"dev_seen_{measure}")]
-        there = [value for value in values if value is not None]
-        return float(sum(there) / len(there))
+        scored = [value for value in values if value is not None]
+        return float(sum(scored) / len(scored))
 
 
+KINDS = get_type_hints(EpochRow)
 COLUMNS = [*(field.name for field in fields(EpochRow)), "gap"]
-NEW = {name for name in COLUMNS if name.startswith("dev_seen")}  # columns that logs of before do not have
+NEW = {name for name in COLUMNS if name.startswith("dev_seen")}  # columns that older logs do not have
 
 
 def write_rows(path: Path, rows: Sequence[EpochRow]) -> None:
-    """Writes the whole table anew, so that a run that goes on has each epoch once."""
+    """Write the whole log again, so that a resumed run has each epoch once.
+
+    Args:
+        path: The CSV file.
+        rows: All epochs so far.
+    """
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -75,7 +86,15 @@ def write_rows(path: Path, rows: Sequence[EpochRow]) -> None:
 
 
 def read_rows(path: Path) -> list[EpochRow]:
-    """What `write_rows` wrote."""
+    """Read what `write_rows` wrote.
+
+    Args:
+        path: The CSV file, also of an older version.
+
+    Raises:
+        MissingFileError: The file does not exist.
+        OptionError: It is no log of a training, or was damaged.
+    """
     if not path.is_file():
         raise MissingFileError(f"no such training log: {path}; `emonet train` writes them")
     with path.open(newline="", encoding="utf-8") as file:
@@ -83,45 +102,48 @@ def read_rows(path: Path) -> list[EpochRow]:
         if reader.fieldnames not in (COLUMNS, [name for name in COLUMNS if name not in NEW]):
             raise OptionError(f"{path} is no training log: its first line must be {','.join(COLUMNS)}")
         try:
-            return [_row(cells) for cells in reader]
+            return [_parse_row(cells) for cells in reader]
         except ValueError as error:
             raise OptionError(f"{path}, line {reader.line_num}: {error}") from error
 
 
-def _row(cells: Mapping[str, str]) -> EpochRow:
-    return EpochRow(**{field.name: _value(str(field.type), cells.get(field.name, "")) for field in fields(EpochRow)})
+def _parse_row(cells: Mapping[str, str]) -> EpochRow:
+    return EpochRow(**{name: _parse_cell(kind, cells.get(name, "")) for name, kind in KINDS.items()})
 
 
-def _value(kind: str, text: str) -> Any:
-    if kind == "float | None" and not text:
-        return None
-    return int(text) if kind == "int" else float(text)
+def _parse_cell(kind: object, text: str) -> Any:
+    if kind is int:
+        return int(text)
+    return None if kind == float | None and not text else float(text)
 
 
-def writer_class() -> type[SummaryWriter]:
-    """Return torch's writer for TensorBoard, or raise MissingPackageError."""
-    with importing("a log for TensorBoard", "emonet[log]"):
-        from torch.utils.tensorboard import SummaryWriter
-    return SummaryWriter
+class Watch(Protocol):
+    """Whoever wants to see the progress of a run."""
+
+    def note(self, text: str) -> None:
+        """Show a line of text."""
+
+    def begin(self, title: str, steps: int, done: int) -> None:
+        """Begin the training of a network: its name, all its steps, and how many are done already."""
+
+    def step(self, loss: float, accuracy: float, rate: float) -> None:
+        """Show a step: mean loss and accuracy of its batch, and the learning rate."""
+
+    def epoch(self, row: EpochRow) -> None:
+        """Show an epoch that has ended."""
 
 
-class TensorBoardLog:
-    """The same figures and histograms of the weights, in a folder that TensorBoard watches.
+class Silent:
+    """A `Watch` that shows nothing."""
 
-    `done` are the rows of a run that goes on: whatever the folder holds of later epochs is hidden.
-    """
+    def note(self, text: str) -> None:
+        """Do nothing."""
 
-    def __init__(self, folder: Path, done: Sequence[EpochRow] = ()) -> None:
-        self._writer = writer_class()(folder, purge_step=done[-1].epoch + 1 if done else 0)
+    def begin(self, title: str, steps: int, done: int) -> None:
+        """Do nothing."""
 
-    def write(self, row: EpochRow, network: nn.Module) -> None:
-        """Adds an epoch, and its weights as the network has them now."""
-        for tag, name in TAGS.items():
-            if (value := getattr(row, name)) is not None:
-                self._writer.add_scalar(tag, value, row.epoch)
-        for name, weight in network.named_parameters():
-            self._writer.add_histogram(name, weight, row.epoch)
-        self._writer.flush()
+    def step(self, loss: float, accuracy: float, rate: float) -> None:
+        """Do nothing."""
 
-    def close(self) -> None:
-        self._writer.close()
+    def epoch(self, row: EpochRow) -> None:
+        """Do nothing."""

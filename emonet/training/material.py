@@ -1,4 +1,4 @@
-"""What a run learns from and what it is chosen on. Validation and test are never opened here."""
+"""What a run learns from and chooses the best epoch on. The splits validation and test are never opened here."""
 
 from __future__ import annotations
 
@@ -21,75 +21,81 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
 from emonet.models import create_meta_model
 from emonet.models.inputs import InputSpec
-from emonet.training.averaging import mean_weights
 from emonet.training.config import TrainConfig
-from emonet.training.heads import check_examples, plan_heads, votes_of, with_priors, without_priors
+from emonet.training.heads import add_priors, check_examples, plan_heads, select_votes, set_even_priors
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
-from emonet.training.transfer import shared_columns, shared_heads
+from emonet.training.transfer import average_starts, match_columns, pair_heads
 
 TRAIN, DEV = "train", "dev"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """Pictures, and how the network sees them."""
+    """Images, heads and other models of a run.
+
+    Attributes:
+        train: What the network learns from.
+        dev: What the best epoch is chosen on; None where the network learns from everything.
+        spec: How the network sees images.
+        heads: The heads, with the share of each class in what they learn from.
+        start: The weights to start from, if any.
+        teachers: Models whose answers the network learns.
+        teacher_labels: Files of soft labels that the network learns.
+        contents: Hashes of the files that options name, by option.
+    """
 
     train: Faces
-    dev: Faces | None  # none where everything is learned from
+    dev: Faces | None
     spec: InputSpec
-    heads: tuple[Head, ...]  # with the share of each class in what they learn from
-    start: Checkpoint | None  # of the weights to start from
+    heads: tuple[Head, ...]
+    start: Checkpoint | None
     teachers: tuple[Checkpoint, ...]
     teacher_labels: tuple[TeacherLabels, ...] = ()
-    contents: Mapping[str, list[str]] = field(default_factory=dict)  # hashes of the files that options name
+    contents: Mapping[str, list[str]] = field(default_factory=dict)
 
-    @property
-    def teacher_columns(self) -> list[tuple[list[int], list[int]]]:
-        """For each teacher, where the classes of shared heads stand among its scores, and where among the pupil's."""
-        return [shared_columns(teacher.heads, self.heads) for teacher in self.teachers]
+    def match_teacher_columns(self) -> list[tuple[list[int], list[int]]]:
+        """Match each teacher's columns with those of the network: theirs, and in the same order ours."""
+        return [match_columns(teacher.heads, self.heads) for teacher in self.teachers]
 
-    def stored_heads(self, config: TrainConfig) -> tuple[Head, ...]:
-        """The heads with the prior that their answers have in them: none where it was adjusted for in training."""
-        return without_priors(self.heads) if config.balance == "logits" else self.heads
+    def make_stored_heads(self, config: TrainConfig) -> tuple[Head, ...]:
+        """Make the heads for the model file: priors are even where training adjusted the logits for them."""
+        return set_even_priors(self.heads) if config.balance == "logits" else self.heads
 
-    def words(self) -> str:
-        """What there is, in a line."""
+    def summarize(self) -> str:
+        """Say in one line what there is."""
         sources = Counter(self.train.sources.tolist())
         learned = ", ".join(f"{count:,} {source}" for source, count in sorted(sources.items()))
         chosen = "none" if self.dev is None else f"{len(self.dev):,}"
         left_out = ", ".join(f"{count:,} {name}" for name, count in sorted(self.train.left_out.items()))
-        voted = int((votes_of(self.train).sum(1) > 0).sum())
+        voted = int((select_votes(self.train).sum(1) > 0).sum())
         seen = f"; {voted:,} of {len(self.train):,} have votes" if SEEN in [head.name for head in self.heads] else ""
         rest = f"; left out: {left_out}" if left_out else ""
-        return f"to learn from: {learned}{seen}{self._taught_words()}; to choose on: {chosen}{rest}"
+        return f"to learn from: {learned}{seen}{self._summarize_teacher_labels()}; to choose on: {chosen}{rest}"
 
-    def _taught_words(self) -> str:
+    def _summarize_teacher_labels(self) -> str:
         if not self.teacher_labels:
             return ""
-        known = np.any([labels.places(self.train.keys) >= 0 for labels in self.teacher_labels], axis=0)
-        learned = set() if self.dev is None else _learned(self.teacher_labels) & set(self.dev.keys)
+        known = np.any([labels.find_rows(self.train.keys) >= 0 for labels in self.teacher_labels], axis=0)
+        learned = set() if self.dev is None else _find_learned(self.teacher_labels) & set(self.dev.keys)
         warning = f" (their networks learned from {len(learned):,} of those to choose on)" if learned else ""
         return f"; teacher labels for {np.count_nonzero(known):,} of {len(self.train):,}{warning}"
 
 
 def gather_material(config: TrainConfig, store: Store) -> Material:
-    """Reads the pictures; whatever does not fit together is an error here, before the first step."""
+    """Read the images and the models of a run, and check that they fit together, before the first step.
+
+    Raises:
+        OptionError: Options do not fit the data, or other models do not fit the network.
+        MissingFileError: A file that an option names does not exist.
+    """
     starts = [load_model(name) for name in config.starts]
     teachers = tuple(load_model(teacher) for teacher in config.teacher)
     labels = tuple(load_teacher_labels(Path(name)) for name in config.teacher_labels)
-    classes = _classes(config, store)
-    start = _mean(starts, config)
-    spec = _spec(config, start)
-    _check_splits(config, store)
-    read = partial(read_faces, store, spec=spec, classes=classes, sources=config.sources, storage=config.storage)
-    if config.all_train:
-        train, dev = read([split for split in (TRAIN, DEV) if split in store.splits]), None
-    elif config.fold >= 0:
-        train, dev = read([TRAIN], folds=(config.fold, False)), read([TRAIN], folds=(config.fold, True))
-    else:
-        train, dev = read([TRAIN]), read([DEV])
-    _check_faces(config, train, dev)
-    folds_of(train, config)  # raises if the options ask for folds that are not there
+    classes = _choose_classes(config, store)
+    start = average_starts(starts, config)
+    spec = _choose_spec(config, start)
+    train, dev = _read_splits(config, store, spec, classes)
+    find_folds(train, config)  # raises if the options ask for folds that do not exist
     heads = plan_heads(train, config)
     for name, one in zip(config.starts, starts, strict=True):
         _check_start(name, one, config, heads)
@@ -104,39 +110,60 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
         "teacher_labels": labels,
     }
     hashes = {name: [one.identity for one in files] for name, files in contents.items() if files}
-    material = Material(train, dev, spec, with_priors(heads, train, config), start, teachers, labels, hashes)
-    return without_fold(material, config)
+    material = Material(train, dev, spec, add_priors(heads, train, config), start, teachers, labels, hashes)
+    return leave_out_fold(material, config)
 
 
-def without_fold(material: Material, config: TrainConfig) -> Material:
-    """Leave out a fold of the training pictures if the options say so; pixels are still scaled as for all of them."""
+def leave_out_fold(material: Material, config: TrainConfig) -> Material:
+    """Leave out a fold of the training images if the options say so; images are still scaled as with all folds."""
     if config.leave_out < 0:
         return material
-    train = material.train.part(folds_of(material.train, config) != config.leave_out)
+    train = material.train.part(find_folds(material.train, config) != config.leave_out)
     check_examples(material.heads, train)
-    return replace(material, train=train, heads=with_priors(material.heads, train, config))
+    return replace(material, train=train, heads=add_priors(material.heads, train, config))
 
 
-def folds_of(faces: Faces, config: TrainConfig) -> NDArray[np.int64]:
-    """Give the fold of each picture, -1 where there is none; raise if the options ask for folds that are not there."""
+def find_folds(faces: Faces, config: TrainConfig) -> NDArray[np.int64]:
+    """Find the fold of each image (N,); -1 where there is none.
+
+    Raises:
+        OptionError: The options ask for folds that do not exist.
+    """
     folds = np.full(len(faces), -1) if faces.folds is None else faces.folds
     known = sorted(set(folds.tolist()) - {-1})
     if (config.out_of_fold or config.leave_out >= 0) and len(known) < 2:
-        raise OptionError("the training pictures have no folds: `emonet build --folds N` numbers them")
+        raise OptionError("the training images have no folds: `emonet build --folds N` numbers them")
     if config.leave_out >= 0 and config.leave_out not in known:
         raise OptionError(f"leave_out must be one of the folds {', '.join(map(str, known))}, got {config.leave_out}")
     return folds
 
 
-def _spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
-    """The network's own pictures, or those of the weights that it starts from, but for what was asked for."""
+def _read_splits(
+    config: TrainConfig, store: Store, spec: InputSpec, classes: tuple[Emotion, ...]
+) -> tuple[Faces, Faces | None]:
+    """Read the images to learn from and those to choose the epoch on."""
+    _check_splits(config, store)
+    read = partial(read_faces, store, spec=spec, classes=classes, sources=config.sources, storage=config.storage)
+    dev: Faces | None
+    if config.all_train:
+        train, dev = read([split for split in (TRAIN, DEV) if split in store.splits]), None
+    elif config.fold >= 0:
+        train, dev = read([TRAIN], folds=(config.fold, False)), read([TRAIN], folds=(config.fold, True))
+    else:
+        train, dev = read([TRAIN]), read([DEV])
+    _check_faces(config, train, dev)
+    return train, dev
+
+
+def _choose_spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
+    """Choose how the network sees images: as the weights it starts from, or as its own input; options change both."""
     own = start.input if start else create_meta_model(config.model, **config.arguments).input
     asked = {name: getattr(config, name) for name in ("size", "channels", "scaling") if getattr(config, name)}
     forget = {name for name in ("channels", "scaling") if asked.get(name, getattr(own, name)) != getattr(own, name)}
     return InputSpec.from_dict(own.to_dict() | asked | ({"mean": (), "std": ()} if forget else {}))
 
 
-def _classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
+def _choose_classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
     if not config.classes:
         return store.classes
     chosen = LabelRules.parse(config.classes).classes
@@ -146,6 +173,11 @@ def _classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
     return chosen
 
 
+def _find_learned(given: Sequence[TeacherLabels]) -> set[str]:
+    """Find the keys of the images that any network behind the teacher labels learned from."""
+    return {key for labels in given for key, fold in zip(labels.keys, labels.folds.tolist(), strict=True) if fold >= 0}
+
+
 def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Sequence[Head]) -> None:
     if start.model != config.model or dict(start.arguments) != dict(config.arguments):
         raise OptionError(
@@ -153,12 +185,12 @@ def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Seque
             f"and the run trains {config.model!r} with {dict(config.arguments)}"
         )
     if not config.new_head:
-        _check_classes(name, start.heads, heads, "; new_head begins its last layer anew")
+        _check_classes(name, start.heads, heads, "; new_head trains a new last layer")
 
 
 def _check_classes(name: str, theirs: Sequence[Head], ours: Sequence[Head], hint: str = "") -> None:
-    """Raise if no head is shared, or a shared one has other classes."""
-    pairs = [(theirs[a], ours[b]) for a, b in shared_heads(theirs, ours)]
+    """Raise if no head is shared, or a shared head has other classes."""
+    pairs = [(theirs[a], ours[b]) for a, b in pair_heads(theirs, ours)]
     for their, our in pairs:
         if their.classes != our.classes:
             raise OptionError(
@@ -169,38 +201,23 @@ def _check_classes(name: str, theirs: Sequence[Head], ours: Sequence[Head], hint
         raise OptionError(f"{name} has the heads {known}, and the run none of them: {asked}{hint}")
 
 
-def _mean(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | None:
-    """One of several: networks that went on from one another are often better in the middle (Wortsman et al., 2022)."""
-    if not starts:
-        return None
-    answered = [[(head.name, head.classes) for head in one.heads] for one in starts]
-    if any(one.input != starts[0].input for one in starts) or any(one != answered[0] for one in answered):
-        raise OptionError(f"{config.init} have no mean: they do not see pictures alike, or answer other classes")
-    return replace(starts[0], weights=mean_weights([one.weights for one in starts]))
-
-
 def _check_teacher(name: str, teacher: Checkpoint, config: TrainConfig, heads: Sequence[Head], spec: InputSpec) -> None:
     _check_classes(name, teacher.heads, heads)
     if (teacher.input.size, teacher.input.channels) != (spec.size, spec.channels):
         raise OptionError(
-            f"{name} sees pictures of {teacher.input.size} pixels and {teacher.input.channels} channels, "
+            f"{name} sees images of {teacher.input.size} pixels and {teacher.input.channels} channels, "
             f"{config.model!r} of {spec.size} and {spec.channels}"
         )
 
 
 def _check_teacher_labels(name: str, labels: TeacherLabels, train: Faces, heads: Sequence[Head]) -> None:
     _check_classes(name, labels.heads, heads)
-    if not (labels.places(train.keys) >= 0).any():
+    if not (labels.find_rows(train.keys) >= 0).any():
         raise OptionError(
-            f"{name} was made for another data set: it has labels for {len(labels.keys):,} pictures, such as "
-            f"{labels.keys[0] if labels.keys else 'none'}, and for 0 of the {len(train):,} training pictures, such as "
+            f"{name} was made for another data set: it has labels for {len(labels.keys):,} images, such as "
+            f"{labels.keys[0] if labels.keys else 'none'}, and for 0 of the {len(train):,} training images, such as "
             f"{train.keys[0]}"
         )
-
-
-def _learned(given: Sequence[TeacherLabels]) -> set[str]:
-    """The pictures that some of the networks behind teacher labels learned from."""
-    return {key for labels in given for key, fold in zip(labels.keys, labels.folds.tolist(), strict=True) if fold >= 0}
 
 
 def _check_splits(config: TrainConfig, store: Store) -> None:
@@ -217,12 +234,9 @@ def _check_faces(config: TrainConfig, train: Faces, dev: Faces | None) -> None:
     there = {*train.sources.tolist(), *(train.left_out.keys() - set(Emotion))}
     if unknown := sorted({*config.sources, *config.source_weights} - set(train.sources.tolist())):
         known = ", ".join(sorted(there)) or "nowhere"
-        raise OptionError(f"no training pictures from {', '.join(unknown)}; there are some from {known}")
+        raise OptionError(f"no training images from {', '.join(unknown)}; there are some from {known}")
+    hint = f": fold {config.fold} is empty; `emonet build --folds N` numbers them from 0" if config.fold >= 0 else ""
     if not len(train):
-        raise OptionError("no training pictures are left" + _fold_hint(config))
+        raise OptionError("no training images are left" + hint)
     if dev is not None and not len(dev):
-        raise OptionError("no pictures are left to choose on" + _fold_hint(config))
-
-
-def _fold_hint(config: TrainConfig) -> str:
-    return f": fold {config.fold} is empty; `emonet build --folds N` numbers them from 0" if config.fold >= 0 else ""
+        raise OptionError("no images are left to choose on" + hint)

@@ -13,19 +13,23 @@ from emonet.training.config import TrainConfig
 from emonet.training.muon import Muon
 
 KERNELS = (nn.Linear, nn.modules.conv._ConvNd)
-RATE_SHARE = "rate_share"  # of a group of parameters: its learning rate, as a multiple of the others'
+RATE_SHARE = "rate_share"  # of a parameter group: its learning rate as a multiple of the others'
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Make the optimizer that the options ask for.
 
-    Kernels decay; biases, batch norm and the slopes of activations do not, unless everything shall. Fused, a step goes
-    through each number once, which on a processor takes a ninth of the time.
+    By default weight decay affects kernels only, not biases, batch norm and the slopes of activations. The fused
+    variants go through each number once, which takes a ninth of the time on a CPU.
+
+    Args:
+        network: The network whose parameters are optimized.
+        config: Options of the run.
     """
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if config.optimizer == "muon":
         return _make_muon(network, learned, config)
-    groups = _decay_groups(network, learned, config)
+    groups = _group_by_decay(network, learned, config)
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
         return torch.optim.SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=nesterov, fused=True)
@@ -33,7 +37,9 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
     return kind(groups, config.learning_rate, fused=True)
 
 
-def _decay_groups(network: nn.Module, parameters: Sequence[nn.Parameter], config: TrainConfig) -> list[dict[str, Any]]:
+def _group_by_decay(
+    network: nn.Module, parameters: Sequence[nn.Parameter], config: TrainConfig
+) -> list[dict[str, Any]]:
     kernels = {id(module.weight) for module in network.modules() if isinstance(module, KERNELS)}
     decaying = [parameter for parameter in parameters if config.decay == "all" or id(parameter) in kernels]
     free = [parameter for parameter in parameters if config.decay != "all" and id(parameter) not in kernels]
@@ -42,18 +48,27 @@ def _decay_groups(network: nn.Module, parameters: Sequence[nn.Parameter], config
 
 
 def _make_muon(network: nn.Module, learned: Sequence[nn.Parameter], config: TrainConfig) -> Muon:
-    """Kernels that see all channels are orthogonal; dense layers and grouped convolutions belong to the rest."""
+    """Make Muon for convolutions that see all channels; SGD takes the rest, grouped convolutions included."""
     convolutions = [module for module in network.modules() if isinstance(module, nn.modules.conv._ConvNd)]
     orthogonal = {id(module.weight) for module in convolutions if module.groups == 1 and not module.transposed}
     kernels = [parameter for parameter in learned if id(parameter) in orthogonal]
-    rest = _decay_groups(network, [parameter for parameter in learned if id(parameter) not in orthogonal], config)
+    rest = _group_by_decay(network, [parameter for parameter in learned if id(parameter) not in orthogonal], config)
     share = config.rest_rate / config.learning_rate if config.learning_rate else 0.0
     groups = [{"params": kernels, "orthogonal": True}, *({**group, RATE_SHARE: share} for group in rest)]
     return Muon(groups if kernels else groups[1:], config.learning_rate, momentum=config.momentum)
 
 
 class LearningRate:
-    """The rate of each step, counted from 0; `drops` is how often a plateau has lowered it."""
+    """The learning rate of each step.
+
+    Args:
+        config: Options of the run.
+        steps: Steps of the whole run.
+        steps_an_epoch: Steps of an epoch.
+
+    Attributes:
+        drops: How often the schedule `plateau` has lowered the rate.
+    """
 
     def __init__(self, config: TrainConfig, steps: int, steps_an_epoch: int) -> None:
         self._config = config
@@ -62,6 +77,7 @@ class LearningRate:
         self.drops = 0
 
     def at(self, step: int) -> float:
+        """Return the rate of a step; the first is 0."""
         rate = self._config.learning_rate
         if step < self._warmup:
             return rate * (step + 1) / self._warmup
@@ -73,7 +89,7 @@ class LearningRate:
         return rate * self._config.factor**self.drops
 
     def observe(self, stale: int) -> None:
-        """After an epoch: `stale` are those since the best one. Lowers the rate each time `patience` have passed."""
+        """Lower the rate on a plateau. Call it after each epoch, with the number of epochs since the best one."""
         if self._config.schedule == "plateau" and stale and stale % self._config.patience == 0:
             self.drops += 1
 

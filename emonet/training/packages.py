@@ -1,4 +1,4 @@
-"""Which augmenter a run uses, and whether all packages that it needs are there: settled before its first step."""
+"""Which augmenter a run uses, and whether the packages that it needs are installed. Decided before the first step."""
 
 from __future__ import annotations
 
@@ -10,48 +10,51 @@ import torch
 
 from emonet.errors import MissingPackageError
 from emonet.training.config import AugmentWith, TrainConfig
-from emonet.training.log import writer_class
-from emonet.training.picture_augmenter import PictureAugmenter
+from emonet.training.image_augmenter import ImageAugmenter
+from emonet.training.log import Watch
 from emonet.training.policies import find_policy
-from emonet.training.session import stored_run
-from emonet.training.watch import Watch
+from emonet.training.record import import_writer
+from emonet.training.session import read_run
 from facecrop.packages import importing
 
 
 def settle_augmenter(config: TrainConfig, device: torch.device, folders: Iterable[Path], watch: Watch) -> TrainConfig:
-    """Replace `auto` by the augmenter that the run will use, so that it is stored with the run.
+    """Replace `auto` by the augmenter that the run will use, so that the choice is stored with the run.
 
-    A run that was begun goes on with the augmenter that it began with, whatever is installed now: the other one would
-    lead to other weights.
+    A resumed run keeps its augmenter, whatever is installed now, because the other one would lead to other weights.
 
     Args:
-        config: What was asked for.
+        config: Options of the run.
         device: Where the network learns.
-        folders: Those that may hold a part of the run.
-        watch: Told where torch augments because albumentations is missing.
+        folders: Folders that may hold a part of the run.
+        watch: Told if torch augments because albumentations is missing.
     """
     if config.augment_with != "auto":
         return config
-    runs = (run for folder in folders if (run := stored_run(folder)) is not None)
+    runs = (run for folder in folders if (run := read_run(folder)) is not None)
     begun = next((run["augment_with"] for run in runs if "augment_with" in run), None)
-    return replace(config, augment_with=begun or _best_augmenter(device, watch))
+    return replace(config, augment_with=begun or _choose_augmenter(device, watch))
 
 
 def augments_with_torch(config: TrainConfig, device: torch.device) -> bool:
-    """Return whether torch augments; `auto` is left only in runs that began before it was settled."""
+    """Return whether torch augments. Only runs of older versions still have `auto` here."""
     return config.augment_with == "torch" or (config.augment_with == "auto" and device.type != "cpu")
 
 
 def check_packages(config: TrainConfig, device: torch.device) -> None:
-    """Raise MissingPackageError unless everything that the options ask for can be imported."""
+    """Import everything that the options need.
+
+    Raises:
+        MissingPackageError: A package is not installed.
+    """
     if not augments_with_torch(config, device):
         _check_albumentations()
     if config.tensorboard:
-        writer_class()
+        import_writer()
 
 
-def _best_augmenter(device: torch.device, watch: Watch) -> AugmentWith:
-    """Albumentations where the processor is the device; on a faster one, torch."""
+def _choose_augmenter(device: torch.device, watch: Watch) -> AugmentWith:
+    """Choose albumentations on the CPU, and torch on faster devices or where albumentations is missing."""
     if device.type != "cpu":
         return "torch"
     try:
@@ -64,4 +67,4 @@ def _best_augmenter(device: torch.device, watch: Watch) -> AugmentWith:
 
 def _check_albumentations() -> None:
     with importing("augmentation with albumentations", "albumentations"):
-        PictureAugmenter(find_policy("none"))
+        ImageAugmenter(find_policy("none"))

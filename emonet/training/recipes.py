@@ -1,14 +1,13 @@
-"""How each network is trained unless one says otherwise: the options of its source, and of ours by measurement.
+"""Recipes: how each network is trained by default. The options come from its source, and for our own from measurements.
 
-Where a source is silent the options are the defaults of `TrainConfig`, or ours as the comment says.
+Where a source says nothing, the options are the defaults of `TrainConfig`, unless a comment says otherwise.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# Two rates of decay that say the same: Keras' l2(0.001) adds 0.001 w^2 to the loss, whose gradient is 0.002 w.
-L2 = 0.002
+L2 = 0.002  # Keras' l2(0.001) adds 0.001 w^2 to the loss, whose gradient is 0.002 w
 
 _KERAS: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "warmup": 0.0}
 
@@ -33,8 +32,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "ema": 0.999,
         "clip": 5.0,
     },
-    # Thirty epochs and more; the rate falls to a fifth after five that brought nothing. That it rises first is ours:
-    # without, the network stays longer with the commonest class.
+    # The source trains for 30 epochs or more, and divides the rate by 5 after 5 epochs without progress. The warmup is
+    # our addition: without it, the network answers the most frequent class for longer.
     "apl_fmp": {
         **_KERAS,
         "warmup": 1.0,
@@ -57,7 +56,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "crop_three": {
         "optimizer": "sgd",
         "momentum": 0.9,
-        "learning_rate": 0.01,  # not published
+        "learning_rate": 0.01,  # our choice: not published
         "weight_decay": L2,
         "warmup": 0.0,
         "batch_size": 256,
@@ -68,7 +67,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "stop_after": 41,
         "augment": "mirror",
     },
-    # 16,001 steps of 32; disgust, which has few pictures, is repeated four times.
+    # 16,001 steps with batches of 32; disgust, which has few images, is shown four times.
     "lenet28": {
         "optimizer": "sgd",
         "momentum": 0.0,
@@ -97,9 +96,20 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def recipe(model: str, **changes: Any) -> dict[str, Any]:
-    """The options of a network that differ from the defaults, some of them changed.
+    """Return the options of a network that differ from the defaults.
 
-    Numbers of its own that a change takes the place of leave: the steps for the epochs, the tables for `balance`.
+    Args:
+        model: Name of the network, as in `emonet models`.
+        **changes: Options of your own. They replace those of the recipe, and remove what they make pointless: `epochs`
+            removes `steps`, and `balance` removes the weights of classes.
+
+    Returns:
+        Options for `TrainConfig.from_dict`.
+
+    Example:
+        >>> from emonet.training import recipe
+        >>> recipe("lenet28", epochs=2)["batch_size"]
+        32
     """
     options = {"model": model, **RECIPES.get(model.partition(":")[0], {})}
     if "epochs" in changes:

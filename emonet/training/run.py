@@ -1,17 +1,16 @@
-"""A whole run in a folder: one network, or several that are averaged or chosen from; stopped and run again, it goes on.
+"""A whole run in its folder: one network, or several that are averaged or chosen from. A stopped run can be resumed.
 
-RUN/model.safetensors    the result: one checkpoint, of an average too
-RUN/config.toml          every option, for `--config`
-RUN/log.csv, curves.png  a row an epoch, and their picture
-RUN/samples.png          augmented pictures as the network sees them
-RUN/state.safetensors    where it stands, while it is not finished
-RUN/member-1/...         the same for each of several
-RUN/teacher_labels.parquet   what networks answered that did not learn from the picture, RUN/fold-0/... and so on
+RUN/model.safetensors        the result: one model file, also for an average
+RUN/config.toml              every option, to be used with `--config`
+RUN/log.csv, curves.png      one row per epoch, and the curves of it
+RUN/samples.png              augmented images as the network sees them
+RUN/state.safetensors        where the run stands, until it is finished
+RUN/member-1/...             the same files for each of several networks; order-1 and fold-0 likewise
+RUN/teacher_labels.parquet   soft labels of all training images, from networks that did not learn from them
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,72 +19,70 @@ from emonet.datasets.store import Store
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import open_machine
 from emonet.training.config import TrainConfig
-from emonet.training.distributed import joined_processes
-from emonet.training.ensemble import average
+from emonet.training.distributed import join_processes
+from emonet.training.ensemble import train_members, train_orders
 from emonet.training.folds import train_folds
+from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
-from emonet.training.session import LABELS, MODEL, Session, check_folder, clear_folder, run_folders
-from emonet.training.single import new_network, train_single
-from emonet.training.watch import Silent, Watch
+from emonet.training.session import MODEL, TEACHER_LABELS, Session, clear_folder, list_run_folders
+from emonet.training.single import make_network, train_single
 
 
 def train(
-    config: TrainConfig, store: Store, folder: Path, watch: Watch | None = None, *, overwrite: bool = False
+    config: TrainConfig,
+    store: Store,
+    folder: Path,
+    watch: Watch | None = None,
+    *,
+    overwrite: bool = False,
+    draw: bool = True,
 ) -> Checkpoint:
-    """Trains what the options ask for. A folder that holds another run is refused, unless it may be overwritten."""
-    with joined_processes(config.device) as (processes, device), torch.random.fork_rng(devices=[]):
+    """Train what the options ask for, and write it into a folder.
+
+    A run that was stopped is resumed, and ends in the same weights. A finished run is returned as it is.
+
+    Args:
+        config: The options.
+        store: The data set.
+        folder: The folder of the run; it is created.
+        watch: Told about progress.
+        overwrite: Whether a run that the folder holds may be replaced.
+        draw: Whether to draw `curves.png` and `samples.png`.
+
+    Returns:
+        The model as it is in `folder/model.safetensors`.
+
+    Raises:
+        OptionError: The folder holds another run, or options do not fit the data.
+        MissingFileError: A file that an option names does not exist.
+        MissingPackageError: An option needs a package that is not installed.
+        TrainingError: The loss or the answers on dev are no numbers any more.
+    """
+    with join_processes(config.device) as (processes, device), torch.random.fork_rng(devices=[]):
         watch = watch or Silent()
         machine = open_machine(device, config.precision)
         watch.note(f"{config.model} on {machine}" + (f", {processes.count} processes" if processes.count > 1 else ""))
-        settled = settle_augmenter(config, machine.device, () if overwrite else run_folders(folder), watch)
-        config = processes.agreed(settled)  # not every process may see the folder
+        settled = settle_augmenter(config, machine.device, () if overwrite else list_run_folders(folder), watch)
+        config = processes.agree_on(settled)  # not every process may see the folder
         if overwrite or not (folder / MODEL).is_file():
             check_packages(config, machine.device)
         material = gather_material(config, store)
-        watch.note(material.words())
-        session = Session(store, material, machine, processes, watch)
+        watch.note(material.summarize())
+        session = Session(store, material, machine, processes, watch, draw)
         if overwrite and processes.first:
-            new_network(session, config)  # one that cannot be trained costs no earlier run
+            make_network(session, config)  # raises before anything is removed if it cannot be trained
             clear_folder(folder)
-        processes.agreed(None)  # nobody looks into the folder before it is cleared
-        several = config.out_of_fold or config.members > 1 or config.orders > 1
-        if not several or _is_finished(folder, config):
-            return train_single(session, config, folder)  # which checks the folder, and gives back what is finished
-        check_folder(folder, session.identity(config))
-        if config.out_of_fold:
-            return train_folds(session, config, folder)
-        return _train_members(session, config, folder) if config.members > 1 else _train_orders(session, config, folder)
+        processes.wait()  # nobody looks into the folder before it is cleared
+        return _train_into(session, config, folder)
 
 
-def _is_finished(folder: Path, config: TrainConfig) -> bool:
-    return (folder / MODEL).is_file() and (not config.out_of_fold or (folder / LABELS).is_file())
-
-
-def _train_members(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
-    """Several with seeds of their own, averaged into one."""
-    singles = [replace(config, members=1, seed=config.seed + number) for number in range(config.members)]
-    members = [
-        train_single(session, single, folder / f"member-{number}") for number, single in enumerate(singles, start=1)
-    ]
-    return session.write(folder, average(session, config, members))
-
-
-def _train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
-    """The same network with several data orders; the best on dev stays."""
-    singles = [replace(config, orders=1, order=config.order + number) for number in range(config.orders)]
-    tried = [
-        train_single(session, single, folder / f"order-{number}") for number, single in enumerate(singles, start=1)
-    ]
-    sign = -1 if config.choose_by == "loss" else 1
-    name = "log_loss" if config.choose_by == "loss" else config.choose_by
-    values = [_on_dev(checkpoint, name) for checkpoint in tried]
-    best = max(range(len(tried)), key=lambda number: sign * values[number])
-    training = {**tried[best].training, **session.about(config), "orders": {"values": values, "best": best + 1}}
-    return session.write(folder, replace(tried[best], training=training))
-
-
-def _on_dev(checkpoint: Checkpoint, name: str) -> float:
-    """A figure on dev, the mean of labels and votes where both are scored."""
-    there = [checkpoint.scores[part][name] for part in ("dev", "dev_seen") if part in checkpoint.scores]
-    return float(sum(there) / len(there))
+def _train_into(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
+    finished = (folder / MODEL).is_file() and (not config.out_of_fold or (folder / TEACHER_LABELS).is_file())
+    if not finished and config.out_of_fold:
+        return train_folds(session, config, folder)
+    if not finished and config.members > 1:
+        return train_members(session, config, folder)
+    if not finished and config.orders > 1:
+        return train_orders(session, config, folder)
+    return train_single(session, config, folder)  # which returns a finished run of several networks, too

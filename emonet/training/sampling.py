@@ -1,4 +1,4 @@
-"""Which pictures an epoch shows, how often, in which order: decided by the seed and the epoch alone."""
+"""Which images an epoch shows, how often and in which order. The seed and the number of the epoch decide it."""
 
 from __future__ import annotations
 
@@ -15,54 +15,66 @@ Indices = NDArray[np.int64]
 
 
 class Sampling:
-    """Every epoch shows the pictures of a source and class `times` times: whole rounds, and a fraction by lot."""
+    """Draws the order of each epoch.
+
+    Each source and class has a factor that says how often an epoch shows its images. For 2.5, all images are shown
+    twice, and a random half of them a third time.
+
+    Args:
+        faces: The training images.
+        config: Says how sources and classes are weighted and balanced, and how large a batch is.
+
+    Raises:
+        OptionError: All factors are 0.
+    """
 
     def __init__(self, faces: Faces, config: TrainConfig) -> None:
         self._seed = (config.seed, config.order)
         self._batch_size = config.batch_size
         self._repeats = config.repeats
-        self._groups = list(_groups(faces, config))
+        self._groups = _group_images(faces, config)
         self._count = len(faces)
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """How often an epoch shows each picture, on average (N,)."""
+        """How often an epoch shows each image, on average (N,)."""
         times = np.zeros(self._count)
         for places, count in self._groups:
             times[places] = count / len(places)
         return times
 
-    def order(self, epoch: int) -> Indices:
-        """The places of an epoch's pictures; those that are repeated stand beside each other."""
+    def draw_order(self, epoch: int) -> Indices:
+        """Draw the order of an epoch, as places in the data. Repeated views of an image stand side by side."""
         chance = np.random.default_rng([*self._seed, epoch])
-        drawn = []
+        pieces = []
         for places, count in self._groups:
             rounds, rest = divmod(count, len(places))
-            drawn += [np.tile(places, rounds), chance.permutation(places)[:rest]]
-        order = chance.permutation(np.concatenate(drawn))
+            pieces += [np.tile(places, rounds), chance.permutation(places)[:rest]]
+        order = chance.permutation(np.concatenate(pieces))
         return order if self._repeats == 1 else np.repeat(order[: -(-len(order) // self._repeats)], self._repeats)
 
-    def batches(self, epoch: int, processes: int = 1) -> list[Indices]:
-        """The epoch in batches that differ in size by one at most, so that none is a small remainder."""
-        order = self.order(epoch)
+    def draw_batches(self, epoch: int, processes: int = 1) -> list[Indices]:
+        """Divide the order of an epoch into batches whose sizes differ by 1 at most, so that no batch is tiny."""
+        order = self.draw_order(epoch)
         count = max(1, -(-len(order) // (self._batch_size * processes)))
         batches = np.array_split(order, count)
         if self._repeats == 1:
             return batches
-        chance = np.random.default_rng([*self._seed, epoch, count])  # views of a picture shall not be mixed in pairs
+        # Mixing pairs neighbours, which should not be two views of one image.
+        chance = np.random.default_rng([*self._seed, epoch, count])
         return [chance.permutation(batch) for batch in batches]
 
-    def steps(self, processes: int = 1) -> int:
-        """Batches in an epoch."""
+    def count_steps(self, processes: int = 1) -> int:
+        """Count the batches of an epoch."""
         shown = sum(count for _, count in self._groups)
         shown = -(-shown // self._repeats) * self._repeats
         return max(1, -(-shown // (self._batch_size * processes)))
 
 
-def _groups(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:
-    """Pictures of one source and class, and how many of them an epoch shows."""
-    sources = _source_times(faces, config)
-    classes = _class_times(faces, config)
+def _group_images(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:
+    """Group the images by source and class, and count how many of each group an epoch shows."""
+    sources = _weigh_sources(faces, config)
+    classes = _weigh_classes(faces, config)
     groups = []
     for source in sorted(set(faces.sources.tolist())):
         for label, emotion in enumerate(faces.classes):
@@ -71,34 +83,34 @@ def _groups(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:
             if count:
                 groups.append((places, count))
     if not groups:
-        raise OptionError("nothing to learn from: every picture is left out")
+        raise OptionError("nothing to learn from: every image is left out")
     return groups
 
 
-def _source_times(faces: Faces, config: TrainConfig) -> dict[str, float]:
+def _weigh_sources(faces: Faces, config: TrainConfig) -> dict[str, float]:
     counts = Counter(faces.sources.tolist())
     if config.balance_sources:
         return {source: len(faces) / len(counts) / count for source, count in counts.items()}
     return {source: config.source_weights.get(source, 1.0) for source in counts}
 
 
-def _class_times(faces: Faces, config: TrainConfig) -> dict[str, float]:
+def _weigh_classes(faces: Faces, config: TrainConfig) -> dict[str, float]:
     if config.balance == "oversample":
-        return {str(name): weight for name, weight in zip(faces.classes, balanced(faces), strict=True)}
+        return {str(name): weight for name, weight in zip(faces.classes, _balance_classes(faces), strict=True)}
     return {str(emotion): config.oversample.get(emotion, 1.0) for emotion in faces.classes}
 
 
-def class_weights(faces: Faces, config: TrainConfig) -> list[float] | None:
-    """A weight a class for the loss."""
+def make_class_weights(faces: Faces, config: TrainConfig) -> list[float] | None:
+    """Make the weights of the classes in the loss; None where all are 1."""
     if config.balance == "weights":
-        return balanced(faces)
+        return _balance_classes(faces)
     if not config.class_weights:
         return None
     return [config.class_weights.get(emotion, 1.0) for emotion in faces.classes]
 
 
-def balanced(faces: Faces) -> list[float]:
-    """Numbers that make every class count alike and change no sum."""
+def _balance_classes(faces: Faces) -> list[float]:
+    """Make weights with which all classes count the same and the sum over all images stays."""
     counts = np.bincount(faces.labels, minlength=len(faces.classes))
     present = np.count_nonzero(counts)
     return [float(len(faces) / present / count) if count else 0.0 for count in counts]

@@ -1,8 +1,8 @@
-"""Scores on dev while a network learns: of the labels, each answered by the head of its data set, and of the votes."""
+"""Scores on dev: for labels, which the head of each data set answers, and for the votes of FER+."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,24 @@ from emonet.evaluation.metrics import Scores, score
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
 from emonet.heads import SEEN, SEEN_CLASSES, Head, sizes
-from emonet.training.heads import labelled
+from emonet.training.heads import find_labelled
+
+Answers = NDArray[np.float32]
 
 
 class DevScores(NamedTuple):
-    """What a network scores on dev; None where it has no such head, or dev nothing to score it on."""
+    """Scores of a network on dev; None where it has no such head, or dev nothing to compare it with."""
 
     labels: Scores | None
-    seen: Scores | None  # agreement with what more people saw than anything else
+    seen: Scores | None  # agreement with what most people saw
 
-    def row(self) -> dict[str, float]:
-        """The figures for the log; those of the votes stand in the first columns where no head answers with labels."""
+    def to_columns(self) -> dict[str, float]:
+        """Return the figures for the log. Without a head for labels, the votes take the first columns."""
         labels, seen = (self.labels, self.seen) if self.labels is not None else (self.seen, None)
-        return _figures("dev", labels) | _figures("dev_seen", seen)
+        return _name_figures("dev", labels) | _name_figures("dev_seen", seen)
 
 
-def _figures(start: str, scores: Scores | None) -> dict[str, float]:
+def _name_figures(start: str, scores: Scores | None) -> dict[str, float]:
     if scores is None:
         return {}
     return {
@@ -36,32 +38,45 @@ def _figures(start: str, scores: Scores | None) -> dict[str, float]:
     }
 
 
-def score_dev(answers: NDArray[np.float32], faces: Faces, heads: tuple[Head, ...]) -> DevScores:
-    """Score the probabilities of all heads side by side (N, all heads' classes)."""
-    said = label_answers(answers, faces, heads)
-    labels = None if said is None else score(said, faces.labels, faces.classes)
-    return DevScores(labels, _score_seen(_by_head(answers, heads), faces))
+def score_dev(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> DevScores:
+    """Score the probabilities of all heads, side by side (N, all heads' classes)."""
+    own = select_label_answers(answers, faces, heads)
+    labels = None if own is None else score(own, faces.labels, faces.classes)
+    return DevScores(labels, _score_seen(_split_heads(answers, heads), faces))
 
 
-def label_answers(answers: NDArray[np.float32], faces: Faces, heads: tuple[Head, ...]) -> NDArray[np.float32] | None:
-    """Give each picture's probabilities from the head of its label (N, classes); None where no head answers labels."""
-    parts = _by_head(answers, heads)
+def describe_scores(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> dict[str, Any]:
+    """Score dev for a model file: all images, each source alone, and the votes."""
+    whole = score_dev(answers, faces, heads)
+    found = {"dev": whole.labels, "dev_seen": whole.seen}
+    scores: dict[str, Any] = {name: part.to_dict() for name, part in found.items() if part is not None}
+    if (own := select_label_answers(answers, faces, heads)) is not None:
+        parts = {source: faces.sources == source for source in sorted(set(faces.sources.tolist()))}
+        scores["dev_by_source"] = {
+            source: score(own[part], faces.labels[part], faces.classes).to_dict() for source, part in parts.items()
+        }
+    return scores
+
+
+def select_label_answers(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> Answers | None:
+    """Select for each image the probabilities of the head of its label (N, classes); None without such a head."""
+    parts = _split_heads(answers, heads)
     by_label = [head for head in heads if head.name != SEEN]
     if not by_label:
         return None
-    said = np.empty((len(faces), len(faces.classes)), np.float32)
+    selected = np.empty((len(faces), len(faces.classes)), np.float32)
     for head in by_label:
-        own = labelled(head, heads, faces)
-        said[own] = parts[head.name][own]
-    return said
+        own = find_labelled(head, heads, faces)
+        selected[own] = parts[head.name][own]
+    return selected
 
 
-def _by_head(answers: NDArray[np.float32], heads: tuple[Head, ...]) -> dict[str, NDArray[np.float32]]:
+def _split_heads(answers: Answers, heads: tuple[Head, ...]) -> dict[str, Answers]:
     parts = np.split(answers, np.cumsum(sizes(heads))[:-1], axis=1)
     return dict(zip([head.name for head in heads], parts, strict=True))
 
 
-def _score_seen(parts: dict[str, NDArray[np.float32]], faces: Faces) -> Scores | None:
+def _score_seen(parts: dict[str, Answers], faces: Faces) -> Scores | None:
     majority = seen_majority(faces)
     clear = majority >= 0
     if SEEN not in parts or not clear.any():

@@ -1,4 +1,4 @@
-"""A picture of augmented samples: what the network will be shown, to be looked at before it is trained."""
+"""A sheet of augmented samples, so that one can see what the network will see before it is trained."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from emonet.errors import OptionError
 from emonet.inference.classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
-from emonet.training.picture_augmenter import PictureAugmenter
+from emonet.training.chance import sample_seed
+from emonet.training.image_augmenter import ImageAugmenter
 from emonet.training.policies import Policy
-from emonet.training.seeds import sample_seed
 
-TILE = 96  # pixels a side, at most, to which small pictures are enlarged
+TILE = 96  # pixels a side to which small images are enlarged
 GAP = 4  # between tiles
-MARGIN = 16  # around all, and about the originals
+MARGIN = 16  # around everything, and around the originals
 HEADING = 26
 LETTERS = 15  # their height
-GROUND = "gainsboro"  # on which white pictures have edges, too
+GROUND = "gainsboro"  # on which the edges of white images are visible
 
 
-def augmented_sheet(
+def draw_sheet(
     path: str | os.PathLike[str],
-    pictures: Pixels,
+    images: Pixels,
     names: Sequence[str],
     policy: Policy,
     *,
@@ -37,44 +37,47 @@ def augmented_sheet(
     versions: int = 10,
     seed: int = 0,
 ) -> None:
-    """Draw a row for each image: its name, itself, and augmented versions of it.
+    """Draw a row for each image: its name, the image, and augmented versions of it.
 
     Args:
         path: The PNG file to write.
-        pictures: Images (N, height, width, channels) in uint8.
+        images: Images (N, height, width, channels) in uint8.
         names: What to write beside each row.
-        policy: How they are augmented.
+        policy: How the images are augmented.
         with_torch: Whether torch augments; otherwise albumentations does.
         versions: How many versions a row shows.
-        seed: What decides the versions.
+        seed: Seed of the versions.
+
+    Raises:
+        OptionError: There are no images, or not as many names as images.
     """
-    if len(names) != len(pictures) or not names:
-        raise OptionError(f"every picture needs a name: got {len(pictures)} pictures and {len(names)} names")
+    if len(names) != len(images) or not names:
+        raise OptionError(f"every image needs a name: got {len(images)} images and {len(names)} names")
     augment = _augment_with_torch if with_torch else _augment_with_albumentations
-    columns = [pictures, *augment(pictures, policy, versions, seed)]
-    sheet = _drawn(list(zip(*columns, strict=True)), names)
+    columns = [images, *augment(images, policy, versions, seed)]
+    sheet = _draw_rows(list(zip(*columns, strict=True)), names)
     with write_atomically(Path(path)) as part:
         sheet.save(part, "PNG")
 
 
-def _augment_with_albumentations(pictures: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
-    augment = PictureAugmenter(policy)
+def _augment_with_albumentations(images: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
+    augment = ImageAugmenter(policy)
     return [
-        np.stack([augment(picture, sample_seed(seed, version, index)) for index, picture in enumerate(pictures)])
+        np.stack([augment(image, sample_seed(seed, version, index)) for index, image in enumerate(images)])
         for version in range(versions)
     ]
 
 
-def _augment_with_torch(pictures: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
-    augment = BatchAugmenter(policy, len(pictures), seed)
-    pixels, indices = pictures_as_tensor(pictures), torch.arange(len(pictures))
+def _augment_with_torch(images: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
+    augment = BatchAugmenter(policy, len(images), seed)
+    pixels, indices = pictures_as_tensor(images), torch.arange(len(images))
     augmented = [augment(pixels, version, indices) for version in range(versions)]
     return [batch.round().byte().permute(0, 2, 3, 1).numpy() for batch in augmented]
 
 
-def _drawn(rows: Sequence[Sequence[Pixels]], names: Sequence[str]) -> Image.Image:
+def _draw_rows(rows: Sequence[Sequence[Pixels]], names: Sequence[str]) -> Image.Image:
     font = ImageFont.load_default(LETTERS)
-    height, width = _enlarged(rows[0][0]).shape[:2]
+    height, width = _enlarge(rows[0][0]).shape[:2]
     left = 2 * MARGIN + round(max(map(font.getlength, names)))
     across = [left] + [left + MARGIN + number * (width + GAP) for number in range(1, len(rows[0]))]
     down = [MARGIN + HEADING + number * (height + GAP) for number in range(len(rows))]
@@ -84,13 +87,13 @@ def _drawn(rows: Sequence[Sequence[Pixels]], names: Sequence[str]) -> Image.Imag
         draw.text((x, MARGIN), heading, "dimgrey", font)
     for y, name, row in zip(down, names, rows, strict=True):
         draw.text((left - MARGIN, y + height / 2), name, "black", font, anchor="rm")
-        for x, picture in zip(across, row, strict=True):
-            sheet.paste(Image.fromarray(_enlarged(picture)), (x, y))
+        for x, image in zip(across, row, strict=True):
+            sheet.paste(Image.fromarray(_enlarge(image)), (x, y))
     return sheet
 
 
-def _enlarged(picture: Pixels) -> Pixels:
-    """In RGB, every pixel a square of whole pixels, so that nothing is smoothed over."""
-    factor = max(1, TILE // max(picture.shape[:2]))
-    colours = picture if picture.shape[2] == 3 else np.repeat(picture, 3, axis=2)
+def _enlarge(image: Pixels) -> Pixels:
+    """Enlarge to RGB by a whole number, so that nothing is smoothed."""
+    factor = max(1, TILE // max(image.shape[:2]))
+    colours = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
     return colours.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,6 +1,6 @@
-"""Where a run stands: enough, in one file, to go on as if it had never been stopped.
+"""The state of a run, in one file: enough to resume it as if it had never been stopped.
 
-All chance in training is drawn anew from (seed, epoch, step), so no generator's state has to be kept.
+All random numbers of a step follow from (seed, epoch, step), so no generator's state has to be kept.
 """
 
 from __future__ import annotations
@@ -27,25 +27,42 @@ NETWORK, AVERAGE, OPTIMIZER, KEPT = "network", "average", "optimizer", "kept"
 
 @dataclass(slots=True)
 class Progress:
-    """What a run has come to, apart from its tensors. `epoch` and `step` are those to do next."""
+    """Where a run stands, apart from its tensors.
+
+    Attributes:
+        epoch: The epoch to do next, from 0.
+        step: The step to do next within the epoch.
+        sums: Sums over the steps of the epoch so far.
+        rows: The epochs that have ended.
+        best: Place of the best epoch in `rows`; -1 before there is one.
+        drops: How often the learning rate was lowered.
+    """
 
     epoch: int = 0
-    step: int = 0  # within the epoch
-    sums: dict[str, float] = field(default_factory=dict)  # of the epoch's steps so far
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
     rows: list[EpochRow] = field(default_factory=list)
-    best: int = -1  # the place of the best epoch in `rows`
-    drops: int = 0  # of the learning rate
+    best: int = -1
+    drops: int = 0
 
-    def stale(self) -> int:
-        """Epochs since the best one."""
+    def count_stale(self) -> int:
+        """Count the epochs since the best one."""
         return len(self.rows) - 1 - self.best
 
     def add(self, name: str, value: float) -> None:
+        """Add to one of the sums."""
         self.sums[name] = self.sums.get(name, 0.0) + value
 
 
 class State:
-    """A network in training, its moving average and optimiser, the weights kept so far, and the progress."""
+    """A network that learns, its moving average and optimizer, the weights of the best epoch, and the progress.
+
+    Args:
+        network: The network.
+        average: Its moving average, if any.
+        optimizer: Its optimizer.
+        identity: What must stay the same for the run to be resumed.
+    """
 
     def __init__(
         self,
@@ -55,17 +72,17 @@ class State:
         identity: Mapping[str, Any],
     ) -> None:
         self.progress = Progress()
-        self.identity = identity  # of the run: what must be the same for it to go on
+        self.identity = identity
         self.kept: dict[str, Tensor] = {}
         self._network, self._average, self._optimizer = network, average, optimizer
 
     def keep(self, network: nn.Module) -> None:
-        """Remembers these weights as the best."""
+        """Keep a copy of these weights as the best."""
         self.kept = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
     def save(self, path: Path) -> None:
-        """Writes the file whole, or leaves the one before."""
-        tensors, numbers = _optimizer_state(self._optimizer)
+        """Write the file. If that fails, the older file stays as it is."""
+        tensors, numbers = _split_optimizer_state(self._optimizer)
         parts: dict[str, Mapping[str, Tensor]] = {NETWORK: self._network.state_dict(), OPTIMIZER: tensors}
         parts[KEPT] = self.kept
         if self._average is not None:
@@ -73,7 +90,7 @@ class State:
         named = {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
         header = json.dumps({"identity": self.identity, "progress": asdict(self.progress), "numbers": numbers})
         with write_atomically(path) as temporary:
-            # Clones, because a tensor may not be saved under two names.
+            # The format refuses tensors that share memory, hence the clones.
             save_file(
                 {name: tensor.detach().cpu().contiguous().clone() for name, tensor in named.items()},
                 temporary,
@@ -81,36 +98,40 @@ class State:
             )
 
     def load(self, path: Path) -> None:
-        """Puts back what `save` wrote."""
+        """Restore what `save` wrote."""
         with safe_open(path, framework="pt") as file:
             stored = json.loads(file.metadata()[HEADER])
         tensors = load_file(path)
         rows = [EpochRow(**row) for row in stored["progress"].pop("rows")]
         self.progress = Progress(**stored["progress"], rows=rows)
-        self.kept = _part(KEPT, tensors)
-        self._network.load_state_dict(_part(NETWORK, tensors))
+        self.kept = _select_part(KEPT, tensors)
+        self._network.load_state_dict(_select_part(NETWORK, tensors))
         if self._average is not None:
-            self._average.load_state_dict(_part(AVERAGE, tensors))
-        _restore_optimizer(self._optimizer, _part(OPTIMIZER, tensors) | stored["numbers"])
+            self._average.load_state_dict(_select_part(AVERAGE, tensors))
+        _restore_optimizer(self._optimizer, _select_part(OPTIMIZER, tensors) | stored["numbers"])
 
 
-def stored_identity(path: Path) -> dict[str, Any]:
-    """Of the run that wrote a state."""
+def read_identity(path: Path) -> dict[str, Any]:
+    """Read the identity of the run that wrote a state.
+
+    Raises:
+        OptionError: The file is damaged, or no state.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             identity: dict[str, Any] = json.loads((file.metadata() or {})[HEADER])["identity"]
     except (SafetensorError, KeyError) as error:
-        raise OptionError(f"{path} is damaged or not the state of a run; begin anew with overwrite") from error
+        raise OptionError(f"{path} is damaged or not the state of a run; begin again with overwrite") from error
     return identity
 
 
-def _part(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _select_part(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     start = f"{part}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's state as named tensors, and the numbers beside them."""
+def _split_optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Split the state of an optimizer into named tensors and plain numbers."""
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, Any] = {}
     for place, values in optimizer.state_dict()["state"].items():
@@ -124,12 +145,12 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, values: Mapping[str, An
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in values.items():
         place, name = key.split(".", 1)
-        state.setdefault(int(place), {})[name] = _laid_out(value, parameters[int(place)])
+        state.setdefault(int(place), {})[name] = _copy_layout(value, parameters[int(place)])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def _laid_out(value: Any, parameter: Tensor) -> Any:
-    """In the parameter's layout in memory, without which every later step would be slower."""
+def _copy_layout(value: Any, parameter: Tensor) -> Any:
+    """Lay a tensor out in memory as the parameter is; otherwise every later step would be slower."""
     if not isinstance(value, Tensor) or value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)

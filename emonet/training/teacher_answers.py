@@ -1,8 +1,8 @@
-"""What teachers answered to the fixed views of each picture, in a file of the run's folder.
+"""What teachers answered to the fixed views of each image, in a file in the folder of the run.
 
-Each answer is written when it is first given and then stays, so a run that was killed goes on with the same numbers.
-The file is trusted only together with the state of a run, which says whose it is. What a crash of the whole machine has
-taken from it is asked for again, among other pictures, which may change the last bits.
+Each answer is written when it is first given, and then stays. So a run that was killed resumes with the same numbers.
+The file is trusted only together with the state of a run, which says which run it belongs to. After a crash of the
+whole machine some answers may be missing. They are asked for again, in other batches, which may change the last bits.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from emonet.training.sampling import Indices
 
 ANSWERS = "teacher_answers.bin"
 
-Shape = tuple[int, int, int]  # views, pictures, classes
+Shape = tuple[int, int, int]  # views, images, classes
 Half = NDArray[np.float16]
 
 
 class TeacherAnswers:
-    """Answers by view and picture; NaN where nobody has asked yet."""
+    """Answers (views, images, classes); NaN where nobody has asked yet."""
 
     def __init__(self, answers: Half) -> None:
         self._answers = answers
 
     def read(self, view: int, places: Indices) -> Half:
-        """Give the answers to one view of some pictures (N, classes)."""
+        """Return the answers to one view of some images (N, classes)."""
         return np.asarray(self._answers[view, places], np.float16)
 
     def write(self, view: int, places: Indices, answers: Half) -> None:
-        """Keep answers where there are none yet."""
-        new = missing(self.read(view, places))
+        """Write answers where there are none yet."""
+        new = find_missing(self.read(view, places))
         self._answers[view, places[new]] = answers[new]
 
 
-def missing(answers: Half) -> NDArray[np.bool_]:
-    """Say which rows are not there, or not whole."""
+def find_missing(answers: Half) -> NDArray[np.bool_]:
+    """Mark the rows that are missing or incomplete (N,)."""
     return np.asarray(np.isnan(answers).any(1), np.bool_)
 
 
@@ -48,14 +48,14 @@ def open_answers(path: Path, shape: Shape, processes: Processes, *, fresh: bool)
     """Open the file of a run, which all its processes share.
 
     Args:
-        path: Where it is, or is to be.
-        shape: The numbers of views, pictures and classes.
-        processes: The first of them makes the file if there is none.
-        fresh: Whether the run begins, and a file that is there belongs to another.
+        path: The file; the first process creates it where there is none that fits.
+        shape: Numbers of views, images and classes.
+        processes: All processes of the run.
+        fresh: Whether the run begins now, so that an existing file belongs to another run.
     """
     if processes.first and (fresh or not _fits(path, shape)):
         _create(path, shape)
-    processes.agreed(None)  # nobody opens it before it is there
+    processes.wait()  # nobody opens the file before it exists
     return TeacherAnswers(np.asarray(np.memmap(path, np.float16, "r+", shape=shape)))
 
 

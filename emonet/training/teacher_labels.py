@@ -1,7 +1,8 @@
-"""Soft labels of training pictures in a file: what networks answered that did not learn from them.
+"""Teacher labels: a file of soft labels for training images, from networks that did not learn from those images.
 
-A Parquet file with the columns `key` (the picture's, as in the store), `fold` (null where no network learned from the
-picture), and one a head, named after it, with a list of probabilities. What they are is JSON in the file's metadata.
+It is a Parquet file with the columns `key` (of the image in the store), `fold` (null where no network learned from the
+image), and for each head a column of its name, which holds lists of probabilities. JSON in its metadata says where the
+labels come from.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ KEY, FOLD = "key", "fold"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TeacherLabels:
-    """Soft labels for pictures, with what they are of.
+    """Soft labels for images, and where they come from.
 
     Attributes:
-        keys: The pictures, each once.
-        folds: The fold of each picture; -1 for those that no network learned from (N,).
+        keys: Keys of the images, each once.
+        folds: The fold of each image (N,); -1 where no network learned from it.
         answers: The probabilities of all heads side by side (N, all heads' classes).
         heads: The heads that answered.
         about: Further facts: `model`, `arguments`, `store` (its identity), `view`, and the `sources` learned from.
+
+    Raises:
+        OptionError: The arrays do not fit together, or hold no probabilities.
     """
 
     keys: Sequence[str]
@@ -51,25 +55,25 @@ class TeacherLabels:
         if self.answers.shape != shape or len(self.folds) != len(self.keys):
             raise OptionError(f"answers must be {shape} and folds {shape[:1]}, got {self.answers.shape}")
         if len(set(self.keys)) != len(self.keys):
-            raise OptionError("a picture may be labelled only once")
+            raise OptionError("an image may be labelled only once")
         if not np.isfinite(self.answers).all() or (self.answers < 0).any():
             raise OptionError("probabilities must be numbers of 0 or more")
 
     @property
     def identity(self) -> str:
-        """A hash of the pictures, the heads and their probabilities."""
+        """A hash of the images, the heads and their probabilities."""
         heads = [[head.name, head.classes] for head in self.heads]
         whole = hashlib.sha256(json.dumps([list(self.keys), heads]).encode())
         whole.update(self.answers.tobytes())
         return whole.hexdigest()
 
-    def places(self, keys: Sequence[str]) -> NDArray[np.int64]:
-        """Where the labels of each of these pictures stand; -1 where there are none."""
+    def find_rows(self, keys: Sequence[str]) -> NDArray[np.int64]:
+        """Find the row of each of these images (N,); -1 where there is none."""
         known = {key: place for place, key in enumerate(self.keys)}
         return np.array([known.get(key, -1) for key in keys], np.int64)
 
     def save(self, path: Path) -> None:
-        """Write the file whole, or leave the one before."""
+        """Write the file. If that fails, an older file stays as it is."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -89,9 +93,12 @@ class TeacherLabels:
 def load_teacher_labels(path: Path) -> TeacherLabels:
     """Read what `TeacherLabels.save` wrote.
 
+    Args:
+        path: A file that `emonet train --out-of-fold` wrote.
+
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is another kind of file, or damaged.
+        MissingFileError: The file does not exist.
+        OptionError: It is another kind of file, or damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -99,26 +106,26 @@ def load_teacher_labels(path: Path) -> TeacherLabels:
     if not path.is_file():
         raise MissingFileError(f"no such file of teacher labels: {path}; `emonet train --out-of-fold` writes them")
     try:
-        return _from_table(pq.read_table(path))
+        return _parse_table(pq.read_table(path))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise OptionError(f"{path} is no file of teacher labels, or a damaged one: {error}") from error
 
 
-def _from_table(table: pa.Table) -> TeacherLabels:
+def _parse_table(table: pa.Table) -> TeacherLabels:
     header = json.loads((table.schema.metadata or {})[HEADER.encode()])
     if header["format"] != FORMAT:
-        raise OptionError(f"format {header['format']!r}, and this version reads {FORMAT}")
+        raise OptionError(f"it has the format {header['format']!r}, and this version reads {FORMAT}")
     heads = tuple(map(Head.from_dict, header["heads"]))
     return TeacherLabels(
         keys=table[KEY].to_pylist(),
         folds=np.asarray(table[FOLD].fill_null(-1).to_numpy(), np.int64),
-        answers=np.concatenate([_probabilities(table[head.name], head) for head in heads], axis=1),
+        answers=np.concatenate([_read_probabilities(table[head.name], head) for head in heads], axis=1),
         heads=heads,
         about={name: value for name, value in header.items() if name not in ("format", "heads")},
     )
 
 
-def _probabilities(column: pa.ChunkedArray, head: Head) -> NDArray[np.float32]:
+def _read_probabilities(column: pa.ChunkedArray, head: Head) -> NDArray[np.float32]:
     rows = column.to_pylist()
     if any(row is None or len(row) != len(head.classes) for row in rows):
         raise OptionError(f"{head.name} must have {len(head.classes)} probabilities in each row")

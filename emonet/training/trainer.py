@@ -1,4 +1,4 @@
-"""The loop: five steps a batch. Stopped anywhere, it goes on from its state."""
+"""The training loop: five steps per batch."""
 
 from __future__ import annotations
 
@@ -19,28 +19,35 @@ from emonet.inference.classifier import Classifier, open_classifier, pictures_as
 from emonet.inference.devices import Machine
 from emonet.models._network import Network
 from emonet.training.averaging import make_average
+from emonet.training.chance import sample_seed
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.examples import Preparation
-from emonet.training.feeding import Batch, Feed, PictureFeed, Plan, TensorFeed
-from emonet.training.figures import Figures, StepFigures, steps_between_readings
-from emonet.training.log import EpochRow
-from emonet.training.losses import count_right, make_objective
+from emonet.training.feeding import Batch, Feed, ImageFeed, Planner, TensorFeed
+from emonet.training.figures import Figures, StepFigures, choose_reading_interval
+from emonet.training.log import EpochRow, Watch
 from emonet.training.material import Material
+from emonet.training.objective import count_right, make_objective, make_targets
 from emonet.training.optimizing import LearningRate, make_optimizer, set_rate
 from emonet.training.packages import augments_with_torch
 from emonet.training.sampling import Sampling
 from emonet.training.scoring import DevScores, score_dev
-from emonet.training.seeds import sample_seed
 from emonet.training.state import Progress, State
-from emonet.training.targets import make_targets
-from emonet.training.watch import Watch
 
 ADVICE = "try a lower learning_rate, clip, or fp32"
 
 
 class Trainer:
-    """Trains one network: `run` gives a row for each epoch that is done, `finish` the network as it was chosen."""
+    """Trains one network. `run` yields a row for each epoch; `finish` then returns the chosen network.
+
+    Args:
+        network: The network with its first weights.
+        material: What it learns from and is scored on.
+        config: The options.
+        machine: The device and its precision.
+        processes: This process among all.
+        identity: What must stay the same for the run to be resumed.
+    """
 
     def __init__(
         self,
@@ -55,7 +62,7 @@ class Trainer:
         self._network = network.to(machine.device)
         if config.channels_last:
             self._network = self._network.to(memory_format=torch.channels_last)
-        learner = processes.joined(self._network, machine)
+        learner = processes.wrap(self._network, machine)
         self._learner = torch.compile(learner) if config.compile else learner
         self._optimizer = make_optimizer(self._network, config)
         teachers = [open_classifier(teacher, machine) for teacher in material.teachers]
@@ -63,17 +70,18 @@ class Trainer:
         self._preparation = Preparation(material, targets, teachers, config, machine.device)
         self._objective = make_objective(config, material.heads, material.train, machine.device)
         self._sampling = Sampling(material.train, config)
-        self._feed = _open_feed(material, config, machine, Plan(self._sampling, processes))
-        self.steps_an_epoch = self._sampling.steps(processes.count)
+        self._feed = _open_feed(material, config, machine, Planner(self._sampling, processes))
+        self.steps_an_epoch = self._sampling.count_steps(processes.count)
         self.steps = config.steps or config.epochs * self.steps_an_epoch
         self._average = make_average(self._network, config, self.steps, self.steps_an_epoch)
         self._rate = LearningRate(config, self.steps, self.steps_an_epoch)
-        self._figures = Figures(processes, steps_between_readings(machine.device, processes))
+        self._figures = Figures(processes, choose_reading_interval(machine.device, processes))
         self._state = State(self._network, self._average, self._optimizer, identity)
-        self._saved = time.monotonic()
+        self._saved_at = time.monotonic()
 
     @property
     def progress(self) -> Progress:
+        """Where the run stands."""
         return self._state.progress
 
     @property
@@ -82,18 +90,30 @@ class Trainer:
         return self.progress.epoch * self.steps_an_epoch + self.progress.step
 
     def restore(self, path: Path) -> None:
-        """Go back to where a run stood when its state was written."""
+        """Resume from the state of a stopped run."""
         self._state.load(path)
         self._rate.drops = self.progress.drops
 
     def run(self, path: Path, watch: Watch) -> Iterator[EpochRow]:
-        """Train to the end; give a row for each epoch when its state is in `path`."""
+        """Train to the end.
+
+        Args:
+            path: The file of the state. It is saved at the end of each epoch, and every `save_every` seconds.
+            watch: Told about each step and epoch.
+
+        Yields:
+            A row for each epoch, after its state was saved.
+
+        Raises:
+            TrainingError: The loss or the answers on dev are no numbers any more.
+        """
         epochs = math.ceil(self.steps / self.steps_an_epoch)
-        if self._over():
+        if self._is_over():
             return
         self._preparation.open_answers(path.parent, self._processes, fresh=not self.done)
-        for batch, waited, began in _timed(self._feed.batches(self.progress.epoch, self.progress.step, epochs)):
-            # 1. Draw all chance of the step from the seed, the epoch, the step and the process; set the rate.
+        batches = self._feed.make_batches(self.progress.epoch, self.progress.step, epochs)
+        for batch, waited, began in _time_waits(batches):
+            # 1. Seed all random numbers of the step from the seed, the epoch, the step and the process; set the rate.
             seed = self._seed_step()
             rate = self._rate.at(self.done)
             set_rate(self._optimizer, rate)
@@ -106,7 +126,7 @@ class Trainer:
             with self._machine.autocast():
                 scores = self._learner(x)
             losses = self._objective(scores.float(), targets)
-            loss = losses.sum() * (self._processes.count / batch.whole)  # the mean over all processes' pictures
+            loss = losses.sum() * (self._processes.count / batch.whole)  # the mean over the images of all processes
 
             # 4. Move the weights against the gradient; their moving average follows.
             self._optimizer.zero_grad()
@@ -123,31 +143,31 @@ class Trainer:
             self.progress.step += 1
             ended = self.progress.step == self.steps_an_epoch or self.done == self.steps
             if ended or self._figures.due:
-                self._read(path, watch, save=not ended)
+                self._read_figures(path, watch, save=not ended)
             self.progress.add("waiting", waited)
             self.progress.add("seconds", time.monotonic() - began)
             if ended:
                 yield self._end_epoch(path, watch)
-                if self._over():
+                if self._is_over():
                     return
 
     def _seed_step(self) -> int:
         config, progress = self._config, self.progress
         seed = sample_seed(config.seed, config.order, progress.epoch, progress.step, self._processes.rank) >> 1
-        torch.manual_seed(seed)  # of 63 bits
+        torch.manual_seed(seed)  # takes 63 bits
         return seed
 
-    def _read(self, path: Path, watch: Watch, *, save: bool) -> None:
+    def _read_figures(self, path: Path, watch: Watch, *, save: bool) -> None:
         """Read the figures of the steps since the last reading, and save the state if it is time to."""
-        ask = save and time.monotonic() - self._saved > self._config.save_every
+        ask = save and time.monotonic() - self._saved_at > self._config.save_every
         rows, save_now = self._figures.read(ask)
         first = self.done - len(rows)
         for number, row in enumerate(rows):
             self._check_finite(row, first + number)
             self.progress.add("loss", row.loss)
             self.progress.add("right", row.right)
-            self.progress.add("pictures", row.pictures)
-            watch.step(row.loss / row.pictures, row.right / row.pictures, row.rate)
+            self.progress.add("pictures", row.images)
+            watch.step(row.loss / row.images, row.right / row.images, row.rate)
         if save_now:
             self._save(path)
 
@@ -162,21 +182,21 @@ class Trainer:
     def _save(self, path: Path) -> None:
         if self._processes.first:
             self._state.save(path)
-        self._saved = time.monotonic()
+        self._saved_at = time.monotonic()
 
-    def _over(self) -> bool:
+    def _is_over(self) -> bool:
         patience = self._config.stop_after
-        return self.done >= self.steps or bool(patience and self.progress.stale() >= patience)
+        return self.done >= self.steps or bool(patience and self.progress.count_stale() >= patience)
 
     def _end_epoch(self, path: Path, watch: Watch) -> EpochRow:
-        """Score the epoch on dev, remember it if it is the best, make ready for the next, and save the state."""
+        """Score the epoch on dev, keep its weights if it is the best, prepare the next, and save the state."""
         progress = self.progress
-        row = self._row(self.score_dev())
+        row = self._make_row(self.score_dev())
         progress.rows.append(row)
         if row.dev_loss is None or self._is_better(row):
             progress.best = len(progress.rows) - 1
-            self._state.keep(self._candidate())
-        self._rate.observe(progress.stale())
+            self._state.keep(self._choose_network())
+        self._rate.observe(progress.count_stale())
         progress.drops = self._rate.drops
         if progress.step == self.steps_an_epoch:
             progress.epoch, progress.step = progress.epoch + 1, 0
@@ -185,25 +205,25 @@ class Trainer:
         watch.epoch(row)
         return row
 
-    def _candidate(self) -> Network:
-        """The network as it would be used now."""
+    def _choose_network(self) -> Network:
+        """Return the network that is scored and kept: the average if there is one."""
         return self._network if self._average is None else cast("Network", self._average.module)
 
     def score_dev(self) -> DevScores | None:
-        """Score the network as it stands on dev; each process answers its share of the pictures."""
+        """Score the network as it is now on dev; each process answers its share of the images."""
         dev, processes = self._material.dev, self._processes
         if dev is None:
             return None
-        processes.share_buffers(self._candidate())
-        heads = sizes(self._material.heads)
-        classify = Classifier(self._candidate(), self._material.spec, self._machine, heads=heads)
+        network = self._choose_network()
+        processes.share_buffers(network)
+        classify = Classifier(network, self._material.spec, self._machine, heads=sizes(self._material.heads))
         own = classify(dev.pixels[processes.rank :: processes.count])
-        answers = processes.gathered(own, len(dev))
+        answers = processes.gather(own, len(dev))
         if not np.isfinite(answers).all():
             raise TrainingError(f"the answers on dev are no numbers at step {self.done}; {ADVICE}")
         return score_dev(answers, dev, self._material.heads)
 
-    def _row(self, scores: DevScores | None) -> EpochRow:
+    def _make_row(self, scores: DevScores | None) -> EpochRow:
         sums = self.progress.sums
         return EpochRow(
             epoch=len(self.progress.rows) + 1,
@@ -211,47 +231,49 @@ class Trainer:
             learning_rate=self._rate.at(self.done - 1),
             train_loss=sums["loss"] / sums["pictures"],
             train_accuracy=sums["right"] / sums["pictures"],
-            **({} if scores is None else scores.row()),
+            **({} if scores is None else scores.to_columns()),
             seconds=sums["seconds"],
             waiting_share=sums["waiting"] / sums["seconds"],
             pictures_per_second=sums["pictures"] / sums["seconds"],
         )
 
     def _is_better(self, row: EpochRow) -> bool:
-        """Strictly: of equals, the earlier stays."""
+        """Compare with the best epoch so far; of equal epochs, the earlier stays the best."""
         if self.progress.best < 0:
             return True
-        sign = -1 if self._config.choose_by == "loss" else 1
+        measure = self._config.choose_by
+        sign = -1 if measure == "loss" else 1
         best = self.progress.rows[self.progress.best]
-        return sign * row.chosen_by(self._config.choose_by) > sign * best.chosen_by(self._config.choose_by)
+        return sign * row.measure_on_dev(measure) > sign * best.measure_on_dev(measure)
 
     def finish(self) -> Network:
-        """The network with the weights chosen, its batch norm estimated anew if that was asked for."""
-        network = self._candidate()
+        """Return the network with the chosen weights; batch norm is estimated again if the options say so."""
+        network = self._choose_network()
         if self._config.keep == "best":
             network.load_state_dict(self._state.kept)
         if self._config.bn_batches:
-            torch.manual_seed(sample_seed(self._config.seed, self._config.order) >> 1)  # of dropout, and random crops
+            torch.manual_seed(sample_seed(self._config.seed, self._config.order) >> 1)  # for dropout and random crops
             with torch.no_grad(), self._machine.autocast():
-                update_bn(self._clean_batches(), network)
+                update_bn(self._make_clean_batches(), network)
         return network.eval()
 
-    def _clean_batches(self) -> Iterator[Tensor]:
-        """Training pictures as they are, in an order of their own."""
-        order = self._sampling.order(self.progress.epoch)[: self._config.bn_batches * self._config.batch_size]
+    def _make_clean_batches(self) -> Iterator[Tensor]:
+        """Yield training images that are not augmented."""
+        order = self._sampling.draw_order(self.progress.epoch)
+        order = order[: self._config.bn_batches * self._config.batch_size]
         for places in torch.split(torch.from_numpy(order), self._config.batch_size):
             pixels = pictures_as_tensor(self._material.train.pixels[places.numpy()])
             yield self._material.spec.scale(pixels.to(self._machine.device))
 
 
-def _open_feed(material: Material, config: TrainConfig, machine: Machine, plan: Plan) -> Feed:
+def _open_feed(material: Material, config: TrainConfig, machine: Machine, planner: Planner) -> Feed:
     if augments_with_torch(config, machine.device):
-        return TensorFeed(material.train.pixels, plan, config, machine.device)
-    return PictureFeed(material.train.pixels, plan, config, machine.device)
+        return TensorFeed(material.train.pixels, planner, config, machine.device)
+    return ImageFeed(material.train.pixels, planner, config, machine.device)
 
 
-def _timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float, float]]:
-    """Give each batch, the seconds that it was waited for, and when the waiting began."""
+def _time_waits(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float, float]]:
+    """Yield each batch, how many seconds it was waited for, and when the waiting began."""
     while True:
         began = time.monotonic()
         batch = next(batches, None)

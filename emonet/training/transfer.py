@@ -1,12 +1,15 @@
-"""Weights of other models: heads that two models share, and a network that begins with another's weights."""
+"""Weights of other models: the mean of several, the heads that two models share, and how a new network loads them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
+import torch
 from torch import Tensor
 
+from emonet.errors import OptionError
 from emonet.heads import Head, sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import Network, create_meta_model
@@ -15,35 +18,63 @@ from emonet.training.config import TrainConfig
 Pair = tuple[int, int]  # the places of a head among theirs and among ours
 
 
-def shared_heads(theirs: Sequence[Head], ours: Sequence[Head]) -> list[Pair]:
-    """Pair the heads of one name; a model's only head and our only head are a pair whatever their names are."""
+def average_starts(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | None:
+    """Average the weights of the models that a run starts from; None if there are none.
+
+    Networks that were trained from the same weights are often better in the middle (Wortsman et al., 2022).
+
+    Raises:
+        OptionError: The models see images differently, or answer other classes.
+    """
+    if not starts:
+        return None
+    answered = [[(head.name, head.classes) for head in one.heads] for one in starts]
+    if any(one.input != starts[0].input for one in starts) or any(one != answered[0] for one in answered):
+        raise OptionError(f"{config.init} have no mean: they do not see images alike, or answer other classes")
+    return replace(starts[0], weights=_average_weights([one.weights for one in starts]))
+
+
+def _average_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average all floating-point tensors; counters are taken from the first."""
+    return {
+        name: torch.stack([weights[name] for weights in several]).mean(0) if first.is_floating_point() else first
+        for name, first in several[0].items()
+    }
+
+
+def pair_heads(theirs: Sequence[Head], ours: Sequence[Head]) -> list[Pair]:
+    """Pair the heads with the same name. Two models with a single head each share it, whatever its name."""
     names = [head.name for head in theirs]
     pairs = [(names.index(head.name), place) for place, head in enumerate(ours) if head.name in names]
     return pairs or ([(0, 0)] if len(theirs) == len(ours) == 1 else [])
 
 
-def shared_columns(theirs: Sequence[Head], ours: Sequence[Head]) -> tuple[list[int], list[int]]:
-    """Say where the classes of shared heads stand among their scores, and where among ours.
+def match_columns(theirs: Sequence[Head], ours: Sequence[Head]) -> tuple[list[int], list[int]]:
+    """Match the columns of heads that two models share.
 
-    A shared head with other classes has none.
+    Returns:
+        The columns in their output and, in the same order, the columns in ours. Heads with other classes have none.
     """
-    pairs = [(a, b) for a, b in shared_heads(theirs, ours) if theirs[a].classes == ours[b].classes]
+    pairs = [(a, b) for a, b in pair_heads(theirs, ours) if theirs[a].classes == ours[b].classes]
     return (
-        [column for place, _ in pairs for column in _columns(theirs, place)],
-        [column for _, place in pairs for column in _columns(ours, place)],
+        [column for place, _ in pairs for column in _find_columns(theirs, place)],
+        [column for _, place in pairs for column in _find_columns(ours, place)],
     )
 
 
-def _columns(heads: Sequence[Head], place: int) -> range:
+def _find_columns(heads: Sequence[Head], place: int) -> range:
     starts = list(accumulate(sizes(heads), initial=0))
     return range(starts[place], starts[place + 1])
 
 
 def load_start(network: Network, start: Checkpoint, heads: tuple[Head, ...], config: TrainConfig) -> None:
-    """Load another model's weights into a new network. Heads that the other lacks keep their new weights."""
-    theirs, ours = shared_columns(start.heads, heads)
+    """Load the weights of another model into a new network.
+
+    Heads that the other model lacks keep their new weights. With `new_head`, so do all layers that do not fit.
+    """
+    theirs, ours = match_columns(start.heads, heads)
     own = network.state_dict()
-    of_heads = _depend_on_classes(config, sum(sizes(heads)))
+    of_heads = _find_head_weights(config, sum(sizes(heads)))
     weights: dict[str, Tensor] = {}
     for name, tensor in start.weights.items():
         if name in of_heads and tensor.shape[1:] == own[name].shape[1:]:
@@ -54,8 +85,8 @@ def load_start(network: Network, start: Checkpoint, heads: tuple[Head, ...], con
     network.load_state_dict(weights, strict=not config.new_head)
 
 
-def _depend_on_classes(config: TrainConfig, count: int) -> set[str]:
-    """Name the weights whose shape changes with the number of classes."""
+def _find_head_weights(config: TrainConfig, count: int) -> set[str]:
+    """Find the weights whose shape depends on the number of classes."""
     shapes = [
         {
             name: tensor.shape

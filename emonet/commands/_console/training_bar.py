@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from emonet.training.log import EpochRow
-    from emonet.training.watch import Watch
+    from emonet.training.log import EpochRow, Watch
 
 SMOOTH = 0.95  # of what was shown before
 
@@ -56,7 +55,7 @@ def training_bar(*, shown: bool) -> Iterator[Watch]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from emonet.training.watch import Silent
+    from emonet.training.log import Silent
 
     if not shown:
         yield Silent()
