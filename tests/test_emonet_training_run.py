@@ -71,7 +71,7 @@ def test_a_model_says_what_it_is_and_how_it_came_to_be(store, tmp_path):
     assert checkpoint.training == given.training
     assert checkpoint.scores == given.scores
     assert checkpoint.training["config"]["classes"] == "fer6"
-    left_out = store.info["counts"]["fer2013"]["train"]["disgust"]
+    left_out = store.info.counts["fer2013"]["train"]["disgust"]
     assert (checkpoint.training["pictures"], checkpoint.training["left_out"]) == (28 - left_out, {"disgust": left_out})
     assert checkpoint.training["sources"] == {"fer2013": 28 - left_out}
     assert same(given, checkpoint)
@@ -355,7 +355,7 @@ def test_there_must_be_something_to_choose_on(tmp_path, portrait, options, confi
 
 
 def test_there_must_be_something_to_learn_from(store, tmp_path):
-    info = {**store.info, "splits": {"test": store.info["splits"]["test"]}}
+    info = replace(store.info, splits={"test": store.info.splits["test"]})
     with pytest.raises(ValueError, match="has nothing to train on: its splits are test"):
         trainings.trained(replace(store, info=info), tmp_path / "run")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from emonet.album.entry import Entry
 from emonet.datasets import READERS
-from emonet.datasets.formats.class_folders import expressions_named
+from emonet.datasets.formats.class_folders import find_expressions
 from emonet.datasets.formats.tree import FileBlob
 from emonet.datasets.sample import EncodedImage, Rejected
 from emonet.evaluation.metrics import Scores, score
@@ -54,7 +54,7 @@ class FolderScore:
 
 def folder_labels(paths: Iterable[str]) -> Labels:
     """Of photos below a folder named after one expression, in any of the words that a data set may use."""
-    named = {path: expressions_named(PurePosixPath(path).parts[:-1]) for path in paths}
+    named = {path: find_expressions(PurePosixPath(path).parts[:-1]) for path in paths}
     return {path: emotion for path, found in named.items() if len(found) == 1 for emotion in found}
 
 

@@ -125,7 +125,7 @@ def _checkpoint(
         arguments=dict(arguments or config.arguments),
         heads=session.material.stored_heads(config),
         crop=session.store.crop,
-        detector=session.store.info["options"]["detector"],
+        detector=session.store.info.detector,
         input=session.material.spec,
         weights=network.state_dict(),
         training=training,
