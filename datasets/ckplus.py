@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from emonet.datasets.formats.class_folders import (
     LabelledFile,
-    best_copy_first,
     find_labelled_images,
     make_entry,
+    sort_copies,
     were_renamed,
 )
 from emonet.datasets.formats.coded_rows import read_coded_rows
@@ -197,7 +197,7 @@ class CkPlus(Reader):
         subject, sequence, number = frame
         return Sample(
             f"{self.name}/{_stem(frame)}",
-            EncodedImage(members[best_copy_first(names)[0]]),
+            EncodedImage(members[sort_copies(names)[0]]),
             emotion,
             self.name,
             subject=f"S{subject:03d}",
@@ -206,7 +206,7 @@ class CkPlus(Reader):
         )
 
     def _reject_copies(self, frame: Frame, names: list[str]) -> Iterator[Rejected]:
-        kept, *copies = best_copy_first(names)
+        kept, *copies = sort_copies(names)
         for name in copies:
             yield self.reject(_stem(frame), DropReason.CONVERTED_COPY, f"{name} is the frame of {kept} again")
 

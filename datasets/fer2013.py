@@ -99,7 +99,7 @@ class Fer2013(Reader):
 
     def _whole_table(self, tree: Tree) -> Layout | None:
         """One CSV with a split in each row: the one with a published name, or else the only one."""
-        tables = _tables(tree)
+        tables = _find_tables(tree)
         named = [name for known in WHOLE_TABLES for name in tables if PurePosixPath(name).name.lower() == known]
         alone = [name for name in tables if len(tables) == 1 and not find_split(_stem(name))]
         chosen = next(iter(named or alone), None)
@@ -113,7 +113,7 @@ class Fer2013(Reader):
 
     def _split_tables(self, tree: Tree) -> Layout | None:
         """A CSV for each split, with the split in its name; the competition's test.csv has no labels."""
-        names = [name for name in _tables(tree) if find_split(_stem(name))]
+        names = [name for name in _find_tables(tree) if find_split(_stem(name))]
         if not names:
             return None
         tables = {name: open_pixel_table(tree, name) for name in names}
@@ -172,20 +172,20 @@ class Fer2013(Reader):
     def _images(self, tree: Tree) -> Layout | None:
         """Images in folders by split and expression. Where their names are the published ones, these tell the split."""
         images = [place for place, _ in tree.images()]
-        placed = [place for place in images if _folder_label(place) and _folder_split(place)]
+        placed = [place for place in images if _find_folder_label(place) and _find_folder_split(place)]
         named = [place for place in images if IMAGE_NAME.match(place.name)]
         if not images or (not named and len(placed) < len(images)):
             return None
         if len(named) < len(images):
             self.notes = ["splits are the folders': file names do not tell PublicTest from PrivateTest"]
-        folders = sorted({split for split in map(_folder_split, images) if split})
+        folders = sorted({split for split in map(_find_folder_split, images) if split})
         title = f"image tree ({', '.join(folders) or 'no split folders'})"
         return self._make_layout(title, lambda: (self._image(place, blob) for place, blob in tree.images()))
 
     def _image(self, place: PurePosixPath, blob: Blob) -> Sample | Rejected:
         prefix = IMAGE_NAME.match(place.name)
-        split = USAGES[prefix[1].lower()] if prefix else _folder_split(place)
-        emotion = _folder_label(place)
+        split = USAGES[prefix[1].lower()] if prefix else _find_folder_split(place)
+        emotion = _find_folder_label(place)
         if AUGMENTED.search(place.name):
             return self.reject(str(place), DropReason.AUGMENTED_COPY, "its name is that of an augmented copy", split)
         if split is None:
@@ -195,7 +195,7 @@ class Fer2013(Reader):
         return Sample(f"{self.name}/{place}", EncodedImage(blob), emotion, self.name, split=split)
 
 
-def _tables(tree: Tree) -> list[str]:
+def _find_tables(tree: Tree) -> list[str]:
     """The tables that may hold pixels, from the top of the tree down."""
     usable = [name for name in tree.tables() if PurePosixPath(name).name.lower() not in NO_TABLES]
     return sorted(usable, key=lambda name: (name.count("/"), name))
@@ -205,11 +205,11 @@ def _stem(name: str) -> str:
     return PurePosixPath(name).stem.lower()
 
 
-def _folder_label(place: PurePosixPath) -> Emotion | None:
+def _find_folder_label(place: PurePosixPath) -> Emotion | None:
     """The expression of the nearest folder: a name, or one of FER2013's codes."""
     folder = place.parent.name
     return CODES.get(folder) or find_emotion(folder)
 
 
-def _folder_split(place: PurePosixPath) -> str | None:
+def _find_folder_split(place: PurePosixPath) -> str | None:
     return next(filter(None, map(find_split, reversed(place.parts[:-1]))), None)

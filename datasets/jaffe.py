@@ -19,9 +19,9 @@ from typing import ClassVar
 
 from emonet.datasets.formats.class_folders import (
     LabelledFile,
-    best_copy_first,
     find_labelled_images,
     make_entry,
+    sort_copies,
     were_renamed,
 )
 from emonet.datasets.formats.photo_table import open_photo_table, read_photos
@@ -111,7 +111,7 @@ class Jaffe(Reader):
             yield from self._read_one(tree, stem, copies)
 
     def _read_one(self, tree: Tree, stem: str, copies: list[str]) -> Iterator[Sample | Rejected]:
-        name, *others = best_copy_first(copies)
+        name, *others = sort_copies(copies)
         emotion = _find_code(name)
         if emotion is None:
             known = " ".join(CODES)

@@ -135,14 +135,14 @@ class Corrections:
 
         A correction of the image goes before one of its sequence.
         """
-        for key in _keys(sample):
+        for key in _list_keys(sample):
             if key in self._labels:
                 self._unused.discard(key)
                 return self._labels[key] or DropReason.CORRECTED
         return sample.emotion
 
 
-def _keys(sample: Sample) -> Iterable[str]:
+def _list_keys(sample: Sample) -> Iterable[str]:
     yield sample.key
     if sample.sequence is not None:
         yield f"{sample.source}/{sample.sequence}"

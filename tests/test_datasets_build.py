@@ -1,4 +1,4 @@
-"""The build from end to end on imitations of the data sets: what is in, what is out and why, and the same bytes."""
+"""Builds of imitations of the data sets: what is kept, what is dropped and why, and that the bytes are the same."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A build that is killed at any moment and run again ends with the bytes of one that was not."""
+"""Builds that are killed at any moment and run again write the same bytes as others."""
 
 import contextlib
 import os

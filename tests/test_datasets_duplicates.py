@@ -1,4 +1,4 @@
-"""Copies: found whatever was done to a picture that leaves it the same picture, and nothing else found."""
+"""Exact and near copies are found, and other images are not taken for copies."""
 
 import cv2
 import imitations

@@ -1,4 +1,4 @@
-"""FER2013: the keys and splits of every layout, and rows, cells and folders that are wrong."""
+"""FER2013: keys and splits of every layout, and bad rows, cells and folders."""
 
 import imitations
 import numpy as np

@@ -1,4 +1,4 @@
-"""The published rows of FER2013, where they are at hand: the counts that everybody can check."""
+"""The published FER2013, if it is there: its known counts."""
 
 from collections import Counter
 

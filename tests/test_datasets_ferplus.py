@@ -1,4 +1,4 @@
-"""FER+: votes that join the rows of FER2013, and trees that come with theirs."""
+"""FER+: votes for the rows of FER2013, and image trees with votes."""
 
 import imitations
 import pytest

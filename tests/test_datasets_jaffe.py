@@ -1,4 +1,4 @@
-"""JAFFE: what its file names tell, conversions of one picture, and pictures that were renamed."""
+"""JAFFE: labels from file names, conversions of an image, and renamed images."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Parquet files: labels without names, labels that are no expressions, and pictures that are none."""
+"""Parquet files: labels without names, labels that are not expressions, and broken images."""
 
 import imitations
 import pytest

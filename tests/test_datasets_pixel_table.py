@@ -1,4 +1,4 @@
-"""Tables of pixels: rows are found and read exactly, whatever their form; what is wrong is told with its row."""
+"""Tables of pixels: rows in any form are read exactly, and errors name their row."""
 
 import numpy as np
 import pytest

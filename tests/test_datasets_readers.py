@@ -1,4 +1,4 @@
-"""One contract over every layout of every data set, and what every reader refuses."""
+"""What every reader must do with every layout of its data set, and what it must refuse."""
 
 import multiprocessing
 import pickle

@@ -1,4 +1,4 @@
-"""A data set in other splits: the rows that are asked for and no others, in the store's order, from the same files."""
+"""Views of a data set: the chosen rows and no others, in the order of the data set, from the same files."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Splits, hold-outs and folds: groups whole, classes spread, lots that do not change."""
+"""Splits, hold-outs and folds: groups are not divided, classes are spread evenly, draws do not change."""
 
 from collections import Counter
 

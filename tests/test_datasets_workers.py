@@ -1,4 +1,4 @@
-"""How many processes a build takes, and where each of them looks for faces."""
+"""The number of processes of a build, and the device of each."""
 
 import os
 import re

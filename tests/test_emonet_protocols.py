@@ -1,4 +1,4 @@
-"""The rounds of each protocol: who is learned from, who is chosen on and who is scored; nothing is trained here."""
+"""The rounds of each protocol: which rows are learned from, chosen on and scored. Nothing is trained here."""
 
 import math
 from dataclasses import replace

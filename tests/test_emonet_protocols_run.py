@@ -1,4 +1,4 @@
-"""Protocols carried out: every figure by hand, from the models that the rounds left."""
+"""Protocols that are run: every figure is computed again from the models of the rounds."""
 
 import json
 from dataclasses import replace

@@ -161,14 +161,14 @@ def _drop_leaks(
         kinds.append((copies, DropReason.LEAK, COPY_OF))  # last: it replaces the other reasons
     keys, reason, detail = rows.column("key").to_pylist(), list(reason), rows.column("detail").to_pylist()
     for groups, leak, words in kinds:
-        evaluated = _first_evaluated(split, reason, groups)
+        evaluated = _find_evaluated(split, reason, groups)
         for row, group in enumerate(groups.tolist()):
             if split[row] == "train" and group in evaluated:
                 reason[row], detail[row] = leak, f"{words}{keys[evaluated[group]]}"
     return reason, detail
 
 
-def _first_evaluated(split: Sequence[str], reason: Reasons, groups: Indices) -> dict[int, int]:
+def _find_evaluated(split: Sequence[str], reason: Reasons, groups: Indices) -> dict[int, int]:
     """Find the first evaluated row of each group that has one."""
     found: dict[int, int] = {}
     for row, group in enumerate(groups.tolist()):
@@ -193,13 +193,13 @@ def _make_members(rows: pa.Table, near_groups: Indices) -> list[Member]:
     return [Member(subjects[group] or keys[group], label) for group, label in zip(groups, labels, strict=True)]
 
 
-def _training_rows(split: Sequence[str], reason: Reasons) -> list[int]:
+def _find_training_rows(split: Sequence[str], reason: Reasons) -> list[int]:
     return [row for row, name in enumerate(split) if name in TRAINED and reason[row] is None]
 
 
 def _take_dev(split: Sequence[str], reason: Reasons, members: Sequence[Member], options: BuildOptions) -> list[str]:
     """Move some groups of training rows to dev; return all splits."""
-    training = _training_rows(split, reason)
+    training = _find_training_rows(split, reason)
     chosen = hold_out([members[row] for row in training], options.dev, options.seed)
     moved = {row for row in training if members[row].group in chosen}
     return ["dev" if row in moved else name for row, name in enumerate(split)]
@@ -210,7 +210,7 @@ def _choose_folds(
 ) -> list[int | None]:
     if not options.folds:
         return [None] * len(split)
-    training = _training_rows(split, reason)
+    training = _find_training_rows(split, reason)
     folds = assign_folds([members[row] for row in training], options.folds, options.seed).tolist()
     fold_of = dict(zip(training, folds, strict=True))
     return [fold_of.get(row) for row in range(len(split))]

@@ -163,12 +163,12 @@ def _describe_difference(published: Published, found: Counts) -> str | None:
             lines.append(f"  {name}: none here, published {sum(numbers.values()):,}")
             continue
         swapped = next((other for other, theirs in counts.items() if other != split and theirs == here[split]), None)
-        lines.append(f"  {name}, here:      {_table(numbers, here[split])}")
-        lines.append(f"  {name}, published: {_table(numbers, numbers)}")
+        lines.append(f"  {name}, here:      {_format_counts(numbers, here[split])}")
+        lines.append(f"  {name}, published: {_format_counts(numbers, numbers)}")
         if swapped:
             lines.append(f"  these are the numbers of {swapped}: the splits may have been swapped")
     return "\n".join(lines)
 
 
-def _table(order: dict[Emotion, int], numbers: dict[Emotion, int]) -> str:
+def _format_counts(order: dict[Emotion, int], numbers: dict[Emotion, int]) -> str:
     return "  ".join(f"{emotion} {numbers.get(emotion, 0):,}" for emotion in (*order, *(set(numbers) - set(order))))

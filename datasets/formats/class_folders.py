@@ -89,6 +89,6 @@ def were_renamed(files: list[LabelledFile]) -> bool:
     return bool(files) and not any(PUBLISHED_NAME.match(PurePosixPath(file.name).name) for file in files)
 
 
-def best_copy_first(names: list[str]) -> list[str]:
+def sort_copies(names: list[str]) -> list[str]:
     """Sort copies of one image, the least changed first."""
     return sorted(names, key=lambda name: (COPIES.index(PurePosixPath(name).suffix.lower()), name))

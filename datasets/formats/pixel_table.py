@@ -4,7 +4,7 @@
     0,70 80 82 72 ...,Training
 
 Columns are found by name. Rows are found without looking at their pixels, so that a large file is listed in a second;
-the pixels are parsed when an image is read. (Parsing is a tenth of the work of a build, so it is not worth a trick.)
+the pixels are parsed when an image is read, 5.5 times as fast as with csv and np.array (benchmarks/build.py).
 """
 
 from __future__ import annotations

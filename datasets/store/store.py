@@ -136,8 +136,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
             >>> folder = Path(tempfile.mkdtemp())
             >>> images = np.random.default_rng(0).integers(0, 256, (14, 48 * 48))
             >>> rows = [f"{n % 7},{' '.join(map(str, image))},Training" for n, image in enumerate(images)]
-            >>> _ = (folder / "fer2013.csv").write_text("
-    ".join(["emotion,pixels,Usage", *rows]))
+            >>> _ = (folder / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
             >>> options = BuildOptions({"fer2013": str(folder / "fer2013.csv")}, detector="whole", dev=7)
             >>> _ = build_dataset(prepare(options), folder / "store", workers=1)
             >>> store = open_store(folder / "store")

@@ -96,7 +96,7 @@ def make_round(store: Store, name: str, config: TrainConfig, parts: Parts) -> Ro
     scored = list(chain.from_iterable(parts.scored.values()))
     train, dev = remove_copies(parts.train, scored), remove_copies(parts.dev, scored)
     views = {
-        title: HeldOut(regroup(store, {"test": _keys(rows)}, {"scored": title}), "test", find_subjects(rows))
+        title: HeldOut(regroup(store, {"test": _list_keys(rows)}, {"scored": title}), "test", find_subjects(rows))
         for title, rows in parts.scored.items()
     }
     return Round(
@@ -113,7 +113,11 @@ def make_training_view(
     store: Store, name: str, train: Sequence[ImageRow], dev: Sequence[ImageRow], config: TrainConfig
 ) -> Store:
     """Make the view of the data set that a training is given."""
-    splits = {"train": [*_keys(train), *_keys(dev)]} if config.all_train else {"train": _keys(train), "dev": _keys(dev)}
+    splits = (
+        {"train": [*_list_keys(train), *_list_keys(dev)]}
+        if config.all_train
+        else {"train": _list_keys(train), "dev": _list_keys(dev)}
+    )
     return regroup(store, splits, {"round": name})
 
 
@@ -162,7 +166,7 @@ def find_label_head(config: TrainConfig, held_out: HeldOut) -> str:
     return next(iter(heads))
 
 
-def _keys(rows: Sequence[ImageRow]) -> list[str]:
+def _list_keys(rows: Sequence[ImageRow]) -> list[str]:
     return [row.key for row in rows]
 
 
