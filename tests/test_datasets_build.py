@@ -15,6 +15,7 @@ from emonet.datasets import DatasetError, open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.store import decode
 from emonet.datasets.store.info import Completeness
+from emonet.errors import OptionError
 from facecrop import CropSpec, FilterRules
 
 
@@ -201,7 +202,7 @@ def test_folder_with_other_files_is_refused(inputs, tmp_path):
             built(inputs, tmp_path)
         assert (tmp_path / name).read_text() == "mine"
         (tmp_path / "README.md").unlink(missing_ok=True)
-    with pytest.raises(NotADirectoryError, match="is a file"):
+    with pytest.raises(OptionError, match="is a file"):
         built(inputs, tmp_path / "letter.txt")
 
 

@@ -10,7 +10,7 @@ from facecrop import ImageError
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path, rows: imitations.write_fer2013_parquet(path, rows, names=None), "its labels have no names"),
+        (lambda path, rows: imitations.write_fer2013_parquet(path, rows, names=None), "have no names"),
         (
             lambda path, rows: imitations.write_text(path / "train.parquet", f"{len(rows)}"),
             "not a Parquet file",
