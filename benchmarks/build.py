@@ -98,7 +98,7 @@ def own_parsing(table: Path) -> float:
 def read_pixels(table: Path) -> Iterator[list[NDArray[np.uint8] | ImageError]]:
     rows = open_pixel_table(open_tree(table), table.name).rows()
     while batch := [row.image for row in itertools.islice(rows, 256) if isinstance(row, PixelRow)]:
-        yield read_rows(batch)
+        yield list(read_rows(batch))
 
 
 def plain_loop(table: Path, rows: int, folder: Path) -> float:

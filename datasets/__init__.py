@@ -10,7 +10,7 @@ from emonet.datasets.sample import Sample
 from emonet.datasets.store import open_store
 from emonet.errors import DatasetError
 
-__doc__ = """From each published data set to crops on disk: readers, the build that merges them, the store it writes."""
+__doc__ = """Published data sets become crops on disk: a reader for each, the build that merges them, and the store."""
 __all__ = [
     "READERS",
     "CkPlus",
@@ -33,8 +33,16 @@ READERS: dict[str, type[Reader]] = {
 
 
 def find_terms(source: str) -> str:
-    """Say on what terms weights that learned from a data set may be used.
+    """Say on what terms you may use weights that learned from a data set.
 
     Weights are no freer than the images that they learned from.
+
+    Args:
+        source: The name of a data set; for one that is not in READERS the answer is general.
+
+    Example:
+        >>> from emonet.datasets import find_terms
+        >>> find_terms("jaffe")
+        'JAFFE is given out for research only, not for business; its pictures may not be passed on.'
     """
     return READERS[source].terms if source in READERS else Reader.terms

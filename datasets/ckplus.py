@@ -1,15 +1,16 @@
-"""CK+: 593 filmed expressions of 123 people, from neutral to the peak, 327 of them labelled (Lucey et al. 2010).
+"""CK+: 593 filmed expressions of 123 people, from neutral to the peak; 327 are labelled (Lucey et al. 2010).
 
     cohn-kanade-images/S005/001/S005_001_00000001.png     frames, or extended-cohn-kanade-images
     Emotion/S005/001/S005_001_00000011_emotion.txt        "   3.0000000e+00"; also Emotion_labels, emotions, Labels
     Landmarks/S005/001/S005_001_00000011_landmarks.txt    68 lines "x y"; optional, as is FACS/
 
-Files are known by their names alone, so the four may lie in any folders or in the zips they came in. Codes: 0 neutral,
-1 anger, 2 contempt, 3 disgust, 4 fear, 5 happy, 6 sadness, 7 surprise. No file means no label, and many folders of
-labels are empty. Frame numbers may start anywhere and skip; frames are 640x490, 640x480 or 720x480, grey or colour.
+Files are recognised by their names alone, so they may be in any folders or in the zips they came in. Codes: 0 neutral,
+1 anger, 2 contempt, 3 disgust, 4 fear, 5 happy, 6 sadness, 7 surprise. Without an emotion file a sequence has no label,
+and many folders of labels are empty. Frame numbers may start anywhere and have gaps; frames are 640x490, 640x480 or
+720x480, grey or colour.
 
     CK+48/anger/S010_004_00000017.png                     the last three frames of each labelled sequence as 48x48 faces
-    ckextended.csv                                        emotion,pixels,Usage: 48x48 faces of nobody knows whom
+    ckextended.csv                                        emotion,pixels,Usage: 48x48 faces without names
 """
 
 from __future__ import annotations
@@ -25,8 +26,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.formats.class_folders import Photo, best_copy_first, photo_entry, pictures_in_folders, renamed
-from emonet.datasets.formats.coded_rows import coded_samples
+from emonet.datasets.formats.class_folders import (
+    LabelledFile,
+    find_labelled_images,
+    make_entry,
+    sort_copies,
+    were_renamed,
+)
+from emonet.datasets.formats.coded_rows import read_coded_rows
 from emonet.datasets.formats.pixel_table import open_pixel_table
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Published, Reader
@@ -68,15 +75,19 @@ Frame = tuple[int, int, int]  # numbers of the subject, the sequence and the fra
 
 @dataclass(slots=True)
 class Files:
-    """The files of an official tree by the numbers in their names; several names where there are copies."""
+    """The files of an official tree by the numbers in their names.
 
-    pictures: dict[Frame, list[str]] = field(default_factory=lambda: defaultdict(list))
+    Several names for one frame are copies of each other.
+    """
+
+    images: dict[Frame, list[str]] = field(default_factory=lambda: defaultdict(list))
     labels: dict[tuple[int, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     landmarks: dict[Frame, str] = field(default_factory=dict)
-    strangers: list[str] = field(default_factory=list)  # pictures with other names
+    strangers: list[str] = field(default_factory=list)  # images with other names
 
     @classmethod
     def of(cls, tree: Tree) -> Files:
+        """Sort the files of a tree."""
         files = cls()
         for name in tree.members:
             place = PurePosixPath(name)
@@ -93,11 +104,22 @@ class Files:
         elif kind == "landmarks":
             self.landmarks.setdefault(frame, name)
         else:
-            self.pictures[frame].append(name)
+            self.images[frame].append(name)
 
 
 class CkPlus(Reader):
-    """CK+ as it is published, or one of the two collections of crops that go round under its name."""
+    """CK+ as it is published, or one of two collections of crops from it.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from emonet.datasets import CkPlus
+        >>> folder = Path(tempfile.mkdtemp()) / "anger"
+        >>> folder.mkdir()
+        >>> (folder / "S010_004_00000017.png").touch()
+        >>> [(sample.subject, sample.frame, sample.emotion.value) for sample in CkPlus(folder.parent)]
+        [('S010', 17, 'angry')]
+    """
 
     name: ClassVar[str] = "ckplus"
     expected: ClassVar[str] = (
@@ -109,12 +131,12 @@ class CkPlus(Reader):
 
     def recognise(self, tree: Tree) -> Layout | None:
         files = Files.of(tree)
-        photos = pictures_in_folders(tree)
-        if not files.pictures:
-            return self._renamed(photos) or self._table(tree)
-        if photos and files.labels:
+        crops = find_labelled_images(tree)
+        if not files.images:
+            return self._renamed_crops(crops) or self._table(tree)
+        if crops and files.labels:
             raise DatasetError(tree.path, "CK+48 lies beside the official tree: give the folder of one of them")
-        return self._last_frames(files, photos) if photos else self._official(tree, files)
+        return self._last_frames(files, crops) if crops else self._official(tree, files)
 
     def _official(self, tree: Tree, files: Files) -> Layout | None:
         if not files.labels and tree.archives():
@@ -123,14 +145,14 @@ class CkPlus(Reader):
             self.notes.append("no emotion file was found (Emotion_labels.zip): every sequence is without a label")
         return Layout(
             "official tree",
-            lambda: self._sequences(tree, files),
+            lambda: self._read_sequences(tree, files),
             subjects=True,
             starts_neutral=True,
             published=Published({"": SEQUENCES}, "sequences"),
         )
 
-    def _sequences(self, tree: Tree, files: Files) -> Iterator[Sample | Rejected]:
-        for sequence, grouped in groupby(sorted(files.pictures), key=lambda frame: frame[:2]):
+    def _read_sequences(self, tree: Tree, files: Files) -> Iterator[Sample | Rejected]:
+        for sequence, grouped in groupby(sorted(files.images), key=lambda frame: frame[:2]):
             frames = list(grouped)
             try:
                 emotion = read_emotion(tree, files.labels.get(sequence, []))
@@ -138,44 +160,44 @@ class CkPlus(Reader):
                 yield from (self.reject(_stem(frame), DropReason.BAD_LABEL, str(error)) for frame in frames)
                 continue
             for frame in frames:
-                sample = self._frame(tree.members, frame, files.pictures[frame], emotion)
+                sample = self._make_sample(tree.members, frame, files.images[frame], emotion)
                 landmarks = files.landmarks.get(frame)
                 yield replace(sample, points=tree.members[landmarks]) if landmarks else sample
-                yield from self._copies(frame, files.pictures[frame])
-        yield from self._strangers(files)
+                yield from self._reject_copies(frame, files.images[frame])
+        yield from self._reject_strangers(files)
 
-    def _last_frames(self, files: Files, photos: list[Photo]) -> Layout:
-        if any(photo.split for photo in photos):
+    def _last_frames(self, files: Files, crops: list[LabelledFile]) -> Layout:
+        if any(crop.split for crop in crops):
             self.notes.append(
                 "the folders' splits are not used: they are nobody's official ones, and names tell people"
             )
-        labelled = {photo.name: photo for photo in photos}
+        labelled = {crop.name: crop for crop in crops}
         return Layout(
             "CK+48 folders",
-            lambda: self._crops(files, labelled),
+            lambda: self._read_crops(files, labelled),
             framing=CropSpec.fer2013(),
             subjects=True,
             published=Published({"": CROPS}),
         )
 
-    def _crops(self, files: Files, photos: dict[str, Photo]) -> Iterator[Sample | Rejected]:
-        members = {name: photo.blob for name, photo in photos.items()}
-        for frame, names in sorted(files.pictures.items()):
-            emotions = {photos[name].emotion for name in names}
+    def _read_crops(self, files: Files, crops: dict[str, LabelledFile]) -> Iterator[Sample | Rejected]:
+        members = {name: crop.blob for name, crop in crops.items()}
+        for frame, names in sorted(files.images.items()):
+            emotions = {crops[name].emotion for name in names}
             emotion = emotions.pop()
             if emotion is None or emotions:
-                trouble = photos[names[0]].trouble or f"it lies in folders of different expressions: {', '.join(names)}"
+                trouble = crops[names[0]].trouble or f"it lies in folders of different expressions: {', '.join(names)}"
                 yield self.reject(_stem(frame), DropReason.BAD_LABEL, trouble)
             else:
-                yield self._frame(members, frame, names, emotion)
-                yield from self._copies(frame, names)
-        yield from self._strangers(files)
+                yield self._make_sample(members, frame, names, emotion)
+                yield from self._reject_copies(frame, names)
+        yield from self._reject_strangers(files)
 
-    def _frame(self, members: dict[str, Blob], frame: Frame, names: list[str], emotion: Emotion | None) -> Sample:
+    def _make_sample(self, members: dict[str, Blob], frame: Frame, names: list[str], emotion: Emotion | None) -> Sample:
         subject, sequence, number = frame
         return Sample(
             f"{self.name}/{_stem(frame)}",
-            EncodedImage(members[best_copy_first(names)[0]]),
+            EncodedImage(members[sort_copies(names)[0]]),
             emotion,
             self.name,
             subject=f"S{subject:03d}",
@@ -183,22 +205,22 @@ class CkPlus(Reader):
             frame=number,
         )
 
-    def _copies(self, frame: Frame, names: list[str]) -> Iterator[Rejected]:
-        kept, *copies = best_copy_first(names)
+    def _reject_copies(self, frame: Frame, names: list[str]) -> Iterator[Rejected]:
+        kept, *copies = sort_copies(names)
         for name in copies:
             yield self.reject(_stem(frame), DropReason.CONVERTED_COPY, f"{name} is the frame of {kept} again")
 
-    def _strangers(self, files: Files) -> Iterator[Rejected]:
+    def _reject_strangers(self, files: Files) -> Iterator[Rejected]:
         for name in files.strangers:
             yield self.reject(name, DropReason.BAD_LABEL, "its name is no frame's (S005_001_00000011.png)")
 
-    def _renamed(self, photos: list[Photo]) -> Layout | None:
-        if not photos or not renamed(photos):
+    def _renamed_crops(self, crops: list[LabelledFile]) -> Layout | None:
+        if not were_renamed(crops):
             return None
         self.notes.append("the pictures were renamed: nobody can tell who is on them, a split by subject is impossible")
         return Layout(
             "class folders, renamed pictures",
-            lambda: (photo_entry(self, photo) for photo in photos),
+            lambda: (make_entry(self, crop) for crop in crops),
             framing=CropSpec.fer2013(),
             published=Published({"": CROPS}),
         )
@@ -211,7 +233,7 @@ class CkPlus(Reader):
         self.notes.append("nobody can tell who is on the pictures of this table: a split by subject is impossible")
         return Layout(
             PurePosixPath(tables[0]).name,
-            lambda: coded_samples(self.name, table, TABLE_CODES),
+            lambda: read_coded_rows(self.name, table, TABLE_CODES),
             framing=CropSpec.fer2013(),
         )
 
@@ -222,7 +244,11 @@ def _stem(frame: Frame) -> str:
 
 
 def read_emotion(tree: Tree, names: list[str]) -> Emotion | None:
-    """What the emotion files of one sequence say: one code, None where there is no file; anything else is an error."""
+    """Read the label of a sequence from its emotion files; None if there are none.
+
+    Raises:
+        DatasetError: A file holds no code, or two files contradict each other.
+    """
     emotions = {name: _read_code(name, tree.members[name]) for name in names}
     if len(set(emotions.values())) > 1:
         said = ", ".join(f"{name}: {emotion}" for name, emotion in emotions.items())
@@ -241,7 +267,7 @@ def _read_code(name: str, blob: Blob) -> Emotion:
 
 
 def read_points(blob: Blob) -> NDArray[np.float64]:
-    """The 68 landmarks (x, y) of one frame, (68, 2), in pixels of the frame."""
+    """Read the 68 landmarks (x, y) of one frame, (68, 2), in pixels of the frame."""
     try:
         points = np.array([line.split() for line in blob.read().splitlines() if line.strip()], dtype=np.float64)
     except (OSError, ValueError) as error:

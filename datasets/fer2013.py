@@ -9,10 +9,10 @@
     FER2013Train/fer0000000.png FER+'s tree: see ferplus.py
     train-*.parquet, publicTest-*.parquet, privateTest-*.parquet    as on Hugging Face, if the labels have their names
 
-Codes: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral. Folders in alphabetical order number
-otherwise, so folders are known by name. Training becomes `train`, PublicTest `validation`, PrivateTest `test`, here
-and nowhere else. The faces are cropped by their publisher; people cannot be told apart. Some trees hold copies that
-somebody augmented, in all splits alike (`Training_12.jpg3.jpg`): they are rejected.
+Codes: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral. Folders in alphabetical order have other
+numbers, so folders are recognised by name. Training becomes `train`, PublicTest `validation` and PrivateTest `test`:
+this is the only module that knows it. The publisher cropped the faces, and people cannot be told apart. Some trees hold
+augmented copies in all splits (`Training_12.jpg3.jpg`): they are rejected.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from emonet.datasets.ferplus import VotedRow, label_files, read_votes, tree_samples
-from emonet.datasets.formats.coded_rows import USAGES, coded_samples
+from emonet.datasets.ferplus import VotedRow, find_label_files, read_tree, read_votes
+from emonet.datasets.formats.coded_rows import USAGES, read_coded_rows
 from emonet.datasets.formats.parquet_table import open_parquet_table
 from emonet.datasets.formats.pixel_table import PixelRow, PixelTable, open_pixel_table
 from emonet.datasets.formats.tree import Tree
-from emonet.datasets.labels import emotion_named, split_named
+from emonet.datasets.labels import find_emotion, find_split
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
 from emonet.errors import DatasetError, OptionError
@@ -54,7 +54,25 @@ COUNTS = {
 
 
 class Fer2013(Reader):
-    """FER2013 in any of its forms. `votes` is FER+'s fer2013new.csv, which joins by row."""
+    """FER2013 in any of its layouts.
+
+    Args:
+        path: A folder, an archive or fer2013.csv.
+        votes: FER+'s fer2013new.csv; its rows are those of fer2013.csv.
+
+    Raises:
+        OptionError: There are votes, but the layout has no rows that they could belong to.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from emonet.datasets import Fer2013
+        >>> folder = Path(tempfile.mkdtemp()) / "train" / "angry"
+        >>> folder.mkdir(parents=True)
+        >>> (folder / "Training_12.jpg").touch()
+        >>> [(sample.emotion.value, sample.split) for sample in Fer2013(folder.parent.parent)]
+        [('angry', 'train')]
+    """
 
     name: ClassVar[str] = "fer2013"
     expected: ClassVar[str] = "fer2013.csv, icml_face_data.csv, train.csv, or folders train/angry/Training_12.jpg"
@@ -63,7 +81,7 @@ class Fer2013(Reader):
         "FER2013's pictures were collected from the web for a contest in 2013 and bear no stated licence: use "
         "weights learned from them for research, and ask a lawyer before anything else."
     )
-    needs_subjects: ClassVar[bool] = False  # nobody knows who they are; copies are kept together instead
+    needs_subjects: ClassVar[bool] = False  # it has none; copies are kept in one split instead
 
     def __init__(self, path: str | os.PathLike[str], votes: str | os.PathLike[str] | None = None) -> None:
         self.votes = None if votes is None else Path(votes)
@@ -76,43 +94,45 @@ class Fer2013(Reader):
         layouts = (self._whole_table, self._ferplus_tree, self._split_tables, self._parquet, self._images)
         return next(filter(None, (known(tree) for known in layouts)), None)
 
-    def _found(self, title: str, samples: Callable[[], Iterator[Sample | Rejected]]) -> Layout:
+    def _make_layout(self, title: str, samples: Callable[[], Iterator[Sample | Rejected]]) -> Layout:
         return Layout(title, samples, framing=CropSpec.fer2013(), published=Published(COUNTS))
 
     def _whole_table(self, tree: Tree) -> Layout | None:
-        """One CSV that tells each row's split: the published name if it is there, else the only one of any name."""
-        tables = _tables(tree)
+        """One CSV with a split in each row: the one with a published name, or else the only one."""
+        tables = _find_tables(tree)
         named = [name for known in WHOLE_TABLES for name in tables if PurePosixPath(name).name.lower() == known]
-        alone = [name for name in tables if len(tables) == 1 and not split_named(_stem(name))]
+        alone = [name for name in tables if len(tables) == 1 and not find_split(_stem(name))]
         chosen = next(iter(named or alone), None)
         if chosen is None:
             return None
         table = open_pixel_table(tree, chosen, ("emotion", "pixels", "usage"))
         self._joins_votes = True
-        return self._found(f"{PurePosixPath(chosen).name} ({', '.join(table.columns)})", lambda: self._rows(table))
+        return self._make_layout(
+            f"{PurePosixPath(chosen).name} ({', '.join(table.columns)})", lambda: self._rows(table)
+        )
 
     def _split_tables(self, tree: Tree) -> Layout | None:
-        """A CSV for each split, known by its name; one without labels is the competition's test.csv."""
-        names = [name for name in _tables(tree) if split_named(_stem(name))]
+        """A CSV for each split, with the split in its name; the competition's test.csv has no labels."""
+        names = [name for name in _find_tables(tree) if find_split(_stem(name))]
         if not names:
             return None
         tables = {name: open_pixel_table(tree, name) for name in names}
-        return self._found(
+        return self._make_layout(
             ", ".join(PurePosixPath(name).name for name in names),
             lambda: (
                 entry
                 for name, table in tables.items()
-                for entry in self._rows(table, f"{PurePosixPath(name).stem}/", split_named(_stem(name)))
+                for entry in self._rows(table, f"{PurePosixPath(name).stem}/", find_split(_stem(name)))
             ),
         )
 
     def _rows(self, table: PixelTable, prefix: str = "fer", split: str | None = None) -> Iterator[Sample | Rejected]:
         votes = None if self.votes is None else read_votes(self.votes)
-        return coded_samples(
-            self.name, table, CODES, prefix=prefix, split=split, votes=lambda row: self._voted(votes, row)
+        return read_coded_rows(
+            self.name, table, CODES, prefix=prefix, split=split, votes=lambda row: self._votes_of(votes, row)
         )
 
-    def _voted(self, votes: list[VotedRow] | None, row: PixelRow) -> tuple[int, ...] | None:
+    def _votes_of(self, votes: list[VotedRow] | None, row: PixelRow) -> tuple[int, ...] | None:
         if votes is None or self.votes is None:
             return None
         if row.number >= len(votes):
@@ -127,13 +147,13 @@ class Fer2013(Reader):
         return voted.votes
 
     def _parquet(self, tree: Tree) -> Layout | None:
-        """Shards named after their splits."""
+        """Shards with the split in their names."""
         shards = [name for name in tree.members if name.lower().endswith(".parquet")]
-        splits = {name: split_named(_stem(name).partition("-")[0]) for name in shards}
+        splits = {name: find_split(_stem(name).partition("-")[0]) for name in shards}
         if not shards or not all(splits.values()):
             return None
         tables = {name: open_parquet_table(tree.own_file(name)) for name in shards}
-        return self._found(
+        return self._make_layout(
             f"{len(shards)} Parquet files",
             lambda: (
                 entry
@@ -143,29 +163,29 @@ class Fer2013(Reader):
         )
 
     def _ferplus_tree(self, tree: Tree) -> Layout | None:
-        if not label_files(tree):
+        if not find_label_files(tree):
             return None
         self.notes = ["labels are the majority of FER+'s votes; FER2013's own are not in this tree"]
-        layout = self._found("FER+ image tree", lambda: tree_samples(tree, self.name))
+        layout = self._make_layout("FER+ image tree", lambda: read_tree(tree, self.name))
         return replace(layout, published=None)
 
     def _images(self, tree: Tree) -> Layout | None:
-        """Pictures in folders by split and expression; their names, where they are the usual ones, tell the split."""
-        pictures = [place for place, _ in tree.pictures()]
-        placed = [place for place in pictures if _folder_label(place) and _folder_split(place)]
-        named = [place for place in pictures if IMAGE_NAME.match(place.name)]
-        if not pictures or (not named and len(placed) < len(pictures)):
+        """Images in folders by split and expression. Where their names are the published ones, these tell the split."""
+        images = [place for place, _ in tree.images()]
+        placed = [place for place in images if _find_folder_label(place) and _find_folder_split(place)]
+        named = [place for place in images if IMAGE_NAME.match(place.name)]
+        if not images or (not named and len(placed) < len(images)):
             return None
-        if len(named) < len(pictures):
+        if len(named) < len(images):
             self.notes = ["splits are the folders': file names do not tell PublicTest from PrivateTest"]
-        folders = sorted({split for split in map(_folder_split, pictures) if split})
+        folders = sorted({split for split in map(_find_folder_split, images) if split})
         title = f"image tree ({', '.join(folders) or 'no split folders'})"
-        return self._found(title, lambda: (self._image(place, blob) for place, blob in tree.pictures()))
+        return self._make_layout(title, lambda: (self._image(place, blob) for place, blob in tree.images()))
 
     def _image(self, place: PurePosixPath, blob: Blob) -> Sample | Rejected:
         prefix = IMAGE_NAME.match(place.name)
-        split = USAGES[prefix[1].lower()] if prefix else _folder_split(place)
-        emotion = _folder_label(place)
+        split = USAGES[prefix[1].lower()] if prefix else _find_folder_split(place)
+        emotion = _find_folder_label(place)
         if AUGMENTED.search(place.name):
             return self.reject(str(place), DropReason.AUGMENTED_COPY, "its name is that of an augmented copy", split)
         if split is None:
@@ -175,8 +195,8 @@ class Fer2013(Reader):
         return Sample(f"{self.name}/{place}", EncodedImage(blob), emotion, self.name, split=split)
 
 
-def _tables(tree: Tree) -> list[str]:
-    """Tables that may hold pixels; the higher up, the earlier."""
+def _find_tables(tree: Tree) -> list[str]:
+    """The tables that may hold pixels, from the top of the tree down."""
     usable = [name for name in tree.tables() if PurePosixPath(name).name.lower() not in NO_TABLES]
     return sorted(usable, key=lambda name: (name.count("/"), name))
 
@@ -185,11 +205,11 @@ def _stem(name: str) -> str:
     return PurePosixPath(name).stem.lower()
 
 
-def _folder_label(place: PurePosixPath) -> Emotion | None:
-    """What the nearest folder says: a name, or a code of FER2013's."""
+def _find_folder_label(place: PurePosixPath) -> Emotion | None:
+    """The expression of the nearest folder: a name, or one of FER2013's codes."""
     folder = place.parent.name
-    return CODES.get(folder) or emotion_named(folder)
+    return CODES.get(folder) or find_emotion(folder)
 
 
-def _folder_split(place: PurePosixPath) -> str | None:
-    return next(filter(None, map(split_named, reversed(place.parts[:-1]))), None)
+def _find_folder_split(place: PurePosixPath) -> str | None:
+    return next(filter(None, map(find_split, reversed(place.parts[:-1]))), None)

@@ -1,41 +1,52 @@
 """The user's own photos: in folders named after expressions, or listed in a CSV.
 
-    photos/happy/anna.jpg                      folders in any of the words in labels.py, photos at any depth below
-    photos/train/Sadness/summer/IMG_1.heic     train, validation (val, valid) or test above them tells the split
-    photos.csv                                 path,label[,subject][,split] under one of the names in photo_table.py
+    photos/happy/anna.jpg                      folders named by a word in labels.py, with photos at any depth below
+    photos/train/Sadness/summer/IMG_1.heic     a folder train, validation (val, valid) or test above them is the split
+    photos.csv                                 path,label[,subject][,split], or other names in photo_table.py
                                                anna/1.jpg,happy,anna,train
 
-Paths in a CSV are relative to it. What is no picture in a folder of photos is found out when it is opened, whatever
-its name says.
+Paths in a CSV are relative to it. All files in a folder of photos are taken, whatever their names: what is not a photo
+is rejected when it is opened.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from emonet.datasets.formats.class_folders import photo_entry, photos_in_folders
-from emonet.datasets.formats.photo_table import listed_photos, open_photo_table
+from emonet.datasets.formats.class_folders import find_labelled_files, make_entry
+from emonet.datasets.formats.photo_table import open_photo_table, read_photos
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Reader
 from emonet.datasets.sample import Sample
 
 
 class Folder(Reader):
-    """Photos that the user labelled. In folders nobody tells who is on them; a CSV may."""
+    """Photos that the user labelled. Folders do not say who is on them; a CSV can.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from emonet.datasets import Folder
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "happy").mkdir()
+        >>> (folder / "happy" / "anna.jpg").touch()
+        >>> [(sample.key, sample.emotion.value) for sample in Folder(folder)]
+        [('folder/happy/anna.jpg', 'happy')]
+    """
 
     name: ClassVar[str] = "folder"
     expected: ClassVar[str] = "folders named after expressions (photos/happy/anna.jpg) or a CSV of path,label"
     home: ClassVar[str] = "your own photos"
 
     def recognise(self, tree: Tree) -> Layout | None:
-        photos = photos_in_folders(tree)
-        if photos:
-            return Layout("class folders", lambda: (photo_entry(self, photo) for photo in photos))
+        files = find_labelled_files(tree)
+        if files:
+            return Layout("class folders", lambda: (make_entry(self, file) for file in files))
         tables = tree.tables()
         if len(tables) != 1:
             return None
         table = open_photo_table(tree, tables[0])
-        entries = list(listed_photos(self, table))
+        entries = list(read_photos(self, table))
         samples = [entry for entry in entries if isinstance(entry, Sample)]
         known = bool(samples) and all(sample.subject for sample in samples)
         return Layout(f"CSV ({', '.join(table.columns)})", lambda: iter(entries), subjects=known)

@@ -1,4 +1,4 @@
-"""From the words and codes of data sets to one vocabulary: synonyms, class lists, contempt, corrections by hand."""
+"""Translate the words and codes of data sets into one vocabulary: synonyms, class lists, contempt, corrections."""
 
 from __future__ import annotations
 
@@ -46,19 +46,24 @@ _SPLIT_BY_WORD = {word: split for split, words in SPLIT_WORDS.items() for word i
 DROP = "drop"
 
 
-def emotion_named(text: str) -> Emotion | None:
-    """The expression that a folder or a cell is named after, or None: "Happiness", "anger", "03_SURPRISED"."""
+def find_emotion(text: str) -> Emotion | None:
+    """Find the expression that a word names: "Happiness", "anger", "03_SURPRISED"."""
     return _BY_WORD.get(re.sub(r"[\W\d_]+", "", text).casefold())
 
 
-def split_named(text: str) -> str | None:
-    """The split that a folder, a file or a cell is named after, or None."""
+def find_split(text: str) -> str | None:
+    """Find the split that a word names: "Training", "val", "PrivateTest"."""
     return _SPLIT_BY_WORD.get(re.sub(r"[\W_]+", "", text).casefold())
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRules:
-    """Which expressions the data set holds and what becomes of contempt. Classes stand in the vocabulary's order."""
+    """Which expressions are classes of a data set, and what is done with contempt.
+
+    Attributes:
+        classes: In the order of Emotion, whatever order they are given in.
+        contempt: `drop`, `keep` as a class of its own, or label it `disgust`.
+    """
 
     classes: tuple[Emotion, ...] = CLASS_LISTS["fer7"]
     contempt: Contempt = "drop"
@@ -77,21 +82,24 @@ class LabelRules:
 
     @classmethod
     def parse(cls, classes: str, contempt: str | None = None) -> LabelRules:
-        """From a list's name (fer7, ck8, ...) or names with commas; contempt is kept where the list has it."""
-        chosen = CLASS_LISTS[classes] if classes in CLASS_LISTS else tuple(map(_named, classes.split(",")))
+        """Read the option `classes`: a list's name (fer7, ck8), or names with commas.
+
+        Contempt is kept if it is among them and `contempt` is None.
+        """
+        chosen = CLASS_LISTS[classes] if classes in CLASS_LISTS else tuple(map(_parse_class, classes.split(",")))
         if contempt is None:
             contempt = "keep" if Emotion.CONTEMPT in chosen else "drop"
-        return cls(chosen, cast("Contempt", contempt))  # checked at birth
+        return cls(chosen, cast("Contempt", contempt))  # __post_init__ checks it
 
     def label(self, emotion: Emotion) -> Emotion | DropReason:
-        """The class of an expression, or why it has none."""
+        """Return the class of an expression, or the reason why it has none."""
         if emotion is Emotion.CONTEMPT and self.contempt != "keep":
             return Emotion.DISGUST if self.contempt == "disgust" else DropReason.CONTEMPT
         return emotion if emotion in self.classes else DropReason.NOT_IN_CLASSES
 
 
-def _named(text: str) -> Emotion:
-    emotion = emotion_named(text)
+def _parse_class(text: str) -> Emotion:
+    emotion = find_emotion(text)
     if emotion is None:
         lists = ", ".join(CLASS_LISTS)
         raise OptionError(f"classes must be one of {lists} or a list of {', '.join(Emotion)}, got {text.strip()!r}")
@@ -99,7 +107,11 @@ def _named(text: str) -> Emotion:
 
 
 class Corrections:
-    """Labels that people corrected by hand, by the key of a picture or of a sequence; None means drop."""
+    """Labels that the user corrected.
+
+    Args:
+        labels: The key of an image or of a sequence -> the right label, or None to drop it.
+    """
 
     def __init__(self, labels: Mapping[str, Emotion | None]) -> None:
         self._labels = dict(labels)
@@ -107,25 +119,30 @@ class Corrections:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Corrections:
-        """From a CSV of key,label, where the label may be `drop`; a line `key,label` at its top is passed over."""
+        """Read a CSV of key,label, with or without a header; the label may be `drop`."""
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             rows = enumerate(csv.reader(file), 1)
-            return cls(dict(_correction(path, number, row) for number, row in rows if row and not _is_header(row)))
+            return cls(
+                dict(_parse_correction(path, number, row) for number, row in rows if row and not _is_header(row))
+            )
 
     def unused(self) -> list[str]:
-        """Keys that no sample had so far."""
+        """List the keys that no sample had so far."""
         return sorted(self._unused)
 
     def label(self, sample: Sample) -> Emotion | DropReason | None:
-        """The sample's label, corrected where there is a correction; a picture's goes before its sequence's."""
-        for key in _keys(sample):
+        """Return the label of a sample, corrected if there is a correction.
+
+        A correction of the image goes before one of its sequence.
+        """
+        for key in _list_keys(sample):
             if key in self._labels:
                 self._unused.discard(key)
                 return self._labels[key] or DropReason.CORRECTED
         return sample.emotion
 
 
-def _keys(sample: Sample) -> Iterable[str]:
+def _list_keys(sample: Sample) -> Iterable[str]:
     yield sample.key
     if sample.sequence is not None:
         yield f"{sample.source}/{sample.sequence}"
@@ -135,13 +152,13 @@ def _is_header(row: list[str]) -> bool:
     return [cell.strip().lower() for cell in row[:2]] == ["key", "label"]
 
 
-def _correction(path: str | os.PathLike[str], number: int, row: list[str]) -> tuple[str, Emotion | None]:
+def _parse_correction(path: str | os.PathLike[str], number: int, row: list[str]) -> tuple[str, Emotion | None]:
     if len(row) != 2:
         raise DatasetError(path, f"a correction is key,label; this row has {len(row)} columns", number)
     key, label = (cell.strip() for cell in row)
     if label.lower() == DROP:
         return key, None
-    emotion = emotion_named(label)
+    emotion = find_emotion(label)
     if emotion is None:
         raise DatasetError(path, f"the label must be {DROP} or one of {', '.join(Emotion)}, got {label!r}", number)
     return key, emotion

@@ -1,4 +1,4 @@
-"""What every reader is: it recognises how its data set lies before it, says so, and yields samples lazily."""
+"""The base class of readers. A reader recognises the layout of its data set and yields samples lazily."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emonet.errors import DatasetError, MissingFileError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
-Counts = Mapping[str, Mapping[Emotion, int]]  # split ("" where there is none) -> expression -> how many
+Counts = Mapping[str, Mapping[Emotion, int]]  # split ("" if there is none) -> expression -> how many
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 ARRAYS = (".npy", ".npz", ".h5", ".hdf5", ".mat")
@@ -23,7 +23,7 @@ ARRAYS = (".npy", ".npz", ".h5", ".hdf5", ".mat")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How many of each expression the publisher's own data hold, to tell variants and swapped splits."""
+    """How many of each expression the published data hold."""
 
     counts: Counts
     unit: Literal["pictures", "sequences"] = "pictures"
@@ -31,10 +31,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One way in which a data set lies on disk.
+    """One way in which a data set lies on the disk.
 
-    `framing` is the crop its publisher made; `subjects` says whether people can be told apart; `starts_neutral` that
-    sequences begin with a neutral face, so that onset frames are to be found.
+    Attributes:
+        title: What it is called in messages.
+        samples: Yields a sample, or why there is none, for everything in the data.
+        framing: How the publisher cut out the faces; None for whole photos.
+        subjects: Whether people can be told apart.
+        starts_neutral: Whether sequences begin with a neutral face, so that the build must find the onset.
+        published: What the publisher counted.
     """
 
     title: str
@@ -46,14 +51,36 @@ class Layout:
 
 
 class Reader(ABC):
-    """A data set as it was downloaded. Iterating yields a Sample for every picture that has a legible label or none.
+    """A data set as it was downloaded.
 
-    What could not become a sample lies in `rejected` after an iteration. `notes` are remarks for the user.
+    Iterating yields a Sample for every image whose label is missing or can be read.
+
+    Attributes:
+        path: What was given.
+        layout: How the data lie there.
+        rejected: After an iteration: everything that could not become a sample, and why.
+        notes: Remarks for the user.
+
+    Args:
+        path: A folder, an archive or a file.
+
+    Raises:
+        MissingFileError: There is nothing at `path`.
+        DatasetError: What is there is not this data set in any layout that is known.
+
+    Example:
+        >>> from emonet.datasets import READERS
+        >>> for name, reader in READERS.items():
+        ...     print(f"{name}: {reader.home}")
+        fer2013: Kaggle: challenges in representation learning, facial expression recognition
+        ckplus: by request from the University of Pittsburgh
+        jaffe: by request from Zenodo, record 3451524
+        folder: your own photos
     """
 
     name: ClassVar[str]
-    expected: ClassVar[str]  # the trees that are known, for the message when nothing is recognised
-    home: ClassVar[str]  # where the data are to be had
+    expected: ClassVar[str]  # layouts that are known, for the message when nothing is recognised
+    home: ClassVar[str]  # where to get the data
     terms: ClassVar[str] = "The terms of the images themselves apply."  # for weights that learn from the data
     needs_subjects: ClassVar[bool] = True  # a fair test keeps people apart
 
@@ -64,11 +91,14 @@ class Reader(ABC):
         self.tree: Tree
         if not self.path.exists():
             raise MissingFileError(f"no such file or folder: {self.path}; expected {self.expected} ({self.home})")
-        self.layout = self._recognised(open_tree(self.path))
+        self.layout = self._find_layout(open_tree(self.path))
 
     @abstractmethod
     def recognise(self, tree: Tree) -> Layout | None:
-        """The layout of a tree, None if it is none of this data set's."""
+        """Return the layout of a tree; None if it is not this data set.
+
+        It looks at names and at headers of tables, and opens no image.
+        """
 
     def __iter__(self) -> Iterator[Sample]:
         self.rejected = [
@@ -81,24 +111,25 @@ class Reader(ABC):
             else:
                 self.rejected.append(entry)
 
-    def _recognised(self, tree: Tree) -> Layout:
+    def _find_layout(self, tree: Tree) -> Layout:
         for archives_opened in (False, True):
             self.tree, self.notes = tree.with_archives() if archives_opened else tree, []
             layout = self.recognise(self.tree)
             if layout is not None:
                 return layout
-        raise DatasetError(self.path, self._unknown(tree))
+        raise DatasetError(self.path, self._describe_unknown(tree))
 
-    def _unknown(self, tree: Tree) -> str:
+    def _describe_unknown(self, tree: Tree) -> str:
         names = list(tree.members)
         pickles = [name for name in names if name.lower().endswith(PICKLES)]
         if pickles:
             return f"{pickles[0]} is a pickle, and opening a stranger's pickle runs its code: it is not read"
         arrays = [name for name in names if name.lower().endswith(ARRAYS)]
         if arrays:
-            return f"{arrays[0]} holds arrays, which do not tell what their labels mean: give folders or a CSV"
+            return f"{arrays[0]} holds arrays, which do not say what their labels mean: give folders or a CSV"
         found = ", ".join(names[:3]) + (f", ... ({len(names)} files)" if len(names) > 3 else "")
         return f"not recognised as {self.name}: expected {self.expected} ({self.home}); found {found or 'no files'}"
 
     def reject(self, key: str, reason: DropReason, detail: str, split: str | None = None) -> Rejected:
+        """Make a record of something that cannot become a sample."""
         return Rejected(f"{self.name}/{key}", self.name, split, reason, detail)

@@ -1,4 +1,4 @@
-"""What every reader yields: samples whose pictures are opened where they are needed, and records that gave none."""
+"""What readers yield: samples, whose images are opened only when they are needed, and what could not become one."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ PUBLISHED_SPLITS = ("train", "validation", "test")  # `dev` is only ever taken f
 
 
 class DropReason(StrEnum):
-    """Why something in the data did not become a crop; faces that will not do have facecrop's reasons besides."""
+    """Why something in the data did not become a crop.
 
-    BAD_ROW = "bad_row"  # a row without the columns it should have
-    BAD_LABEL = "bad_label"  # a code or a name that is no expression
+    Faces that fail the filter rules have the reasons of `facecrop.Reason` instead.
+    """
+
+    BAD_ROW = "bad_row"  # a row that lacks columns
+    BAD_LABEL = "bad_label"  # a code or a name that is not an expression
     BAD_SPLIT = "bad_split"
-    UNREADABLE = "unreadable"  # a picture that will not open
+    UNREADABLE = "unreadable"  # an image that cannot be opened
     NO_LABEL = "no_label"
-    CORRECTED = "corrected"  # dropped by hand, in the corrections
+    CORRECTED = "corrected"  # dropped by the user's corrections
     CONTEMPT = "contempt"
     NOT_IN_CLASSES = "not_in_classes"
     AUGMENTED_COPY = "augmented_copy"
     CONVERTED_COPY = "converted_copy"
     ONSET = "onset"
     BLANK = "blank"
-    NOT_A_FACE = "not_a_face"  # by the votes of people
+    NOT_A_FACE = "not_a_face"  # say the votes of FER+
     LEAK = "leak"
     NEAR_LEAK = "near_leak"
 
@@ -52,7 +55,7 @@ class Rejected:
 
 
 class Blob(Protocol):
-    """A file's bytes, wherever they lie; small and picklable, opened where they are needed."""
+    """A file, on the disk or in an archive; small, and can be pickled."""
 
     @property
     def name(self) -> str: ...
@@ -61,14 +64,14 @@ class Blob(Protocol):
 
 
 class ImageSource(Protocol):
-    """Where a picture is to be had; `read` gives it as facecrop does, RGB uint8, or raises ImageError."""
+    """Where an image comes from. `read` returns it as RGB, or raises ImageError."""
 
     def read(self) -> Image: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture in a file, or in a member of an archive."""
+    """An image in a file, or in a member of an archive."""
 
     blob: Blob
 
@@ -83,7 +86,7 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayImage:
-    """A picture at hand: an array of any kind that `facecrop.read_image` takes."""
+    """An image in memory: an array of any kind that `facecrop.read_image` takes."""
 
     array: NDArray[np.uint8]
 
@@ -93,13 +96,33 @@ class ArrayImage:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture of one data set as its publisher labelled it.
+    """One image of a data set with the label that its publisher gave it.
 
-    Every frame of a sequence carries the sequence's label; dropping the neutral ones is the build's work. `emotion`
-    is None where the publisher gave no label, `split` where there is no official one.
+    Every frame of a sequence carries the label of the sequence: the build finds and drops the neutral ones.
+
+    Attributes:
+        key: A name that is unique and stays the same; reports and corrections use it.
+        image: Where the image comes from; `image.read()` opens it.
+        emotion: None where the publisher gave no label.
+        source: The name of the data set.
+        subject: Who is on the image, where that is known.
+        sequence: The name of the film that it is a frame of.
+        frame: The number of the frame in its sequence.
+        split: `train`, `validation` or `test`; None where the publisher made no splits.
+        votes: FER+'s ten votes, in the order of `ferplus.VOTES`.
+        points: A file of 68 landmarks.
+
+    Example:
+        >>> import numpy as np
+        >>> from emonet import Emotion
+        >>> from emonet.datasets import Sample
+        >>> from emonet.datasets.sample import ArrayImage
+        >>> sample = Sample("mine/1", ArrayImage(np.zeros((48, 48), np.uint8)), Emotion.HAPPY, "mine", split="train")
+        >>> sample.image.read().shape
+        (48, 48, 3)
     """
 
-    key: str  # unique and stable: names the sample in reports and corrections
+    key: str
     image: ImageSource
     emotion: Emotion | None
     source: str
@@ -107,8 +130,8 @@ class Sample:
     sequence: str | None = None
     frame: int | None = None
     split: str | None = None
-    votes: tuple[int, ...] | None = field(default=None, compare=False)  # in the order of ferplus.VOTES
-    points: Blob | None = field(default=None, compare=False)  # a file of 68 landmarks
+    votes: tuple[int, ...] | None = field(default=None, compare=False)
+    points: Blob | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.key or not self.source:

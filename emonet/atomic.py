@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under another name, and given theirs when every byte is on the disk."""
+"""Write files that are complete or not there: under another name first, and renamed when every byte is on the disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,21 @@ SUFFIX = ".emonet-part"
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Yields the name to write under; after the block the file has its own. On an error nothing stays."""
+    """Write a file atomically.
+
+    Yields the name to write to. After the block the file is renamed to `path`; after an error nothing is left.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "figures.json"
+        >>> with write_atomically(path) as temporary:
+        ...     _ = temporary.write_text("{}")
+        ...     path.exists()
+        False
+        >>> path.read_text()
+        '{}'
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}{SUFFIX}")
     try:
         yield temporary
@@ -23,6 +37,6 @@ def write_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def parts(folder: Path) -> list[Path]:
-    """What writers left in a folder that were killed."""
+def find_leftovers(folder: Path) -> list[Path]:
+    """List the files that writers left in a folder when they were killed."""
     return list(folder.glob(f"*.*{SUFFIX}"))

@@ -1,4 +1,8 @@
-"""The pictures of a split, decoded once: in memory where they fit, else in a file that is paged in as needed."""
+"""The images of a data set, as arrays in memory or as a torch data set.
+
+`FaceDataset` is for a DataLoader of your own. `read_faces` decodes all images once, which trains faster: into memory if
+they fit, or else into a file.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,37 +21,103 @@ from emonet.datasets.store import Store, decode
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec, Pixels
 
+if TYPE_CHECKING:
+    import torch
+
 Storage = Literal["auto", "memory", "disk"]
 
-PIECE = 1024  # pictures that are copied at once
-SHARE_OF_MEMORY = 0.5  # of what is free; pictures that need more lie on the disk
+PIECE = 1024  # images that are copied at once
+SHARE_OF_MEMORY = 0.5  # of what is free; images that need more are kept on the disk
 
 NO_VOTES = [0] * len(VOTES)
 
 COLUMNS = ("image", "label", "source", "key", "fold", "votes")
 
+__all__ = ["FaceDataset", "Faces", "read_faces"]
+
+
+class FaceDataset:
+    """One split of a data set for torch's DataLoader: scaled images and their labels.
+
+    Images stay encoded in memory (FER2013 takes 60 MB) and are decoded when they are asked for, so loaders may use
+    several workers.
+
+    Args:
+        store: The data set, from `emonet.datasets.open_store`.
+        split: One of its splits.
+        spec: The size, channels and scaling of the images.
+
+    Attributes:
+        classes: The classes, in the order of the labels.
+        labels: The label of each image (N,).
+        keys: The key of each image.
+
+    Example:
+        >>> from emonet.datasets import open_store
+        >>> from emonet.faces import FaceDataset
+        >>> from torch.utils.data import DataLoader
+        >>> dataset = FaceDataset(open_store("data/fer2013"), "train")  # doctest: +SKIP
+        >>> loader = DataLoader(dataset, batch_size=32, shuffle=True)  # doctest: +SKIP
+        >>> x, label = next(iter(loader))  # doctest: +SKIP
+        >>> x.shape, label.shape  # doctest: +SKIP
+        (torch.Size([32, 1, 48, 48]), torch.Size([32]))
+    """
+
+    def __init__(self, store: Store, split: str, spec: InputSpec | None = None) -> None:
+        rows = store.table(split, ["image", "label", "key"])
+        self.spec = spec or InputSpec()
+        self.classes = store.classes
+        self.labels: NDArray[np.int64] = np.asarray(rows["label"].to_numpy(), np.int64)
+        self.keys: list[str] = rows["key"].to_pylist()
+        self._images: list[dict[str, Any]] = rows["image"].to_pylist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        """Return an image (channels, size, size) and its label."""
+        import torch
+
+        pixels = torch.from_numpy(self.spec.picture(decode(self._images[index])))
+        return self.spec.scale(pixels.permute(2, 0, 1)[None])[0], int(self.labels[index])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Pictures with their labels, in the order of the store."""
+    """Images with their labels, in the order of the data set.
 
-    pixels: Pixels  # (N, size, size, channels)
-    labels: NDArray[np.int64]  # places in `classes`
+    Attributes:
+        pixels: (N, size, size, channels).
+        labels: Places in `classes` (N,).
+        sources: The data set that each image is from (N,).
+        keys: The key of each image.
+        classes: The classes of the labels.
+        left_out: Class or source that was not asked for -> its images.
+        votes: FER+'s votes (N, 10); zeros where nobody voted.
+        folds: Of training images (N,); -1 where there is none.
+    """
+
+    pixels: Pixels
+    labels: NDArray[np.int64]
     sources: NDArray[np.str_]
     keys: list[str]
     classes: tuple[Emotion, ...]
-    left_out: dict[str, int]  # class or source that was not asked for -> how many pictures
-    votes: NDArray[np.int16] | None = None  # (N, kinds) of FER+'s voters; zeros where nobody voted
-    folds: NDArray[np.int64] | None = None  # of the training split; -1 where there is none
+    left_out: dict[str, int]
+    votes: NDArray[np.int16] | None = None
+    folds: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def part(self, mask: NDArray[np.bool_]) -> Faces:
-        """Some of the pictures."""
+        """Return some of the images.
+
+        Args:
+            mask: Which ones (N,).
+        """
         return replace(
             self,
-            pixels=_some(self.pixels, mask),
+            pixels=_select(self.pixels, mask),
             labels=self.labels[mask],
             sources=self.sources[mask],
             keys=[key for key, inside in zip(self.keys, mask, strict=True) if inside],
@@ -66,16 +136,23 @@ def read_faces(
     folds: tuple[int, bool] | None = None,
     storage: Storage = "auto",
 ) -> Faces:
-    """The pictures of some splits as the network wants them; `folds` is a fold and whether to take it or the rest.
+    """Decode the images of some splits.
 
-    Classes that the data set does not know have no pictures.
+    Args:
+        store: The data set.
+        splits: The splits, one after the other.
+        spec: The size and channels of the images.
+        classes: The classes to read; all if empty. The data set may lack some of them.
+        sources: The data sets to read; all if empty.
+        folds: The number of a fold, and whether to read this fold or all others.
+        storage: Where to keep the pixels; `auto` chooses memory if there is room.
     """
     chosen = tuple(classes) or store.classes
     places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
     rows: list[tuple[int, str, str, list[int], int]] = []
     left_out: dict[str, int] = {}
-    pixels = _room(sum(store.splits[split] for split in splits), spec, storage)
-    for row in _rows(store, splits):
+    pixels = _make_room(sum(store.splits[split] for split in splits), spec, storage)
+    for row in _read_rows(store, splits):
         if folds is not None and (row["fold"] == folds[0]) is not folds[1]:
             continue
         if sources and row["source"] not in sources:
@@ -100,38 +177,39 @@ def read_faces(
     )
 
 
-def _rows(store: Store, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _read_rows(store: Store, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
     for split in splits:
         for batch in store.batches(split, COLUMNS):
             yield from batch.to_pylist()
 
 
-def _room(count: int, spec: InputSpec, storage: Storage) -> Pixels:
-    """An array for so many pictures. One on the disk has no name there, and is gone with the process."""
+def _make_room(count: int, spec: InputSpec, storage: Storage) -> Pixels:
+    """Make an array for so many images, in memory or on the disk."""
     shape = (count, spec.size, spec.size, spec.channels)
     if storage == "memory" or (storage == "auto" and np.prod(shape, dtype=float) <= SHARE_OF_MEMORY * _free_memory()):
         return np.empty(shape, np.uint8)
-    return _room_on_disk(shape)
+    return _make_room_on_disk(shape)
 
 
-def _room_on_disk(shape: tuple[int, ...]) -> Pixels:
+def _make_room_on_disk(shape: tuple[int, ...]) -> Pixels:
+    """Map an array to a file that has no name and is gone with the process."""
     with TemporaryFile(dir=Path.cwd() if os.access(".", os.W_OK) else None) as file:
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
-def _some(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
-    """Those of the pictures; of pictures on the disk the copy lies on the disk, too."""
+def _select(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+    """Copy some images; a copy of images on the disk is on the disk, too."""
     if not isinstance(pixels, np.memmap):
         return pixels[mask]
     places = np.flatnonzero(mask)
-    copy = _room_on_disk((len(places), *pixels.shape[1:]))
+    copy = _make_room_on_disk((len(places), *pixels.shape[1:]))
     for start in range(0, len(places), PIECE):
         copy[start : start + PIECE] = pixels[places[start : start + PIECE]]
     return copy
 
 
 def _free_memory() -> float:
-    """Bytes; without end where the system does not say."""
+    """Free memory in bytes; infinite if the system does not say."""
     try:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):

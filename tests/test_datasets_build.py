@@ -1,4 +1,4 @@
-"""The build from end to end on imitations of the data sets: what is in, what is out and why, and the same bytes."""
+"""Builds of imitations of the data sets: what is kept, what is dropped and why, and that the bytes are the same."""
 
 import json
 import shutil
@@ -14,6 +14,8 @@ import pytest
 from emonet.datasets import DatasetError, open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.store import decode
+from emonet.datasets.store.info import Completeness
+from emonet.errors import OptionError
 from facecrop import CropSpec, FilterRules
 
 
@@ -56,15 +58,15 @@ def csv_of(tmp_path, pictures):
     return {"fer2013": str(imitations.write_fer2013_csv(tmp_path / "fer2013.csv", table))}
 
 
-def test_all_sources_are_in_one_data_set(merged):
+def test_build_merges_all_sources(merged):
     found = {row["source"] for row in rows(merged, "source")}
     assert found == {"fer2013", "ckplus", "jaffe", "folder"}
     assert set(merged.splits) == {"train", "dev", "validation", "test"}
-    assert [str(emotion) for emotion in merged.classes] == merged.info["classes"]
+    assert merged.classes == merged.info.classes
     assert merged.crop == CropSpec.fer2013()
 
 
-def test_every_row_says_what_it_is(merged):
+def test_every_row_has_key_label_image_and_box(merged):
     for row in rows(merged):
         assert row["key"].startswith(f"{row['source']}/")
         assert merged.classes[row["label"]] == row["emotion"]
@@ -76,7 +78,7 @@ def test_every_row_says_what_it_is(merged):
             assert all(16 * side == round(16 * side) for side in row["box"])
 
 
-def test_nothing_is_lost(merged, inputs):
+def test_every_sample_is_kept_or_rejected_once(merged, inputs):
     """Whatever the readers yield is either in the data set or among the rejected, once."""
     prepared = prepare(BuildOptions(inputs))
     read = Counter(sample.key for reader in prepared.readers.values() for sample in reader)
@@ -87,12 +89,12 @@ def test_nothing_is_lost(merged, inputs):
     assert max(read.values()) == 1
 
 
-def test_published_crops_stay_as_they_are(merged, inputs):
+def test_published_crops_are_not_cropped_again(merged, inputs):
     faces = {f"fer2013/fer{n:07d}": face for n, face in enumerate(read_faces(inputs["fer2013"]))}
     own = [row for row in rows(merged) if row["source"] == "fer2013"]
     assert all((decode(row["image"]) == faces[row["key"]][..., None]).all() for row in own)
-    assert merged.info["sources"]["fer2013"]["cropped_by_publisher"] == CropSpec.fer2013().to_dict()
-    assert merged.info["sources"]["jaffe"]["cropped_by_publisher"] is False
+    assert merged.info.sources["fer2013"].cropped_by_publisher == CropSpec.fer2013()
+    assert merged.info.sources["jaffe"].cropped_by_publisher is None
 
 
 def read_faces(path):
@@ -101,16 +103,16 @@ def read_faces(path):
     return [sample.image.read()[..., 0] for sample in READERS["fer2013"](path)]
 
 
-def test_onset_frames_are_dropped_and_the_activation_stays(merged):
+def test_onset_frames_are_dropped(merged):
     kept = [row for row in rows(merged) if row["source"] == "ckplus"]
-    dropped = merged.info["rejected"]["ckplus"]["onset"]
+    dropped = merged.info.rejected["ckplus"]["onset"]
     assert kept
     assert dropped >= len(kept) / 2
     assert all(row["activation"] >= 0.5 for row in kept)
     assert all(row["frame"] >= 3 for row in kept)
 
 
-def test_people_are_in_one_split(merged):
+def test_each_subject_is_in_one_split(merged):
     splits = {}
     for split in merged.splits:
         for row in merged.table(split, ["source", "subject"]).to_pylist():
@@ -120,7 +122,7 @@ def test_people_are_in_one_split(merged):
     assert all(len(found) == 1 for found in splits.values())
 
 
-def test_why_a_worker_cannot_open_its_detector_is_said(inputs, tmp_path, monkeypatch):
+def test_import_error_of_a_detector_reaches_the_parent(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
     monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)
     prepared = prepare(BuildOptions(inputs, detector="dlib"))
@@ -131,7 +133,7 @@ def test_why_a_worker_cannot_open_its_detector_is_said(inputs, tmp_path, monkeyp
         build_dataset(prepared, tmp_path / "out", workers=2)
 
 
-def test_any_number_of_workers_writes_the_same_bytes(inputs, tmp_path, monkeypatch):
+def test_one_and_two_workers_write_the_same_bytes(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
     monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)
     prepared = prepare(BuildOptions({name: inputs[name] for name in ("fer2013", "ckplus")}))
@@ -140,7 +142,7 @@ def test_any_number_of_workers_writes_the_same_bytes(inputs, tmp_path, monkeypat
     assert files(tmp_path / "1") == files(tmp_path / "2")
 
 
-def test_a_finished_build_is_not_done_again(inputs, tmp_path):
+def test_finished_build_is_not_repeated(inputs, tmp_path):
     prepared = prepare(BuildOptions(inputs, detector="whole"))
     first = build_dataset(prepared, tmp_path / "out", workers=1)
     again = build_dataset(prepared, tmp_path / "out", workers=1)
@@ -148,21 +150,21 @@ def test_a_finished_build_is_not_done_again(inputs, tmp_path):
     assert not (tmp_path / "out" / ".build").exists()
 
 
-def test_other_options_do_not_mix_with_an_old_build(inputs, tmp_path):
+def test_other_options_need_overwrite(inputs, tmp_path):
     built(inputs, tmp_path / "out")
     (tmp_path / "out" / "notes.txt").write_text("mine")
     other = prepare(BuildOptions(inputs, detector="whole", classes="fer6"))
     with pytest.raises(ValueError, match=r"holds another build: classes was 'fer7', is 'fer6'"):
         build_dataset(other, tmp_path / "out", workers=1)
-    assert "disgust" in open_store(tmp_path / "out").info["classes"]
+    assert "disgust" in open_store(tmp_path / "out").info.classes
     store = build_dataset(other, tmp_path / "out", workers=1, overwrite=True).store
-    assert "disgust" not in store.info["classes"]
+    assert "disgust" not in store.info.classes
     assert store.differences() == []
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
-def test_options_of_the_later_stages_need_no_second_look(faceless, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="a hold-out must be smaller than the 1 pictures"):
+def test_later_options_reuse_the_chunks(faceless, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="a hold-out must be smaller than the 1 images"):
         made(faceless, tmp_path / "out", dev=2)
     monkeypatch.setattr("facecrop.detectors.mtcnn.MtcnnDetector.detect", lambda *_: pytest.fail("looked again"))
     options = BuildOptions(faceless, undetected="keep")
@@ -172,7 +174,7 @@ def test_options_of_the_later_stages_need_no_second_look(faceless, tmp_path, mon
     assert store.splits == {"train": 2, "validation": 2, "test": 2}
 
 
-def test_changed_data_do_not_mix_with_an_old_build(inputs, tmp_path):
+def test_changed_input_is_another_build(inputs, tmp_path):
     own = {"folder": shutil.copytree(inputs["folder"], tmp_path / "mine")}
     own = {"folder": str(own["folder"])}
     built(own, tmp_path / "out")
@@ -181,7 +183,7 @@ def test_changed_data_do_not_mix_with_an_old_build(inputs, tmp_path):
         built(own, tmp_path / "out")
 
 
-def test_shards_without_a_description_are_not_mixed_in(inputs, tmp_path):
+def test_shards_without_dataset_json_are_removed(inputs, tmp_path):
     store = built(inputs, tmp_path / "out")
     (tmp_path / "out" / "dataset.json").unlink()
     store.files("train")[0].rename(tmp_path / "out" / "train-00007-of-00009.parquet")
@@ -190,21 +192,21 @@ def test_shards_without_a_description_are_not_mixed_in(inputs, tmp_path):
     prepared = prepare(BuildOptions(inputs, detector="whole"))
     again = build_dataset(prepared, tmp_path / "out", workers=1, overwrite=True).store
     assert again.differences() == []
-    assert files(tmp_path / "out").keys() == {Path("dataset.json"), *map(Path, again.info["files"])}
+    assert files(tmp_path / "out").keys() == {Path("dataset.json"), *map(Path, again.info.files)}
 
 
-def test_a_folder_with_other_things_is_left_alone(inputs, tmp_path):
+def test_folder_with_other_files_is_refused(inputs, tmp_path):
     for name in ("README.md", "letter.txt"):
         (tmp_path / name).write_text("mine")
         with pytest.raises(ValueError, match="is not empty and holds no data set"):
             built(inputs, tmp_path)
         assert (tmp_path / name).read_text() == "mine"
         (tmp_path / "README.md").unlink(missing_ok=True)
-    with pytest.raises(NotADirectoryError, match="is a file"):
+    with pytest.raises(OptionError, match="is a file"):
         built(inputs, tmp_path / "letter.txt")
 
 
-def test_verifying_finds_a_changed_byte_and_a_missing_file(inputs, tmp_path):
+def test_differences_finds_changed_and_missing_files(inputs, tmp_path):
     store = built(inputs, tmp_path / "out")
     assert store.differences() == []
     shard = store.files("train")[0]
@@ -220,12 +222,12 @@ def test_verifying_finds_a_changed_byte_and_a_missing_file(inputs, tmp_path):
     ]
 
 
-def test_options_come_back_from_what_was_stored(inputs, tmp_path):
+def test_options_survive_dataset_json(inputs, tmp_path):
     options = BuildOptions(inputs, detector="whole", dev=5, rules=FilterRules(min_contrast=5, allow="largest"))
     store = build_dataset(prepare(options), tmp_path / "out", workers=1).store
-    assert BuildOptions.from_dict(store.info["options"]) == options
+    assert BuildOptions.from_dict(store.info.options) == options
     with pytest.raises(ValueError, match="unknown options of a build: speed"):
-        BuildOptions.from_dict(store.info["options"] | {"speed": 2})
+        BuildOptions.from_dict({**store.info.options, "speed": 2})
 
 
 @pytest.mark.parametrize(
@@ -237,29 +239,29 @@ def test_options_come_back_from_what_was_stored(inputs, tmp_path):
         ("happy,sad", None, {"happy", "sad"}),
     ],
 )
-def test_classes_are_those_asked_for(inputs, tmp_path, classes, contempt, codes):
+def test_classes_are_the_chosen_ones(inputs, tmp_path, classes, contempt, codes):
     store = built(inputs, tmp_path / "out", classes=classes, contempt=contempt)
     assert {row["emotion"] for row in rows(store, "emotion")} <= codes
-    assert set(store.info["classes"]) == codes
+    assert set(store.info.classes) == codes
     rejected = Counter(store.rejected().column("reason").to_pylist())
     assert (rejected["contempt"] > 0) == ("contempt" not in codes)
 
 
-def test_contempt_can_be_disgust(inputs, tmp_path):
+def test_contempt_can_become_disgust(inputs, tmp_path):
     own = {"ckplus": inputs["ckplus"]}
     as_disgust = built(own, tmp_path / "disgust", contempt="disgust", onset="peak")
     dropped = built(own, tmp_path / "dropped", onset="peak")
     assert sum(as_disgust.splits.values()) > sum(dropped.splits.values())
 
 
-def test_first_frames_can_be_neutral_faces(inputs, tmp_path):
+def test_first_frames_can_be_neutral(inputs, tmp_path):
     store = built({"ckplus": inputs["ckplus"]}, tmp_path / "out", neutral="first", onset="peak")
     per_sequence = Counter((row["sequence"], row["emotion"] == "neutral") for row in rows(store))
     assert set(per_sequence.values()) == {1}
     assert len(per_sequence) == 2 * len({sequence for sequence, _ in per_sequence})
 
 
-def test_corrections_change_labels_and_name_unlabelled_sequences(inputs, tmp_path):
+def test_corrections_change_labels(inputs, tmp_path):
     (tmp_path / "corrections.csv").write_text(
         "key,label\nfer2013/fer0000000,happy\nfer2013/fer0000001,drop\nckplus/S010_001,sad\nfer2013/none,sad\n"
     )
@@ -274,7 +276,7 @@ def test_corrections_change_labels_and_name_unlabelled_sequences(inputs, tmp_pat
     assert reasons["fer2013/fer0000001"] == "corrected"
 
 
-def test_training_copies_of_test_pictures_leave(portrait, tmp_path):
+def test_training_copies_of_test_images_are_dropped(portrait, tmp_path):
     a, b, c = (imitations.small_face(portrait, number) for number in (1, 2, 3))
     near = cv2.convertScaleAbs(b, alpha=0.95, beta=8)
     pictures = [(0, "Training", a), (1, "Training", near), (2, "Training", c), (3, "Training", c)]
@@ -285,20 +287,20 @@ def test_training_copies_of_test_pictures_leave(portrait, tmp_path):
         store = built(data, tmp_path / leaks, leaks=leaks)
         trained[leaks] = [int(row["key"][-1]) for row in store.table("train").to_pylist()]
     assert trained == {"drop": [1, 2, 3], "near": [2, 3], "keep": [0, 1, 2, 3], "report": [0, 1, 2, 3]}
-    copies = open_store(tmp_path / "report").info["copies"]
-    assert copies["exact_groups"] == copies["redundant_exact_copies"] == 2
-    assert (copies["evaluated_with_a_training_copy"], copies["evaluated_with_a_near_training_copy"]) == (1, 2)
-    assert (copies["conflicting_groups"], copies["conflicting_pictures"]) == (1, 2)
+    copies = open_store(tmp_path / "report").info.copies
+    assert copies.exact_groups == copies.redundant_exact_copies == 2
+    assert (copies.evaluated_with_a_training_copy, copies.evaluated_with_a_near_training_copy) == (1, 2)
+    assert (copies.conflicting_groups, copies.conflicting_pictures) == (1, 2)
 
 
-def test_copies_share_their_group(portrait, tmp_path):
+def test_copies_have_one_group(portrait, tmp_path):
     a, b = (imitations.small_face(portrait, number) for number in (1, 2))
     store = built(csv_of(tmp_path, [(0, "Training", a), (1, "Training", b), (0, "Training", a)]), tmp_path / "out")
     groups = [(row["duplicate_group"], row["near_group"]) for row in store.table("train").to_pylist()]
     assert groups == [("fer2013/fer0000000",) * 2, (None, None), ("fer2013/fer0000000",) * 2]
 
 
-def test_the_hold_out_keeps_copies_whole_and_is_taken_from_training(portrait, tmp_path):
+def test_dev_and_folds_keep_copies_together(portrait, tmp_path):
     faces = [imitations.small_face(portrait, number) for number in range(30)]
     pictures = [(number % 2, "Training", face) for number, face in enumerate(faces) for _ in range(2)]
     store = built(csv_of(tmp_path, pictures), tmp_path / "out", dev=20, folds=3)
@@ -325,27 +327,27 @@ def made(data, path, **options):
     return build_dataset(prepare(BuildOptions(data, **options)), path, workers=1).store
 
 
-def test_faces_are_asked_of_training_pictures_only(faceless, tmp_path):
+def test_only_training_images_are_filtered(faceless, tmp_path):
     store = made(faceless, tmp_path / "out")
     assert store.splits == {"train": 1, "validation": 2, "test": 2}
-    assert store.info["rejected"]["fer2013"] == {"no_face": 1, "blank": 1}
-    assert store.info["evaluated"]["test"] == {"kept": 2, "of": 2}
+    assert store.info.rejected["fer2013"] == {"no_face": 1, "blank": 1}
+    assert store.info.evaluated["test"] == Completeness(2, 2)
     boxes = [(row["box"] is None, row["undetected"]) for row in store.table("test").to_pylist()]
     assert boxes == [(False, None), (True, "no_face")]
 
 
-def test_tests_are_filtered_when_asked_and_then_it_is_said(faceless, tmp_path):
+def test_filter_eval_filters_and_counts(faceless, tmp_path):
     store = made(faceless, tmp_path / "out", filter_eval=True)
     assert store.splits == {"train": 1, "validation": 1, "test": 1}
-    assert store.info["evaluated"] == {"validation": {"kept": 1, "of": 2}, "test": {"kept": 1, "of": 2}}
+    assert store.info.evaluated == {"validation": Completeness(1, 2), "test": Completeness(1, 2)}
 
 
-def test_pictures_without_a_face_can_be_kept_and_are_marked(faceless, tmp_path):
+def test_undetected_faces_can_be_kept(faceless, tmp_path):
     store = made(faceless, tmp_path / "out", undetected="keep")
     assert [row["undetected"] for row in store.table("train").to_pylist()] == [None, "no_face"]
 
 
-def test_crops_can_be_cut_anew(faceless, tmp_path):
+def test_recrop_cuts_published_crops(faceless, tmp_path):
     published, anew = (made(faceless, tmp_path / str(recrop), recrop=recrop) for recrop in (False, True))
     assert anew.splits == {"train": 1, "validation": 1, "test": 1}
     pair = [decode(store.table("train").to_pylist()[0]["image"]) for store in (published, anew)]
@@ -353,18 +355,29 @@ def test_crops_can_be_cut_anew(faceless, tmp_path):
     assert (pair[0] != pair[1]).any()
 
 
-def test_votes_are_kept_and_can_filter(portrait, tmp_path):
+def test_rows_of_several_tables_are_read_from_their_own_files(portrait, tmp_path):
+    table = imitations.fer2013_rows(portrait, training=7, tests=7)
+    folder = imitations.write_fer2013_split_csvs(tmp_path / "tables", table)
+    store = built({"fer2013": str(folder)}, tmp_path / "out", leaks="keep")
+    assert store.splits == {"train": 7, "validation": 7, "test": 7}
+    for split, usage in (("train", "Training"), ("validation", "PublicTest"), ("test", "PrivateTest")):
+        faces = [row.face for row in table if row.usage == usage]
+        images = [decode(row["image"])[..., 0] for row in store.table(split).to_pylist()]
+        assert (np.array(images) == np.array(faces)).all()
+
+
+def test_votes_are_stored_and_can_drop_images(portrait, tmp_path):
     table = imitations.fer2013_rows(portrait, training=20, tests=7)
     data = {"fer2013": str(imitations.write_fer2013_csv(tmp_path / "fer2013.csv", table))}
     votes = str(imitations.write_ferplus_votes(tmp_path / "fer2013new.csv", table))
     store = built(data, tmp_path / "all", ferplus=votes)
     assert all(sum(row["votes"]) == 10 for row in rows(store, "votes"))
     filtered = built(data, tmp_path / "faces", ferplus=votes, drop_no_face_votes=True)
-    assert filtered.info["rejected"]["fer2013"] == {"not_a_face": 2}
+    assert filtered.info.rejected["fer2013"] == {"not_a_face": 2}
     assert filtered.splits["validation"] == 7
 
 
-def test_crops_can_be_large_and_in_colour(inputs, tmp_path):
+def test_crops_can_be_large_and_coloured(inputs, tmp_path):
     crop = CropSpec(size=96, margin=0.2, align=True)
     store = made({"folder": inputs["folder"]}, tmp_path / "out", crop=crop)
     image = decode(rows(store)[0]["image"])
@@ -373,7 +386,7 @@ def test_crops_can_be_large_and_in_colour(inputs, tmp_path):
     assert store.crop == crop
 
 
-def test_broken_pictures_are_counted(inputs, tmp_path):
+def test_broken_images_are_counted(inputs, tmp_path):
     photos = shutil.copytree(inputs["folder"], tmp_path / "mine")
     first = next(photos.rglob("*.jpg"))
     first.write_bytes(first.read_bytes()[:200])
@@ -385,7 +398,7 @@ def test_broken_pictures_are_counted(inputs, tmp_path):
     assert "cannot be" in broken["detail"]
 
 
-def test_broken_landmarks_are_as_good_as_none(portrait, tmp_path):
+def test_broken_landmarks_are_ignored(portrait, tmp_path):
     whole = imitations.write_ckplus(tmp_path / "CK+", portrait, subjects=2, frames=6)
     first = made({"ckplus": str(whole)}, tmp_path / "whole")
     broken = shutil.copytree(whole, tmp_path / "broken")
@@ -397,7 +410,7 @@ def test_broken_landmarks_are_as_good_as_none(portrait, tmp_path):
     assert sum(second.splits.values()) == pytest.approx(sum(first.splits.values()), abs=4)
 
 
-def test_what_passes_for_a_crop_and_is_none_is_cropped(portrait, tmp_path):
+def test_wide_image_among_published_crops_is_cropped(portrait, tmp_path):
     """Whole frames in CK+48's folders: published crops are square."""
     frame = imitations.framed(portrait, (640, 490), 1.9)
     imitations.save(tmp_path / "CK+48" / "happy" / "S010_004_00000017.png", frame)
@@ -409,7 +422,7 @@ def test_what_passes_for_a_crop_and_is_none_is_cropped(portrait, tmp_path):
     assert np.corrcoef(crop[..., 0].ravel(), cv2.resize(frame, (48, 48)).ravel())[0, 1] < 0.9
 
 
-def test_nothing_usable_is_an_error(portrait, tmp_path):
+def test_build_without_usable_images_fails(portrait, tmp_path):
     data = csv_of(tmp_path, [(7, "Training", imitations.small_face(portrait, 0))])
     with pytest.raises(DatasetError, match=r"nothing usable; rejected: .*bad_label.*1"):
         prepare(BuildOptions(data))
@@ -419,14 +432,14 @@ def test_nothing_usable_is_an_error(portrait, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"split": "subject"}, {"folds": 2}])
-def test_people_who_are_not_known_cannot_be_kept_apart(portrait, tmp_path, options):
+def test_unknown_subjects_cannot_be_split(portrait, tmp_path, options):
     renamed = str(imitations.write_ckplus48(tmp_path / "CK+48", portrait, names=False))
     with pytest.raises(ValueError, match="people cannot be told apart"):
         prepare(BuildOptions({"ckplus": renamed}, **options))
     assert set(built({"ckplus": renamed}, tmp_path / "out").splits) == {"train"}
 
 
-def test_folds_are_by_person(inputs, tmp_path):
+def test_folds_are_by_subject(inputs, tmp_path):
     store = built({"jaffe": inputs["jaffe"]}, tmp_path / "out", split="none", folds=5, leaks="keep")
     folds = {(row["subject"], row["fold"]) for row in rows(store)}
     assert Counter(fold for _, fold in folds) == dict.fromkeys(range(5), 2)
@@ -453,20 +466,20 @@ def test_folds_are_by_person(inputs, tmp_path):
         ({"detector": "yolo"}, "unknown detector 'yolo'"),
     ],
 )
-def test_mistakes_are_refused_before_anything_is_written(inputs, options, message):
+def test_bad_options_are_refused_before_the_build(inputs, options, message):
     with pytest.raises(ValueError, match=message):
         prepare(BuildOptions(**{"inputs": {"fer2013": inputs["fer2013"]}, **options}))
 
 
-def test_bad_numbers_of_workers_are_refused(inputs, tmp_path):
+def test_zero_workers_are_refused(inputs, tmp_path):
     with pytest.raises(ValueError, match="workers must be 1 or more"):
         build_dataset(prepare(BuildOptions(inputs)), tmp_path / "out", workers=0)
 
 
-def test_a_description_that_is_none_is_refused(inputs, tmp_path):
+def test_damaged_dataset_json_is_refused(inputs, tmp_path):
     store = built({"jaffe": inputs["jaffe"]}, tmp_path / "out")
     description = tmp_path / "out" / "dataset.json"
-    description.write_text(json.dumps(store.info | {"format": 99}))
+    description.write_text(json.dumps(store.info.to_dict() | {"format": 99}))
     with pytest.raises(DatasetError, match="format 99"):
         open_store(tmp_path / "out")
     description.write_text("{")
@@ -479,7 +492,7 @@ def test_a_description_that_is_none_is_refused(inputs, tmp_path):
         open_store(tmp_path / "elsewhere")
 
 
-def test_shards_are_cut_by_rows_and_bytes(inputs, tmp_path, monkeypatch):
+def test_shards_are_divided_by_rows(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.shards.SHARD_ROWS", 20)
     store = built({"fer2013": inputs["fer2013"]}, tmp_path / "out")
     assert [path.name for path in store.files("train")] == [f"train-{n:05d}-of-00003.parquet" for n in range(3)]
@@ -488,6 +501,6 @@ def test_shards_are_cut_by_rows_and_bytes(inputs, tmp_path, monkeypatch):
         store.files("dev")
 
 
-def test_options_do_not_change(inputs):
+def test_options_with_another_seed_differ(inputs):
     options = BuildOptions(inputs)
     assert replace(options, seed=1) != options

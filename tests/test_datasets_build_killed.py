@@ -1,4 +1,4 @@
-"""A build that is killed at any moment and run again ends with the bytes of one that was not."""
+"""Builds that are killed at any moment and run again write the same bytes as others."""
 
 import contextlib
 import os
@@ -89,7 +89,7 @@ def chunks_in(out):
 
 
 @pytest.mark.parametrize("done", [1, 9])
-def test_what_was_done_is_not_done_again(script, table, whole, tmp_path, done):
+def test_killed_build_keeps_finished_chunks(script, table, whole, tmp_path, done):
     out = tmp_path / "out"
     killed_when(started(script, table, out), lambda: len(chunks_in(out)) >= done)
     there = chunks_in(out)
@@ -103,7 +103,7 @@ def test_what_was_done_is_not_done_again(script, table, whole, tmp_path, done):
 @pytest.mark.parametrize(
     "sign", [".build/finished/train-*", ".build/finished/report.html", "train-*", "rejected.parquet"]
 )
-def test_killed_while_it_writes_what_stays(script, table, whole, tmp_path, sign):
+def test_build_killed_while_writing_resumes(script, table, whole, tmp_path, sign):
     out = tmp_path / "out"
     killed_when(started(script, table, out), lambda: any(out.glob(sign)))
     if not (out / "dataset.json").exists():
@@ -116,7 +116,7 @@ def test_killed_while_it_writes_what_stays(script, table, whole, tmp_path, sign)
 @pytest.mark.soak
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("seed", range(25))
-def test_killed_at_random_again_and_again(script, table, whole, tmp_path, seed, workers):
+def test_build_killed_at_random_resumes(script, table, whole, tmp_path, seed, workers):
     lots = random.Random(seed)
     out = tmp_path / "out"
     for _ in range(lots.randint(1, 4)):
@@ -127,7 +127,7 @@ def test_killed_at_random_again_and_again(script, table, whole, tmp_path, seed, 
 
 
 @linux_only
-def test_workers_do_not_outlive_their_parent(script, table, tmp_path):
+def test_workers_end_with_their_parent(script, table, tmp_path):
     process = started(script, table, tmp_path / "out", workers=2, start_new_session=True)
     killed_when(process, lambda: len(chunks_in(tmp_path / "out")) >= 1)
     end = time.monotonic() + 20
@@ -137,7 +137,7 @@ def test_workers_do_not_outlive_their_parent(script, table, tmp_path):
 
 
 @linux_only
-def test_a_worker_that_is_killed_is_told(script, table, whole, tmp_path):
+def test_killed_worker_is_reported(script, table, whole, tmp_path):
     out = tmp_path / "out"
     process = started(script, table, out, workers=2, start_new_session=True, stderr=subprocess.PIPE)
     while not chunks_in(out):
@@ -161,7 +161,7 @@ def of_session(leader):
     return found
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(script, table, whole, tmp_path):
+def test_full_disk_is_reported_and_the_build_resumes(script, table, whole, tmp_path):
     """A limit on the size of files stands in for it: the same call fails, with another number."""
 
     def limited():
@@ -178,7 +178,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(script, table, whole, tmp_path)
     assert files(out) == whole
 
 
-def test_a_stopped_build_is_not_a_failed_one(script, table, whole, tmp_path):
+def test_interrupted_build_has_its_own_exit_status(script, table, whole, tmp_path):
     out = tmp_path / "out"
     process = started(script, table, out, stderr=subprocess.DEVNULL)
     while not chunks_in(out):

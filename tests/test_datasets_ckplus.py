@@ -32,7 +32,7 @@ def rejections(reader):
     return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
-def test_ckplus_samples_know_person_sequence_and_frame(portrait, tmp_path):
+def test_ckplus_samples_have_subject_sequence_and_frame(portrait, tmp_path):
     reader = READERS["ckplus"](imitations.write_ckplus(tmp_path, portrait, subjects=2, frames=4))
     samples = list(reader)
     assert reader.layout.starts_neutral
@@ -47,13 +47,13 @@ def test_ckplus_sequences_without_a_label_are_yielded(portrait, tmp_path):
     assert {sample.sequence for sample in samples if sample.emotion is None} == {"S010_001"}
 
 
-def test_ckplus_pictures_have_several_sizes(portrait, tmp_path):
+def test_ckplus_images_have_several_sizes(portrait, tmp_path):
     samples = list(READERS["ckplus"](imitations.write_ckplus(tmp_path, portrait, subjects=3, frames=3)))
     sizes = Counter(sample.image.read().shape for sample in samples)
     assert sizes == {(490, 640, 3): 12, (480, 640, 3): 3, (480, 720, 3): 3}
 
 
-def test_ckplus_landmarks_are_passed_on(portrait, tmp_path):
+def test_ckplus_samples_have_landmarks(portrait, tmp_path):
     imitations.write_ckplus(tmp_path, portrait, subjects=1, frames=4)
     samples = list(READERS["ckplus"](tmp_path))
     still, moved = (read_points(samples[index].points) for index in (4, 7))
@@ -62,13 +62,13 @@ def test_ckplus_landmarks_are_passed_on(portrait, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "1 2\n" * 67, "1 2 3\n" * 68, "x y\n" * 68, "nan 1\n" * 68])
-def test_bad_landmarks_are_an_error(text, tmp_path):
+def test_bad_landmarks_are_refused(text, tmp_path):
     with pytest.raises(DatasetError, match=r"S010_landmarks\.txt"):
         read_points(FileBlob(imitations.write_text(tmp_path / "S010_landmarks.txt", text)))
 
 
 @pytest.mark.parametrize(("code", "name"), imitations.CK_CODES.items())
-def test_ckplus_codes(code, name, tmp_path):
+def test_ckplus_codes_become_expressions(code, name, tmp_path):
     samples = READERS["ckplus"](official(tmp_path, f"   {code:.7e}\n"))
     assert {sample.emotion for sample in samples} == {Emotion(name)}
 
@@ -82,7 +82,7 @@ def test_ckplus_folders_may_have_any_names(images, labels, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["happy", "9", "-1", "3.5", "3.0000000e", "", "nan", "3 3", "\udcff\x00", "x" * 90])
-def test_an_emotion_file_that_holds_no_code_rejects_its_sequence(text, tmp_path):
+def test_emotion_file_without_a_code_rejects_its_sequence(text, tmp_path):
     official(tmp_path, None)
     name = tmp_path / "Emotion/S010/002/S010_002_00000002_emotion.txt"
     name.write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -96,7 +96,7 @@ def test_an_emotion_file_that_holds_no_code_rejects_its_sequence(text, tmp_path)
     assert len(detail) < 150
 
 
-def test_an_emotion_file_that_cannot_be_read_rejects_its_sequence(tmp_path):
+def test_unreadable_emotion_file_rejects_its_sequence(tmp_path):
     archive = imitations.pack(official(tmp_path / "data", "   3.0000000e+00\n"), tmp_path / "ck.zip")
     packed = zlib.compress(b"   3.0000000e+00\n")[2:-4]
     archive.write_bytes(archive.read_bytes().replace(packed, packed[::-1]))
@@ -105,21 +105,21 @@ def test_an_emotion_file_that_cannot_be_read_rejects_its_sequence(tmp_path):
     assert "cannot be read" in reader.rejected[0].detail
 
 
-def test_two_labels_of_one_sequence_reject_it(tmp_path):
+def test_sequence_with_two_labels_is_rejected(tmp_path):
     official(tmp_path, "   3.0000000e+00\n")
     official(tmp_path / "copy", "   5.0000000e+00\n", frames=(3, 4))
     assert set(rejections(READERS["ckplus"](tmp_path)).values()) == {"bad_label"}
     assert len(READERS["ckplus"](tmp_path).rejected) == 0  # nothing is read before it is asked for
 
 
-def test_the_readmes_typo_is_the_subject_it_means(tmp_path):
+def test_subject_number_may_have_another_zero(tmp_path):
     imitations.touched(tmp_path, CK_NAME.format("S005", "001", 11))
     imitations.write_text(tmp_path / "Emotion/S0005_001_00000011_emotion.txt", "   3.0000000e+00\n")
     (sample,) = READERS["ckplus"](tmp_path)
     assert (sample.subject, sample.emotion) == ("S005", Emotion.DISGUST)
 
 
-def test_frames_are_sorted_as_numbers_and_known_in_any_case(tmp_path):
+def test_frames_are_sorted_by_number_in_any_case(tmp_path):
     official(tmp_path, "   1.0000000e+00\n", frames=(9, 10, 100))
     imitations.touched(tmp_path, "cohn-kanade-images/s010_002_11.JPG")
     samples = list(READERS["ckplus"](tmp_path))
@@ -127,7 +127,7 @@ def test_frames_are_sorted_as_numbers_and_known_in_any_case(tmp_path):
     assert samples[2].key == "ckplus/S010_002_00000011"
 
 
-def test_copies_of_a_frame_and_strangers_are_counted(tmp_path):
+def test_copies_and_other_names_are_rejected(tmp_path):
     official(tmp_path, "   1.0000000e+00\n")
     imitations.touched(tmp_path, "jpg/S010_002_00000001.jpg", "poster.png")
     reader = READERS["ckplus"](tmp_path)
@@ -135,7 +135,7 @@ def test_copies_of_a_frame_and_strangers_are_counted(tmp_path):
     assert [Path(sample.image.blob.name).suffix for sample in reader] == [".png", ".png"]
 
 
-def test_ckplus_in_the_zips_it_came_in(portrait, tmp_path):
+def test_ckplus_is_read_from_its_zips(portrait, tmp_path):
     whole = imitations.write_ckplus(tmp_path / "whole", portrait, subjects=2, frames=3)
     for part in ("cohn-kanade-images", "Emotion", "Landmarks", "FACS"):
         (tmp_path / "zips").mkdir(exist_ok=True)
@@ -148,7 +148,7 @@ def test_ckplus_in_the_zips_it_came_in(portrait, tmp_path):
     assert all(sample.points for sample in samples)
 
 
-def test_ckplus_labels_may_lie_in_their_zip_alone(tmp_path):
+def test_ckplus_labels_may_be_in_a_zip(tmp_path):
     official(tmp_path / "data", "   5.0000000e+00\n")
     (tmp_path / "labels").mkdir()
     (tmp_path / "data/Emotion").rename(tmp_path / "labels/Emotion")
@@ -159,7 +159,7 @@ def test_ckplus_labels_may_lie_in_their_zip_alone(tmp_path):
 
 
 @pytest.mark.parametrize("archive", [False, True])
-def test_ckplus_without_any_labels_says_so(archive, tmp_path):
+def test_ckplus_without_labels_has_a_note(archive, tmp_path):
     official(tmp_path / "data", None)
     if archive:
         (tmp_path / "facs").mkdir()
@@ -171,14 +171,14 @@ def test_ckplus_without_any_labels_says_so(archive, tmp_path):
     assert "no emotion file" in reader.notes[0]
 
 
-def test_ckplus_published_counts(portrait, tmp_path):
+def test_ckplus_counts_are_the_published_ones(portrait, tmp_path):
     folders = [imitations.write_ckplus48(tmp_path / "48", portrait, subjects=1), official(tmp_path / "official", "1")]
     crops, sequences = (READERS["ckplus"](folder).layout.published for folder in folders)
     assert (sequences.unit, sum(sequences.counts[""].values())) == ("sequences", 327)
     assert (crops.unit, sum(crops.counts[""].values())) == ("pictures", 981)
 
 
-def test_ckplus48_knows_its_people(portrait, tmp_path):
+def test_ckplus48_samples_have_subjects(portrait, tmp_path):
     reader = READERS["ckplus"](imitations.write_ckplus48(tmp_path, portrait, subjects=2))
     samples = list(reader)
     assert {sample.subject for sample in samples} == {"S010", "S011"}
@@ -186,7 +186,7 @@ def test_ckplus48_knows_its_people(portrait, tmp_path):
     assert not reader.layout.starts_neutral
 
 
-def test_ckplus48_in_two_folders_at_once_is_no_label(tmp_path):
+def test_ckplus48_crop_in_two_class_folders_is_rejected(tmp_path):
     imitations.touched(
         tmp_path, "anger/S010_004_00000017.png", "fear/S010_004_00000017.png", "fear/S010_004_00000018.png"
     )
@@ -195,7 +195,7 @@ def test_ckplus48_in_two_folders_at_once_is_no_label(tmp_path):
     assert [sample.key for sample in reader] == ["ckplus/S010_004_00000018"]
 
 
-def test_strange_folders_and_names_of_ckplus48_are_counted(tmp_path):
+def test_ckplus48_rejects_other_folders_and_names(tmp_path):
     imitations.touched(tmp_path, "anger/S010_004_00000017.png", "hapy/S010_004_00000018.png", "anger/renamed.png")
     assert rejections(READERS["ckplus"](tmp_path)) == {
         "ckplus/S010_004_00000018": "bad_label",
@@ -203,7 +203,7 @@ def test_strange_folders_and_names_of_ckplus48_are_counted(tmp_path):
     }
 
 
-def test_splits_that_somebody_made_of_ckplus48_are_not_used(tmp_path):
+def test_ckplus48_ignores_split_folders(tmp_path):
     reader = READERS["ckplus"](
         imitations.touched(tmp_path, "train/anger/S010_004_00000017.png", "test/fear/S011_004_00000017.png")
     )
@@ -211,19 +211,19 @@ def test_splits_that_somebody_made_of_ckplus48_are_not_used(tmp_path):
     assert "splits are not used" in reader.notes[0]
 
 
-def test_the_official_tree_beside_ckplus48_is_ambiguous(tmp_path):
+def test_ckplus48_beside_the_official_tree_is_refused(tmp_path):
     official(tmp_path, "   1.0000000e+00\n")
     with pytest.raises(DatasetError, match=r"CK\+48 lies beside the official tree"):
         READERS["ckplus"](imitations.touched(tmp_path, "CK+48/anger/S010_002_00000002.png"))
 
 
-def test_renamed_pictures_lose_their_people(portrait, tmp_path):
+def test_renamed_ckplus48_has_no_subjects(portrait, tmp_path):
     reader = READERS["ckplus"](imitations.write_ckplus48(tmp_path, portrait, subjects=1, names=False))
     assert "a split by subject is impossible" in reader.notes[0]
     assert {sample.subject for sample in reader} == {None}
 
 
-def test_ckextended_has_contempt_at_seven(portrait, tmp_path):
+def test_ckextended_code_7_is_contempt(portrait, tmp_path):
     reader = READERS["ckplus"](imitations.write_ckextended(tmp_path, portrait))
     samples = list(reader)
     assert samples[7].emotion is Emotion.CONTEMPT
@@ -241,6 +241,6 @@ def test_bad_rows_of_ckextended_are_rejected(portrait, tmp_path):
     assert [sample.key for sample in reader] == ["ckplus/0000003"]
 
 
-def test_a_missing_column_of_ckextended_is_an_error(tmp_path):
+def test_ckextended_without_a_column_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"ckextended\.csv, row 1: no column usage"):
         READERS["ckplus"](imitations.write_text(tmp_path / "ckextended.csv", "emotion,pixels\n0,1 2\n"))

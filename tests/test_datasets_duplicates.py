@@ -1,4 +1,4 @@
-"""Copies: found whatever was done to a picture that leaves it the same picture, and nothing else found."""
+"""Exact and near copies are found, and other images are not taken for copies."""
 
 import cv2
 import imitations
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from emonet.datasets.curation.duplicates import (
-    content_hash,
-    group_copies,
+    find_copies,
+    find_near_pairs,
+    hash_pixels,
     is_blank,
     join_groups,
-    near_pairs,
     perceptual_hash,
 )
 
@@ -34,39 +34,39 @@ def enlarged(face):
 
 def found(images, threshold=0.97):
     hashes = np.array([perceptual_hash(image) for image in images], np.uint64)
-    return near_pairs(hashes, lambda wanted: [images[index] for index in wanted], threshold)
+    return find_near_pairs(hashes, lambda wanted: [images[index] for index in wanted], threshold)
 
 
-def test_a_hash_is_that_of_the_pixels(faces):
-    assert content_hash(faces[0]) == content_hash(faces[0].copy()) != content_hash(faces[1])
+def test_hash_depends_on_the_pixels(faces):
+    assert hash_pixels(faces[0]) == hash_pixels(faces[0].copy()) != hash_pixels(faces[1])
     colour = faces[0].copy()
     colour[0, 0] = (1, 2, 3)
-    assert content_hash(colour) != content_hash(faces[0])
+    assert hash_pixels(colour) != hash_pixels(faces[0])
 
 
-def test_copies_carry_the_index_of_the_first():
-    assert group_copies(["a", "b", "a", None, None, "b", "a"]).tolist() == [0, 1, 0, 3, 4, 1, 0]
+def test_find_copies_returns_the_first():
+    assert find_copies(["a", "b", "a", None, None, "b", "a"]).tolist() == [0, 1, 0, 3, 4, 1, 0]
 
 
 @pytest.mark.parametrize("changed", [brighter, through_jpeg, enlarged])
-def test_a_changed_copy_is_a_near_one(faces, changed):
+def test_changed_copy_is_a_near_copy(faces, changed):
     (pair,) = found([faces[0], faces[5], changed(faces[0])])
     assert (pair.first, pair.second) == (0, 2)
     assert pair.correlation >= 0.97
 
 
-def test_other_faces_are_none(faces):
+def test_other_faces_are_not_near_copies(faces):
     noise = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
     assert found([faces[0], noise, np.zeros_like(noise), np.zeros_like(noise)]) == []
 
 
-def test_the_threshold_decides(faces):
+def test_threshold_decides_about_near_copies(faces):
     pictures = [faces[0], cv2.GaussianBlur(faces[0], (0, 0), 1.2)]
     (pair,) = found(pictures, 0.5)
     assert found(pictures, pair.correlation + 0.001) == []
 
 
-def test_one_picture_or_none_has_no_pair(faces):
+def test_single_image_has_no_pair(faces):
     assert found([]) == found([faces[0]]) == []
 
 
@@ -74,6 +74,6 @@ def test_groups_are_joined_through_others():
     assert join_groups(6, [(0, 3), (3, 5), (1, 2)]).tolist() == [0, 1, 1, 0, 4, 0]
 
 
-def test_blank_is_one_value_everywhere(faces):
+def test_blank_image_has_one_value(faces):
     assert is_blank(np.full((4, 5, 3), 7, np.uint8))
     assert not is_blank(faces[0])

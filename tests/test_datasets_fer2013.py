@@ -1,4 +1,4 @@
-"""FER2013: the keys and splits of every layout, and rows, cells and folders that are wrong."""
+"""FER2013: keys and splits of every layout, and bad rows, cells and folders."""
 
 import imitations
 import numpy as np
@@ -44,14 +44,14 @@ def test_fer2013_keys_of_a_tree_are_its_paths(rows, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["kaggle", "icml"])
-def test_fer2013_pixels_and_labels_are_the_rows(layout, rows, tmp_path):
+def test_fer2013_pixels_and_labels_are_those_of_the_rows(layout, rows, tmp_path):
     reader = READERS["fer2013"](imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows, layout=layout))
     for sample, row in zip(reader, rows, strict=True):
         assert np.array_equal(sample.image.read()[..., 1], row.face)
         assert sample.emotion is list(Emotion)[row.code]
 
 
-def test_fer2013_file_names_tell_public_from_private(rows, tmp_path):
+def test_fer2013_file_names_give_the_split(rows, tmp_path):
     for sample in READERS["fer2013"](imitations.write_fer2013_tree(tmp_path, rows)):
         assert ("PublicTest" in sample.key) == (sample.split == "validation")
         assert ("PrivateTest" in sample.key) == (sample.split == "test")
@@ -69,7 +69,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize(("edit", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_a_bad_row_of_fer2013_is_rejected(edit, reason, rows, tmp_path):
+def test_bad_fer2013_row_is_rejected(edit, reason, rows, tmp_path):
     reader = READERS["fer2013"](edited_csv(tmp_path / "fer2013.csv", rows, 3, *edit))
     assert rejections(reader) == {"fer2013/fer0000003": reason}
     assert len(list(reader)) == 27
@@ -80,13 +80,13 @@ def test_a_bad_row_of_fer2013_is_rejected(edit, reason, rows, tmp_path):
     ("old", "new", "reason"),
     [(",", ",256 ", "2305 pixels"), (",", ",9999", "more than 255"), (",", ",-", "no grey value")],
 )
-def test_bad_pixels_are_found_out_when_they_are_read(old, new, reason, rows, tmp_path):
+def test_bad_pixels_are_reported_when_read(old, new, reason, rows, tmp_path):
     *_, sample = list(READERS["fer2013"](edited_csv(tmp_path / "fer2013.csv", rows, 3, old, new)))[:4]
     with pytest.raises(ImageError, match=rf"fer2013\.csv: row 5: .*({reason})"):
         sample.image.read()
 
 
-def test_rows_without_columns_and_rows_without_end_are_rejected(rows, tmp_path):
+def test_short_and_endless_rows_are_rejected(rows, tmp_path):
     path = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     with path.open("a") as file:
         file.write(f"nothing\n\n0,{'1 ' * 2**20},Training\n")
@@ -95,7 +95,7 @@ def test_rows_without_columns_and_rows_without_end_are_rejected(rows, tmp_path):
     assert "a row of 2,097,1" in reader.rejected[1].detail
 
 
-def test_thousands_of_bad_rows_are_counted(rows, tmp_path):
+def test_many_bad_rows_are_counted(rows, tmp_path):
     path = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     with path.open("a") as file:
         file.writelines(f"{number},x\n" for number in range(5000))
@@ -105,7 +105,7 @@ def test_thousands_of_bad_rows_are_counted(rows, tmp_path):
 
 
 @pytest.mark.parametrize("header", ["emotion,Usage", "pixels,Usage", "emotion,pixels", "0,1,2"])
-def test_a_missing_column_of_fer2013_is_an_error_at_row_1(header, tmp_path):
+def test_fer2013_without_a_column_is_refused(header, tmp_path):
     path = imitations.write_text(tmp_path / "fer2013.csv", f"{header}\n1,2\n")
     with pytest.raises(DatasetError, match=r"fer2013\.csv, row 1: no column") as caught:
         READERS["fer2013"](path)
@@ -113,12 +113,12 @@ def test_a_missing_column_of_fer2013_is_an_error_at_row_1(header, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "\n"])
-def test_an_empty_csv_is_an_error(text, tmp_path):
+def test_empty_csv_is_refused(text, tmp_path):
     with pytest.raises(DatasetError, match=r"fer2013\.csv.*empty"):
         READERS["fer2013"](imitations.write_text(tmp_path / "fer2013.csv", text))
 
 
-def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(rows, tmp_path):
+def test_windows_line_ends_and_byte_order_mark_are_read(rows, tmp_path):
     text = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows).read_bytes()
     (tmp_path / "fer2013.csv").write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
     samples = list(READERS["fer2013"](tmp_path))
@@ -126,7 +126,7 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(rows, tmp_path):
     assert samples[-1].split == "test"
 
 
-def test_strange_places_in_a_tree_of_fer2013_are_rejected(rows, tmp_path):
+def test_fer2013_tree_rejects_other_folders(rows, tmp_path):
     imitations.write_fer2013_tree(tmp_path, rows)
     imitations.touched(tmp_path, "train/hapy/Training_1.jpg", "angry/12.jpg", "train/angry/Training_2_aug.jpg")
     assert rejections(READERS["fer2013"](tmp_path)) == {

@@ -1,4 +1,4 @@
-"""FER+: votes that join the rows of FER2013, and trees that come with theirs."""
+"""FER+: votes for the rows of FER2013, and image trees with votes."""
 
 import imitations
 import pytest
@@ -28,14 +28,14 @@ def test_ferplus_votes_join_by_row(rows, tmp_path):
     assert samples[8].votes == (0, 0, 0, 0, 0, 0, 0, 2, 1, 7)  # no face
 
 
-def test_ferplus_votes_on_other_rows_are_refused(rows, tmp_path):
+def test_ferplus_votes_for_other_rows_are_refused(rows, tmp_path):
     votes = imitations.write_ferplus_votes(tmp_path / "votes/fer2013new.csv", rows[::-1])
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     with pytest.raises(DatasetError, match="votes on other rows"):
         list(READERS["fer2013"](table, votes=votes))
 
 
-def test_ferplus_votes_on_fewer_rows_are_refused(rows, tmp_path):
+def test_too_few_ferplus_votes_are_refused(rows, tmp_path):
     votes = imitations.write_ferplus_votes(tmp_path / "votes/fer2013new.csv", rows[:20])
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     with pytest.raises(DatasetError, match=r"fer2013new\.csv: 20 rows of votes, and the data have more"):
@@ -50,20 +50,20 @@ def test_ferplus_votes_on_fewer_rows_are_refused(rows, tmp_path):
         (f"{imitations.FERPLUS_HEADER}\nTraining,fer0000000.png,4,0\n", "row 2: ten numbers of votes"),
     ],
 )
-def test_bad_votes_are_errors_with_their_row(text, message, rows, tmp_path):
+def test_bad_votes_are_refused_with_their_row(text, message, rows, tmp_path):
     votes = imitations.write_text(tmp_path / "votes/fer2013new.csv", text)
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     with pytest.raises(DatasetError, match=rf"fer2013new\.csv, {message}"):
         list(READERS["fer2013"](table, votes=votes))
 
 
-def test_votes_do_not_join_a_tree(rows, tmp_path):
+def test_votes_for_an_image_tree_are_refused(rows, tmp_path):
     votes = imitations.write_ferplus_votes(tmp_path / "fer2013new.csv", rows)
     with pytest.raises(ValueError, match="has no rows"):
         READERS["fer2013"](imitations.write_fer2013_tree(tmp_path / "data", rows), votes=votes)
 
 
-def test_bad_entries_of_a_ferplus_tree_are_rejected(rows, tmp_path):
+def test_bad_ferplus_tree_entries_are_rejected(rows, tmp_path):
     imitations.write_ferplus_tree(tmp_path, rows)
     (tmp_path / "FER2013Train/fer0000001.png").unlink()
     with (tmp_path / "FER2013Train/label.csv").open("a") as file:
@@ -76,7 +76,7 @@ def test_bad_entries_of_a_ferplus_tree_are_rejected(rows, tmp_path):
     assert found["fer2013/fer0000002"] == "not_a_face"
 
 
-def test_ferplus_trees_are_labelled_by_the_majority(rows, tmp_path):
+def test_ferplus_tree_is_labelled_by_majority(rows, tmp_path):
     samples = {sample.key: sample for sample in READERS["fer2013"](imitations.write_ferplus_tree(tmp_path, rows))}
     assert samples["fer2013/fer0000003"].emotion is Emotion.HAPPY
     assert samples["fer2013/fer0000003"].votes == (0, 0, 0, 7, 0, 0, 0, 2, 1, 0)

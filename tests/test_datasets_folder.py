@@ -17,19 +17,19 @@ def rejections(reader):
     return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
-def test_folders_tell_expression_and_split(portrait, tmp_path):
+def test_folders_give_label_and_split(portrait, tmp_path):
     samples = {sample.key: sample for sample in READERS["folder"](imitations.write_folder(tmp_path, portrait))}
     assert samples["folder/train/happy/summer/b.png"].emotion is Emotion.HAPPY
     assert samples["folder/val/01_surprised/d.jpg"].split == "validation"
     assert samples["folder/test/ANGRY/no suffix"].emotion is Emotion.ANGRY
 
 
-def test_a_private_folder_is_no_split_and_neither_is_one_below(tmp_path):
+def test_private_folder_is_not_a_split(tmp_path):
     reader = READERS["folder"](imitations.touched(tmp_path, "private/happy/a.jpg", "happy/test/b.jpg"))
     assert {sample.split for sample in reader} == {None}
 
 
-def test_files_in_no_class_folder_are_rejected(tmp_path):
+def test_files_outside_class_folders_are_rejected(tmp_path):
     imitations.touched(
         tmp_path, "happy/a.jpg", "hapy/b.jpg", "hapy/c", "d.png", "notes.txt", "happy/Di/e.jpg", "anger/anger/f.jpg"
     )
@@ -46,7 +46,7 @@ def test_files_in_no_class_folder_are_rejected(tmp_path):
 @pytest.mark.parametrize(
     "header", ["filepath,facial_expression,person,Usage", " Image ; Emotion;subject;set", "file\tclass\tsubject\tsplit"]
 )
-def test_columns_of_a_list_have_several_names(header, portrait, tmp_path):
+def test_photo_list_columns_have_other_names(header, portrait, tmp_path):
     imitations.write_photo_list(tmp_path, portrait)
     delimiter = next(sign for sign in ";\t," if sign in header)
     rows = (tmp_path / "photos.csv").read_text().splitlines()[1:]
@@ -58,20 +58,20 @@ def test_columns_of_a_list_have_several_names(header, portrait, tmp_path):
     assert reader.layout.subjects
 
 
-def test_a_list_without_people(portrait, tmp_path):
+def test_photo_list_without_subjects(portrait, tmp_path):
     reader = READERS["folder"](imitations.write_photo_list(tmp_path, portrait, header="path,label"))
     assert not reader.layout.subjects
     assert {(sample.subject, sample.split) for sample in reader} == {(None, None)}
 
 
-def test_people_are_known_only_when_all_are(tmp_path):
+def test_subjects_are_known_only_if_all_are(tmp_path):
     imitations.touched(tmp_path, "a.jpg", "b.jpg")
     reader = READERS["folder"](listed(tmp_path, "a.jpg,happy,anna", "b.jpg,sad,"))
     assert not reader.layout.subjects
     assert [sample.subject for sample in reader] == ["anna", None]
 
 
-def test_bad_rows_of_a_list_are_rejected_with_their_number(tmp_path):
+def test_bad_photo_list_rows_are_rejected(tmp_path):
     imitations.touched(tmp_path, "a.jpg", "b.jpg")
     rows = [
         "a.jpg,happy,x,train",
@@ -88,13 +88,13 @@ def test_bad_rows_of_a_list_are_rejected_with_their_number(tmp_path):
     assert found == [(reason, f"row {number}") for number, reason in enumerate(reasons, 3)]
 
 
-def test_an_empty_label_is_no_label(tmp_path):
+def test_empty_label_is_no_label(tmp_path):
     imitations.touched(tmp_path, "a.jpg")
     (sample,) = READERS["folder"](listed(tmp_path, "a.jpg,,anna"))
     assert sample.emotion is None
 
 
-def test_paths_of_a_list_are_relative_to_it_or_absolute(tmp_path):
+def test_photo_list_paths_are_relative_or_absolute(tmp_path):
     imitations.touched(tmp_path, "here/a.jpg", "there/b.jpg", "there/c.jpg")
     absolute = tmp_path / "there/c.jpg"
     rows = ("a.jpg,happy,anna", "..\\there\\b.jpg,happy,anna", f"{absolute},sad,anna")
@@ -103,7 +103,7 @@ def test_paths_of_a_list_are_relative_to_it_or_absolute(tmp_path):
     assert rejections(reader) == {}
 
 
-def test_a_list_in_an_archive_finds_its_members_alone(tmp_path):
+def test_photo_list_in_an_archive_finds_only_members(tmp_path):
     imitations.touched(tmp_path, "data/sub/a.jpg", "outside.jpg")
     rows = ("a.jpg,happy,x", "../../outside.jpg,sad,x", f"{tmp_path / 'outside.jpg'},sad,x")
     listed(tmp_path / "data/sub", *rows)
@@ -113,14 +113,14 @@ def test_a_list_in_an_archive_finds_its_members_alone(tmp_path):
 
 
 @pytest.mark.parametrize("header", ["path,mood", "photo,label", "path,file,label", "path label"])
-def test_a_list_without_its_columns_is_an_error_at_row_1(header, tmp_path):
+def test_photo_list_without_columns_is_refused(header, tmp_path):
     with pytest.raises(DatasetError, match=r"photos\.csv, row 1: ") as caught:
         READERS["folder"](listed(tmp_path, "a,b", header=header))
     assert caught.value.row == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"path,label\n\xff\xfe,happy\n"])
-def test_a_list_that_is_no_text_is_an_error(content, tmp_path):
+def test_photo_list_that_is_not_text_is_refused(content, tmp_path):
     (tmp_path / "photos.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=r"photos\.csv: "):
         READERS["folder"](tmp_path / "photos.csv")

@@ -1,4 +1,4 @@
-"""JAFFE: what its file names tell, conversions of one picture, and pictures that were renamed."""
+"""JAFFE: labels from file names, conversions of an image, and renamed images."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,12 +17,12 @@ def rejections(reader):
 
 
 @pytest.mark.parametrize("name", ["KA.AN1.39.tiff", "ka-an1-39.png", "KA_AN1_39.jpg", "KA.AN1.39.tiff.bmp"])
-def test_jaffe_names_tell_person_and_expression(name, tmp_path):
+def test_jaffe_names_give_subject_and_label(name, tmp_path):
     (sample,) = READERS["jaffe"](imitations.touched(tmp_path, f"jaffedbase/{name}"))
     assert (sample.key, sample.subject, sample.emotion) == ("jaffe/KA.AN1.39", "KA", Emotion.ANGRY)
 
 
-def test_jaffe_codes_and_counts(portrait, tmp_path):
+def test_jaffe_codes_become_expressions(portrait, tmp_path):
     reader = READERS["jaffe"](imitations.write_jaffe(tmp_path, portrait))
     counts = Counter(sample.emotion for sample in reader)
     assert counts == dict.fromkeys(reader.layout.published.counts[""], 10)
@@ -30,7 +30,7 @@ def test_jaffe_codes_and_counts(portrait, tmp_path):
     assert len({sample.subject for sample in reader}) == 10
 
 
-def test_one_of_several_conversions_is_kept(tmp_path):
+def test_one_conversion_of_each_image_is_kept(tmp_path):
     imitations.touched(
         tmp_path, "jpg/KA.AN1.39.tiff.jpg", "KA.AN1.39.tiff", "KA.AN1.39.png", "KA.HA1.29.bmp", "KA.HA1.29.jpeg"
     )
@@ -40,7 +40,7 @@ def test_one_of_several_conversions_is_kept(tmp_path):
     assert Counter(rejected.reason for rejected in reader.rejected) == {"converted_copy": 3}
 
 
-def test_strange_names_of_jaffe_are_counted(tmp_path):
+def test_jaffe_rejects_other_names(tmp_path):
     reader = READERS["jaffe"](
         imitations.touched(tmp_path, "KA.AN1.39.tiff", "KA.XX1.40.tiff", "KA-NE.tiff", "README", "a_names.dat")
     )
@@ -56,7 +56,7 @@ def test_jaffe_names_count_more_than_folders(tmp_path):
 @pytest.mark.parametrize(
     "write", [imitations.jaffe_writer(classes=imitations.JAFFE_FOLDERS, names=False), imitations.write_jaffe_list]
 )
-def test_renamed_pictures_of_jaffe_lose_their_people(write, portrait, tmp_path):
+def test_renamed_jaffe_has_no_subjects(write, portrait, tmp_path):
     write(tmp_path, portrait)
     reader = READERS["jaffe"](tmp_path)
     assert "a split by subject is impossible" in reader.notes[0]

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from emonet.datasets.labels import CLASS_LISTS, Corrections, LabelRules, emotion_named, split_named
+from emonet.datasets.labels import CLASS_LISTS, Corrections, LabelRules, find_emotion, find_split
 from emonet.datasets.sample import ArrayImage, DropReason, Sample
 from emonet.errors import DatasetError
 from emonet.labels import Emotion
@@ -32,14 +32,14 @@ def sample(key, emotion=HAPPY, sequence=None):
         *[(text, None) for text in ("", "3", "hapy", "unhappy", "S005", "001", "train", "happy faces")],
     ],
 )
-def test_words_for_expressions(text, emotion):
-    assert emotion_named(text) is emotion
+def test_find_emotion_knows_synonyms(text, emotion):
+    assert find_emotion(text) is emotion
 
 
 @pytest.mark.parametrize("emotion", Emotion)
-def test_expressions_are_known_by_their_own_names(emotion):
-    assert emotion_named(emotion) is emotion
-    assert emotion_named(emotion.name) is emotion
+def test_find_emotion_knows_every_name(emotion):
+    assert find_emotion(emotion) is emotion
+    assert find_emotion(emotion.name) is emotion
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_expressions_are_known_by_their_own_names(emotion):
         ("attest", None),
     ],
 )
-def test_words_for_splits(text, split):
-    assert split_named(text) == split
+def test_find_split_knows_synonyms(text, split):
+    assert find_split(text) == split
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_words_for_splits(text, split):
         ("ck8", set()),
     ],
 )
-def test_class_lists_by_name(name, left_out):
+def test_class_list_by_name(name, left_out):
     rules = LabelRules.parse(name)
     assert set(Emotion) - set(rules.classes) == left_out
     assert rules.contempt == ("drop" if CONTEMPT in left_out else "keep")
     assert rules.classes == CLASS_LISTS[name]
 
 
-def test_class_lists_of_ones_own_stand_in_the_vocabularys_order():
+def test_class_list_is_sorted_like_emotion():
     assert LabelRules.parse("surprise, joy,Sadness,joy").classes == (HAPPY, SAD, SURPRISE)
 
 
-def test_the_default_is_fer2013s_seven():
+def test_default_classes_are_fer7():
     assert LabelRules() == LabelRules.parse("fer7") == LabelRules.parse("fer7", "drop")
 
 
@@ -97,7 +97,7 @@ def test_the_default_is_fer2013s_seven():
         (LabelRules.parse("ck6"), NEUTRAL, DropReason.NOT_IN_CLASSES),
     ],
 )
-def test_labels_by_the_rules(rules, emotion, label):
+def test_label_rules_decide_about_contempt(rules, emotion, label):
     assert rules.label(emotion) is label
 
 
@@ -116,12 +116,12 @@ def test_labels_by_the_rules(rules, emotion, label):
         ("", None, "got ''"),
     ],
 )
-def test_rules_that_cannot_hold_are_refused(classes, contempt, message):
+def test_contradicting_label_rules_are_refused(classes, contempt, message):
     with pytest.raises(ValueError, match=message):
         LabelRules.parse(classes, contempt)
 
 
-def test_no_classes_are_refused():
+def test_empty_class_list_is_refused():
     with pytest.raises(ValueError, match="at least two classes, got none"):
         LabelRules(classes=())
 
@@ -136,7 +136,7 @@ def corrections(tmp_path):
 
 
 @pytest.mark.parametrize("top", ["", "key,label\n", "\ufeffKey, Label\r\n", "\n"])
-def test_corrections_change_and_drop(top, corrections):
+def test_corrections_change_and_drop_labels(top, corrections):
     read = corrections(f"{top}a,sadness\nb , drop\n\n")
     assert read.label(sample("a")) is SAD
     assert read.label(sample("b")) is DropReason.CORRECTED
@@ -144,14 +144,14 @@ def test_corrections_change_and_drop(top, corrections):
     assert read.label(sample("d", emotion=None)) is None
 
 
-def test_a_pictures_correction_goes_before_its_sequences(corrections):
+def test_correction_of_an_image_goes_before_its_sequence(corrections):
     read = corrections("ckplus/S010_001,fear\nckplus/S010_001_00000002,drop\n")
     first, second = (sample(f"ckplus/S010_001_0000000{frame}", None, "S010_001") for frame in (1, 2))
     assert read.label(first) is FEAR
     assert read.label(second) is DropReason.CORRECTED
 
 
-def test_unknown_keys_are_reported(corrections):
+def test_unused_corrections_are_reported(corrections):
     read = corrections("b,sad\na,sad\nc,sad\n")
     assert read.unused() == ["a", "b", "c"]
     read.label(sample("b"))
@@ -168,13 +168,13 @@ def test_unknown_keys_are_reported(corrections):
         ("b,3", "got '3'"),
     ],
 )
-def test_bad_corrections_are_errors_with_their_row(row, message, corrections):
+def test_bad_corrections_are_refused_with_their_row(row, message, corrections):
     with pytest.raises(DatasetError, match=rf"corrections\.csv, row 2: .*{message}") as caught:
         corrections(f"a,sad\n{row}\n")
     assert caught.value.row == 2
 
 
-def test_no_corrections():
+def test_empty_corrections_keep_labels():
     none = Corrections({})
     assert none.label(sample("a")) is HAPPY
     assert none.unused() == []
@@ -189,20 +189,20 @@ def test_no_corrections():
         ({"split": "dev"}, "split must be one of train, validation, test or None, got 'dev'"),
     ],
 )
-def test_samples_check_themselves(changes, message):
+def test_bad_samples_are_refused(changes, message):
     arguments = {"key": "a", "image": ArrayImage(None), "emotion": HAPPY, "source": "jaffe"}
     with pytest.raises(ValueError, match=message):
         Sample(**(arguments | changes))
 
 
 @pytest.mark.parametrize("row", [None, 7])
-def test_errors_about_data_survive_the_way_from_a_worker(row):
+def test_dataset_errors_can_be_pickled(row):
     error = DatasetError("data/a.csv", "no such thing", row)
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.path, copy.reason, copy.row) == (error.path, "no such thing", row)
     assert str(copy) == str(error) == f"data/a.csv{', row 7' if row else ''}: no such thing"
 
 
-def test_pictures_at_hand_are_samples_too():
+def test_sample_of_an_array():
     grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
     assert np.array_equal(ArrayImage(grey).read(), np.repeat(grey[..., None], 3, axis=2))

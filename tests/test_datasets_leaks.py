@@ -16,7 +16,7 @@ def rows(portrait):
 
 
 @pytest.mark.parametrize("leaks", ["keep", "drop"])
-def test_copies_are_known_whether_or_not_the_training_rows_stayed(rows, leaks, tmp_path):
+def test_training_copies_are_known_with_and_without_leaks(rows, leaks, tmp_path):
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     store = trainings.build_store(tmp_path / "store", {"fer2013": table}, leaks=leaks)
     assert store.splits["train"] == (24 if leaks == "keep" else 22)
@@ -24,7 +24,7 @@ def test_copies_are_known_whether_or_not_the_training_rows_stayed(rows, leaks, t
     assert not has_training_copy(store, "test").any()
 
 
-def test_a_training_split_is_not_its_own_copy(rows, tmp_path):
+def test_training_split_is_not_its_own_copy(rows, tmp_path):
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     store = trainings.build_store(tmp_path / "store", {"fer2013": table}, leaks="keep", dev=7)
     assert not has_training_copy(store, "train").any()

@@ -1,4 +1,4 @@
-"""Parquet files: labels without names, labels that are no expressions, and pictures that are none."""
+"""Parquet files: labels without names, labels that are not expressions, and broken images."""
 
 import imitations
 import pytest
@@ -10,17 +10,20 @@ from facecrop import ImageError
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path, rows: imitations.write_fer2013_parquet(path, rows, names=None), "its labels have no names"),
-        (lambda path, rows: imitations.write_text(path / "train.parquet", f"{len(rows)}"), "no Parquet file that can"),
+        (lambda path, rows: imitations.write_fer2013_parquet(path, rows, names=None), "have no names"),
+        (
+            lambda path, rows: imitations.write_text(path / "train.parquet", f"{len(rows)}"),
+            "not a Parquet file",
+        ),
     ],
 )
-def test_parquet_that_does_not_tell_is_refused(make, words, tmp_path, portrait):
+def test_parquet_without_label_names_is_refused(make, words, tmp_path, portrait):
     make(tmp_path / "faces", imitations.fer2013_rows(portrait, training=2, tests=1))
     with pytest.raises(DatasetError, match=words):
         READERS["fer2013"](tmp_path / "faces")
 
 
-def test_parquet_labels_and_pictures_that_are_none(tmp_path, portrait):
+def test_bad_parquet_labels_and_images_are_rejected(tmp_path, portrait):
     names = ("angry", "disgust", "puzzled", "happy", "sad", "surprise", "neutral")
     reader = READERS["fer2013"](write_parquet_with_a_broken_picture(tmp_path / "faces", portrait, names))
     first = next(sample for sample in reader if sample.split == "train")

@@ -1,4 +1,4 @@
-"""One contract over every layout of every data set, and what every reader refuses."""
+"""What every reader must do with every layout of its data set, and what it must refuse."""
 
 import multiprocessing
 import pickle
@@ -138,7 +138,7 @@ def facts(sample):
     return (sample.emotion, sample.split, sample.subject, sample.sequence, sample.frame, sample.votes)
 
 
-def test_the_layout_is_recognised_and_complete(variant, reader):
+def test_layout_is_recognised_and_complete(variant, reader):
     samples = list(reader)
     assert variant.title in reader.layout.title
     assert len(samples) == variant.count
@@ -146,7 +146,7 @@ def test_the_layout_is_recognised_and_complete(variant, reader):
     assert Counter(rejected.reason for rejected in reader.rejected) == variant.rejected
 
 
-def test_iterating_again_gives_the_same(reader):
+def test_second_iteration_yields_the_same(reader):
     first = iter(reader)
     assert next(first) == next(iter(reader))
     assert list(reader) == list(reader)
@@ -165,17 +165,17 @@ def test_labels_are_expressions(reader):
     assert len(set(emotions)) > 3
 
 
-def test_people_are_known_or_are_not(variant, reader):
+def test_subjects_are_known_where_the_layout_says_so(variant, reader):
     subjects = {sample.subject for sample in reader} - {None}
     assert len(subjects) == variant.subjects
     assert reader.layout.subjects == bool(variant.subjects)
 
 
-def test_crops_declare_their_framing(variant, reader):
+def test_published_crops_declare_their_framing(variant, reader):
     assert reader.layout.framing == (CropSpec.fer2013() if variant.framed else None)
 
 
-def test_pictures_are_rgb(reader):
+def test_images_are_rgb(reader):
     for sample in reader:
         image = sample.image.read()
         assert image.dtype == np.uint8
@@ -184,7 +184,7 @@ def test_pictures_are_rgb(reader):
         assert image.std() > 10
 
 
-def test_samples_travel_without_their_pixels(reader, another_process):
+def test_pickled_samples_hold_no_pixels(reader, another_process):
     samples = list(reader)
     assert max(len(pickle.dumps(sample)) for sample in samples) < 2000
     elsewhere = another_process.submit(methodcaller("read"), samples[-1].image).result()
@@ -192,7 +192,7 @@ def test_samples_travel_without_their_pixels(reader, another_process):
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
-def test_an_archive_is_read_as_its_folder(variant, folder, reader, suffix, tmp_path, another_process):
+def test_archive_is_read_like_its_folder(variant, folder, reader, suffix, tmp_path, another_process):
     packed = READERS[variant.reader](imitations.pack(folder, tmp_path / f"data{suffix}"))
     unpacked = {sample.key: sample for sample in reader}
     samples = list(packed)
@@ -213,14 +213,14 @@ def rejections(reader):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_missing_folder_is_named_with_what_was_expected(name, tmp_path):
+def test_missing_folder_is_named(name, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere; expected .* \("):
         READERS[name](tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("file", ["train.pt", "data.pkl", "faces.joblib"])
-def test_pickles_are_refused_with_the_reason(name, file, tmp_path):
+def test_pickles_are_refused(name, file, tmp_path):
     imitations.touched(tmp_path, file)
     for path in (tmp_path, tmp_path / file):
         with pytest.raises(DatasetError, match=f"{file} is a pickle, .* runs its code"):
@@ -228,7 +228,7 @@ def test_pickles_are_refused_with_the_reason(name, file, tmp_path):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_an_empty_folder_is_refused(name, tmp_path):
+def test_empty_folder_is_refused(name, tmp_path):
     with pytest.raises(DatasetError, match=f"not recognised as {name}: .*found no files"):
         READERS[name](tmp_path)
 
@@ -261,7 +261,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "wrong"), WRONG)
-def test_the_wrong_data_set_is_refused(name, wrong, portrait, tmp_path):
+def test_other_data_set_is_refused(name, wrong, portrait, tmp_path):
     folder = tmp_path / "data"
     VARIANTS[wrong].write(folder, portrait)
     with pytest.raises(DatasetError, match=r"data"):
@@ -269,21 +269,21 @@ def test_the_wrong_data_set_is_refused(name, wrong, portrait, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz", ".tar"])
-def test_half_an_archive_is_an_error_that_names_it(suffix, portrait, tmp_path):
+def test_half_an_archive_is_refused(suffix, portrait, tmp_path):
     archive = imitations.pack(imitations.write_ckplus48(tmp_path / "data", portrait), tmp_path / f"ck{suffix}")
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     with pytest.raises(DatasetError, match=f"ck{suffix}: not a complete"):
         READERS["ckplus"](archive)
 
 
-def test_a_picture_that_will_not_open_is_found_out_when_it_is_read(tmp_path):
+def test_broken_image_is_reported_when_read(tmp_path):
     reader = READERS["jaffe"](imitations.touched(tmp_path, "KA.AN1.39.tiff"))
     (sample,) = reader
     with pytest.raises(ImageError, match=r"KA\.AN1\.39\.tiff: the file is empty"):
         sample.image.read()
 
 
-def test_a_damaged_member_of_a_zip_is_found_out_when_it_is_read(portrait, tmp_path):
+def test_damaged_zip_member_is_reported_when_read(portrait, tmp_path):
     archive = imitations.pack(imitations.write_ckplus48(tmp_path / "data", portrait), tmp_path / "ck.zip")
     content = bytearray(archive.read_bytes())
     start = content.index(b"\x89PNG") if b"\x89PNG" in content else 200
@@ -301,7 +301,7 @@ def _fails(sample):
     return False
 
 
-def test_a_folder_that_cannot_be_listed_is_counted(tmp_path, monkeypatch):
+def test_unlistable_folder_is_counted(tmp_path, monkeypatch):
     imitations.touched(tmp_path, "happy/a.jpg", "sad/b.jpg")
     monkeypatch.setattr(
         "emonet.datasets.formats.tree.iter_files",
@@ -311,7 +311,7 @@ def test_a_folder_that_cannot_be_listed_is_counted(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["fer2013.npz", "CK_data.h5"])
-def test_arrays_are_refused_with_the_reason(name, tmp_path):
+def test_arrays_are_refused(name, tmp_path):
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(DatasetError, match="holds arrays, which do not tell what their labels mean"):
+    with pytest.raises(DatasetError, match="holds arrays, which do not say what their labels mean"):
         READERS["fer2013"](tmp_path)

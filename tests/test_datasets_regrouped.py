@@ -1,4 +1,4 @@
-"""A data set in other splits: the rows that are asked for and no others, in the store's order, from the same files."""
+"""Views of a data set: the chosen rows and no others, in the order of the data set, from the same files."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 import trainings
 
 from emonet.datasets.store import open_store
-from emonet.datasets.store.regrouped import regrouped
+from emonet.datasets.store.regrouped import regroup
 from emonet.faces import read_faces
 from emonet.models.inputs import InputSpec
 
@@ -30,10 +30,10 @@ def keys(store, split):
 def view(store):
     """Every third row to learn from, the next to score; dev's rows last, though they come first in the mapping."""
     rows = [key for split in ("dev", "train", "validation") for key in keys(store, split)]
-    return regrouped(store, {"test": rows[1::3], "train": rows[::3]}, {"round": 1})
+    return regroup(store, {"test": rows[1::3], "train": rows[::3]}, {"round": 1})
 
 
-def test_splits_hold_what_was_asked_for(store, view):
+def test_view_holds_the_chosen_rows(store, view):
     everything = [key for split in store.splits for key in keys(store, split)]
     rows = [key for split in ("dev", "train", "validation") for key in keys(store, split)]
     assert list(view.splits) == ["train", "test"]
@@ -42,57 +42,57 @@ def test_splits_hold_what_was_asked_for(store, view):
         assert view.splits[split] == len(chosen)
 
 
-def test_rows_are_the_same(store, view):
+def test_view_rows_are_unchanged(store, view):
     before = {row["key"]: row for split in store.splits for row in store.table(split).to_pylist()}
     for split in view.splits:
         assert all(row == before[row["key"]] for row in view.table(split).to_pylist())
     assert view.table("test").schema.equals(store.table("test").schema, check_metadata=True)
 
 
-def test_columns_are_those_that_were_asked_for(view):
+def test_view_returns_the_chosen_columns(view):
     assert view.table("train", ["emotion", "source"]).column_names == ["emotion", "source"]
     assert view.table("train", ["key"]).column_names == ["key"]
 
 
-def test_batches_come_piece_by_piece(view):
+def test_view_batches_are_small_and_not_empty(view):
     for size in (1, 5):  # of one in three, many are empty
         sizes = [batch.num_rows for batch in view.batches("train", ["label"], size)]
         assert sum(sizes) == view.splits["train"]
         assert 0 < min(sizes) <= max(sizes) <= size
 
 
-def test_pictures_are_read_as_from_any_store(store, view):
+def test_read_faces_reads_a_view(store, view):
     faces = read_faces(view, ["train"], InputSpec(48, 1))
     assert faces.keys == keys(view, "train")
     assert len(read_faces(store, ["train", "dev"], InputSpec(48, 1))) == store.splits["train"] + store.splits["dev"]
 
 
-def test_info_counts_the_new_splits(store, view):
+def test_view_info_counts_its_splits(store, view):
     for split, source in itertools.product(view.splits, ("fer2013", "jaffe")):
         rows = [row for row in view.table(split, ["source", "emotion"]).to_pylist() if row["source"] == source]
-        counts = view.info["counts"][source][split]
+        counts = view.info.counts[source][split]
         assert counts == {name: [row["emotion"] for row in rows].count(name) for name in counts}
         assert sum(counts.values()) == len(rows)
-    assert (view.info["regrouped"], view.info["evaluated"]) == ({"round": 1}, {})
+    assert (view.info.regrouped, view.info.evaluated) == ({"round": 1}, {})
     assert (view.classes, view.crop) == (store.classes, store.crop)
-    assert "regrouped" not in store.info
+    assert store.info.regrouped is None
 
 
-def test_a_view_of_a_view_sees_no_more(view):
-    inner = regrouped(view, {"validation": keys(view, "test")[:4]}, {})
+def test_view_of_a_view_has_no_other_rows(view):
+    inner = regroup(view, {"validation": keys(view, "test")[:4]}, {})
     assert inner.splits == {"validation": 4}
     with pytest.raises(ValueError, match="unknown keys"):
-        regrouped(inner, {"test": keys(view, "train")[:1]}, {})
+        regroup(inner, {"test": keys(view, "train")[:1]}, {})
 
 
-def test_splits_that_are_not_there_are_named(view):
+def test_unknown_split_of_a_view_is_named(view):
     with pytest.raises(ValueError, match="has no split 'validation'; it has train, test"):
         view.table("validation")
 
 
-def test_identity_is_that_of_the_rows(store, view):
+def test_view_identity_depends_on_its_rows(store, view):
     def identity(splits, why=""):
-        return regrouped(store, splits, {"why": why}).identity
+        return regroup(store, splits, {"why": why}).identity
 
     first, second, *rest = keys(store, "train")
     one = identity({"train": [first, second], "dev": rest})
@@ -103,7 +103,7 @@ def test_identity_is_that_of_the_rows(store, view):
     assert view.differences() == []
 
 
-def test_runs_know_whose_rows_they_learned_from(store, view, tmp_path):
+def test_run_stores_the_identity_of_its_view(store, view, tmp_path):
     checkpoint = trainings.trained(view, tmp_path, epochs=1, all_train=True)
     assert checkpoint.training["identity"]["data"] == view.identity
     with pytest.raises(ValueError, match="a run with other data"):
@@ -113,12 +113,12 @@ def test_runs_know_whose_rows_they_learned_from(store, view, tmp_path):
 @pytest.mark.parametrize(
     ("splits", "words"),
     [
-        ({"train": ["a", "b"], "test": ["b"]}, "more often were b \\(1 keys\\)"),
-        ({"train": ["a", "a"]}, "in one split, once"),
+        ({"train": ["a", "b"], "test": ["b"]}, "named twice: b \\(1 keys\\)"),
+        ({"train": ["a", "a"]}, "named twice: a"),
         ({"train": ["fer2013/nobody"]}, "has no fer2013/nobody \\(1 unknown keys\\)"),
         ({"learn": ["a"]}, "splits are train, dev, validation, test; got learn"),
     ],
 )
-def test_what_cannot_be_is_refused(store, splits, words):
+def test_bad_splits_of_a_view_are_refused(store, splits, words):
     with pytest.raises(ValueError, match=words):
-        regrouped(store, splits, {})
+        regroup(store, splits, {})

@@ -1,4 +1,4 @@
-"""Splits, hold-outs and folds: groups whole, classes spread, lots that do not change."""
+"""Splits, hold-outs and folds: groups are not divided, classes are spread evenly, draws do not change."""
 
 from collections import Counter
 
@@ -25,36 +25,36 @@ def test_every_split_has_every_class(seed):
     assert held == {(split, label) for split in DEFAULT_SHARES for label in CLASSES}
 
 
-def test_shares_are_about_those_asked_for():
+def test_shares_are_roughly_as_asked():
     counts = Counter(split_groups(people(2000, 1), DEFAULT_SHARES, 0).values())
     assert counts["train"] == pytest.approx(1600, abs=60)
     assert counts["test"] == pytest.approx(200, abs=45)
 
 
-def test_people_stay_where_they_are_when_others_come():
+def test_subjects_keep_their_split_when_others_are_added():
     before = split_groups(people(60), DEFAULT_SHARES, 3)
     after = split_groups(people(200), DEFAULT_SHARES, 3)
     assert all(after[person] == split for person, split in before.items())
 
 
-def test_another_seed_is_another_split():
+def test_seed_changes_the_split():
     assert split_groups(people(60), DEFAULT_SHARES, 0) != split_groups(people(60), DEFAULT_SHARES, 1)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_one_person_is_trained_on(seed):
+def test_single_subject_is_in_train(seed):
     assert split_groups(people(1), DEFAULT_SHARES, seed) == {"person 0": "train"}
 
 
 @pytest.mark.parametrize(
     "shares", [{"train": 0.5}, {"train": 0, "test": 1}, {"train": 1.5, "test": -0.5}, {"train": 0.9, "dev": 0.1}]
 )
-def test_shares_that_make_no_whole_are_refused(shares):
+def test_bad_shares_are_refused(shares):
     with pytest.raises(ValueError, match="shares must"):
         check_shares(shares)
 
 
-def test_a_hold_out_has_its_size_and_the_proportions_of_the_whole():
+def test_hold_out_has_its_size_and_class_shares():
     members = pictures(1000)
     chosen = hold_out(members, 101, 0)
     counts = Counter(member.label for member in members if member.group in chosen)
@@ -62,7 +62,7 @@ def test_a_hold_out_has_its_size_and_the_proportions_of_the_whole():
     assert counts["angry"] == pytest.approx(60, abs=1)
 
 
-def test_a_hold_out_takes_whole_people():
+def test_hold_out_takes_whole_subjects():
     members = people(100)
     chosen = hold_out(members, 60, 0)
     held = [member for member in members if member.group in chosen]
@@ -70,18 +70,18 @@ def test_a_hold_out_takes_whole_people():
     assert 50 <= len(held) <= 60
 
 
-def test_what_large_groups_leave_open_is_filled():
+def test_hold_out_is_filled_with_small_groups():
     members = [*pictures(1000), *(Member(f"person {n}", "fear") for n in range(2) for _ in range(100))]
     chosen = hold_out(members, 120, 0)
     assert sum(member.group in chosen for member in members) == 120
 
 
-def test_a_hold_out_of_everything_is_refused():
+def test_hold_out_of_everything_is_refused():
     with pytest.raises(ValueError, match="smaller than the 20"):
         hold_out(pictures(20), 20, 0)
 
 
-def test_folds_keep_people_whole_and_classes_even():
+def test_folds_keep_subjects_whole_and_classes_even():
     members = people(50)
     folds = assign_folds(members, 5, 0)
     assert len({(member.group, int(fold)) for member, fold in zip(members, folds, strict=True)}) == 50
@@ -91,6 +91,6 @@ def test_folds_keep_people_whole_and_classes_even():
 
 
 @pytest.mark.parametrize("folds", [1, 4])
-def test_as_many_folds_as_groups_at_most(folds):
+def test_more_folds_than_groups_are_refused(folds):
     with pytest.raises(ValueError, match="from 2 to 3"):
         assign_folds(people(3), folds, 0)

@@ -1,4 +1,7 @@
-"""The data set on disk, opened by those who will open it: ourselves, Hugging Face, pandas, and readers of folders."""
+"""The data set on disk, opened by emonet, Hugging Face, pandas, torch, and programs that read folders."""
+
+import json
+import shutil
 
 import imitations
 import numpy as np
@@ -6,11 +9,16 @@ import pandas as pd
 import PIL.Image
 import pytest
 
-from emonet.datasets import open_store
+from emonet.datasets import DatasetError, open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import decode
 from emonet.datasets.store.imagefolder import write_imagefolder
+from emonet.datasets.store.info import read_description
+from emonet.faces import FaceDataset
+from emonet.labels import Emotion
+from emonet.models.inputs import InputSpec
+from facecrop import CropSpec
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def hugging_face(monkeypatch, tmp_path):
     return lambda *arguments, **options: datasets.load_dataset(*arguments, cache_dir=str(tmp_path / "cache"), **options)
 
 
-def test_hugging_face_opens_the_folder_as_it_is(folder, hugging_face):
+def test_hugging_face_opens_the_folder(folder, hugging_face):
     opened = hugging_face(str(folder))
     store = open_store(folder)
     assert {split: len(rows) for split, rows in opened.items()} == store.splits
@@ -51,7 +59,7 @@ def test_hugging_face_opens_the_folder_as_it_is(folder, hugging_face):
     assert label.int2str(row["label"]) == row["emotion"]
 
 
-def test_hugging_face_opens_the_shards_alone(folder, hugging_face):
+def test_hugging_face_opens_single_shards(folder, hugging_face):
     files = [str(path) for path in open_store(folder).files("test")]
     opened = hugging_face("parquet", data_files={"test": files}, split="test")
     assert np.shape(opened[0]["landmarks"]) == (5, 2)
@@ -74,20 +82,20 @@ def imported_bytes(data):
     return BytesIO(data)
 
 
-def test_pandas_opens_the_rejected(folder):
+def test_pandas_opens_rejected_parquet(folder):
     frame = pd.read_parquet(folder / "rejected.parquet")
     assert list(frame.columns) == ["key", "source", "split", "reason", "detail"]
     assert frame["reason"].notna().all()
 
 
-def test_a_split_is_had_whole_or_in_pieces(folder):
+def test_table_and_batches_hold_the_same_rows(folder):
     store = open_store(folder)
     whole = store.table("train", ["key", "label"])
     pieces = [row for batch in store.batches("train", ["key", "label"], size=4) for row in batch.to_pylist()]
     assert pieces == whole.to_pylist()
 
 
-def test_folders_of_pictures_hold_the_same(folder, tmp_path):
+def test_imagefolder_holds_the_same_images(folder, tmp_path):
     store = open_store(folder)
     count = write_imagefolder(store, tmp_path / "pictures")
     assert count == sum(store.splits.values()) == len(list((tmp_path / "pictures").rglob("*.png")))
@@ -96,3 +104,53 @@ def test_folders_of_pictures_hold_the_same(folder, tmp_path):
     assert (np.asarray(PIL.Image.open(path)) == decode(row["image"])[..., 0]).all()
     with pytest.raises(ValueError, match="is not an empty folder"):
         write_imagefolder(store, tmp_path / "pictures")
+
+
+def test_dataset_json_is_read_and_written_unchanged(folder):
+    text = (folder / "dataset.json").read_text()
+    info = read_description(folder / "dataset.json")
+    assert json.dumps(info.to_dict(), indent=1) + "\n" == text
+    assert info.classes[0] is Emotion.ANGRY
+    assert info.sources["fer2013"].cropped_by_publisher == CropSpec.fer2013()
+    assert (info.sources["ckplus"].cropped_by_publisher, info.detector) == (None, "mtcnn")
+    assert info.splits["train"][0].name == "train-00000-of-00001.parquet"
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda stored: stored.pop("counts"), "no counts in it"),
+        (lambda stored: stored["splits"]["train"][0].pop("rows"), r"no rows in splits\.train\[0\]"),
+        (lambda stored: stored["copies"].update(near_pairs="many"), r"copies\.near_pairs must be int, and is 'many'"),
+        (lambda stored: stored.update(files=["a"]), "files must be dict"),
+        (lambda stored: stored["classes"].append("puzzled"), r"classes\[7\]: 'puzzled'"),
+        (lambda stored: stored["options"].pop("crop"), r"options\.crop must be dict, and is None"),
+        (lambda stored: stored["options"]["crop"].update(size=0), r"options\.crop: size must be"),
+    ],
+)
+def test_damaged_dataset_json_names_what_is_wrong(damage, words, folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    stored = json.loads((copy / "dataset.json").read_text())
+    damage(stored)
+    (copy / "dataset.json").write_text(json.dumps(stored))
+    with pytest.raises(DatasetError, match=words):
+        open_store(copy)
+
+
+def test_info_can_be_indexed_by_name_for_one_release(folder):
+    info = open_store(folder).info
+    with pytest.warns(DeprecationWarning, match=r"write info\.files"):
+        assert info["files"] == info.files
+
+
+def test_face_dataset_feeds_a_data_loader(folder):
+    from torch.utils.data import DataLoader
+
+    store = open_store(folder)
+    dataset = FaceDataset(store, "train", InputSpec(28, 3))
+    x, labels = next(iter(DataLoader(dataset, batch_size=len(dataset))))
+    assert x.shape == (store.splits["train"], 3, 28, 28)
+    assert 0 <= x.min() < x.max() <= 1
+    rows = store.table("train", ["key", "emotion"]).to_pylist()
+    assert [dataset.classes[label] for label in labels] == [row["emotion"] for row in rows]
+    assert dataset.keys == [row["key"] for row in rows]

@@ -52,38 +52,38 @@ def contents(tree):
     return {name: blob.read() for name, blob in tree.members.items()}
 
 
-def test_a_folder_is_its_files(tmp_path):
+def test_folder_lists_its_files(tmp_path):
     tree = open_tree(write_folder(tmp_path))
     assert contents(tree) == FILES
     assert list(tree.members) == sorted(FILES)
 
 
 @pytest.mark.parametrize("suffix", ARCHIVES)
-def test_an_archive_is_its_members(suffix, tmp_path):
+def test_archive_lists_its_members(suffix, tmp_path):
     tree = open_tree(write_archive(tmp_path / f"data{suffix}", dict(reversed(FILES.items()))))
     assert contents(tree) == FILES
     assert list(tree.members) == sorted(FILES)
 
 
 @pytest.mark.parametrize("suffix", [".ZIP", ".Tar.Gz"])
-def test_archives_are_known_in_any_case(suffix, tmp_path):
+def test_archive_suffixes_are_known_in_any_case(suffix, tmp_path):
     path = write_archive(tmp_path / f"data{suffix.lower()}")
     assert contents(open_tree(path.rename(tmp_path / f"data{suffix}"))) == FILES
 
 
-def test_a_file_is_a_tree_of_one(tmp_path):
+def test_file_is_a_tree_of_one_member(tmp_path):
     (tmp_path / "fer2013.csv").write_bytes(b"rows")
     assert contents(open_tree(str(tmp_path / "fer2013.csv"))) == {"fer2013.csv": b"rows"}
 
 
-def test_what_is_not_there_is_said(tmp_path):
+def test_missing_path_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*nowhere"):
         open_tree(tmp_path / "nowhere")
 
 
-def test_pictures_are_known_by_their_suffix(tmp_path):
+def test_images_are_known_by_their_suffix(tmp_path):
     tree = open_tree(write_folder(tmp_path))
-    assert [str(place) for place, _ in tree.pictures()] == ["a/1.png", "a/2.PNG", "b/c/x.jpeg"]
+    assert [str(place) for place, _ in tree.images()] == ["a/1.png", "a/2.PNG", "b/c/x.jpeg"]
 
 
 HIDDEN = [".DS_Store", "a/._1.png", "__MACOSX/a/1.png", ".cache/x.png", "a/Thumbs.db", "a/Desktop.ini"]
@@ -91,18 +91,18 @@ HIDDEN = [".DS_Store", "a/._1.png", "__MACOSX/a/1.png", ".cache/x.png", "a/Thumb
 
 @pytest.mark.parametrize("suffix", ARCHIVES)
 @pytest.mark.parametrize("prefix", ["", "./"])
-def test_hidden_files_are_passed_over(suffix, prefix, tmp_path):
+def test_hidden_members_are_skipped(suffix, prefix, tmp_path):
     names = [prefix + name for name in ("a/1.png", *HIDDEN)]
     tree = open_tree(write_archive(tmp_path / f"data{suffix}", dict.fromkeys(names, b"x")))
     assert list(tree.members) == ["a/1.png"]
 
 
-def test_hidden_files_of_a_folder_are_passed_over(tmp_path):
+def test_hidden_files_are_skipped(tmp_path):
     names = [name for name in HIDDEN if "MACOSX" not in name]
     assert list(open_tree(write_folder(tmp_path, dict.fromkeys(("a/1.png", *names), b"x"))).members) == ["a/1.png"]
 
 
-def test_a_zip_made_with_backslashes_has_folders(tmp_path):
+def test_zip_with_backslashes_has_folders(tmp_path):
     path = write_zip(tmp_path / "data.zip", {"a#1.png": b"one", "b#": b""})
     path.write_bytes(path.read_bytes().replace(b"a#1.png", b"a\\1.png").replace(b"b#", b"b\\"))
     assert contents(open_tree(path)) == {"a/1.png": b"one"}
@@ -110,7 +110,7 @@ def test_a_zip_made_with_backslashes_has_folders(tmp_path):
 
 @pytest.mark.parametrize("suffix", ARCHIVES)
 @pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/etc/a.png", "..\\a.png", "\\a.png", "C:/a.png"])
-def test_members_that_lead_out_are_refused(suffix, name, tmp_path):
+def test_members_that_lead_out_of_the_archive_are_refused(suffix, name, tmp_path):
     path = write_archive(tmp_path / f"data{suffix}", {"fine.png": b"x", name: b"x"})
     with pytest.raises(DatasetError, match=rf"data{suffix}: the member .* leads out of the archive"):
         open_tree(path)
@@ -130,7 +130,7 @@ def test_links_and_devices_in_a_tar_are_not_followed(tmp_path):
     assert open_tree(path).members == {}
 
 
-def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
+def test_zip_bomb_is_refused(tmp_path):
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("fine.png", b"x")
@@ -142,7 +142,7 @@ def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
         open_tree(path)
 
 
-def test_more_than_any_data_set_holds_is_refused(tmp_path):
+def test_huge_zip_is_refused(tmp_path):
     path = write_zip(tmp_path / "huge.zip", {f"{number}.png": b"x" for number in range(20)})
     content = bytearray(path.read_bytes())
     entry = content.find(b"PK\1\2")
@@ -154,7 +154,7 @@ def test_more_than_any_data_set_holds_is_refused(tmp_path):
         open_tree(path)
 
 
-def test_a_zip_that_lies_about_its_sizes_gives_no_more_than_it_says(tmp_path):
+def test_zip_with_false_sizes_is_damaged(tmp_path):
     path = write_zip(tmp_path / "liar.zip", {"a.png": bytes(2**20)})
     content = path.read_bytes()
     path.write_bytes(content.replace(struct.pack("<L", 2**20), struct.pack("<L", 10)))
@@ -163,7 +163,7 @@ def test_a_zip_that_lies_about_its_sizes_gives_no_more_than_it_says(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files, which stands in for a full disk")
-def test_a_full_disk_is_no_damaged_archive(tmp_path):
+def test_full_disk_is_not_a_damaged_archive(tmp_path):
     path = write_tar(tmp_path / "data.tar.gz", {"a.png": os.urandom(2**20)})
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
@@ -174,7 +174,7 @@ def test_a_full_disk_is_no_damaged_archive(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz"])
-def test_a_tar_bomb_is_refused(suffix, tmp_path):
+def test_tar_bomb_is_refused(suffix, tmp_path):
     path = write_tar(tmp_path / f"bomb{suffix}", {"zeros.png": bytes(BOMB)})
     with pytest.raises(DatasetError, match=r"bomb.*: it expands to more than [\d,]+ bytes"):
         open_tree(path)
@@ -182,7 +182,7 @@ def test_a_tar_bomb_is_refused(suffix, tmp_path):
 
 @pytest.mark.parametrize("suffix", ARCHIVES)
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_a_part_of_an_archive_is_refused(suffix, share, tmp_path):
+def test_part_of_an_archive_is_refused(suffix, share, tmp_path):
     path = write_archive(tmp_path / f"data{suffix}", {f"{number}.png": os.urandom(5000) for number in range(8)})
     path.write_bytes(path.read_bytes()[: int(share * 8 * 5000)])
     with pytest.raises(DatasetError, match=rf"data{suffix}: not a complete"):
@@ -190,7 +190,7 @@ def test_a_part_of_an_archive_is_refused(suffix, share, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ARCHIVES)
-def test_something_else_under_an_archives_name_is_refused(suffix, tmp_path):
+def test_other_file_named_like_an_archive_is_refused(suffix, tmp_path):
     path = tmp_path / f"data{suffix}"
     path.write_bytes(b"<!DOCTYPE html><p>Sign in to go on</p>" * 100)
     with pytest.raises(DatasetError, match=rf"data{suffix}: not a complete"):
@@ -207,7 +207,7 @@ def test_encrypted_members_are_refused(tmp_path):
         open_tree(path)
 
 
-def test_a_damaged_member_is_an_oserror_when_it_is_read(tmp_path):
+def test_damaged_member_is_an_oserror(tmp_path):
     path = write_zip(tmp_path / "data.zip", {"a.png": b"hello", "b.png": b"world"}, zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"hello", b"hullo", 1))
     members = open_tree(path).members
@@ -216,7 +216,7 @@ def test_a_damaged_member_is_an_oserror_when_it_is_read(tmp_path):
         members["a.png"].read()
 
 
-def test_archives_in_a_folder_are_opened_where_they_lie(tmp_path):
+def test_archives_in_a_folder_are_opened(tmp_path):
     write_folder(tmp_path, {"frames/1.png": b"one"})
     write_zip(tmp_path / "frames/more.zip", {"2.png": b"two"})
     write_tar(tmp_path / "labels.tar.gz", {"labels/1.txt": b"label"})
@@ -235,18 +235,18 @@ def test_archives_in_archives_stay_closed(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
-def test_members_lie_in_a_plain_file_where_one_is_needed(suffix, tmp_path):
+def test_plain_file_unpacks_a_member(suffix, tmp_path):
     tree = open_tree(write_archive(tmp_path / f"data{suffix}"))
     path, offset, size = tree.plain_file("a/2.PNG")
     assert path.read_bytes()[offset : offset + size] == FILES["a/2.PNG"]
 
 
-def test_files_of_a_folder_are_plain_already(tmp_path):
+def test_plain_file_of_a_folder_is_the_file(tmp_path):
     assert open_tree(write_folder(tmp_path)).plain_file("a/1.png") == (tmp_path / "a/1.png", 0, 3)
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
-def test_temporary_files_go_with_the_process(suffix, tmp_path):
+def test_temporary_files_are_removed_with_the_process(suffix, tmp_path):
     (tmp_path / "tmp").mkdir()
     path = write_archive(tmp_path / f"data{suffix}")
     script = f"from emonet.datasets.formats.tree import open_tree as read; read({str(path)!r}).plain_file('a/2.PNG')"
@@ -255,7 +255,7 @@ def test_temporary_files_go_with_the_process(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["", *ARCHIVES])
-def test_blobs_are_small_when_they_travel(suffix, tmp_path):
+def test_pickled_blobs_are_small(suffix, tmp_path):
     tree = open_tree(write_archive(tmp_path / f"data{suffix}") if suffix else write_folder(tmp_path / "data"))
     for name, blob in tree.members.items():
         assert pickle.loads(pickle.dumps(blob)).read() == FILES[name]
@@ -265,7 +265,7 @@ def test_blobs_are_small_when_they_travel(suffix, tmp_path):
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forks of processes with threads
-def test_forked_processes_read_the_same_zip_at_once(tmp_path):
+def test_forked_processes_read_one_zip(tmp_path):
     files = {f"{number}.bin": os.urandom(20_000) for number in range(400)}
     blobs = list(open_tree(write_zip(tmp_path / "data.zip", files)).members.values())
     blobs[0].read()
@@ -274,7 +274,7 @@ def test_forked_processes_read_the_same_zip_at_once(tmp_path):
     assert read == [files[blob.member] for blob in blobs]
 
 
-def test_a_zip_that_was_replaced_is_read_anew(tmp_path):
+def test_replaced_zip_is_read_again(tmp_path):
     path = write_zip(tmp_path / "data.zip", {"a.png": b"old"})
     assert contents(open_tree(path)) == {"a.png": b"old"}
     path.unlink()
@@ -291,7 +291,7 @@ def changes(folder):
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_the_hash_of_a_folder_knows_every_change(number, tmp_path):
+def test_folder_hash_sees_every_change(number, tmp_path):
     before = hash_inputs(write_folder(tmp_path))
     (tmp_path / ".DS_Store").write_bytes(b"left behind")
     assert hash_inputs(tmp_path) == before
@@ -299,12 +299,12 @@ def test_the_hash_of_a_folder_knows_every_change(number, tmp_path):
     assert hash_inputs(tmp_path) != before
 
 
-def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
+def test_file_hash_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"hello")
     assert hash_inputs(tmp_path / "a.csv").startswith("2cf24dba5fb0a30e26e83b2ac5b9e29e")
 
 
-def test_a_file_without_permission_has_a_hash(tmp_path, monkeypatch):
+def test_unreadable_file_has_a_hash(tmp_path, monkeypatch):
     write_folder(tmp_path)
     fine = hash_inputs(tmp_path)
     opened = type(tmp_path).open

@@ -1,4 +1,4 @@
-"""How many processes a build takes, and where each of them looks for faces."""
+"""The number of processes of a build, and the device of each."""
 
 import os
 import re
@@ -19,26 +19,26 @@ def large_machine(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
 
 
-def test_the_processor_has_a_worker_for_each_core_and_a_card_two():
+def test_worker_for_each_core_and_two_for_each_gpu():
     assert devices("cpu") == ["cpu"] * 64
     assert devices("cuda:1") == ["cuda:1"] * 2
     assert devices("cuda") == ["cuda:0", "cuda:1", "cuda:2"] * 2
     assert devices("auto", detector="dlib") == ["cpu"] * 64
 
 
-def test_fewer_workers_may_be_asked_for_but_not_more_on_a_card():
+def test_fewer_workers_are_allowed_but_not_more_on_a_gpu():
     assert devices("cuda", 4) == ["cuda:0", "cuda:1", "cuda:2", "cuda:0"]
     assert devices("cuda", 1) == ["cuda:0"]
     assert devices("cuda:2", 64) == ["cuda:2"] * 2
     assert devices("cpu", 100) == ["cpu"] * 100
 
 
-def test_there_are_no_more_workers_than_chunks():
+def test_no_more_workers_than_chunks():
     assert devices("cpu", chunks=3) == ["cpu"] * 3
     assert devices("cuda", chunks=2) == ["cuda:0", "cuda:1"]
 
 
 @pytest.mark.parametrize(("device", "words"), [("cuda:3", "cuda:2 (card 2)"), ("mps", "cuda and cpu only")])
-def test_a_build_on_a_device_that_is_not_there_does_not_begin(device, words):
+def test_build_on_a_missing_device_is_refused(device, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         prepare(BuildOptions({"jaffe": "jaffe"}, device=device))

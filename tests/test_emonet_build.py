@@ -56,7 +56,7 @@ def test_the_tool_merges_three_data_sets(root, data, tmp_path):
     command += ["--jaffe", "jaffe/", "-o", tmp_path / "merged"]
     result = subprocess.run(command, cwd=data, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert set(open_store(tmp_path / "merged").info["counts"]) == {"fer2013", "ckplus", "jaffe"}
+    assert set(open_store(tmp_path / "merged").info.counts) == {"fer2013", "ckplus", "jaffe"}
     assert "rejected: onset" in result.stdout
     assert "differs from the published one" in result.stderr
     assert "Traceback" not in result.stderr
@@ -86,7 +86,7 @@ def test_the_options_arrive(run, data, tmp_path):
         *("--size", 32, "--margin", 0.2, "--min-contrast", 4, "--seed", 7, "--leaks", "near", "--onset", "last=2"),
     )
     assert result.exit_code == 0
-    options = open_store(tmp_path / "out").info["options"]
+    options = open_store(tmp_path / "out").info.options
     assert options["crop"] == {"size": 32, "margin": 0.2, "align": False, "grey": True}
     assert options["shares"] == {"train": 0.6, "validation": 0.2, "test": 0.2}
     assert (options["detector"], options["device"], options["rules"]["min_contrast"]) == ("dlib", "cpu", 4)

@@ -56,7 +56,7 @@ def test_dev_scores_are_those_that_training_stored(checkpoint, faces):
 def test_the_figures_in_json_name_model_and_data(evaluation, faces):
     told = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
     assert (told["name"], told["model"], told["split"]) == ("five", "tuned_five", "validation")
-    assert told["data"] == faces.info["inputs"]
+    assert told["data"] == faces.info.inputs
     assert told["scores"]["none"]["all"]["n"] == 7
     assert told["remarks"] == []
 

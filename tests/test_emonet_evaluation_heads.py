@@ -19,7 +19,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
-from emonet.protocols import Fer2013, LearningCurve, run_protocol
+from emonet.protocols import LearningCurve, OfficialSplits, run_protocol
 from emonet.report.card import model_card, stored_scores
 
 CPU = open_machine("cpu", "fp32")
@@ -160,7 +160,7 @@ def test_bundled_models_may_be_given_a_default(root, store, model, tmp_path, mon
 def test_protocols_score_labels_by_their_head(store, tmp_path):
     """The first head is that of the votes, and would answer by default."""
     config = trainings.quick(epochs=1, heads={"seen": 1, "fer2013": 1})
-    result = run_protocol(Fer2013(), store, config, tmp_path)
+    result = run_protocol(OfficialSplits(), store, config, tmp_path)
     (outcome,) = (one.outcomes["validation"] for one in result.rounds)
     made = load_checkpoint(tmp_path / "fer2013" / "model.safetensors")
     assert outcome.scores["none"]["all"] == evaluate(made, store, machine=CPU, head="fer2013").scores["none"]["all"]

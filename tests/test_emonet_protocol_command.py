@@ -11,7 +11,7 @@ import trainings
 from typer.testing import CliRunner
 
 from emonet.commands import app, main
-from emonet.protocols import PROTOCOLS, CkPlus, Cross, Fer2013, Jaffe, LearningCurve
+from emonet.protocols import PROTOCOLS, Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds
 from emonet.training import TrainConfig, recipe
 from emonet.training.config_file import write_config
 
@@ -62,10 +62,10 @@ def given(run, store, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["fer2013"], Fer2013()),
-        (["ckplus"], CkPlus(10)),
-        (["ckplus", "--folds", "5"], CkPlus(5)),
-        (["jaffe"], Jaffe()),
+        (["fer2013"], OfficialSplits()),
+        (["ckplus"], SubjectFolds(10)),
+        (["ckplus", "--folds", "5"], SubjectFolds(5)),
+        (["jaffe"], LeaveOneSubjectOut()),
         (["cross", "--from", "fer2013"], Cross(("fer2013",))),
         (["cross", "--from", "fer2013,jaffe", "--to", "ckplus"], Cross(("fer2013", "jaffe"), ("ckplus",))),
         (["learning-curve"], LearningCurve((0.1, 0.25, 0.5, 1.0), "steps")),

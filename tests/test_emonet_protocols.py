@@ -1,4 +1,4 @@
-"""The rounds of each protocol: who is learned from, who is chosen on and who is scored; nothing is trained here."""
+"""The rounds of each protocol: which rows are learned from, chosen on and scored. Nothing is trained here."""
 
 import math
 from dataclasses import replace
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import trainings
 
-from emonet.datasets.store.regrouped import regrouped
+from emonet import protocols
+from emonet.datasets.store.regrouped import regroup
 from emonet.heads import Head
 from emonet.inference.checkpoint import load_checkpoint
-from emonet.protocols import PROTOCOLS, CkPlus, Cross, Fer2013, Jaffe, LearningCurve
+from emonet.protocols import PROTOCOLS, Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds
 from emonet.training.teacher_labels import TeacherLabels
 
 
@@ -30,11 +31,11 @@ def scored_keys(one):
 
 
 ALL_ROUNDS = [
-    (Fer2013(), {}),
-    (CkPlus(folds=4), {}),
-    (CkPlus(folds=3), {"classes": "ck6", "all_train": True}),
-    (Jaffe(), {}),
-    (Jaffe(), {"all_train": True}),
+    (OfficialSplits(), {}),
+    (SubjectFolds(folds=4), {}),
+    (SubjectFolds(folds=3), {"classes": "ck6", "all_train": True}),
+    (LeaveOneSubjectOut(), {}),
+    (LeaveOneSubjectOut(), {"all_train": True}),
     (Cross(("fer2013",)), {}),
     (Cross(("ckplus", "jaffe"), ("fer2013",)), {"all_train": True}),
     (LearningCurve((0.4, 1)), {}),
@@ -42,15 +43,15 @@ ALL_ROUNDS = [
 
 
 @pytest.mark.parametrize(("protocol", "options"), ALL_ROUNDS)
-def test_no_training_holds_what_it_is_scored_on(store, protocol, options):
+def test_training_view_lacks_scored_rows(store, protocol, options):
     for one in protocol.rounds(store, trainings.quick(**options)):
         assert set(one.learned.splits) == ({"train"} if options.get("all_train") else {"train", "dev"})
         assert not merged.keys(one.learned) & scored_keys(one)
         assert scored_keys(one)
 
 
-@pytest.mark.parametrize("protocol", [CkPlus(folds=4), Jaffe()])
-def test_nobody_is_on_two_sides(store, protocol):
+@pytest.mark.parametrize("protocol", [SubjectFolds(folds=4), LeaveOneSubjectOut()])
+def test_subjects_are_not_trained_on_and_scored(store, protocol):
     for one in protocol.rounds(store, trainings.quick()):
         (held_out,) = one.scored.values()
         sides = [merged.people(one.learned, "train"), merged.people(one.learned, "dev"), merged.people(held_out.store)]
@@ -59,15 +60,15 @@ def test_nobody_is_on_two_sides(store, protocol):
         assert set(held_out.people) == {f"{source}/{subject}" for source, subject in sides[2]}
 
 
-@pytest.mark.parametrize(("protocol", "source"), [(CkPlus(folds=4), "ckplus"), (Jaffe(), "jaffe")])
-def test_every_row_is_scored_once_whatever_split_it_was_in(store, protocol, source):
+@pytest.mark.parametrize(("protocol", "source"), [(SubjectFolds(folds=4), "ckplus"), (LeaveOneSubjectOut(), "jaffe")])
+def test_every_row_is_scored_once(store, protocol, source):
     expected = rows_of(store, source)
     assert {row["key"] for row in merged.rows(store, "validation", "test")} & set(expected)
     assert merged.times(protocol.rounds(store, trainings.quick())) == dict.fromkeys(expected, 1)
 
 
-@pytest.mark.parametrize(("protocol", "source"), [(CkPlus(folds=4), "ckplus"), (Jaffe(), "jaffe")])
-def test_what_is_chosen_is_chosen_on_who_is_scored_next(store, protocol, source):
+@pytest.mark.parametrize(("protocol", "source"), [(SubjectFolds(folds=4), "ckplus"), (LeaveOneSubjectOut(), "jaffe")])
+def test_dev_is_the_part_scored_next(store, protocol, source):
     rounds = protocol.rounds(store, trainings.quick())
     scored = [scored_keys(one) for one in rounds]
     for one, after in zip(rounds, [*scored[1:], scored[0]], strict=True):
@@ -77,22 +78,22 @@ def test_what_is_chosen_is_chosen_on_who_is_scored_next(store, protocol, source)
         )
 
 
-def test_a_fixed_schedule_learns_from_everybody_else(store):
-    for one in Jaffe().rounds(store, trainings.quick(all_train=True)):
+def test_all_train_learns_from_all_other_subjects(store):
+    for one in LeaveOneSubjectOut().rounds(store, trainings.quick(all_train=True)):
         assert merged.keys(one.learned, "train") == set(rows_of(store, "jaffe")) - scored_keys(one)
         assert one.chosen.startswith("nothing was chosen: a fixed schedule; scored once on K")
 
 
-def test_folds_are_the_same_every_time_and_near_in_size(store):
-    first, second = (CkPlus(folds=3).rounds(store, trainings.quick(seed=seed)) for seed in (0, 1))
+def test_folds_are_reproducible_and_even(store):
+    first, second = (SubjectFolds(folds=3).rounds(store, trainings.quick(seed=seed)) for seed in (0, 1))
     assert [scored_keys(one) for one in first] == [scored_keys(one) for one in second]
     sizes = [len(scored_keys(one)) for one in first]
     assert max(sizes) <= 2 * min(sizes)
     assert [one.name for one in first] == ["fold-1", "fold-2", "fold-3"]
 
 
-def test_lists_of_classes_come_one_after_the_other(store):
-    rounds = CkPlus(folds=3).rounds(store, trainings.quick(classes="ck6,ck7,ck8"))
+def test_several_class_lists_make_several_rounds(store):
+    rounds = SubjectFolds(folds=3).rounds(store, trainings.quick(classes="ck6,ck7,ck8"))
     assert [one.name for one in rounds] == [f"{name}-fold-{k}" for name in ("ck6", "ck7", "ck8") for k in (1, 2, 3)]
     for one in rounds:
         (title,) = one.scored
@@ -102,8 +103,8 @@ def test_lists_of_classes_come_one_after_the_other(store):
         assert ("contempt" in found, "neutral" in found) == (classes != "ck6", classes == "ck8")
 
 
-def test_names_of_classes_make_one_list(store):
-    rounds = Jaffe().rounds(store, trainings.quick(classes="happy,sad"))
+def test_class_names_make_one_list(store):
+    rounds = LeaveOneSubjectOut().rounds(store, trainings.quick(classes="happy,sad"))
     assert [one.name for one in rounds] == [f"happy-sad-{name}" for name in imitations.JAFFE_PEOPLE[:4]]
     assert {row["emotion"] for one in rounds for row in merged.rows(one.learned)} == {"happy", "sad"}
 
@@ -119,12 +120,12 @@ def test_names_of_classes_make_one_list(store):
         ),
     ],
 )
-def test_it_is_said_what_was_chosen_on_what(store, options, words):
-    assert Jaffe().rounds(store, trainings.quick(**options))[0].chosen == words
+def test_rounds_say_what_was_chosen(store, options, words):
+    assert LeaveOneSubjectOut().rounds(store, trainings.quick(**options))[0].chosen == words
 
 
-def test_fer2013_has_its_own_splits(store):
-    (one,) = Fer2013().rounds(store, trainings.quick())
+def test_official_splits_are_scored(store):
+    (one,) = OfficialSplits().rounds(store, trainings.quick())
     for split in ("train", "dev"):
         own = {row["key"] for row in merged.rows(store, split) if row["source"] == "fer2013"}
         assert merged.keys(one.learned, split) == own
@@ -135,7 +136,7 @@ def test_fer2013_has_its_own_splits(store):
     assert one.chosen == "epoch: on dev, a part of Training; scored once on validation and test"
 
 
-def test_cross_scores_all_of_other_sources(store):
+def test_cross_scores_all_rows_of_other_sources(store):
     (one,) = Cross(("fer2013",)).rounds(store, trainings.quick())
     assert {row["source"] for row in merged.rows(one.learned)} == {"fer2013"}
     assert set(one.scored) == {"ckplus", "jaffe"}
@@ -148,7 +149,7 @@ def test_cross_scores_all_of_other_sources(store):
     )
 
 
-def test_copies_of_what_is_scored_are_not_learned_from(tmp_path, portrait):
+def test_copies_of_scored_rows_are_not_learned_from(tmp_path, portrait):
     """The first faces that one source has to learn from are the other's as well."""
     shared = imitations.fer2013_rows(portrait, training=35, tests=0)
     lines = ["emotion,pixels,Usage"]
@@ -165,7 +166,7 @@ def test_copies_of_what_is_scored_are_not_learned_from(tmp_path, portrait):
     assert len(scored_keys(one)) == 5
 
 
-def test_shares_are_nested_and_people_whole(store):
+def test_shares_are_nested_and_keep_subjects_whole(store):
     rounds = LearningCurve((1, 0.5, 0.25)).rounds(store, trainings.quick())
     learned = [merged.keys(one.learned, "train") for one in rounds]
     assert learned[0] < learned[1] < learned[2] == merged.keys(store, "train")
@@ -178,7 +179,7 @@ def test_shares_are_nested_and_people_whole(store):
         assert scored_keys(one) == merged.keys(store, "validation")
 
 
-def test_shares_owe_nothing_to_the_lots_that_dev_was_drawn_by(tmp_path, portrait):
+def test_shares_do_not_depend_on_the_draw_of_dev(tmp_path, portrait):
     table = trainings.write_faces(tmp_path / "fer2013.csv", portrait, training=56)
     store = trainings.build_store(tmp_path / "store", {"fer2013": table}, dev=28, near=0.9999)
     quarter, half = LearningCurve((0.25, 0.5)).rounds(store, trainings.quick())
@@ -186,7 +187,7 @@ def test_shares_owe_nothing_to_the_lots_that_dev_was_drawn_by(tmp_path, portrait
     assert 9 <= half.learned.splits["train"] <= 19
 
 
-def test_shares_have_as_many_steps(store):
+def test_shares_have_equal_steps(store):
     options = {"epochs": 40, "warmup": 1, "patience": 20, "stop_after": 30, "augment_from": {"3": "mirror"}}
     config = trainings.quick(**options)
     half, whole = LearningCurve((0.5, 1)).rounds(store, config)
@@ -201,13 +202,13 @@ def test_shares_have_as_many_steps(store):
     assert [one.config for one in LearningCurve((0.5, 1), "epochs").rounds(store, config)] == [config, config]
 
 
-def test_shares_of_everything_where_nothing_is_chosen(store):
+def test_shares_include_dev_with_all_train(store):
     (one,) = LearningCurve((1,)).rounds(store, trainings.quick(all_train=True))
     assert merged.keys(one.learned, "train") == merged.keys(store, "train", "dev")
 
 
 @pytest.mark.parametrize("use", ["init", "one of several", "teacher", "teacher labels"])
-def test_weights_to_start_from_or_learn_from_must_not_know_what_is_scored(store, tmp_path, use):
+def test_start_and_teacher_must_not_have_learned_scored_data(store, tmp_path, use):
     trainings.trained(store, tmp_path, epochs=1, sources=["jaffe"], all_train=True)
     known = str(tmp_path / "model.safetensors")
     unknown = str(tmp_path / "unknown.safetensors")  # it says nothing of what it learned from
@@ -222,22 +223,22 @@ def test_weights_to_start_from_or_learn_from_must_not_know_what_is_scored(store,
         "teacher labels": {"teacher_labels": [str(labels)]},
     }
     config = trainings.quick(**ways[use])
-    assert CkPlus(folds=3).rounds(store, config)
-    for protocol in (Jaffe(), Cross(("fer2013",)), LearningCurve()):
-        with pytest.raises(ValueError, match="learned from jaffe already: take weights that know nothing of it"):
+    assert SubjectFolds(folds=3).rounds(store, config)
+    for protocol in (LeaveOneSubjectOut(), Cross(("fer2013",)), LearningCurve()):
+        with pytest.raises(ValueError, match="learned from jaffe already: take weights that did not"):
             protocol.rounds(store, config)
 
 
-def test_people_must_be_known(tmp_path, portrait):
+def test_unknown_subjects_are_refused(tmp_path, portrait):
     renamed = imitations.write_ckplus48(tmp_path / "renamed", portrait, names=False)
     store = trainings.build_store(tmp_path / "store", {"ckplus": renamed}, leaks="keep")
-    with pytest.raises(ValueError, match=r"nobody can tell who is on 18 of 18 pictures from ckplus .*can be claimed"):
-        CkPlus(folds=3).rounds(store, trainings.quick())
+    with pytest.raises(ValueError, match=r"the subject of 18 of 18 images from ckplus is not known"):
+        SubjectFolds(folds=3).rounds(store, trainings.quick())
 
 
-@pytest.mark.parametrize("protocol", [Fer2013(), LearningCurve()])
-def test_there_must_be_something_to_score(store, protocol):
-    only = regrouped(store, {"train": list(merged.keys(store, "train"))}, {})
+@pytest.mark.parametrize("protocol", [OfficialSplits(), LearningCurve()])
+def test_nothing_to_score_is_refused(store, protocol):
+    only = regroup(store, {"train": list(merged.keys(store, "train"))}, {})
     with pytest.raises(ValueError, match="to score"):
         protocol.rounds(only, trainings.quick())
 
@@ -245,30 +246,30 @@ def test_there_must_be_something_to_score(store, protocol):
 @pytest.mark.parametrize(
     ("protocol", "options", "words"),
     [
-        (Fer2013(), {"fold": 1}, "leave out fold and sources"),
-        (Jaffe(), {"sources": ["jaffe"]}, "leave out fold and sources"),
-        (Jaffe(), {"leave_out": 1}, "do without leave_out and out_of_fold"),
-        (CkPlus(), {"out_of_fold": True}, "do without leave_out and out_of_fold"),
-        (CkPlus(folds=2), {}, "must make 3 parts or more"),
-        (CkPlus(folds=1), {}, "folds must be from 2 to 7"),
-        (CkPlus(folds=8), {}, "folds must be from 2 to 7, the number of groups"),
-        (Cross(("kdef",)), {}, "has no pictures from kdef of these classes; its sources are fer2013, ckplus, jaffe"),
-        (Cross(("jaffe",), ("kdef",)), {}, "no pictures from kdef"),
+        (OfficialSplits(), {"fold": 1}, "leave out fold and sources"),
+        (LeaveOneSubjectOut(), {"sources": ["jaffe"]}, "leave out fold and sources"),
+        (LeaveOneSubjectOut(), {"leave_out": 1}, "leave out leave_out and out_of_fold"),
+        (SubjectFolds(), {"out_of_fold": True}, "leave out leave_out and out_of_fold"),
+        (SubjectFolds(folds=2), {}, "must make 3 parts or more"),
+        (SubjectFolds(folds=1), {}, "folds must be from 2 to 7"),
+        (SubjectFolds(folds=8), {}, "folds must be from 2 to 7, the number of groups"),
+        (Cross(("kdef",)), {}, "has no images from kdef of these classes; its sources are fer2013, ckplus, jaffe"),
+        (Cross(("jaffe",), ("kdef",)), {}, "no images from kdef"),
         (Cross(("fer2013", "ckplus", "jaffe")), {}, "has no other source to score"),
         (LearningCurve((0.0001, 1)), {}, "a share of 0.0001 holds none of the"),
         (LearningCurve(equal="epochs"), {"steps": 5}, "leave it out for equal epochs"),
-        (CkPlus(), {"classes": "happy,cross"}, "classes must be one of"),
+        (SubjectFolds(), {"classes": "happy,cross"}, "classes must be one of"),
     ],
 )
-def test_what_is_impossible_is_said_at_once(store, protocol, options, words):
+def test_impossible_rounds_are_refused(store, protocol, options, words):
     with pytest.raises(ValueError, match=words):
         protocol.rounds(store, trainings.quick(**options))
 
 
-def test_classes_must_be_there(tmp_path, portrait):
+def test_missing_class_is_refused(tmp_path, portrait):
     store = trainings.build_faces(tmp_path, portrait)
     with pytest.raises(ValueError, match="has no class contempt; its classes are angry"):
-        Fer2013().rounds(store, trainings.quick(classes="ck7"))
+        OfficialSplits().rounds(store, trainings.quick(classes="ck7"))
 
 
 @pytest.mark.parametrize(
@@ -276,17 +277,23 @@ def test_classes_must_be_there(tmp_path, portrait):
     [
         (lambda: Cross(()), "name one source or more"),
         (lambda: Cross(("",)), "name one source or more"),
-        (lambda: Cross(("jaffe", "ckplus"), ("jaffe",)), "jaffe cannot be learned from and scored"),
+        (lambda: Cross(("jaffe", "ckplus"), ("jaffe",)), "jaffe: a source cannot be learned from and scored"),
         (lambda: LearningCurve((0.5, 2)), "shares must be numbers above 0, at most 1, got 0.5, 2"),
         (lambda: LearningCurve(()), "shares must be"),
         (lambda: LearningCurve(equal="words"), "equal must be one of steps, epochs, got 'words'"),
     ],
 )
-def test_mistaken_options_are_refused(make, words):
+def test_bad_protocol_options_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
 
 
-def test_each_has_a_name_and_a_title():
+def test_every_protocol_has_a_name_and_a_title():
     assert list(PROTOCOLS) == ["fer2013", "ckplus", "jaffe", "cross", "learning-curve"]
     assert all(kind.title for kind in PROTOCOLS.values())
+
+
+@pytest.mark.parametrize("name", ["Fer2013", "CkPlus", "Jaffe"])
+def test_old_names_of_protocols_still_work(name):
+    with pytest.warns(DeprecationWarning, match=name):
+        assert getattr(protocols, name) in PROTOCOLS.values()

@@ -1,4 +1,4 @@
-"""Protocols carried out: every figure by hand, from the models that the rounds left."""
+"""Protocols that are run: every figure is computed again from the models of the rounds."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from emonet.faces import read_faces
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
-from emonet.protocols import CkPlus, Cross, Fer2013, Jaffe, LearningCurve, run_protocol
+from emonet.protocols import Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds, run_protocol
 from emonet.training.run import train
 
 
@@ -42,7 +42,7 @@ def carried_out(protocol, store, folder, watch=None, *, overwrite=False, **optio
 def folds(store, tmp_path_factory):
     """CK+ in three folds: where it lies, and what came out."""
     folder = tmp_path_factory.mktemp("folds")
-    return folder, carried_out(CkPlus(folds=3), store, folder)
+    return folder, carried_out(SubjectFolds(folds=3), store, folder)
 
 
 def answered(one, folder, view="none"):
@@ -55,9 +55,11 @@ def answered(one, folder, view="none"):
 
 
 @pytest.mark.parametrize("view", ["none", "mirror"])
-def test_folds_are_pooled(store, folds, view):
+def test_pooled_scores_are_those_of_all_answers(store, folds, view):
     folder, result = folds
-    answers = [answered(one, folder, view) for one in CkPlus(folds=3).rounds(store, trainings.quick(classes="ck8"))]
+    answers = [
+        answered(one, folder, view) for one in SubjectFolds(folds=3).rounds(store, trainings.quick(classes="ck8"))
+    ]
     labels = np.concatenate([faces.labels for faces, _ in answers])
     probabilities = np.concatenate([own for _, own in answers])
     (pool,) = result.pooled.values()
@@ -67,11 +69,11 @@ def test_folds_are_pooled(store, folds, view):
     assert (pool.rounds, pool.people) == (3, 7)
 
 
-def test_frames_of_a_sequence_vote(store, folds):
+def test_sequence_scores_average_frames(store, folds):
     """Of every sequence there are a neutral frame and two of its expression."""
     folder, result = folds
     votes, labels = [], []
-    for one in CkPlus(folds=3).rounds(store, trainings.quick(classes="ck8")):
+    for one in SubjectFolds(folds=3).rounds(store, trainings.quick(classes="ck8")):
         faces, probabilities = answered(one, folder)
         names = {row["key"]: row["sequence"] for row in merged.rows(store)}
         for name in dict.fromkeys(names[key] for key in faces.keys):
@@ -87,14 +89,14 @@ def test_frames_of_a_sequence_vote(store, folds):
     assert found.correct == sum(vote.argmax() == label for vote, label in zip(votes, labels, strict=True))
 
 
-def test_a_vote_by_hand():
+def test_per_sequence_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.5, 0.5], [0.0, 1.0]])
     means, labels = average_sequences(probabilities, np.array([0, 0, 0, 1, 1]), ["a", "a", "b", None, "a"])
     assert means == pytest.approx(np.array([[0.55, 0.45], [0.3, 0.7], [0.0, 1.0]]))
     assert labels.tolist() == [0, 0, 1]
 
 
-def test_rounds_differ_by_so_much(folds):
+def test_spread_over_rounds(folds):
     _, result = folds
     pool = result.pooled["ckplus ck8"]
     for part in ("all", "per sequence"):
@@ -105,13 +107,13 @@ def test_rounds_differ_by_so_much(folds):
         assert spread.deviation == pytest.approx((sum((value - mean) ** 2 for value in values) / 2) ** 0.5)
 
 
-def test_everything_is_written(store, folds):
+def test_protocol_writes_its_result(store, folds):
     folder, result = folds
     written = json.loads((folder / "protocol.json").read_text())
     assert written == json.loads(json.dumps(result.to_dict()))
     assert (written["protocol"], written["options"]) == ("ckplus", {"folds": 3})
     for one, written_round in zip(
-        CkPlus(folds=3).rounds(store, trainings.quick(classes="ck8")), written["rounds"], strict=True
+        SubjectFolds(folds=3).rounds(store, trainings.quick(classes="ck8")), written["rounds"], strict=True
     ):
         scored = written_round["scored"]["ckplus ck8"]
         (held_out,) = one.scored.values()
@@ -127,7 +129,7 @@ def test_everything_is_written(store, folds):
     assert set(pooled["over_rounds"]["none"]) == {"all", "per sequence"}
 
 
-def test_the_report_holds_the_figures(folds):
+def test_report_holds_the_figures(folds):
     folder, result = folds
     text = (folder / "report.html").read_text()
     pool = result.pooled["ckplus ck8"]
@@ -144,44 +146,44 @@ def test_the_report_holds_the_figures(folds):
     assert "<script" not in text
 
 
-def test_a_protocol_that_is_stopped_goes_on(store, folds, tmp_path):
+def test_stopped_protocol_resumes(store, folds, tmp_path):
     _, expected = folds
     with pytest.raises(KeyboardInterrupt):
-        carried_out(CkPlus(folds=3), store, tmp_path, trainings.Stopping(epochs=2))
+        carried_out(SubjectFolds(folds=3), store, tmp_path, trainings.Stopping(epochs=2))
     first = tmp_path / "ck8-fold-1" / "model.safetensors"
     written = first.stat().st_mtime_ns
     assert not (tmp_path / "protocol.json").exists()
     assert not (tmp_path / "ck8-fold-2" / "model.safetensors").exists()
-    assert carried_out(CkPlus(folds=3), store, tmp_path).to_dict() == expected.to_dict()
+    assert carried_out(SubjectFolds(folds=3), store, tmp_path).to_dict() == expected.to_dict()
     assert first.stat().st_mtime_ns == written
 
 
-def test_a_protocol_that_is_finished_is_only_scored(store, folds):
+def test_finished_protocol_is_only_scored(store, folds):
     folder, expected = folds
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/model.safetensors")}
     assert len(before) == 3
-    assert carried_out(CkPlus(folds=3), store, folder).to_dict() == expected.to_dict()
+    assert carried_out(SubjectFolds(folds=3), store, folder).to_dict() == expected.to_dict()
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_another_protocol_is_refused_and_nothing_is_lost(store, folds):
+def test_other_rounds_are_not_overwritten(store, folds):
     folder, _ = folds
     before = (folder / "protocol.json").read_text()
-    for protocol, options in ((CkPlus(folds=4), {}), (CkPlus(folds=3), {"epochs": 2})):
+    for protocol, options in ((SubjectFolds(folds=4), {}), (SubjectFolds(folds=3), {"epochs": 2})):
         with pytest.raises(ValueError, match="holds a run with other"):
             carried_out(protocol, store, folder, **options)
     assert (folder / "protocol.json").read_text() == before
 
 
-def test_others_may_be_overwritten(store, tmp_path):
-    carried_out(Jaffe(), store, tmp_path)
+def test_overwrite_replaces_other_rounds(store, tmp_path):
+    carried_out(LeaveOneSubjectOut(), store, tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        carried_out(Jaffe(), store, tmp_path, trainings.Stopping(epochs=1), overwrite=True, seed=1)
+        carried_out(LeaveOneSubjectOut(), store, tmp_path, trainings.Stopping(epochs=1), overwrite=True, seed=1)
     assert not (tmp_path / "protocol.json").exists()
-    assert carried_out(Jaffe(), store, tmp_path, seed=1).config["seed"] == 1
+    assert carried_out(LeaveOneSubjectOut(), store, tmp_path, seed=1).config["seed"] == 1
 
 
-def test_trainings_are_given_nothing_of_what_is_scored(store, tmp_path, monkeypatch):
+def test_train_is_given_no_scored_rows(store, tmp_path, monkeypatch):
     given = []
 
     def training(config, learned, folder, watch):
@@ -189,7 +191,7 @@ def test_trainings_are_given_nothing_of_what_is_scored(store, tmp_path, monkeypa
         return train(config, learned, folder, watch)
 
     monkeypatch.setattr("emonet.protocols.run.train", training)
-    result = carried_out(Jaffe(), store, tmp_path)
+    result = carried_out(LeaveOneSubjectOut(), store, tmp_path)
     assert len(given) == 3
     for keys, one in zip(given, result.rounds, strict=True):
         (outcome,) = one.outcomes.values()
@@ -198,8 +200,8 @@ def test_trainings_are_given_nothing_of_what_is_scored(store, tmp_path, monkeypa
         assert len(keys) == one.learned + one.chosen_on == 14
 
 
-def test_people_are_left_out_in_turn(store, tmp_path):
-    result = carried_out(Jaffe(), store, tmp_path, classes="", all_train=True)
+def test_each_subject_is_left_out_once(store, tmp_path):
+    result = carried_out(LeaveOneSubjectOut(), store, tmp_path, classes="", all_train=True)
     (pool,) = result.pooled.values()
     assert (pool.rounds, pool.people, pool.scores["none"]["all"].n) == (3, 3, 21)
     assert [(one.learned, one.chosen_on) for one in result.rounds] == [(14, 0)] * 3
@@ -207,15 +209,15 @@ def test_people_are_left_out_in_turn(store, tmp_path):
     assert set(result.pooled) == {"jaffe"}
 
 
-def test_each_list_of_classes_has_its_figures(store, tmp_path):
-    result = carried_out(CkPlus(folds=3), store, tmp_path, classes="ck6,ck7")
+def test_each_class_list_has_its_scores(store, tmp_path):
+    result = carried_out(SubjectFolds(folds=3), store, tmp_path, classes="ck6,ck7")
     counts = {name: pool.scores["none"]["all"].n for name, pool in result.pooled.items()}
     assert counts == {"ckplus ck6": 24, "ckplus ck7": 28}
     assert [len(pool.scores["none"]["all"].classes) for pool in result.pooled.values()] == [6, 7]
 
 
-def test_fer2013_is_scored_on_both_of_its_splits(store, tmp_path):
-    result = carried_out(Fer2013(), store, tmp_path)
+def test_official_splits_score_validation_and_test(store, tmp_path):
+    result = carried_out(OfficialSplits(), store, tmp_path)
     assert list(result.pooled) == ["validation", "test"]
     for pool in result.pooled.values():
         assert (pool.rounds, pool.spread) == (1, {})
@@ -225,16 +227,16 @@ def test_fer2013_is_scored_on_both_of_its_splits(store, tmp_path):
     assert (one.learned, one.chosen_on) == (21, 14)
 
 
-def test_copies_that_the_build_kept_are_told_apart(tmp_path, portrait):
+def test_kept_copies_have_their_own_scores(tmp_path, portrait):
     rows = imitations.fer2013_rows(portrait, training=35, tests=7)
     rows[35:38] = [replace(row, usage="PublicTest") for row in rows[:3]]
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
     store = trainings.build_store(tmp_path / "store", {"fer2013": table}, dev=7, leaks="keep")
-    scores = carried_out(Fer2013(), store, tmp_path / "run", classes="").pooled["validation"].scores["none"]
+    scores = carried_out(OfficialSplits(), store, tmp_path / "run", classes="").pooled["validation"].scores["none"]
     assert (scores[WITH_COPY].n, scores[WITHOUT_COPY].n) == (3, 4)
 
 
-def test_cross_scores_each_of_the_others(store, tmp_path):
+def test_cross_scores_each_other_source(store, tmp_path):
     result = carried_out(Cross(("fer2013",)), store, tmp_path, classes="fer7")
     parts = {name: pool.scores["none"] for name, pool in result.pooled.items()}
     assert {name: scores["all"].n for name, scores in parts.items()} == {"ckplus": 38, "jaffe": 21}
@@ -242,7 +244,7 @@ def test_cross_scores_each_of_the_others(store, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"from-fer2013", "protocol.json", "report.html"}
 
 
-def test_a_learning_curve_is_drawn(store, tmp_path):
+def test_learning_curve_is_drawn(store, tmp_path):
     result = carried_out(LearningCurve((0.4, 1)), store, tmp_path)
     few, all_ = (one.learned for one in result.rounds)
     assert few < all_ == store.splits["train"]
@@ -254,18 +256,18 @@ def test_a_learning_curve_is_drawn(store, tmp_path):
     assert "accuracy over rounds" not in text
 
 
-def test_a_curve_may_be_one_point(store, tmp_path):
+def test_learning_curve_of_one_point_is_drawn(store, tmp_path):
     result = carried_out(LearningCurve((1,)), store, tmp_path)
     assert result.rounds[0].round.chosen == "epoch: on dev; scored once on validation"
     assert (tmp_path / "curve.png").is_file()
 
 
-def test_several_networks_are_averaged(store, tmp_path):
-    result = carried_out(Jaffe(), store, tmp_path, members=2)
+def test_ensemble_rounds_are_scored(store, tmp_path):
+    result = carried_out(LeaveOneSubjectOut(), store, tmp_path, members=2)
     assert [one.epoch for one in result.rounds] == [None] * 3
 
 
-def test_processes_that_share_a_training_are_refused(store, tmp_path, monkeypatch):
+def test_several_processes_are_refused(store, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="a protocol runs in one process"):
-        carried_out(Jaffe(), store, tmp_path)
+        carried_out(LeaveOneSubjectOut(), store, tmp_path)

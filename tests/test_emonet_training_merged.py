@@ -32,7 +32,7 @@ def checkpoint(store, tmp_path_factory):
 
 
 def counted(store, split):
-    return {source: sum(splits.get(split, {}).values()) for source, splits in store.info["counts"].items()}
+    return {source: sum(splits.get(split, {}).values()) for source, splits in store.info.counts.items()}
 
 
 def test_training_uses_all_sources(store, checkpoint):

@@ -86,7 +86,7 @@ def test_a_model_file_describes_its_training(store, tmp_path):
     assert checkpoint.training == given.training
     assert checkpoint.scores == given.scores
     assert checkpoint.training["config"]["classes"] == "fer6"
-    left_out = store.info["counts"]["fer2013"]["train"]["disgust"]
+    left_out = store.info.counts["fer2013"]["train"]["disgust"]
     assert (checkpoint.training["pictures"], checkpoint.training["left_out"]) == (28 - left_out, {"disgust": left_out})
     assert checkpoint.training["sources"] == {"fer2013": 28 - left_out}
     assert same(given, checkpoint)
@@ -370,7 +370,7 @@ def test_a_run_without_dev_images_is_refused(tmp_path, portrait, options, config
 
 
 def test_a_run_without_training_images_is_refused(store, tmp_path):
-    info = {**store.info, "splits": {"test": store.info["splits"]["test"]}}
+    info = replace(store.info, splits={"test": store.info.splits["test"]})
     with pytest.raises(ValueError, match="has nothing to train on: its splits are test"):
         trainings.trained(replace(store, info=info), tmp_path / "run")
 

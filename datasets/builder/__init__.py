@@ -1,8 +1,11 @@
-"""The build: data sets as they were downloaded become one on disk, in three stages.
+"""Build one data set on disk from data sets as they were downloaded.
 
-`plan.py` lists what is to be read, in chunks; `workers.py` chooses how many processes share them; `work.py` does one
-chunk and `chunks.py` all of them; `index.py` decides what needs to know everything; `shards.py`, `describe.py` and
-`report.py` write. `run.py` puts them together.
+A build has three stages, which `run.py` puts together:
+
+1. Crops. `plan.py` divides the samples into chunks, `workers.py` chooses the number of processes, `chunks.py` shares
+   the chunks out to them, and `work.py` does one chunk.
+2. Decisions. `decisions.py` decides what needs to know all images: copies, splits, leaks, folds.
+3. Files. `shards.py`, `describe.py`, `card.py` and `report/` write them; `output.py` knows the folder.
 """
 
 from emonet.datasets.builder.identity import identify

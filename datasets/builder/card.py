@@ -1,14 +1,14 @@
-"""README.md of a data set: what it is in a few lines, and for Hugging Face which shards are which split.
+"""Write the README.md of a data set: what it is, and for Hugging Face which shards belong to which split.
 
-Without it `load_dataset` would take `dev` and `validation` for one split.
+Without it `load_dataset` would join `dev` and `validation` into one split.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from emonet.atomic import write_atomically
+from emonet.datasets.store import StoreInfo
 
 CARD = """---
 configs:
@@ -28,19 +28,20 @@ which mostly forbid passing them on.
 """
 
 
-def write_card(path: Path, info: dict[str, Any]) -> None:
-    splits = list(info["splits"])
+def write_card(path: Path, info: StoreInfo) -> None:
+    """Write the card."""
+    splits = list(info.splits)
     files = "\n".join(f"  - split: {split}\n    path: {split}-*.parquet" for split in splits)
     rows = "\n".join(
         f"| {source} | {' | '.join(f'{sum(counts.get(split, {}).values()):,}' for split in splits)} |"
-        for source, counts in info["counts"].items()
+        for source, counts in info.counts.items()
     )
     card = CARD.format(
         files=files,
         splits=" | ".join(splits),
         lines="|".join("---:" for _ in splits),
         rows=rows,
-        classes=", ".join(info["classes"]),
+        classes=", ".join(info.classes),
     )
     with write_atomically(path) as temporary:
         temporary.write_text(card, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Running the first stage: chunks are shared out among worker processes, and finished ones are never done again."""
+"""Run the first stage: share out chunks to worker processes. A chunk that was finished is not done again."""
 
 from __future__ import annotations
 
@@ -22,23 +22,32 @@ from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.work import Seconds, Workshop
 from emonet.errors import MachineError
 
-AHEAD = 2  # chunks a worker that are handed out: more would only fill memory
+AHEAD = 2  # chunks for each worker that are handed out at a time; more would only fill memory
 
 Done = Callable[[Chunk, Seconds], None]
 
 
 def chunk_path(folder: Path, chunk: Chunk) -> Path:
+    """Name the file of a chunk."""
     return folder / f"{chunk.name}.parquet"
 
 
 def run_chunks(
     chunks: Iterable[Chunk], folder: Path, options: BuildOptions, devices: Sequence[str], done: Done
 ) -> None:
-    """Has every chunk's rows written into the folder, by a worker on each of the devices.
+    """Write the rows of every chunk into a folder.
 
-    `done` is called for each chunk, also for those that were there.
+    Args:
+        chunks: All chunks.
+        folder: Where to write; chunks that are there already are not done again.
+        options: The build.
+        devices: The device of each worker.
+        done: Called with each chunk when it is written, and with those that were there, and the seconds it took.
+
+    Raises:
+        MachineError: A worker was killed.
     """
-    missing = _missing(chunks, folder, done)
+    missing = _find_missing(chunks, folder, done)
     if len(devices) == 1:
         _work_alone(missing, folder, replace(options, device=devices[0]), done)
         return
@@ -51,14 +60,14 @@ def run_chunks(
             _share_out(missing, folder, pool, AHEAD * len(devices), done)
         except BrokenProcessPool as error:
             raise MachineError(
-                "a worker was killed, most likely for want of memory; what is done stays: run again, perhaps with "
-                "fewer workers"
+                "a worker was killed, most likely because memory ran out; finished chunks are kept: run again, perhaps "
+                "with fewer workers"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:
+def _find_missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:
     for chunk in chunks:
         if chunk_path(folder, chunk).exists():
             done(chunk, {})
@@ -91,7 +100,7 @@ def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, do
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """OpenCV and torch in one thread while the block runs."""
+    """Keep OpenCV and torch to one thread while the block runs."""
     before = _use_threads(1, 1)
     try:
         yield
@@ -100,9 +109,9 @@ def one_thread() -> Iterator[None]:
 
 
 def _use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
-    """Sets the numbers of threads, torch's only if a detector has loaded it; returns what they were.
+    """Set the numbers of threads, torch's only if a detector has loaded it; return what they were.
 
-    Results must not depend on them, and more than one would add up numbers in another order.
+    One thread gives the same results everywhere: several add up numbers in another order.
     """
     import cv2
 
@@ -118,23 +127,23 @@ _options: BuildOptions  # of a worker process
 
 
 def _start(options: BuildOptions, free: SimpleQueue[str]) -> None:
-    """Makes a process a worker on one of the free devices, with an eye on its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    """Make a process a worker on one of the free devices, which ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
     global _options
     _options = replace(options, device=free.get())
 
 
 @cache
-def _workshop() -> Workshop:
-    """Opened with the first chunk: an error in `_start` would break the pool, and its reason would be lost."""
+def _open_workshop() -> Workshop:
+    """Open the workshop with the first chunk: the reason of an error in `_start` would be lost."""
     workshop = Workshop(_options)
     _use_threads(1, 1)
     return workshop
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot tell its workers to stop."""
+    """End with the parent: one that is killed cannot tell its workers to stop."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -142,4 +151,4 @@ def _end_with_parent() -> None:
 
 
 def _work(chunk: Chunk, path: Path) -> Seconds:
-    return _workshop().work(chunk, path)
+    return _open_workshop().work(chunk, path)

@@ -1,16 +1,17 @@
-"""dataset.json: what went into a data set, what came out, and what was found on the way."""
+"""Make the content of dataset.json: what a data set was built from, what is in it, and what was found."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.decisions import EVALUATED, TRAINED, Index
 from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.sample import SPLITS, DropReason
-from emonet.datasets.store import FORMAT
+from emonet.datasets.store import StoreInfo
+from emonet.datasets.store.info import Completeness, CopyCounts, Counts, Shard, SourceInfo
 from emonet.labels import Emotion
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
     from emonet.datasets.builder.run import Prepared
 
-Info = dict[str, Any]
-
-# What was never meant to be in an evaluated split, and so is not missing from it.
+# Reasons for which nothing is missing from an evaluated split: it was never meant to be there.
 BY_DEFINITION = frozenset(
     {
         *(DropReason.NO_LABEL, DropReason.CORRECTED, DropReason.CONTEMPT, DropReason.NOT_IN_CLASSES, DropReason.ONSET),
@@ -30,44 +29,42 @@ BY_DEFINITION = frozenset(
 
 
 def describe(
-    prepared: Prepared, index: Index, identity: Mapping[str, Any], splits: Mapping[str, Any], rejected: pa.Table
-) -> Info:
-    return {
-        "format": FORMAT,
-        "classes": [str(emotion) for emotion in prepared.options.labels.classes],
-        "splits": dict(splits),
-        "counts": _counts(index),
-        "rejected": _reasons(rejected),
-        "evaluated": _evaluated(index, rejected),
-        "copies": _copies(index),
-        "sources": {name: _source(prepared, name) for name in prepared.readers},
-        "votes": list(VOTES),
+    prepared: Prepared,
+    index: Index,
+    identity: Mapping[str, Any],
+    splits: Mapping[str, Sequence[Shard]],
+    rejected: pa.Table,
+) -> StoreInfo:
+    """Describe a data set; the hashes of its files are not known yet."""
+    return StoreInfo(
+        classes=prepared.options.labels.classes,
+        splits={split: tuple(shards) for split, shards in splits.items()},
+        counts=_count_images(index),
+        rejected=_count_reasons(rejected),
+        evaluated=_measure_completeness(index, rejected),
+        copies=_count_copies(index),
+        sources={name: _describe_source(prepared, name) for name in prepared.readers},
+        votes=VOTES,
+        files={},
         **identity,
-    }
+    )
 
 
-def _source(prepared: Prepared, name: str) -> Info:
+def _describe_source(prepared: Prepared, name: str) -> SourceInfo:
     reader, found = prepared.readers[name], prepared.surveys[name]
     layout = reader.layout
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     for (split, emotion), count in sorted(found.counts.items(), key=lambda item: (item[0][0], _place(item[0][1]))):
         counts[split or "none"][str(emotion) if emotion else "unlabelled"] = count
-    return {
-        "layout": layout.title,
-        "cropped_by_publisher": layout.framing is not None and layout.framing.to_dict(),
-        "subjects": layout.subjects,
-        "read": dict(counts),
-        "notes": reader.notes,
-        "differs_from_published": found.warning,
-    }
+    return SourceInfo(layout.title, layout.framing, layout.subjects, dict(counts), tuple(reader.notes), found.warning)
 
 
 def _place(emotion: Emotion | None) -> int:
     return list(Emotion).index(emotion) if emotion else len(Emotion)
 
 
-def _counts(index: Index) -> Info:
-    """Source -> split -> class -> pictures in the data set."""
+def _count_images(index: Index) -> Counts:
+    """Count the images in the data set by source, split and class."""
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     columns = zip(index.column("source"), index.split, index.column("emotion"), index.reason, strict=True)
     for source, split, emotion, reason in columns:
@@ -80,42 +77,41 @@ def _counts(index: Index) -> Info:
     }
 
 
-def _reasons(rejected: pa.Table) -> Info:
-    """Source -> reason -> how many, the commonest first."""
+def _count_reasons(rejected: pa.Table) -> dict[str, dict[str, int]]:
+    """Count what was left out by source and reason, the most frequent reason first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for source, reason in zip(*(rejected.column(name).to_pylist() for name in ("source", "reason")), strict=True):
         counts[source][reason] += 1
     return {source: dict(numbers.most_common()) for source, numbers in counts.items()}
 
 
-def _evaluated(index: Index, rejected: pa.Table) -> Info:
-    """How many of an evaluated split's pictures are in it: a figure on fewer is a figure on an easier test."""
+def _measure_completeness(index: Index, rejected: pa.Table) -> dict[str, Completeness]:
+    """Count how many images of an evaluated split are in it: a split that lacks images is an easier test."""
     kept = Counter(split for split, reason in zip(index.split, index.reason, strict=True) if reason is None)
     columns = zip(rejected.column("split").to_pylist(), rejected.column("reason").to_pylist(), strict=True)
     out = Counter(split for split, reason in columns if reason not in BY_DEFINITION)
-    return {
-        split: {"kept": kept[split], "of": kept[split] + out[split]} for split in EVALUATED if kept[split] + out[split]
-    }
+    totals = {split: kept[split] + out[split] for split in EVALUATED}
+    return {split: Completeness(kept[split], total) for split, total in totals.items() if total}
 
 
-def _copies(index: Index) -> Info:
+def _count_copies(index: Index) -> CopyCounts:
     groups, emotions = index.copy_groups(), index.column("emotion")
     conflicting = [group for group in groups if len({emotions[row] for row in group}) > 1]
     blank = Counter(split for split, is_blank in zip(index.split, index.column("blank"), strict=True) if is_blank)
-    return {
-        "exact_groups": len(groups),
-        "redundant_exact_copies": sum(len(group) - 1 for group in groups),
-        "evaluated_with_a_training_copy": _leaking(index, index.copies),
-        "evaluated_with_a_near_training_copy": _leaking(index, index.near_groups),
-        "near_pairs": len(index.pairs),
-        "conflicting_groups": len(conflicting),
-        "conflicting_pictures": sum(map(len, conflicting)),
-        "blank": dict(sorted(blank.items())),
-    }
+    return CopyCounts(
+        exact_groups=len(groups),
+        redundant_exact_copies=sum(len(group) - 1 for group in groups),
+        evaluated_with_a_training_copy=_count_leaks(index, index.copies),
+        evaluated_with_a_near_training_copy=_count_leaks(index, index.near_groups),
+        near_pairs=len(index.pairs),
+        conflicting_groups=len(conflicting),
+        conflicting_pictures=sum(map(len, conflicting)),
+        blank=dict(sorted(blank.items())),
+    )
 
 
-def _leaking(index: Index, groups: Indices) -> int:
-    """Pictures of evaluated splits that have a copy among the training rows, dropped or not."""
+def _count_leaks(index: Index, groups: Indices) -> int:
+    """Count the images of evaluated splits that have a copy among the training rows, left out or not."""
     trained = {group for group, split in zip(groups.tolist(), index.split, strict=True) if split in TRAINED}
     return sum(
         split in EVALUATED and group in trained for group, split in zip(groups.tolist(), index.split, strict=True)

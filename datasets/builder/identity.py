@@ -1,4 +1,4 @@
-"""What makes two builds the same: options, the inputs' bytes, the versions of what worked on them."""
+"""What makes two builds the same: options, the bytes of the inputs, and the versions of packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = (
 
 
 def identify(options: BuildOptions) -> dict[str, Any]:
-    """The parts of dataset.json that are known before a build begins."""
+    """Return what is known before a build begins: options, inputs and versions."""
     beside = {name: path for name in ("ferplus", "relabel") if (path := getattr(options, name))}
     return {
         "options": options.to_dict(),

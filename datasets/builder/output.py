@@ -1,4 +1,4 @@
-"""The folder a build writes to: what lies there already, what may be taken up again, what is in the way."""
+"""The folder that a build writes to: what is there already, what can be resumed, and what is in the way."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emonet.atomic import parts, write_atomically
+from emonet.atomic import find_leftovers, write_atomically
 from emonet.datasets.sample import SPLITS
-from emonet.datasets.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, open_store
+from emonet.datasets.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, StoreInfo, open_store
 from emonet.errors import OptionError
 
 WORK = ".build"
 PLAN = "plan.json"
 
-# Options of the later stages: another choice of them needs no picture to be looked at again.
+# Options of the later stages: after a change of these no image has to be read again.
 LATER_OPTIONS = ("undetected", "filter_eval", "leaks", "near", "split", "shares", "dev", "folds", "seed")
 
 _ADVICE = "choose another folder, or overwrite it"
@@ -25,7 +25,10 @@ IDENTITY = ("options", "inputs", "versions")  # what makes two builds the same
 
 
 class BuildFolder:
-    """`chunks` and `finished` are under the output until everything is written, and then they are gone."""
+    """The folder of a data set.
+
+    Its subfolders `chunks` and `finished` are there until the build has ended.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,17 +36,21 @@ class BuildFolder:
         self.chunks = self.work / "chunks"
         self.finished = self.work / "finished"
 
-    def finished_store(self, identity: Mapping[str, Any], overwrite: bool) -> Store | None:
-        """The data set that is there already, if it is this one. Anything else is refused, unless it may go."""
+    def find_finished(self, identity: Mapping[str, Any], overwrite: bool) -> Store | None:
+        """Open the data set if this build has finished already.
+
+        Raises:
+            OptionError: Something else is in the folder and must not be overwritten.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise OptionError(f"{self.path} is a file: a data set is a folder")
-        there = self._there()
-        if there is not None and (different := _differences(there, identity)):
+        there = self._read_identity()
+        if there is not None and (different := _describe_differences(there, identity)):
             if not overwrite:
                 raise OptionError(f"{self.path} holds another build: {different}; {_ADVICE}")
-            self._clear(keep_chunks=_early(there) == _early(identity))
+            self._clear(keep_chunks=_early_part(there) == _early_part(identity))
             there = None
-        if there is None and not overwrite and self._foreign():
+        if there is None and not overwrite and self._holds_other_files():
             raise OptionError(f"{self.path} is not empty and holds no data set; {_ADVICE}")
         if there is not None and (self.path / DESCRIPTION).exists():
             self.remove_work()
@@ -51,63 +58,68 @@ class BuildFolder:
         return None
 
     def begin(self, identity: Mapping[str, Any]) -> None:
-        """Makes room; what lies there without a dataset.json is what a killed build moved or had not removed yet."""
-        for path in self._written():
+        """Make room for a build.
+
+        Shards without a dataset.json are from a build that was killed while it ended: they are removed.
+        """
+        for path in self._list_written():
             path.unlink(missing_ok=True)
         for folder in (self.path, self.work, self.chunks, self.finished):
             folder.mkdir(parents=True, exist_ok=True)
-            for part in parts(folder):
+            for part in find_leftovers(folder):
                 part.unlink()
         with write_atomically(self.work / PLAN) as temporary:
             temporary.write_text(json.dumps(identity), encoding="utf-8")
 
-    def finish(self, info: Mapping[str, Any]) -> Store:
-        """Moves everything to its place, dataset.json last."""
-        for name in info["files"]:
+    def finish(self, info: StoreInfo) -> Store:
+        """Move everything to its place, dataset.json last, and open the data set."""
+        for name in info.files:
             (self.finished / name).replace(self.path / name)
         with write_atomically(self.path / DESCRIPTION) as temporary:
-            temporary.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(info.to_dict(), indent=1) + "\n", encoding="utf-8")
         self.remove_work()
         return open_store(self.path)
 
     def remove_work(self) -> None:
+        """Remove what the build no longer needs."""
         if self.work.exists():
             shutil.rmtree(self.work)
 
-    def _there(self) -> dict[str, Any] | None:
-        """The identity of the build that is here, finished or not."""
+    def _read_identity(self) -> dict[str, Any] | None:
+        """Read the identity of the build that is here, finished or not."""
         if (self.path / DESCRIPTION).exists():
-            return open_store(self.path).info
+            info = open_store(self.path).info
+            return {part: dict(getattr(info, part)) for part in IDENTITY}
         plan = self.work / PLAN
         stored: dict[str, Any] | None = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else None
         return stored
 
-    def _foreign(self) -> bool:
-        """Whether anything is there besides what a build has begun: a README.md may be anybody's."""
-        known = {WORK, *(path.name for path in parts(self.path))}
+    def _holds_other_files(self) -> bool:
+        """Tell whether there are files that no build has made; a README.md may be the user's."""
+        known = {WORK, *(path.name for path in find_leftovers(self.path))}
         return self.path.is_dir() and any(path.name not in known for path in self.path.iterdir())
 
-    def _written(self) -> Iterable[Path]:
+    def _list_written(self) -> Iterable[Path]:
         yield from (self.path / name for name in (DESCRIPTION, CARD, REJECTED, REPORT))
         for split in SPLITS:
             yield from self.path.glob(f"{split}-*-of-*.parquet")
 
     def _clear(self, keep_chunks: bool) -> None:
-        """Without its dataset.json it is no data set any more, and `begin` removes the rest of it."""
+        """Remove dataset.json, which makes it no data set any more; `begin` removes the rest."""
         (self.path / DESCRIPTION).unlink(missing_ok=True)
         if not keep_chunks:
             self.remove_work()
 
 
-def _early(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides about the first stage, in the form in which it is stored."""
+def _early_part(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of an identity that decides about the first stage, as it is stored."""
     stored: dict[str, Any] = json.loads(json.dumps(identity))
     options = {name: value for name, value in stored["options"].items() if name not in LATER_OPTIONS}
     return {part: stored[part] for part in IDENTITY} | {"options": options}
 
 
-def _differences(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
-    """Which options, inputs or versions are not the same, in words."""
+def _describe_differences(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """Say which options, inputs or versions differ."""
     wanted = json.loads(json.dumps(identity))
     found = []
     for part in IDENTITY:

@@ -1,9 +1,9 @@
-"""What a build will read: the opened readers, the label of each sample, and the chunks that are worked on at a time."""
+"""Plan a build: open the readers, label every sample, and divide the samples into chunks of work."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from emonet.datasets import READERS
@@ -15,15 +15,18 @@ from emonet.errors import OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
-CHUNK = 256  # samples, or a few more where a sequence ends later: what is lost when a build is killed
+CHUNK = 256  # samples, or a few more to end with a whole sequence; a build that is killed loses the chunk it works on
 
 Counts = Counter[tuple[str, Emotion | None]]  # (split or "", label) -> how many
-Unit = tuple[Sample, ...]  # what must be seen together: the frames of a sequence, or one picture
+Unit = tuple[Sample, ...]  # what is worked on together: the frames of a sequence, or one image
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of work for one worker; which samples it holds does not depend on how many workers there are."""
+    """A piece of work for one worker.
+
+    The samples in it do not depend on the number of workers.
+    """
 
     source: str
     number: int
@@ -33,6 +36,7 @@ class Chunk:
 
     @property
     def name(self) -> str:
+        """The name of its file."""
         return f"{self.source}-{self.number:05d}"
 
     def __len__(self) -> int:
@@ -41,16 +45,23 @@ class Chunk:
 
 @dataclass(slots=True)
 class Survey:
-    """What one pass over a reader showed; `warning` is set where it differs from what its publisher counted."""
+    """What a reader holds.
+
+    Attributes:
+        counts: (split or "", published label) -> how many.
+        samples: What will be worked on, with the label that it has in the data set.
+        rejected: What has no label, or could not be read.
+        warning: How it differs from what its publisher counted.
+    """
 
     counts: Counts = field(default_factory=Counter)
-    samples: int = 0  # that will be worked on
+    samples: list[Sample] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     warning: str | None = None
 
 
 class Labeller:
-    """Gives each sample its class, or the reason why it has none."""
+    """Give each sample its class, or the reason why it has none."""
 
     def __init__(self, options: BuildOptions) -> None:
         self._rules = options.labels
@@ -59,22 +70,22 @@ class Labeller:
     def __call__(self, sample: Sample) -> Sample | Rejected:
         label = self.corrections.label(sample)
         if label is None:
-            return _rejected(sample, DropReason.NO_LABEL, f"sequence {sample.sequence}" if sample.sequence else "")
+            return _reject(sample, DropReason.NO_LABEL, f"sequence {sample.sequence}" if sample.sequence else "")
         if isinstance(label, Emotion):
             emotion = label
             label = self._rules.label(label)
         if isinstance(label, DropReason):
             corrected = label is DropReason.CORRECTED
-            return _rejected(sample, label, "by the corrections" if corrected else f"labelled {emotion}")
+            return _reject(sample, label, "by the corrections" if corrected else f"labelled {emotion}")
         return sample if label is sample.emotion else replace(sample, emotion=label)
 
 
-def _rejected(sample: Sample, reason: DropReason, detail: str) -> Rejected:
+def _reject(sample: Sample, reason: DropReason, detail: str) -> Rejected:
     return Rejected(sample.key, sample.source, sample.split, reason, detail)
 
 
 def open_readers(options: BuildOptions) -> dict[str, Reader]:
-    """The readers of a build, in the registry's order whatever order they were named in."""
+    """Open the readers of a build, in the order of READERS."""
     unknown = sorted(set(options.inputs) - set(READERS))
     if unknown:
         raise OptionError(f"unknown data sets: {', '.join(unknown)}; known: {', '.join(READERS)}")
@@ -87,9 +98,9 @@ def open_readers(options: BuildOptions) -> dict[str, Reader]:
 
 
 def survey(reader: Reader, labeller: Labeller) -> Survey:
-    """Reads all of a source but its pictures."""
+    """Read a source once, all but its images, and label what it holds."""
     result = Survey()
-    seen: set[str] = set()  # what was counted of what the publisher counted: pictures, or sequences
+    seen: set[str] = set()  # sequences that were counted, where the publisher counted sequences
     counted: Counts = Counter()
     published = reader.layout.published
     for sample in reader:
@@ -104,18 +115,18 @@ def survey(reader: Reader, labeller: Labeller) -> Survey:
         if isinstance(labelled, Rejected):
             result.rejected.append(labelled)
         else:
-            result.samples += 1
+            result.samples.append(labelled)
     result.rejected = [*reader.rejected, *result.rejected]
-    result.warning = _difference(published, counted) if published else None
+    result.warning = _describe_difference(published, counted) if published else None
     return result
 
 
-def chunks(reader: Reader, labeller: Labeller) -> Iterator[Chunk]:
-    """The source's samples that have a class, in chunks of whole units."""
+def make_chunks(reader: Reader, samples: Iterable[Sample]) -> Iterator[Chunk]:
+    """Divide the labelled samples of a source into chunks of whole units."""
     layout = reader.layout
     units: list[Unit] = []
     number = size = 0
-    for unit in _units(reader, labeller):
+    for unit in _make_units(samples, layout.starts_neutral):
         units.append(unit)
         size += len(unit)
         if size >= CHUNK:
@@ -125,23 +136,20 @@ def chunks(reader: Reader, labeller: Labeller) -> Iterator[Chunk]:
         yield Chunk(reader.name, number, tuple(units), layout.framing, layout.starts_neutral)
 
 
-def _units(reader: Reader, labeller: Labeller) -> Iterator[Unit]:
-    """Single pictures; where sequences start neutral, all frames of one together."""
+def _make_units(samples: Iterable[Sample], sequences: bool) -> Iterator[Unit]:
+    """Single images, or all frames of a sequence together."""
     frames: list[Sample] = []
-    for sample in reader:
-        labelled = labeller(sample)
-        if isinstance(labelled, Rejected):
-            continue
-        if frames and not (reader.layout.starts_neutral and sample.sequence == frames[0].sequence is not None):
+    for sample in samples:
+        if frames and not (sequences and sample.sequence == frames[0].sequence is not None):
             yield tuple(frames)
             frames = []
-        frames.append(labelled)
+        frames.append(sample)
     if frames:
         yield tuple(frames)
 
 
-def _difference(published: Published, found: Counts) -> str | None:
-    """Both tables where they differ; a split that is wholly absent is named as that."""
+def _describe_difference(published: Published, found: Counts) -> str | None:
+    """Both tables where they differ; a split that is missing altogether is named."""
     counts = {split: dict(numbers) for split, numbers in published.counts.items()}
     here = {split: {e: n for (s, e), n in found.items() if s == split and e is not None} for split in counts}
     if here == counts:
@@ -155,12 +163,12 @@ def _difference(published: Published, found: Counts) -> str | None:
             lines.append(f"  {name}: none here, published {sum(numbers.values()):,}")
             continue
         swapped = next((other for other, theirs in counts.items() if other != split and theirs == here[split]), None)
-        lines.append(f"  {name}, here:      {_table(numbers, here[split])}")
-        lines.append(f"  {name}, published: {_table(numbers, numbers)}")
+        lines.append(f"  {name}, here:      {_format_counts(numbers, here[split])}")
+        lines.append(f"  {name}, published: {_format_counts(numbers, numbers)}")
         if swapped:
             lines.append(f"  these are the numbers of {swapped}: the splits may have been swapped")
     return "\n".join(lines)
 
 
-def _table(order: dict[Emotion, int], numbers: dict[Emotion, int]) -> str:
+def _format_counts(order: dict[Emotion, int], numbers: dict[Emotion, int]) -> str:
     return "  ".join(f"{emotion} {numbers.get(emotion, 0):,}" for emotion in (*order, *(set(numbers) - set(order))))

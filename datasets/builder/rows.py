@@ -1,4 +1,4 @@
-"""What the first stage knows of each sample, and the form in which it is kept between the stages."""
+"""What the first stage finds out about each sample, and the files that keep it until the later stages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emonet.atomic import write_atomically
 
 
 @dataclass(slots=True)
-class Row:
-    """One sample after detection. Without `image` there is no crop and it can only be rejected, for `reason`.
+class CropRow:
+    """One sample after the first stage.
 
-    With both, the crop is there but will not do for training: a face too small, or none found in a picture that its
-    publisher had cropped.
+    Without `image` there is no crop, and `reason` says why. With both, there is a crop that is not fit for training:
+    its face is too small, or no face was found in an image that its publisher had cropped.
     """
 
     key: str
@@ -29,8 +29,8 @@ class Row:
     votes: list[int] | None = None
     activation: float | None = None
     image: bytes | None = None
-    size: int | None = None  # of the image's bytes
-    preview: bytes | None = None  # of what gave no crop
+    size: int | None = None  # bytes of the image
+    preview: bytes | None = None  # a small image of what gave no crop
     sha1: str | None = None
     perceptual: int | None = None
     blank: bool = False
@@ -42,11 +42,12 @@ class Row:
     detail: str | None = None
 
 
-def write_rows(rows: list[Row], path: Path) -> None:
+def write_rows(rows: list[CropRow], path: Path) -> None:
+    """Write the rows of a chunk as a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(Row)}
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(CropRow)}
     table = pa.table(columns, schema=_schema())
     with write_atomically(path) as temporary:
         pq.write_table(table, temporary)
@@ -55,7 +56,16 @@ def write_rows(rows: list[Row], path: Path) -> None:
 def read_rows_of(
     chunks: Iterable[Path], wanted: Sequence[int], columns: Sequence[str] | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The cells of rows given in rising order, which are counted over all chunks; a chunk is in memory at a time."""
+    """Read some rows of the chunks, one chunk at a time.
+
+    Args:
+        chunks: The files of all chunks.
+        wanted: The numbers of the rows, counted over all chunks, in rising order.
+        columns: The columns to read; all if None.
+
+    Yields:
+        The number of a row and its cells.
+    """
     import pyarrow.parquet as pq
 
     first = place = 0
@@ -86,4 +96,4 @@ def _schema() -> Any:
         "landmarks": pa.list_(numbers),
         "score": pa.float32(),
     }
-    return pa.schema([(field.name, special.get(field.name, pa.string())) for field in fields(Row)])
+    return pa.schema([(field.name, special.get(field.name, pa.string())) for field in fields(CropRow)])

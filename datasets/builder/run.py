@@ -1,4 +1,4 @@
-"""A build from beginning to end."""
+"""Run a build from beginning to end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +17,17 @@ from emonet.datasets.builder.describe import describe
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.output import BuildFolder
-from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, chunks, open_readers, survey
+from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, make_chunks, open_readers, survey
 from emonet.datasets.builder.report.report import write_report
 from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.builder.shards import write_rejected, write_shards
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.builder.workers import worker_devices
 from emonet.datasets.curation.duplicates import Indices
-from emonet.datasets.formats.tree import file_hash
+from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, Rejected
-from emonet.datasets.store import CARD, REJECTED, REPORT, Store, decode
+from emonet.datasets.store import CARD, REJECTED, REPORT, Store, StoreInfo, decode
 from emonet.errors import DatasetError, OptionError
 from facecrop.detectors import detector_device
 from facecrop.images import Image
@@ -40,7 +40,14 @@ Progress = Callable[[Mapping[str, int]], AbstractContextManager[Callable[[str, i
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A build that has looked at its inputs and could begin."""
+    """A build that has looked at its inputs and can begin.
+
+    Attributes:
+        options: The build.
+        readers: The sources.
+        labeller: Gave the samples their labels.
+        surveys: Source -> what it holds.
+    """
 
     options: BuildOptions
     readers: dict[str, Reader]
@@ -49,19 +56,21 @@ class Prepared:
 
     @property
     def samples(self) -> int:
-        return sum(found.samples for found in self.surveys.values())
+        """How many images will be worked on."""
+        return sum(len(found.samples) for found in self.surveys.values())
 
     @property
     def chunks(self) -> int:
-        """How many chunks these make; fewer where sequences are longer than a chunk."""
+        """How many chunks they make, or a few more than there are if sequences are long."""
         return -(-self.samples // CHUNK)
 
     @property
     def rejected(self) -> list[Rejected]:
+        """What has no label, or could not be read."""
         return [one for found in self.surveys.values() for one in found.rejected]
 
     def warnings(self) -> Iterator[str]:
-        """What a user should know before waiting for the build."""
+        """Yield what a user should know before the build begins."""
         for name, reader in self.readers.items():
             found = self.surveys[name]
             yield from (f"{name}: {note}" for note in [*reader.notes, *([found.warning] if found.warning else [])])
@@ -73,10 +82,16 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What came out. `seconds` is the time of each step, summed over the workers; nothing of it is stored."""
+    """What a build came to.
+
+    Attributes:
+        store: The data set.
+        new: False if it was there already.
+        seconds: Step -> the time it took, summed over the workers.
+    """
 
     store: Store
-    new: bool = True  # False if it was there already
+    new: bool = True
     seconds: Seconds = field(default_factory=dict)
 
     @property
@@ -87,7 +102,18 @@ class Built:
 
 
 def prepare(options: BuildOptions) -> Prepared:
-    """Opens the readers and looks at everything but the pictures; refuses what could not end well."""
+    """Open the readers and look at everything but the images.
+
+    Args:
+        options: The build.
+
+    Returns:
+        What `build_dataset` needs.
+
+    Raises:
+        OptionError: The options do not fit the data.
+        DatasetError: The data are not recognised, or nothing in them can be used.
+    """
     detector_device(options.detector, options.device)
     readers = open_readers(options)
     check_subjects(readers, options)
@@ -101,7 +127,7 @@ def prepare(options: BuildOptions) -> Prepared:
             next(iter(options.inputs.values())), f"nothing usable; rejected: {dict(reasons) or 'nothing'}"
         )
     if options.dev >= prepared.samples:
-        raise OptionError(f"dev must be smaller than the {prepared.samples:,} pictures there are, got {options.dev}")
+        raise OptionError(f"dev must be smaller than the {prepared.samples:,} images there are, got {options.dev}")
     return prepared
 
 
@@ -113,16 +139,30 @@ def build_dataset(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Built:
-    """Writes the data set into a folder. Run again after it was stopped, it goes on where it was."""
+    """Write a data set into a folder.
+
+    If it is run again after it was stopped, it goes on where it was.
+
+    Args:
+        prepared: What `prepare` returned.
+        path: A folder that is new or empty, or holds this build, finished or not.
+        workers: How many processes share the work; by default one for each core or two for each GPU.
+        overwrite: Whether another build in the folder may be replaced.
+        progress: Shows how far the first stage has come.
+
+    Raises:
+        OptionError: The folder holds something else.
+        MachineError: A worker was killed.
+    """
     devices = worker_devices(prepared.options, prepared.chunks, workers)
     folder = BuildFolder(Path(path))
     identity = identify(prepared.options)
-    there = folder.finished_store(identity, overwrite)
+    there = folder.find_finished(identity, overwrite)
     if there is not None:
         return Built(there, new=False)
     folder.begin(identity)
-    paths, seconds = _first_stage(prepared, folder, devices, progress or _silent)
-    info = _later_stages(prepared, folder, paths, identity)
+    paths, seconds = _run_first_stage(prepared, folder, devices, progress or _silent)
+    info = _run_later_stages(prepared, folder, paths, identity)
     return Built(folder.finish(info), seconds=seconds)
 
 
@@ -131,36 +171,36 @@ def _silent(_totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
     yield lambda _source, _count: None
 
 
-def _first_stage(
+def _run_first_stage(
     prepared: Prepared, folder: BuildFolder, devices: list[str], progress: Progress
 ) -> tuple[list[Path], Seconds]:
-    """The paths of all chunks, in order, and the seconds they took."""
+    """Work on all chunks; return their paths in order, and the seconds they took."""
     seconds: Seconds = defaultdict(float)
     paths: list[Path] = []
 
-    def listed() -> Iterator[Chunk]:
-        for reader in prepared.readers.values():
-            for chunk in chunks(reader, prepared.labeller):
+    def list_chunks() -> Iterator[Chunk]:
+        for name, reader in prepared.readers.items():
+            for chunk in make_chunks(reader, prepared.surveys[name].samples):
                 paths.append(chunk_path(folder.chunks, chunk))
                 yield chunk
 
-    with progress({name: found.samples for name, found in prepared.surveys.items()}) as advance:
+    with progress({name: len(found.samples) for name, found in prepared.surveys.items()}) as advance:
 
         def done(chunk: Chunk, spent: Seconds) -> None:
             for step, time in spent.items():
                 seconds[step] += time
             advance(chunk.source, len(chunk))
 
-        run_chunks(listed(), folder.chunks, prepared.options, devices, done)
+        run_chunks(list_chunks(), folder.chunks, prepared.options, devices, done)
     return paths, seconds
 
 
-def _later_stages(
+def _run_later_stages(
     prepared: Prepared, folder: BuildFolder, paths: list[Path], identity: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> StoreInfo:
     options = prepared.options
     rows = _read_rows(paths)
-    index = make_index(rows, prepared.readers, options, lambda wanted: _pictures(paths, wanted))
+    index = make_index(rows, prepared.readers, options, lambda wanted: _read_crops(paths, wanted))
     classes = options.labels.classes
     splits = write_shards(index, paths, classes, folder.finished)
     rejected = write_rejected(index, prepared.rejected, folder.finished)
@@ -169,14 +209,13 @@ def _later_stages(
         raise DatasetError(folder.path, f"nothing usable is left; rejected: {dict(reasons)}")
     info = describe(prepared, index, identity, splits, rejected)
     write_card(folder.finished / CARD, info)
-    write_report(folder.finished / REPORT, info, index, rejected, paths)
-    names = [file["name"] for files in splits.values() for file in files] + [REJECTED, REPORT, CARD]
-    info["files"] = {name: file_hash(folder.finished / name) for name in names}
-    return info
+    write_report(folder.finished / REPORT, info.to_dict(), index, rejected, paths)
+    names = [shard.name for shards in splits.values() for shard in shards] + [REJECTED, REPORT, CARD]
+    return replace(info, files={name: hash_file(folder.finished / name) for name in names})
 
 
 def _read_rows(paths: list[Path]) -> pa.Table:
-    """What the chunks know, without the pictures."""
+    """Read what the chunks hold, without the images."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -184,7 +223,7 @@ def _read_rows(paths: list[Path]) -> pa.Table:
     return pa.concat_tables(pq.read_table(path, columns=names) for path in paths)
 
 
-def _pictures(paths: list[Path], wanted: Indices) -> Iterator[Image]:
-    """The crops of rows given in rising order."""
+def _read_crops(paths: list[Path], wanted: Indices) -> Iterator[Image]:
+    """Read the crops of some rows, given in rising order."""
     for _, cells in read_rows_of(paths, wanted.tolist(), ["image"]):
         yield decode({"bytes": cells["image"]})

@@ -1,4 +1,4 @@
-"""The third stage: from the chunks and the index to what stays."""
+"""The third stage: write the shards and the list of what was left out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from emonet.datasets.builder.decisions import Index
 from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.sample import SPLITS, Rejected
 from emonet.datasets.store import REJECTED, shard_schema
+from emonet.datasets.store.info import Shard
 from emonet.labels import Emotion
 
 if TYPE_CHECKING:
@@ -18,26 +19,36 @@ if TYPE_CHECKING:
 
 SHARD_ROWS = 8192
 SHARD_BYTES = 256 * 2**20
-GROUP_ROWS = 1024  # of a Parquet row group: what a reader has to take at once
+GROUP_ROWS = 1024  # of a Parquet row group, which is read as a whole
 
 
 def write_shards(
     index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], folder: Path
-) -> dict[str, list[Any]]:
-    """Writes the shards of every split; returns name and number of rows of each."""
-    written: dict[str, list[Any]] = {}
+) -> dict[str, list[Shard]]:
+    """Write the shards of every split.
+
+    Args:
+        index: What was decided about each row.
+        chunks: The files of the first stage.
+        classes: In the order of the column `label`.
+        folder: Where to write.
+
+    Returns:
+        Split -> its shards.
+    """
+    written: dict[str, list[Shard]] = {}
     for split in SPLITS:
-        shards = _shared_out(index, split)
-        rows = _rows(index, chunks, classes, [row for shard in shards for row in shard])
+        shards = _divide(index, split)
+        rows = _read_rows(index, chunks, classes, [row for shard in shards for row in shard])
         for number, shard in enumerate(shards):
             name = f"{split}-{number:05d}-of-{len(shards):05d}.parquet"
             _write_shard(rows, len(shard), folder / name, classes)
-            written.setdefault(split, []).append({"name": name, "rows": len(shard)})
+            written.setdefault(split, []).append(Shard(name, len(shard)))
     return written
 
 
-def _shared_out(index: Index, split: str) -> list[list[int]]:
-    """The rows of a split, cut into shards by their number and size."""
+def _divide(index: Index, split: str) -> list[list[int]]:
+    """Divide the rows of a split into shards by their number and size."""
     sizes = index.column("size")
     kept = index.kept()
     shards: list[list[int]] = []
@@ -53,14 +64,14 @@ def _shared_out(index: Index, split: str) -> list[list[int]]:
     return shards
 
 
-def _rows(
+def _read_rows(
     index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], wanted: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a split in order, read from one chunk after the other."""
+    """Read the rows of a split in order, one chunk after the other."""
     labels = {str(emotion): number for number, emotion in enumerate(classes)}
     keys = index.column("key")
     copies, near = index.copies.tolist(), index.near_groups.tolist()
-    in_copies, in_near = _grouped(copies), _grouped(near)
+    in_copies, in_near = _find_groups(copies), _find_groups(near)
     for row, cells in read_rows_of(chunks, wanted):
         cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
         cells["label"] = labels[cells["emotion"]]
@@ -71,8 +82,8 @@ def _rows(
         yield cells
 
 
-def _grouped(groups: list[int]) -> set[int]:
-    """Those groups that hold more than one row."""
+def _find_groups(groups: list[int]) -> set[int]:
+    """Find the groups that hold more than one row."""
     return {group for row, group in enumerate(groups) if row != group}
 
 
@@ -89,7 +100,7 @@ def _write_shard(rows: Iterator[dict[str, Any]], count: int, path: Path, classes
 
 
 def write_rejected(index: Index, early: Sequence[Rejected], folder: Path) -> pa.Table:
-    """What is not in the data set: first what the readers and the labels left out, then what the build did."""
+    """Write what was left out, first by the readers and labels, then by the build."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""The first stage on one chunk: read, detect, find the onset, judge, cut. Each worker has a `Workshop` of its own."""
+"""The first stage for one chunk: read images, find faces, find the onset, filter and crop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk, Unit
-from emonet.datasets.builder.rows import Row, write_rows
+from emonet.datasets.builder.rows import CropRow, write_rows
 from emonet.datasets.ckplus import read_points
-from emonet.datasets.curation.duplicates import content_hash, is_blank, is_grey, perceptual_hash
+from emonet.datasets.curation.duplicates import hash_pixels, is_blank, is_grey, perceptual_hash
 from emonet.datasets.curation.onset import OnsetRule, find_onset
 from emonet.datasets.ferplus import is_no_face
 from emonet.datasets.formats.pixel_table import PixelText, read_rows
@@ -34,7 +34,10 @@ Seconds = dict[str, float]  # that each step took
 
 
 class Workshop:
-    """A detector with everything around it. It is to work in one thread, so that results are the same everywhere."""
+    """A detector and what follows it.
+
+    It works in one thread, so that results are the same everywhere.
+    """
 
     def __init__(self, options: BuildOptions) -> None:
         self.options = options
@@ -43,21 +46,21 @@ class Workshop:
         self.seconds: Seconds = defaultdict(float)
 
     def work(self, chunk: Chunk, path: Path) -> Seconds:
-        """Writes the chunk's rows; returns the seconds that each step took."""
+        """Write the rows of a chunk; return the seconds that each step took."""
         self.seconds = defaultdict(float)
-        rows = [row for batch in self._batches(chunk) for row in self._rows(batch, chunk)]
-        with self._timed("write"):
+        rows = [row for batch in self._read_batches(chunk) for row in self._make_rows(batch, chunk)]
+        with self._measure("write"):
             write_rows(rows, path)
         return self.seconds
 
-    def _batches(self, chunk: Chunk) -> Iterator[list[tuple[Unit, list[Read]]]]:
-        """Units with their pictures, as many at a time as memory allows."""
+    def _read_batches(self, chunk: Chunk) -> Iterator[list[tuple[Unit, list[Read]]]]:
+        """Yield units with their images, at most BATCH_PIXELS at a time."""
         batch: list[tuple[Unit, list[Read]]] = []
         pixels = 0
-        pictures = read_pictures([sample for unit in chunk.units for sample in unit])
+        images_of_all = read_images([sample for unit in chunk.units for sample in unit])
         for unit in chunk.units:
-            with self._timed("read"):
-                images = [next(pictures) for _ in unit]
+            with self._measure("read"):
+                images = [next(images_of_all) for _ in unit]
             batch.append((unit, images))
             pixels += sum(image.size // 3 for image in images if not isinstance(image, ImageError))
             if pixels >= BATCH_PIXELS:
@@ -65,28 +68,28 @@ class Workshop:
                 batch, pixels = [], 0
         yield batch
 
-    def _rows(self, batch: list[tuple[Unit, list[Read]]], chunk: Chunk) -> Iterator[Row]:
+    def _make_rows(self, batch: list[tuple[Unit, list[Read]]], chunk: Chunk) -> Iterator[CropRow]:
         readable = [image for _, images in batch for image in images if not isinstance(image, ImageError)]
-        with self._timed("detect"):
+        with self._measure("detect"):
             found = iter(self.detector.detect(readable))
         for unit, images in batch:
-            rows = [_described(sample) for sample in unit]
+            rows = [_make_row(sample) for sample in unit]
             seen = []
             for row, sample, image in zip(rows, unit, images, strict=True):
                 if isinstance(image, ImageError):
                     row.reason, row.detail = DropReason.UNREADABLE, image.reason
                 else:
-                    seen.append(_Seen(row, sample, image, *self._judged(image, next(found))))
+                    seen.append(_Seen(row, sample, image, *self._choose_face(image, next(found))))
             if chunk.sequences and len(unit) > 1:
-                with self._timed("onset"):
+                with self._measure("onset"):
                     self._drop_onset(seen)
-            with self._timed("cut"):
+            with self._measure("cut"):
                 for one in seen:
                     self._cut(one, chunk.framing)
             yield from rows
 
-    def _judged(self, image: Image, faces: list[Face]) -> tuple[Face | None, str | None, str | None]:
-        """The face to use, and what is wrong with it if anything is."""
+    def _choose_face(self, image: Image, faces: list[Face]) -> tuple[Face | None, str | None, str | None]:
+        """Choose a face, and say what is wrong with it, if anything is."""
         selection = choose_faces(image, faces, self.options.rules)
         if selection.faces:
             return selection.faces[0], None, None
@@ -96,7 +99,7 @@ class Workshop:
     def _drop_onset(self, seen: list[_Seen]) -> None:
         if not seen or seen[0].row.emotion == Emotion.NEUTRAL:
             return
-        points = [_points(one.sample) for one in seen]
+        points = [_read_points(one.sample) for one in seen]
         onset = find_onset([one.image for one in seen], [one.face for one in seen], self.onset, points)
         for index, (one, kept) in enumerate(zip(seen, onset.kept, strict=True)):
             one.row.activation = onset.activation[index] if onset.activation else None
@@ -108,33 +111,33 @@ class Workshop:
                 one.row.reason, one.row.detail = DropReason.ONSET, activation
 
     def _cut(self, one: _Seen, framing: CropSpec | None) -> None:
-        """The crop and the hashes of one picture; for what cannot be cut, a small picture of the whole."""
+        """Make the crop and the hashes of an image, or a small preview if there is no face to cut out."""
         row, image, face = one.row, one.image, one.face
         if row.reason == DropReason.ONSET:
             return
-        row.sha1, row.blank = content_hash(image), is_blank(image)
+        row.sha1, row.blank = hash_pixels(image), is_blank(image)
         if face is not None:
             row.box, row.score, row.detector = list(face.box), face.score, face.detector
             row.landmarks = face.landmarks and [list(point) for point in face.landmarks]
-        row.reason, detail = self._trouble(one)
+        row.reason, detail = self._find_trouble(one)
         row.detail = detail or row.detail
         height, width = image.shape[:2]
         if framing is not None and not self.options.recrop and height == width:  # a published crop is square
             face = Face((0, 0, width, height), 1.0, framed=True)
         if face is None:
-            row.preview = _preview(image)
+            row.preview = _make_preview(image)
             return
-        crop = self._crop(image, face)
-        row.image, row.perceptual = _png(crop), perceptual_hash(crop)
+        crop = self._make_crop(image, face)
+        row.image, row.perceptual = _encode_png(crop), perceptual_hash(crop)
         row.size = len(row.image)
 
-    def _crop(self, image: Image, face: Face) -> Image:
+    def _make_crop(self, image: Image, face: Face) -> Image:
         spec = self.options.crop
         if face.framed and image.shape == (spec.size, spec.size, 3) and (is_grey(image) or not spec.grey):
             return image  # a published crop of the right size, as it is
         return crop_face(image, face, spec)
 
-    def _trouble(self, one: _Seen) -> tuple[str | None, str | None]:
+    def _find_trouble(self, one: _Seen) -> tuple[str | None, str | None]:
         votes = one.sample.votes
         if one.row.blank:
             return DropReason.BLANK, "all pixels are the same"
@@ -143,28 +146,27 @@ class Workshop:
         return one.reason, one.detail
 
     @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
+    def _measure(self, step: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
         self.seconds[step] += time.perf_counter() - start
 
 
 class _Seen:
-    """A picture that could be read, on its way through the workshop."""
+    """An image that could be read, with what is known about it so far."""
 
     def __init__(
-        self, row: Row, sample: Sample, image: Image, face: Face | None, reason: str | None, detail: str | None
+        self, row: CropRow, sample: Sample, image: Image, face: Face | None, reason: str | None, detail: str | None
     ) -> None:
         self.row, self.sample, self.image = row, sample, image
         self.face, self.reason, self.detail = face, reason, detail
 
 
-def read_pictures(samples: Sequence[Sample]) -> Iterator[Read]:
-    """The samples' pictures in order, one at a time; rows of a table many at a time, which is faster."""
-    for kind, group in groupby(samples, key=lambda sample: isinstance(sample.image, PixelText)):
-        if kind:
-            rows = [sample.image for sample in group if isinstance(sample.image, PixelText)]
-            greys = read_rows(rows)
+def read_images(samples: Sequence[Sample]) -> Iterator[Read]:
+    """Read the images of samples in order; open a table once for rows that follow each other."""
+    for path, group in groupby(samples, key=lambda one: one.image.path if isinstance(one.image, PixelText) else None):
+        if path is not None:
+            greys = read_rows([sample.image for sample in group if isinstance(sample.image, PixelText)])
             yield from (grey if isinstance(grey, ImageError) else np.repeat(grey[..., None], 3, 2) for grey in greys)
         else:
             yield from map(_read, group)
@@ -177,16 +179,16 @@ def _read(sample: Sample) -> Read:
         return error
 
 
-def _points(sample: Sample) -> NDArray[np.float64] | None:
-    """The publisher's landmarks; a file of them that is broken is as good as none."""
+def _read_points(sample: Sample) -> NDArray[np.float64] | None:
+    """Read the publisher's landmarks; None if there are none, or their file is broken."""
     try:
         return read_points(sample.points) if sample.points else None
     except DatasetError:
         return None
 
 
-def _described(sample: Sample) -> Row:
-    return Row(
+def _make_row(sample: Sample) -> CropRow:
+    return CropRow(
         key=sample.key,
         source=sample.source,
         split=sample.split,
@@ -198,16 +200,16 @@ def _described(sample: Sample) -> Row:
     )
 
 
-def _preview(image: Image) -> bytes:
+def _make_preview(image: Image) -> bytes:
     import cv2
 
     share = PREVIEW / max(image.shape[:2])
     size_wh = (max(1, round(image.shape[1] * share)), max(1, round(image.shape[0] * share)))
-    return _png(np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8))
+    return _encode_png(np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8))
 
 
-def _png(image: Image) -> bytes:
-    """As a grey picture where it is grey."""
+def _encode_png(image: Image) -> bytes:
+    """Encode an image, a grey one with one channel."""
     import cv2
 
     _, data = cv2.imencode(".png", image[..., 0] if is_grey(image) else image[..., ::-1])

@@ -1,5 +1,7 @@
-"""Finding pictures that are in the data more than once: exact copies by hash, near ones by perceptual hash and then by
-correlation, and the groups that they form."""
+"""Find images that are in the data more than once.
+
+Exact copies have the same hash. Near copies have similar perceptual hashes, and their pixels correlate.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ SIDE = 48  # pixels: near copies are compared at this size
 HASH_SIDE = 32  # pixels, before the cosine transform of the perceptual hash
 HASH_BITS = 64
 
-# Bits in which two perceptual hashes may differ. Of FER2013's 363 pairs of near copies, none differs in more:
+# Bits in which two perceptual hashes may differ. None of FER2013's 363 pairs of near copies differs in more:
 #     python benchmarks/build.py FER2013.csv --near
 MAX_BITS = 12
 
@@ -25,59 +27,68 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class NearPair:
-    """Two pictures by their indices, and how alike they are (1 is the same but for brightness and contrast)."""
+    """Two images by their indices, and the correlation of their pixels."""
 
     first: int
     second: int
     correlation: float
 
 
-def content_hash(image: Image) -> str:
-    """SHA-1 of the pixels; a grey picture's has one value a pixel, whatever its file was like."""
+def hash_pixels(image: Image) -> str:
+    """Compute the SHA-1 of the pixels; of a grey image only one channel counts."""
     return sha1((image[..., 0] if is_grey(image) else image).tobytes(), usedforsecurity=False).hexdigest()
 
 
 def is_grey(image: Image) -> bool:
-    """Whether all three channels are the same."""
+    """Tell whether all three channels are the same."""
     red, green, blue = image[..., 0], image[..., 1], image[..., 2]
     return np.array_equal(red, green) and np.array_equal(red, blue)
 
 
 def is_blank(image: Image) -> bool:
-    """Whether all pixels are the same."""
+    """Tell whether all pixels are the same."""
     return bool((image == image[0, 0]).all())
 
 
 def perceptual_hash(image: Image) -> int:
-    """64 bits: which of the coarsest waves in the picture are stronger than the median."""
+    """Compute 64 bits: which low frequencies of the image are stronger than the median."""
     import cv2
 
-    small = cv2.resize(_grey(image), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(_to_grey(image), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
     waves = cv2.dct(small.astype(np.float32))[:8, :8].reshape(-1)
     bits = waves > np.median(waves[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def group_copies(hashes: Sequence[str | None]) -> Indices:
-    """For each picture the index of the first with the same hash; its own where there is none, or no hash."""
+def find_copies(hashes: Sequence[str | None]) -> Indices:
+    """Find for each image the index of the first with the same hash.
+
+    It is the image's own index if there is none, or if the image has no hash.
+    """
     first: dict[str, int] = {}
     return np.array(
         [index if name is None else first.setdefault(name, index) for index, name in enumerate(hashes)], np.int64
     )
 
 
-def near_pairs(
+def find_near_pairs(
     hashes: NDArray[np.uint64], images: Callable[[Indices], Iterable[Image]], threshold: float
 ) -> list[NearPair]:
-    """All pairs whose correlation reaches the threshold, by index. `images` gives the pictures of indices, in order."""
-    candidates = _candidates(hashes)
+    """Find the pairs of images that are near copies of each other.
+
+    Args:
+        hashes: The perceptual hash of each image.
+        images: Returns the images of some indices, in order.
+        threshold: The least correlation of a pair.
+    """
+    candidates = _find_candidates(hashes)
     if not len(candidates):
         return []
     wanted, places = np.unique(candidates, return_inverse=True)
-    pixels = np.stack([_normalised(image) for image in images(wanted)])
+    pixels = np.stack([_normalise(image) for image in images(wanted)])
     places = places.reshape(-1, 2)
     found = []
-    for part, place in zip(_parts(candidates), _parts(places), strict=True):
+    for part, place in zip(_slice(candidates), _slice(places), strict=True):
         correlation = np.einsum("ij,ij->i", pixels[place[:, 0]], pixels[place[:, 1]]).round(4)
         near = correlation >= threshold
         found += [NearPair(int(a), int(b), float(c)) for (a, b), c in zip(part[near], correlation[near], strict=True)]
@@ -85,33 +96,37 @@ def near_pairs(
 
 
 def join_groups(count: int, links: Iterable[tuple[int, int]]) -> Indices:
-    """For each of `count` things the first of those it is linked with, directly or through others."""
-    parent = list(range(count))
+    """Join things that are linked, directly or through others.
 
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
+    Args:
+        count: How many things there are.
+        links: Pairs of their indices.
 
-    for first, second in links:
-        low, high = sorted((root(first), root(second)))
-        parent[high] = low
-    return np.array([root(index) for index in range(count)], np.int64)
+    Returns:
+        For each thing the index of the first in its group (count,).
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = np.array(list(links), np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, groups = connected_components(graph, directed=False)
+    _, first = np.unique(groups, return_index=True)
+    return np.asarray(first[groups], np.int64)
 
 
-def _candidates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Pairs of indices, the smaller first, whose hashes differ in few bits; (n, 2), sorted, each once.
+def _find_candidates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Find pairs of indices whose hashes differ in few bits: (n, 2), sorted, each once, the smaller index first.
 
-    Hashes are compared only where a band of their bits agrees. Bands are wider where there are more pictures, so that
-    the comparisons do not grow with the square of their number.
+    Two hashes are compared only if a band of their bits is the same. The more images there are, the wider the bands:
+    so the number of comparisons does not grow with the square of the number of images.
     """
     width = max(8, int(np.log2(max(2, len(hashes)))) - 7)
     found = []
     for start in range(0, HASH_BITS - width + 1, width):
         band = (hashes >> np.uint64(start)) & np.uint64(2**width - 1)
         order = np.argsort(band, kind="stable")
-        for pairs in _neighbours(band[order]):
+        for pairs in _pair_equals(band[order]):
             first, second = order[pairs[:, 0]], order[pairs[:, 1]]
             close = np.bitwise_count(hashes[first] ^ hashes[second]) <= MAX_BITS
             found.append(np.stack([first[close], second[close]], axis=1))
@@ -120,8 +135,8 @@ def _candidates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
-def _neighbours(ordered: NDArray[np.uint64]) -> Iterator[Indices]:
-    """Pairs of places that hold the same value, at growing distance: as many steps as the longest run is long."""
+def _pair_equals(ordered: NDArray[np.uint64]) -> Iterator[Indices]:
+    """Yield pairs of places with the same value, at distance 1, 2, ... up to the length of the longest run."""
     distance, left = 1, np.arange(len(ordered) - 1)
     while len(left := left[left + distance < len(ordered)]):
         left = left[ordered[left] == ordered[left + distance]]
@@ -129,21 +144,21 @@ def _neighbours(ordered: NDArray[np.uint64]) -> Iterator[Indices]:
         distance += 1
 
 
-def _parts(array: NDArray[np.int64], size: int = 4096) -> Iterator[NDArray[np.int64]]:
+def _slice(array: NDArray[np.int64], size: int = 4096) -> Iterator[NDArray[np.int64]]:
     for start in range(0, len(array), size):
         yield array[start : start + size]
 
 
-def _normalised(image: Image) -> NDArray[np.float32]:
-    """The picture as a vector of mean 0 and length 1; all zero where it is blank."""
+def _normalise(image: Image) -> NDArray[np.float32]:
+    """Return the image as a vector of mean 0 and length 1; zeros if it is blank."""
     import cv2
 
-    small = cv2.resize(_grey(image), (SIDE, SIDE), interpolation=cv2.INTER_AREA).reshape(-1).astype(np.float32)
+    small = cv2.resize(_to_grey(image), (SIDE, SIDE), interpolation=cv2.INTER_AREA).reshape(-1).astype(np.float32)
     small -= small.mean()
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
 
 
-def _grey(image: Image) -> NDArray[np.uint8]:
+def _to_grey(image: Image) -> NDArray[np.uint8]:
     import cv2
 
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

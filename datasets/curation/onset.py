@@ -1,11 +1,12 @@
-"""Where an expression begins: CK+'s sequences run from a neutral face to the apex, and the neutral frames must go.
+"""Find where an expression begins. CK+'s sequences run from a neutral face to the apex; neutral frames are dropped.
 
-The frames are named by a rule. `auto` measures how far the expression has come in every frame. The face's motion since
-the first frame, freed of the head's, is laid on the motion at the apex: activation(t) = <motion(t), apex> / <apex,
-apex>. That grows evenly with the expression and is all but blind to blinks, noise and light, since they move a face
-elsewhere and otherwise. Motion is that of the data set's 68 landmarks, or else dense optical flow.
+A rule says which frames are kept. The rule `auto` measures how strong the expression is in every frame: it takes the
+motion of the face since the first frame, removes the motion of the head, and projects the rest on the motion at the
+apex: activation(t) = <motion(t), apex> / <apex, apex>. This grows evenly with the expression, and blinks, noise and
+light hardly change it, because they move other parts of a face. Motion is measured by the 68 landmarks of the data set
+if it has them, and otherwise by dense optical flow.
 
-Positions and motions are complex numbers, x + iy: a * z + b with complex a and b is then any shift, turn and zoom.
+Positions and motions are complex numbers, x + iy. Then a * z + b with complex a and b is any shift, rotation and zoom.
 """
 
 from __future__ import annotations
@@ -30,25 +31,28 @@ Grey = NDArray[np.uint8]  # (CROP.size, CROP.size)
 
 DEFAULTS: dict[Method, float | None] = {"auto": 0.5, "fraction": 0.5, "last": 3, "peak": None}
 FORMS = "auto, auto=0.5 (share of the apex's activation), fraction=0.5 (cut from the start), last=3 (frames), peak"
-FALL_BACK = 3  # frames kept where no rise is found
+FALL_BACK = 3  # frames that are kept if no rise is found
 
-# What follows was chosen with benchmarks/onset.py.
+# These values were chosen with benchmarks/onset.py.
 CROP = CropSpec(size=96, margin=0.1, grey=True)
-SPACING = 3  # pixels of the crop between the places whose motion counts
-NEAR = 5.0  # pixels of the crop: light is evened out over such distances
-LEAST_MOTION = 0.001  # widths of the face, root mean square: more than a sensor's noise and JPEG's feign
+SPACING = 3  # pixels of the crop between the points whose motion is measured
+NEAR = 5.0  # pixels of the crop: over this distance brightness is equalised
+LEAST_MOTION = 0.001  # widths of the face, root mean square: the noise of sensors and JPEG makes less
 
 
 @dataclass(frozen=True, slots=True)
 class OnsetRule:
     """Which frames of a sequence are kept.
 
-    auto: those with at least `amount` of the apex's activation, and none before the rise that leads to the apex;
-    fraction: all but the first `amount` of them; last: the last `amount` frames; peak: the last one, CK+'s apex.
+    Attributes:
+        method: `auto` keeps the frames from the rise to the apex on that have at least `amount` of the apex's
+            activation; `fraction` drops the first `amount` of them; `last` keeps the last `amount` frames; `peak`
+            keeps the last one, which is CK+'s apex.
+        amount: None for the default of the method.
     """
 
     method: Method = "auto"
-    amount: float | None = None  # None: the method's own default
+    amount: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in DEFAULTS:
@@ -67,7 +71,7 @@ class OnsetRule:
 
     @classmethod
     def parse(cls, text: str) -> OnsetRule:
-        """A rule from one of the forms that str gives and the command line takes."""
+        """Read a rule as the command line takes it and `str` writes it: `auto`, `last=3`."""
         name, equals, amount = text.partition("=")
         for method in DEFAULTS:
             if method == name:
@@ -83,22 +87,29 @@ class OnsetRule:
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """The frames that are kept, and how far the expression has come in each: about 0 at first and 1 at the apex."""
+    """Which frames are kept.
+
+    Attributes:
+        kept: For each frame.
+        activation: How strong the expression is in each frame, about 0 at first and 1 at the apex; None if no image
+            was looked at.
+        note: Why it is not what the rule says.
+    """
 
     kept: tuple[bool, ...]
-    activation: tuple[float, ...] | None = None  # None where no pictures were looked at
+    activation: tuple[float, ...] | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
         if not any(self.kept):
-            raise OptionError(f"kept must hold a frame that is kept, got {self.kept!r}")
+            raise OptionError(f"at least one frame must be kept, got {self.kept!r}")
         if self.activation is not None and len(self.activation) != len(self.kept):
             raise OptionError(f"activation must have {len(self.kept)} values, one a frame, got {len(self.activation)}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Motion:
-    """How far places of a face have moved since the first frame, in widths of the face."""
+    """How far points of a face have moved since the first frame, in widths of the face."""
 
     places: Complex  # (N,)
     moved: Complex  # (frames, N)
@@ -111,9 +122,13 @@ def find_onset(
     rule: OnsetRule,
     points: Sequence[Array | None] | None = None,
 ) -> Onset:
-    """Which frames of one sequence, given in order, `rule` keeps; at least one.
+    """Find the frames of a sequence that a rule keeps; it keeps at least one.
 
-    `points` are 68 landmarks a frame, (68, 2). They are used where every frame has them, and the pictures where not.
+    Args:
+        frames: The images in order.
+        faces: The face in each; None where none was found.
+        rule: What to keep.
+        points: 68 landmarks for each frame, (68, 2). They are used if every frame has them; if not, the images are.
     """
     count = len(frames)
     for name, values in (("faces", faces), ("points", points)):
@@ -122,7 +137,7 @@ def find_onset(
     if count == 0:
         raise OptionError("frames must hold at least one frame, got none")
     if rule.method == "auto":
-        return _auto(frames, faces, points or (), rule.amount or 0.0)
+        return _find_rise(frames, faces, points or (), rule.amount or 0.0)
     if rule.method == "fraction":
         return Onset(_all_but(math.floor(count * (rule.amount or 0.0)), count))
     return Onset(_all_but(count - int(rule.amount or 1), count))
@@ -132,40 +147,42 @@ def _all_but(first: int, count: int) -> tuple[bool, ...]:
     return tuple(index >= first for index in range(count))
 
 
-def _auto(frames: Sequence[Image], faces: Sequence[Face | None], points: Sequence[Array | None], share: float) -> Onset:
+def _find_rise(
+    frames: Sequence[Image], faces: Sequence[Face | None], points: Sequence[Array | None], share: float
+) -> Onset:
     count = len(frames)
     if count == 1:
         return Onset((True,), (1.0,), "the only frame")
     landmarks = [array for array in points if array is not None]
-    motion = _motion_of_points(landmarks) if len(landmarks) == count else _motion_of_pictures(frames, faces)
-    activation = None if motion is None else _activation(motion)
+    motion = _track_points(landmarks) if len(landmarks) == count else _track_pixels(frames, faces)
+    activation = None if motion is None else _measure_activation(motion)
     if activation is not None:
-        return Onset(_risen(activation, share), activation)
+        return Onset(_keep_risen(activation, share), activation)
     reason = "no face was found" if motion is None else "no rise was found"
     note = f"{reason}: the last {min(count, FALL_BACK)} frames are kept"
     return Onset(_all_but(count - FALL_BACK, count), None if motion is None else (0.0,) * count, note)
 
 
-def _risen(activation: Sequence[float], share: float) -> tuple[bool, ...]:
-    """Frames with enough activation from the rise to the apex on: what flares up before that is a blink or a glitch."""
+def _keep_risen(activation: Sequence[float], share: float) -> tuple[bool, ...]:
+    """Keep frames with enough activation from the rise to the apex on: a peak before that is a blink or an error."""
     rise = int(np.argmax(activation))
     while rise > 0 and activation[rise - 1] >= share:
         rise -= 1
     return tuple(index >= rise and value >= share for index, value in enumerate(activation))
 
 
-def _activation(motion: _Motion) -> tuple[float, ...] | None:
-    """One value a frame, rounded so that no machine's arithmetic shows; None where nothing moves."""
+def _measure_activation(motion: _Motion) -> tuple[float, ...] | None:
+    """Measure the activation of each frame, rounded so that it is the same on every machine; None if nothing moves."""
     z, root = motion.places, np.sqrt(motion.weights)
-    # What a head's own motion looks like: shift, zoom and turn, foreshortening, and the far side of a turned head
-    # drawing together. In real numbers (2 N), for the last two may not be turned.
+    # The motions of a head: shift, zoom, rotation, foreshortening, and how the far side of a turned head narrows.
+    # In real numbers (2 N), because the last two must not be rotated.
     flat = [np.ones_like(z), 1j + 0 * z, z, 1j * z, z.conj(), 1j * z.conj(), z.real * z, z.imag * z]
     head = np.linalg.qr((np.array(flat) * root).view(np.float64).T)[0]  # (2 N, 8)
     moved = (motion.moved * root).view(np.float64)  # (frames, 2 N)
-    moved = _median_of_3(moved - (moved @ head) @ head.T)
+    moved = _take_median_of_3(moved - (moved @ head) @ head.T)
     along = (moved**2).sum(axis=1)
     for _ in range(4):
-        # About the mean, or the noise of the first frame, which is in every frame's motion, would be taken for motion.
+        # Relative to the mean: the noise of the first frame is in the motion of every frame.
         apex = (along - along.mean()) @ moved
         along = moved @ apex
     if along.max() <= LEAST_MOTION * np.linalg.norm(apex) * np.linalg.norm(root):
@@ -173,50 +190,52 @@ def _activation(motion: _Motion) -> tuple[float, ...] | None:
     return tuple(((along / along.max()).round(4) + 0.0).tolist())  # never -0.0
 
 
-def _median_of_3(moved: Array) -> Array:
-    """Without what lasts a single frame, such as most blinks; the first frame and the last stay as they are."""
+def _take_median_of_3(moved: Array) -> Array:
+    """Remove what lasts a single frame, such as most blinks. The first and the last frame stay as they are."""
     before, after = np.concatenate([moved[:1], moved[:-1]]), np.concatenate([moved[1:], moved[-1:]])
     low, high = np.minimum(before, after), np.maximum(before, after)
     return moved.clip(low, high)
 
 
-def _motion_of_points(points: Sequence[Array]) -> _Motion:
+def _track_points(points: Sequence[Array]) -> _Motion:
     if any(array.shape != (68, 2) or not np.isfinite(array).all() for array in points):
         raise OptionError(f"points must be 68 finite (x, y) a frame, got shapes {sorted({p.shape for p in points})}")
     placed = np.array([array[:, 0] + 1j * array[:, 1] for array in points]) / max(np.ptp(points[0][:, 0]), 1.0)
     return _Motion(placed[0], placed - placed[0], np.ones(68))
 
 
-def _motion_of_pictures(frames: Sequence[Image], faces: Sequence[Face | None]) -> _Motion | None:
-    """Dense optical flow from the first frame to each, after the head's motion between the two is undone."""
+def _track_pixels(frames: Sequence[Image], faces: Sequence[Face | None]) -> _Motion | None:
+    """Measure the optical flow from the first frame to each, after the motion of the head is undone."""
     import cv2
 
-    crops = _crops(frames, faces)
+    crops = _cut_crops(frames, faces)
     if not crops:
         return None
-    first = _evened(crops[0])
-    rows, columns, weights = _places(first)
+    first = _equalise(crops[0])
+    rows, columns, weights = _choose_points(first)
     places: Complex = columns + 1j * rows
-    rough = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # follows far motions, the other fine ones
+    rough = cv2.DISOpticalFlow.create(
+        cv2.DISOPTICAL_FLOW_PRESET_FAST
+    )  # follows large motions; Farneback's measures small ones
     turn, shift = 1 + 0j, 0j  # the head's motion so far
     moved = [np.zeros_like(places)]
-    # OpenCV's stubs do not know that both flows may start from None, and a picture of zeros is something else to DIS.
+    # OpenCV's stubs do not know that both flows may start from None. (For DIS an array of zeros is not the same.)
     for crop in crops[1:]:
-        # Heads move on from where they were; but what a broken frame led to is not followed.
-        starts = [(_evened(_undone(crop, *start)), *start) for start in ((turn, shift), (1 + 0j, 0j))]
+        # A head goes on from where it was; the second start is for after a broken frame.
+        starts = [(_equalise(_undo_motion(crop, *start)), *start) for start in ((turn, shift), (1 + 0j, 0j))]
         near, turn, shift = min(starts, key=lambda start: cv2.norm(first, start[0], cv2.NORM_L1))
         flow = np.asarray(rough.calc(first, near, None))  # type: ignore[call-overload]
-        more_turn, more_shift = _similarity(places, flow[rows, columns] @ [1, 1j], weights)
+        more_turn, more_shift = _fit_similarity(places, flow[rows, columns] @ [1, 1j], weights)
         turn, shift = turn * more_turn, turn * more_shift + shift
-        still = _evened(_undone(crop, turn, shift))
+        still = _equalise(_undo_motion(crop, turn, shift))
         flow = np.asarray(cv2.calcOpticalFlowFarneback(first, still, None, 0.5, 3, 17, 3, 5, 1.1, 0))  # type: ignore[call-overload]
         moved.append(flow[rows, columns] @ [1, 1j])
     width = CROP.size / (1 + 2 * CROP.margin)
     return _Motion(places / width, np.array(moved) / width, weights)
 
 
-def _crops(frames: Sequence[Image], faces: Sequence[Face | None]) -> list[Grey]:
-    """The same part of every frame, so that boxes that jitter move nothing; empty where no frame has a face."""
+def _cut_crops(frames: Sequence[Image], faces: Sequence[Face | None]) -> list[Grey]:
+    """Cut the same part out of every frame, so that jitter of the boxes moves nothing; empty if no frame has a face."""
     sizes_wh = [np.tile(frame.shape[1::-1], 2) for frame in frames]
     boxes = [np.array(face.box) / size for face, size in zip(faces, sizes_wh, strict=True) if face is not None]
     if not boxes:
@@ -226,17 +245,17 @@ def _crops(frames: Sequence[Image], faces: Sequence[Face | None]) -> list[Grey]:
     return [crop_face(frame, face, CROP)[..., 0] for frame, face in zip(frames, placed, strict=True)]
 
 
-def _evened(grey: Grey) -> Grey:
-    """With the same brightness and contrast everywhere, whatever the light."""
+def _equalise(grey: Grey) -> Grey:
+    """Give all parts of an image the same brightness and contrast."""
     import cv2
 
     off = grey - cv2.GaussianBlur(grey.astype(np.float32), (0, 0), NEAR)
-    contrast = np.sqrt(cv2.GaussianBlur(off * off, (0, 0), NEAR)) + 6  # more than the noise of a plain wall
+    contrast = np.sqrt(cv2.GaussianBlur(off * off, (0, 0), NEAR)) + 6  # so that noise on a plain wall stays small
     return np.asarray((128 + 48 * off / contrast).clip(0, 255), dtype=np.uint8)
 
 
-def _undone(grey: Grey, turn: complex, shift: complex) -> Grey:
-    """The picture before everything in it moved from z to turn * z + shift."""
+def _undo_motion(grey: Grey, turn: complex, shift: complex) -> Grey:
+    """Return the image as it was before everything in it moved from z to turn * z + shift."""
     import cv2
 
     matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
@@ -245,8 +264,8 @@ def _undone(grey: Grey, turn: complex, shift: complex) -> Grey:
     return np.asarray(moved, dtype=np.uint8)
 
 
-def _places(grey: Grey) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Rows and columns of a grid over the face, and how much the motion seen there counts: more where edges are."""
+def _choose_points(grey: Grey) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Choose a grid of points over the face, as rows and columns, and their weights: points on edges count more."""
     import cv2
 
     rows, columns = np.mgrid[SPACING // 2 : CROP.size : SPACING, SPACING // 2 : CROP.size : SPACING].reshape(2, -1)
@@ -259,8 +278,8 @@ def _places(grey: Grey) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     return rows, columns, ((1.05 - radius) / 0.2).clip(0, 1) * (edges + 1) / (edges + np.median(edges) + 1)
 
 
-def _similarity(places: Complex, moved: Complex, weights: Array) -> tuple[complex, complex]:
-    """The a and b that take most places z nearest to a * z + b; those that moved otherwise count less and less."""
+def _fit_similarity(places: Complex, moved: Complex, weights: Array) -> tuple[complex, complex]:
+    """Fit a and b so that most points z moved to a * z + b; points that moved elsewhere count less and less."""
     trust = weights
     for _ in range(5):
         middle, target = (np.average(values, weights=trust) for values in (places, places + moved))

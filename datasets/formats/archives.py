@@ -1,7 +1,7 @@
-"""Zips and tars, listed without unpacking more than must be.
+"""Zips and tars, which are listed and read without unpacking them, where that can be done.
 
-Members that would lead out of an archive, and archives that expand to more than they honestly could, are refused
-before anything is read. A compressed tar cannot be entered in its middle: it is unpacked into a temporary file.
+Archives are refused before anything is read if a member's path leads out of the archive, or if they expand to far more
+than real data do. A compressed tar has to be read from its start, so it is unpacked into a temporary file.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from facecrop.images import MAX_BYTES
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_EXPANSION = 200  # times its packed size; FER2013's rows of digits reach 3, a bomb 1,000
-EXPANSION_FREE = 64 * 2**20  # bytes: small things may be as even as they like
+EXPANSION_FREE = 64 * 2**20  # bytes: so small an archive does no harm
 MAX_UNPACKED = 64 * 2**30  # bytes in all
 
 READ_ERRORS = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
-    *(NotImplementedError, RuntimeError),  # zipfile's words for methods it does not know and for passwords
+    *(NotImplementedError, RuntimeError),  # zipfile: an unknown compression, a password
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SpanBlob:
-    """A stretch of a file: a member of a plain tar."""
+    """A part of a file: a member of a plain tar."""
 
     path: Path
     member: str
@@ -68,24 +68,24 @@ class ZipBlob:
 
     def read(self) -> bytes:
         try:
-            with _opened_zip(self.path).open(self.member) as file:
+            with _open_zip(self.path).open(self.member) as file:
                 return file.read(MAX_BYTES + 1)
         except READ_ERRORS as error:
             raise MachineError(f"damaged in its archive: {error}") from error
 
 
-def _opened_zip(path: Path) -> zipfile.ZipFile:
-    return _zip_of_process(path, os.getpid())
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    return _open_zip_in(path, os.getpid())
 
 
 @lru_cache(maxsize=8)
-def _zip_of_process(path: Path, _process: int) -> zipfile.ZipFile:
-    """One reading of the directory per process: it is long, every picture asks for it, and forks share a position."""
+def _open_zip_in(path: Path, _process: int) -> zipfile.ZipFile:
+    """Open a zip once in each process: its directory is long, and forks would share one position in the file."""
     return zipfile.ZipFile(path)
 
 
 class Scratch:
-    """A temporary file that goes when nobody holds it any more, at the latest with the process."""
+    """A temporary file that is removed when nothing refers to it any more."""
 
     def __init__(self) -> None:
         handle, name = tempfile.mkstemp(prefix="emonet-")
@@ -96,36 +96,45 @@ class Scratch:
 
 def _remove(file: IO[bytes], path: Path, maker: int) -> None:
     file.close()
-    if os.getpid() == maker:  # a fork that forgets it leaves it to its parent
+    if os.getpid() == maker:  # not in a fork: its parent still needs the file
         path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What is in an archive, by sorted names; `scratch` holds the unpacked copy that members are read from."""
+    """The members of an archive, sorted by name.
+
+    `scratch` is the unpacked copy that they are read from, if there is one.
+    """
 
     members: dict[str, Blob]
     scratch: tuple[Scratch, ...] = ()
 
 
 def is_archive(name: str) -> bool:
+    """Tell by its name whether a file is an archive."""
     return name.lower().endswith(ARCHIVES)
 
 
 def open_archive(path: Path) -> Archive:
-    return _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
+    """List the members of an archive.
+
+    Raises:
+        DatasetError: It is damaged, encrypted, or may do harm.
+    """
+    return _list_zip(path) if path.name.lower().endswith(".zip") else _list_tar(path)
 
 
-def unpacked_member(blob: ZipBlob) -> Scratch:
-    """A copy of a zip's member that can be entered anywhere."""
-    with _opened_zip(blob.path).open(blob.member) as packed:
-        return _unpacked(packed, blob.path)
+def unpack_member(blob: ZipBlob) -> Scratch:
+    """Unpack a member of a zip into a temporary file, which can be read from any position."""
+    with _open_zip(blob.path).open(blob.member) as packed:
+        return _unpack(packed, blob.path)
 
 
-def _zip_members(path: Path) -> Archive:
-    _zip_of_process.cache_clear()  # the file may have changed since
+def _list_zip(path: Path) -> Archive:
+    _open_zip_in.cache_clear()  # the file may have changed since
     try:
-        entries = [entry for entry in _opened_zip(path).infolist() if not entry.filename.endswith(("/", "\\"))]
+        entries = [entry for entry in _open_zip(path).infolist() if not entry.filename.endswith(("/", "\\"))]
     except (*READ_ERRORS, OSError) as error:
         raise DatasetError(path, f"not a complete zip: {error}") from error
     for entry in entries:
@@ -135,15 +144,15 @@ def _zip_members(path: Path) -> Archive:
         _check_expansion(path, entry.filename, entry.file_size, entry.compress_size)
     _check_total(path, sum(entry.file_size for entry in entries))
     names = {entry.filename.replace("\\", "/").removeprefix("./"): entry.filename for entry in entries}
-    return Archive({name: ZipBlob(path, names[name]) for name in sorted(names) if not _hidden(name)})
+    return Archive({name: ZipBlob(path, names[name]) for name in sorted(names) if not _is_hidden(name)})
 
 
-def _tar_members(path: Path) -> Archive:
+def _list_tar(path: Path) -> Archive:
     scratch: list[Scratch] = []
     plain = path
     if not path.name.lower().endswith(".tar"):
-        with _decompressed(path) as packed:
-            scratch.append(_unpacked(packed, path))
+        with _decompress(path) as packed:
+            scratch.append(_unpack(packed, path))
         plain = scratch[0].path
     try:
         with tarfile.open(plain, "r:") as tar:
@@ -156,18 +165,18 @@ def _tar_members(path: Path) -> Archive:
         if entry.offset_data + entry.size > size:
             raise DatasetError(path, f"not a complete tar: it ends within {entry.name}")
     spans = (SpanBlob(plain, entry.name, entry.offset_data, entry.size) for entry in entries)
-    members = {span.member.removeprefix("./"): span for span in spans if not _hidden(span.member)}
+    members = {span.member.removeprefix("./"): span for span in spans if not _is_hidden(span.member)}
     return Archive(dict(sorted(members.items())), tuple(scratch))
 
 
-def _decompressed(path: Path) -> IO[bytes]:
+def _decompress(path: Path) -> IO[bytes]:
     openers: dict[str, Any] = {".bz2": bz2.open, ".xz": lzma.open}
     stream: IO[bytes] = openers.get(path.suffix.lower(), gzip.open)(path, "rb")
     return stream
 
 
-def _unpacked(packed: IO[bytes], archive: Path) -> Scratch:
-    """A temporary copy of a packed stream, at most as long as it could honestly be."""
+def _unpack(packed: IO[bytes], archive: Path) -> Scratch:
+    """Copy a packed stream into a temporary file, and stop where it expands to more than real data do."""
     limit = min(MAX_UNPACKED, EXPANSION_FREE + MAX_EXPANSION * archive.stat().st_size)
     scratch = Scratch()
     try:
@@ -178,7 +187,7 @@ def _unpacked(packed: IO[bytes], archive: Path) -> Scratch:
         scratch.file.flush()
     except (*READ_ERRORS, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # a full disk; what gzip and bz2 say of bad data has no number
+            raise  # a full disk, for one; errors of gzip and bz2 about bad data have no number
         raise DatasetError(archive, f"not a complete archive: {error}") from error
     return scratch
 
@@ -199,6 +208,6 @@ def _check_total(path: Path, size: int) -> None:
         raise DatasetError(path, f"it expands to {size:,} bytes, more than {MAX_UNPACKED:,}")
 
 
-def _hidden(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     place = PurePosixPath(name.removeprefix("./"))
     return place.name.lower() in SYSTEM_FILES or any(part.startswith((".", "__MACOSX")) for part in place.parts)

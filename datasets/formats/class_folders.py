@@ -1,4 +1,4 @@
-"""Pictures in folders named after expressions: people's own photos, and published data sets that lost their names."""
+"""Images in folders named after expressions: the user's own photos, and published data whose files were renamed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from emonet.datasets.formats.tree import Tree
-from emonet.datasets.labels import emotion_named, split_named
+from emonet.datasets.labels import find_emotion, find_split
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
 from emonet.labels import Emotion
 from facecrop.images import IMAGE_SUFFIXES
 
-SPLIT_FOLDERS = ("train", "training", "validation", "valid", "val", "test")  # `private` holds private photos here
+SPLIT_FOLDERS = ("train", "training", "validation", "valid", "val", "test")  # not `private`: it holds private photos
 
-# Names of published pictures (FER2013, FER+, CK+, JAFFE): where they stand, nothing has been renamed.
+# File names of published images: FER2013, FER+, CK+ and JAFFE.
 PUBLISHED_NAME = re.compile(
     r"(Training|PublicTest|PrivateTest)_\d|fer\d{7}|S\d+_\d+_\d+|[A-Z]{2}[.\-_][A-Z]{2}\d[.\-_]\d", re.IGNORECASE
 )
 
-COPIES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg")  # the earlier, the nearer to what was published
+COPIES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg")  # the nearest to what was published first
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A file and what the folders above it say: an expression, or why they say none, and a split."""
+class LabelledFile:
+    """A file with the expression and the split that the folders above it name; `trouble` says why there is none."""
 
     name: str
     blob: Blob
@@ -34,60 +34,61 @@ class Photo:
     split: str | None
 
 
-def photos_in_folders(tree: Tree) -> list[Photo]:
-    """The files in folders named after expressions, and those that ought to lie in one; none without such folders.
+def find_labelled_files(tree: Tree) -> list[LabelledFile]:
+    """List the files in folders named after expressions, and the images beside such folders, which have no label.
 
-    Beside and above the class folders only pictures count: what else lies there is about the data.
+    The list is empty if no folder is named after an expression.
     """
     places = [(PurePosixPath(name), blob) for name, blob in tree.members.items()]
     folders = {folder for place, _ in places for folder in place.parents}
-    classes = {folder for folder in folders if emotion_named(folder.name)}
+    classes = {folder for folder in folders if find_emotion(folder.name)}
     above = {parent for folder in classes for parent in folder.parents} - classes
     return [
-        _photo_at(place, blob)
+        _label_file(place, blob)
         for place, blob in places
         if classes and (place.parent not in above or place.suffix.lower() in IMAGE_SUFFIXES)
     ]
 
 
-def expressions_named(folders: tuple[str, ...]) -> dict[Emotion, str]:
-    """The expressions that folders are named after, each with the uppermost folder that names it."""
-    return {emotion: folder for folder in reversed(folders) if (emotion := emotion_named(folder))}
+def find_expressions(folders: tuple[str, ...]) -> dict[Emotion, str]:
+    """Find the expressions that folders are named after, each with the uppermost folder that names it."""
+    return {emotion: folder for folder in reversed(folders) if (emotion := find_emotion(folder))}
 
 
-def _photo_at(place: PurePosixPath, blob: Blob) -> Photo:
+def _label_file(place: PurePosixPath, blob: Blob) -> LabelledFile:
     folders = place.parts[:-1]
-    named = expressions_named(folders)
+    named = find_expressions(folders)
     if len(named) > 1:
         trouble = f"its folders {' and '.join(named.values())} are named after different expressions"
-        return Photo(str(place), blob, None, trouble, None)
+        return LabelledFile(str(place), blob, None, trouble, None)
     for emotion, folder in named.items():
-        return Photo(str(place), blob, emotion, "", _split_in(folders[: folders.index(folder)]))
+        return LabelledFile(str(place), blob, emotion, "", _find_folder_split(folders[: folders.index(folder)]))
     trouble = f"its folder {place.parent.name!r} is named after no expression" if folders else "it lies in no folder"
-    return Photo(str(place), blob, None, trouble, _split_in(folders))
+    return LabelledFile(str(place), blob, None, trouble, _find_folder_split(folders))
 
 
-def _split_in(folders: tuple[str, ...]) -> str | None:
-    return next((split_named(folder) for folder in reversed(folders) if folder.casefold() in SPLIT_FOLDERS), None)
+def _find_folder_split(folders: tuple[str, ...]) -> str | None:
+    return next((find_split(folder) for folder in reversed(folders) if folder.casefold() in SPLIT_FOLDERS), None)
 
 
-def photo_entry(reader: Reader, photo: Photo) -> Sample | Rejected:
-    if photo.emotion is None:
-        return reader.reject(photo.name, DropReason.BAD_LABEL, photo.trouble, photo.split)
-    key = f"{reader.name}/{photo.name}"
-    return Sample(key, EncodedImage(photo.blob), photo.emotion, reader.name, split=photo.split)
+def make_entry(reader: Reader, file: LabelledFile) -> Sample | Rejected:
+    """Make a sample of a file, or a record of why it has no label."""
+    if file.emotion is None:
+        return reader.reject(file.name, DropReason.BAD_LABEL, file.trouble, file.split)
+    key = f"{reader.name}/{file.name}"
+    return Sample(key, EncodedImage(file.blob), file.emotion, reader.name, split=file.split)
 
 
-def pictures_in_folders(tree: Tree) -> list[Photo]:
-    """Those of `photos_in_folders` whose names say that they are pictures."""
-    return [photo for photo in photos_in_folders(tree) if PurePosixPath(photo.name).suffix.lower() in IMAGE_SUFFIXES]
+def find_labelled_images(tree: Tree) -> list[LabelledFile]:
+    """List those of `find_labelled_files` that have the suffix of an image file."""
+    return [file for file in find_labelled_files(tree) if PurePosixPath(file.name).suffix.lower() in IMAGE_SUFFIXES]
 
 
-def renamed(photos: list[Photo]) -> bool:
-    """Whether no picture has a name of a published data set."""
-    return not any(PUBLISHED_NAME.match(PurePosixPath(photo.name).name) for photo in photos)
+def were_renamed(files: list[LabelledFile]) -> bool:
+    """Tell whether there are files, and none has the name of a published image."""
+    return bool(files) and not any(PUBLISHED_NAME.match(PurePosixPath(file.name).name) for file in files)
 
 
-def best_copy_first(names: list[str]) -> list[str]:
-    """Copies of one picture, the least changed first."""
+def sort_copies(names: list[str]) -> list[str]:
+    """Sort copies of one image, the least changed first."""
     return sorted(names, key=lambda name: (COPIES.index(PurePosixPath(name).suffix.lower()), name))

@@ -1,4 +1,4 @@
-"""From the rows of a pixel table to samples: codes to expressions, FER2013's `Usage` to splits."""
+"""Make samples of the rows of a pixel table: codes become expressions, FER2013's `Usage` becomes splits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Codes = Mapping[str, Emotion]
 Votes = tuple[int, ...]
 
 
-def coded_samples(
+def read_coded_rows(
     source: str,
     table: PixelTable,
     codes: Codes,
@@ -23,14 +23,23 @@ def coded_samples(
     split: str | None = None,
     votes: Callable[[PixelRow], Votes | None] | None = None,
 ) -> Iterator[Sample | Rejected]:
-    """A sample, or why there is none, for each row. `split` is that of all rows of a table that does not say."""
+    """Yield a sample, or why there is none, for each row.
+
+    Args:
+        source: The name of the data set.
+        table: The rows.
+        codes: Code -> expression.
+        prefix: Put before the number of the row to make its key.
+        split: The split of all rows; None if the column `usage` says it.
+        votes: Returns the votes of a row, or None.
+    """
     for row in table.rows():
         key = f"{source}/{prefix}{row.number:07d}"
         if isinstance(row, BadRow):
             yield Rejected(key, source, split, DropReason.BAD_ROW, f"row {row.line}: {row.reason}")
             continue
         found = split or USAGES.get(row.cells.get("usage", "").lower())
-        trouble = _trouble(row, found, codes)
+        trouble = _find_trouble(row, found, codes)
         if trouble:
             yield Rejected(key, source, found, *trouble)
         else:
@@ -38,7 +47,7 @@ def coded_samples(
             yield Sample(key, row.image, emotion, source, split=found, votes=votes and votes(row))
 
 
-def _trouble(row: PixelRow, split: str | None, codes: Codes) -> tuple[DropReason, str] | None:
+def _find_trouble(row: PixelRow, split: str | None, codes: Codes) -> tuple[DropReason, str] | None:
     code = row.cells.get("emotion")
     if split is None:
         usage = row.cells.get("usage", "")[:40]

@@ -1,4 +1,4 @@
-"""Pictures in Parquet files as Hugging Face keeps them: a column of bytes, and one of labels whose names are stored."""
+"""Parquet files of Hugging Face: a column of encoded images, and one of labels whose names are in the metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emonet.datasets.labels import emotion_named
+from emonet.datasets.labels import find_emotion
 from emonet.datasets.sample import DropReason, Rejected, Sample
 from emonet.errors import DatasetError, ImageError
 from facecrop.images import Image, read_image
@@ -19,14 +19,14 @@ LABELS = ("label", "labels", "emotion")
 
 @dataclass(frozen=True, slots=True)
 class ParquetImage:
-    """The picture of one row of a row group; groups are read whole, and the last ones are kept."""
+    """The image in one row of a row group. A group is read whole, and the last two are kept in memory."""
 
     path: Path
     group: int
     row: int
 
     def read(self) -> Image:
-        cell = _pictures(self.path, self.group)[self.row].as_py()
+        cell = _read_images(self.path, self.group)[self.row].as_py()
         try:
             return read_image((cell or {}).get("bytes") or b"")
         except ImageError as error:
@@ -34,7 +34,7 @@ class ParquetImage:
 
 
 @lru_cache(maxsize=2)
-def _pictures(path: Path, group: int) -> Any:
+def _read_images(path: Path, group: int) -> Any:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -43,13 +43,14 @@ def _pictures(path: Path, group: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ParquetTable:
-    """One file; `names` are those of its labels, by number."""
+    """One file. `label` is its column of labels, and `names` are the names of the labels by number."""
 
     path: Path
     label: str
     names: tuple[str, ...]
 
     def samples(self, source: str, prefix: str, split: str | None) -> Iterator[Sample | Rejected]:
+        """Yield a sample, or why there is none, for each row."""
         import pyarrow.parquet as pq
 
         number = 0
@@ -60,7 +61,7 @@ class ParquetTable:
                     key = f"{source}/{prefix}/{number:07d}"
                     number += 1
                     name = self.names[label] if label is not None and 0 <= label < len(self.names) else None
-                    emotion = emotion_named(name or "")
+                    emotion = find_emotion(name or "")
                     if emotion is None:
                         detail = f"label {label} is {name!r}, no expression"
                         yield Rejected(key, source, split, DropReason.BAD_LABEL, detail)
@@ -69,14 +70,18 @@ class ParquetTable:
 
 
 def open_parquet_table(path: Path) -> ParquetTable:
-    """DatasetError where the file is none, holds no pictures, or does not name its labels."""
+    """Open a Parquet file of images.
+
+    Raises:
+        DatasetError: The file is not Parquet, holds no images, or does not name its labels.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(path, f"no Parquet file that can be read: {error}") from error
+        raise DatasetError(path, f"not a Parquet file that can be read: {error}") from error
     label = next((name for name in LABELS if name in schema.names), None)
     if label is None or "image" not in schema.names:
         found = ", ".join(schema.names)
@@ -84,5 +89,7 @@ def open_parquet_table(path: Path) -> ParquetTable:
     stored = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     feature = stored.get("info", {}).get("features", {}).get(label, {})
     if "names" not in feature:
-        raise DatasetError(path, f"its labels have no names, and everybody numbers them otherwise ({label})")
+        raise DatasetError(
+            path, f"its labels ({label}) have no names, and numbers alone do not say which expression is meant"
+        )
     return ParquetTable(path, label, tuple(feature["names"]))

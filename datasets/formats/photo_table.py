@@ -1,4 +1,4 @@
-"""A CSV that lists photos: path,label[,subject][,split] under any of the usual names."""
+"""A CSV that lists photos: path,label[,subject][,split]. The columns may have other usual names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emonet.datasets.formats.tree import FileBlob, Tree
-from emonet.datasets.labels import emotion_named, split_named
+from emonet.datasets.labels import find_emotion, find_split
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
 from emonet.errors import DatasetError
@@ -25,15 +25,22 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class PhotoTable:
-    """A CSV that lists photos; `columns` are the names in its header, under which each column is known here."""
+    """A CSV that lists photos.
+
+    Attributes:
+        tree: Where it lies.
+        name: Its name in the tree.
+        columns: Its columns, by their names in COLUMNS.
+        rows: The number of each row, counted from 1 for the header, and its cells.
+    """
 
     tree: Tree
     name: str
     columns: tuple[str, ...]
-    rows: list[tuple[int, list[str]]]  # numbered from 1, the header's number
+    rows: list[tuple[int, list[str]]]
 
     def find(self, written: str) -> tuple[str, Blob | None]:
-        """Name and bytes of the file that a row names; a CSV in an archive finds the archive's members alone."""
+        """Find the file that a row names; in an archive, a member of the archive."""
         path = written.replace("\\", "/")
         name = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), path))
         here = self.tree.members[self.name]
@@ -51,7 +58,11 @@ def _is_file(path: Path) -> bool:
 
 
 def open_photo_table(tree: Tree, name: str) -> PhotoTable:
-    """The table in a member of the tree; DatasetError where it has no column for paths or for labels."""
+    """Open a CSV of photos.
+
+    Raises:
+        DatasetError: It cannot be read, or has no column for paths or for labels.
+    """
     shown = tree.path if tree.path.name == name else tree.path / name
     try:
         text = tree.members[name].read().decode("utf-8-sig")
@@ -59,10 +70,10 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
         delimiter = max(",;\t", key=header.count)  # spreadsheets of some countries write semicolons
         rows = [row for row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1) if row[1]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(shown, f"no CSV that can be read: {error}") from error
+        raise DatasetError(shown, f"not a CSV that can be read: {error}") from error
     if not rows:
         raise DatasetError(shown, "the file is empty")
-    columns = tuple(_column(cell) for cell in rows[0][1])
+    columns = tuple(_name_column(cell) for cell in rows[0][1])
     for column in ("path", "label"):
         if columns.count(column) != 1:
             found = f"{columns.count(column)} columns" if column in columns else "no column"
@@ -71,16 +82,16 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
     return PhotoTable(tree, name, columns, rows[1:])
 
 
-def _column(cell: str) -> str:
+def _name_column(cell: str) -> str:
     name = cell.strip().lower()
     return next((column for column, names in COLUMNS.items() if name in names), name)
 
 
-def listed_photos(reader: Reader, table: PhotoTable) -> Iterator[Sample | Rejected]:
-    """A sample, or why there is none, for each row of the table; a file that is listed again is rejected."""
+def read_photos(reader: Reader, table: PhotoTable) -> Iterator[Sample | Rejected]:
+    """Yield a sample, or why there is none, for each row. A file that is listed again is rejected."""
     first_rows: dict[str, int] = {}
     for number, cells in table.rows:
-        entry = _listed_photo(reader, table, number, [cell.strip() for cell in cells])
+        entry = _read_photo(reader, table, number, [cell.strip() for cell in cells])
         if isinstance(entry, Sample) and (first := first_rows.setdefault(entry.key, number)) != number:
             again = f"row {number}: the same file as in row {first}"
             yield Rejected(entry.key, entry.source, entry.split, DropReason.BAD_ROW, again)
@@ -88,13 +99,13 @@ def listed_photos(reader: Reader, table: PhotoTable) -> Iterator[Sample | Reject
             yield entry
 
 
-def _listed_photo(reader: Reader, table: PhotoTable, number: int, cells: list[str]) -> Sample | Rejected:
+def _read_photo(reader: Reader, table: PhotoTable, number: int, cells: list[str]) -> Sample | Rejected:
     if len(cells) != len(table.columns):
         columns = f"row {number}: {len(cells)} columns, the header has {len(table.columns)}"
         return reader.reject(f"{table.name}, row {number}", DropReason.BAD_ROW, columns)
     row = dict(zip(table.columns, cells, strict=True))
     name, blob = table.find(row["path"])
-    split, emotion = split_named(row.get("split", "")), emotion_named(row["label"])
+    split, emotion = find_split(row.get("split", "")), find_emotion(row["label"])
     if row.get("split") and split is None:
         return reader.reject(name, DropReason.BAD_SPLIT, f"row {number}: {row['split'][:40]!r} is no split")
     if row["label"] and emotion is None:

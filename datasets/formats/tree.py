@@ -1,4 +1,4 @@
-"""Data as they were downloaded: a folder, a zip, a tar or one file, all seen as names with bytes behind them."""
+"""Data as they were downloaded: a folder, a zip, a tar or one file, each as a tree of names and their bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from emonet.datasets.formats.archives import Scratch, SpanBlob, ZipBlob, is_archive, open_archive, unpacked_member
+from emonet.datasets.formats.archives import Scratch, SpanBlob, ZipBlob, is_archive, open_archive, unpack_member
 from emonet.datasets.sample import Blob
 from emonet.errors import MissingFileError
 from facecrop.folders import iter_files
@@ -18,7 +18,7 @@ from facecrop.images import IMAGE_SUFFIXES, MAX_BYTES
 
 @dataclass(frozen=True, slots=True)
 class FileBlob:
-    """A file of its own."""
+    """A file on the disk."""
 
     path: Path
 
@@ -33,20 +33,27 @@ class FileBlob:
 
 @dataclass(slots=True)
 class Tree:
-    """Names in posix form, sorted, with what lies behind them; `path` is what the user gave."""
+    """The files of a data set.
+
+    Attributes:
+        path: What the user gave.
+        members: Name, with slashes -> bytes; sorted by name.
+        failures: Folders that cannot be listed -> why.
+        scratch: Temporary files that members are read from.
+    """
 
     path: Path
     members: dict[str, Blob]
-    failures: dict[str, str] = field(default_factory=dict)  # folders that cannot be listed, and why
+    failures: dict[str, str] = field(default_factory=dict)
     scratch: list[Scratch] = field(default_factory=list)
 
     def archives(self) -> dict[str, Path]:
-        """The archives that lie in a folder unopened."""
+        """Find the archives among the members."""
         blobs = self.members.items()
         return {name: blob.path for name, blob in blobs if isinstance(blob, FileBlob) and is_archive(name)}
 
     def with_archives(self) -> Tree:
-        """The same tree with what is in its archives in their place."""
+        """Return the same tree with each archive replaced by its members."""
         archives, scratch = self.archives(), list(self.scratch)
         members = {name: blob for name, blob in self.members.items() if name not in archives}
         for name, path in archives.items():
@@ -56,19 +63,19 @@ class Tree:
             scratch += inner.scratch
         return Tree(self.path, dict(sorted(members.items())), self.failures, scratch)
 
-    def pictures(self) -> Iterator[tuple[PurePosixPath, Blob]]:
-        """The members whose names say that they are pictures."""
+    def images(self) -> Iterator[tuple[PurePosixPath, Blob]]:
+        """Yield the members that have the suffix of an image file."""
         for name, blob in self.members.items():
             place = PurePosixPath(name)
             if place.suffix.lower() in IMAGE_SUFFIXES:
                 yield place, blob
 
     def tables(self) -> list[str]:
-        """The members that are CSV files."""
+        """List the members that are CSV files."""
         return [name for name in self.members if name.lower().endswith(".csv")]
 
     def own_file(self, name: str) -> Path:
-        """A member as a file that holds nothing else, copied out of its archive if it is in one."""
+        """Return a member as a file of its own, copied out of its archive if needed."""
         blob = self.members[name]
         if isinstance(blob, FileBlob):
             return blob.path
@@ -79,7 +86,7 @@ class Tree:
         return copy.path
 
     def plain_file(self, name: str) -> tuple[Path, int, int]:
-        """File, offset and size of a member as it lies on disk, unpacked into a temporary file where it is packed."""
+        """Return the file, offset and size of a member, which is unpacked if it is packed."""
         blob = self.members[name]
         if isinstance(blob, SpanBlob):
             return blob.path, blob.offset, blob.size
@@ -87,13 +94,13 @@ class Tree:
             return blob.path, 0, blob.path.stat().st_size
         if not isinstance(blob, ZipBlob):
             raise TypeError(f"{name} is no file")
-        copy = unpacked_member(blob)
+        copy = unpack_member(blob)
         self.scratch.append(copy)
         return copy.path, 0, copy.path.stat().st_size
 
 
 def open_tree(path: str | os.PathLike[str]) -> Tree:
-    """The tree of a folder, an archive or a single file."""
+    """Open a folder, an archive or a single file as a tree."""
     root = Path(path)
     if root.is_dir():
         return _folder_tree(root)
@@ -106,9 +113,9 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
 
 
 def hash_inputs(path: Path) -> str:
-    """SHA-256 of a file; of a folder, that of its files' names and hashes."""
+    """Compute the SHA-256 of a file, or of the names and hashes in a folder."""
     if not path.is_dir():
-        return file_hash(path)
+        return hash_file(path)
     files = [file for file, _ in iter_files(path)]
     whole = hashlib.sha256()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -117,15 +124,16 @@ def hash_inputs(path: Path) -> str:
     return whole.hexdigest()
 
 
-def file_hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hash_or_failure(path: Path) -> str:
     try:
-        return file_hash(path)
-    except OSError as error:  # a file without permission is a reject later; here it only has to be the same each time
+        return hash_file(path)
+    except OSError as error:  # it is rejected later; here the hash only has to be the same each time
         return f"unreadable ({error.strerror})"
 
 

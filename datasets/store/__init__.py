@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from emonet.datasets.store.store import (
-    CARD,
-    DESCRIPTION,
-    FORMAT,
-    REJECTED,
-    REPORT,
-    Store,
-    decode,
-    open_store,
-    read_description,
-    shard_schema,
-)
+from emonet.datasets.store.info import FORMAT, StoreInfo, read_description
+from emonet.datasets.store.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, decode, open_store, shard_schema
 
 __all__ = [
     "CARD",
@@ -22,6 +12,7 @@ __all__ = [
     "REJECTED",
     "REPORT",
     "Store",
+    "StoreInfo",
     "decode",
     "open_store",
     "read_description",

@@ -1,4 +1,4 @@
-"""A data set as folders of PNG files, split/expression/*.png, for programs that want it so."""
+"""A data set as folders of PNG files, split/expression/*.png, for programs that read such folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from emonet.errors import OptionError
 
 
 def write_imagefolder(store: Store, folder: str | os.PathLike[str]) -> int:
-    """Writes every picture of every split; returns how many. The folder must be new or empty."""
+    """Write every image of every split as a PNG file.
+
+    Args:
+        store: The data set.
+        folder: A folder that is new or empty.
+
+    Returns:
+        The number of files.
+    """
     root = Path(folder)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise OptionError(f"{root} is not an empty folder")

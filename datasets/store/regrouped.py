@@ -1,4 +1,4 @@
-"""A data set with its rows put into other splits, or left out: another look at the same files, nothing is copied."""
+"""A view of a data set: the same files, with rows in other splits or left out. Nothing is copied."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.sample import SPLITS
 from emonet.datasets.store import Store
+from emonet.datasets.store.info import Counts, Shard
 from emonet.errors import OptionError
 
 if TYPE_CHECKING:
@@ -21,15 +22,19 @@ SHOWN = 3  # keys in a message
 
 @dataclass(frozen=True, slots=True)
 class Regrouped(Store):
-    """Rows of a store in splits of their own, in the store's order. `files` are those that hold rows of a split."""
+    """Rows of a store in other splits, in the order of the store.
 
-    keys: Mapping[str, frozenset[str]]  # split -> its rows
+    Attributes:
+        keys: Split -> the keys of its rows.
+    """
+
+    keys: Mapping[str, frozenset[str]]
 
     @property
     def identity(self) -> str:
-        """Another than the store's: a training on other rows, or on other splits, is another training."""
+        """A hash of the files and of the rows in each split."""
         rows = {split: sorted(keys) for split, keys in self.keys.items()}
-        whole = super(Regrouped, self).identity  # slots make a class anew, which the short form would not find
+        whole = super(Regrouped, self).identity  # `super()` fails here: slots=True makes a new class
         return hashlib.sha256(json.dumps([whole, rows], sort_keys=True).encode()).hexdigest()
 
     def table(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -49,39 +54,46 @@ class Regrouped(Store):
                 yield kept if read is columns else kept.drop_columns(["key"])
 
 
-def regrouped(store: Store, splits: Mapping[str, Sequence[str]], why: Mapping[str, Any]) -> Regrouped:
-    """The store with these keys in these splits, and no other rows. `why` is kept in its `info`."""
-    chosen = _chosen(splits)
-    there = _places(store)
-    if unknown := sorted(chosen.keys() - there.keys()):
+def regroup(store: Store, splits: Mapping[str, Sequence[str]], why: Mapping[str, Any]) -> Regrouped:
+    """Make a view of a data set that holds these rows and no others.
+
+    Args:
+        store: The data set, or a view of it.
+        splits: Split -> the keys of its rows.
+        why: What the view is for; it is kept in its `info.regrouped`.
+
+    Raises:
+        OptionError: A split or a key is not known, or a key is named twice.
+    """
+    split_of = _split_of_keys(splits)
+    rows = _source_and_class(store)
+    if unknown := sorted(split_of.keys() - rows.keys()):
         raise OptionError(f"{store.path} has no {', '.join(unknown[:SHOWN])} ({len(unknown)} unknown keys)")
     keys: dict[str, set[str]] = defaultdict(set)
-    for key, split in chosen.items():
+    for key, split in split_of.items():
         keys[split].add(key)
-    info = {
-        **store.info,
-        "splits": _files(store, chosen),
-        "counts": _counts(there, chosen),
-        "evaluated": {},  # what is missing from official splits says nothing of these
-        "regrouped": dict(why),
-    }
-    return Regrouped(store.path, info, {split: frozenset(keys[split]) for split in info["splits"]})
+    shards = _shards(store, split_of)
+    info = replace(
+        store.info,
+        splits=shards,
+        counts=_counts(rows, split_of),
+        evaluated={},  # how complete the official splits are says nothing about these
+        regrouped=dict(why),
+    )
+    return Regrouped(store.path, info, {split: frozenset(keys[split]) for split in shards})
 
 
-def _chosen(splits: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Key -> split."""
+def _split_of_keys(splits: Mapping[str, Sequence[str]]) -> dict[str, str]:
     if wrong := sorted(set(splits) - set(SPLITS)):
         raise OptionError(f"splits are {', '.join(SPLITS)}; got {', '.join(wrong)}")
     times = Counter(key for keys in splits.values() for key in keys)
     if twice := sorted(key for key, count in times.items() if count > 1):
-        raise OptionError(
-            f"a row is in one split, once; more often were {', '.join(twice[:SHOWN])} ({len(twice)} keys)"
-        )
+        raise OptionError(f"a row may be named once; named twice: {', '.join(twice[:SHOWN])} ({len(twice)} keys)")
     return {key: split for split, keys in splits.items() for key in keys}
 
 
-def _places(store: Store) -> dict[str, tuple[str, str]]:
-    """The key of every row -> source and class."""
+def _source_and_class(store: Store) -> dict[str, tuple[str, str]]:
+    """Key -> source and class, for all rows."""
     found: dict[str, tuple[str, str]] = {}
     for split in store.splits:
         columns = store.table(split, ["key", "source", "emotion"]).to_pydict()
@@ -90,25 +102,24 @@ def _places(store: Store) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _files(store: Store, chosen: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """Split -> the files that hold rows of it, and how many each."""
+def _shards(store: Store, split_of: Mapping[str, str]) -> dict[str, tuple[Shard, ...]]:
+    """Split -> the files that hold rows of it, with the number of these rows."""
     import pyarrow.parquet as pq
 
-    found: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+    found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for path in dict.fromkeys(path for split in store.splits for path in store.files(split)):
         keys = pq.read_table(path, columns=["key"])["key"].to_pylist()
-        counts = Counter(chosen[key] for key in keys if key in chosen)
+        counts = Counter(split_of[key] for key in keys if key in split_of)
         for split, count in counts.items():
-            found[split].append({"name": path.name, "rows": count})
-    return {split: files for split, files in found.items() if files}
+            found[split].append(Shard(path.name, count))
+    return {split: tuple(shards) for split, shards in found.items() if shards}
 
 
-def _counts(there: Mapping[str, tuple[str, str]], chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Source -> split -> class -> pictures."""
+def _counts(rows: Mapping[str, tuple[str, str]], split_of: Mapping[str, str]) -> Counts:
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for key, (source, emotion) in there.items():
-        if key in chosen:
-            counts[source][chosen[key]][emotion] += 1
+    for key, (source, emotion) in rows.items():
+        if key in split_of:
+            counts[source][split_of[key]][emotion] += 1
     return {
         source: {split: dict(by_split[split]) for split in SPLITS if split in by_split}
         for source, by_split in counts.items()

@@ -15,7 +15,7 @@ import numpy as np
 
 from emonet.album.entry import Entry
 from emonet.datasets import READERS
-from emonet.datasets.formats.class_folders import expressions_named
+from emonet.datasets.formats.class_folders import find_expressions
 from emonet.datasets.formats.tree import FileBlob
 from emonet.datasets.sample import EncodedImage, Rejected
 from emonet.evaluation.metrics import Scores, score
@@ -65,7 +65,7 @@ def find_labels(paths: Iterable[str]) -> Labels:
 
     The names may be any of the words that a data set may use for it.
     """
-    named = {path: expressions_named(PurePosixPath(path).parts[:-1]) for path in paths}
+    named = {path: find_expressions(PurePosixPath(path).parts[:-1]) for path in paths}
     return {path: emotion for path, found in named.items() if len(found) == 1 for emotion in found}
 
 

@@ -252,12 +252,12 @@ def _stored_options(path: Path, chosen: Mapping[str, Any]) -> BuildOptions:
     """The options of a dataset.json, with other paths where the data have moved; the data must be the same."""
     info = read_description(path)
     inputs, beside = _paths(chosen, READERS), _paths(chosen, BESIDE)
-    if added := sorted({**inputs, **beside}.keys() - info["inputs"].keys()):
+    if added := sorted({**inputs, **beside}.keys() - info.inputs.keys()):
         raise OptionError(f"{path} was built without {', '.join(added)}")
-    places = {"inputs": {**info["options"]["inputs"], **inputs}, **beside}
-    options = BuildOptions.from_dict(info["options"] | places)
+    places = {"inputs": {**info.options["inputs"], **inputs}, **beside}
+    options = BuildOptions.from_dict({**info.options, **places})
     hashes = identify(options)["inputs"]
-    changed = [name for name, digest in info["inputs"].items() if hashes[name] != digest]
+    changed = [name for name, digest in info.inputs.items() if hashes[name] != digest]
     if changed:
         raise OptionError(f"{', '.join(changed)}: not the data that {path} was built from")
     return options
@@ -268,19 +268,19 @@ def _verify(path: Path) -> None:
     differences = store.differences()
     if differences:
         raise OptionError(f"{path} is not what it was: {'; '.join(differences)}")
-    typer.echo(f"{path}: all {len(store.info['files'])} files have the bytes that they were written with")
+    typer.echo(f"{path}: all {len(store.info.files)} files have the bytes that they were written with")
 
 
 def _compare(store: Store, stored: Path) -> None:
     """Says whether a repeated build came to the same bytes."""
     before = read_description(stored)
-    changed = [name for name, digest in before["files"].items() if store.info["files"].get(name) != digest]
+    changed = [name for name, digest in before.files.items() if store.info.files.get(name) != digest]
     if not changed:
-        typer.echo(f"the same {len(before['files'])} files, byte for byte, as in {stored}")
+        typer.echo(f"the same {len(before.files)} files, byte for byte, as in {stored}")
         return
     versions = [
-        f"{name} {old} -> {store.info['versions'].get(name)}"
-        for name, old in before["versions"].items()
-        if store.info["versions"].get(name) != old
+        f"{name} {old} -> {store.info.versions.get(name)}"
+        for name, old in before.versions.items()
+        if store.info.versions.get(name) != old
     ]
     raise OptionError(f"not the same bytes: {', '.join(changed)}; versions: {', '.join(versions) or 'the same'}")

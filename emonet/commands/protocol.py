@@ -37,9 +37,9 @@ def fer2013(
 
     Example: emonet protocol fer2013 data/fer2013 -o runs/fer2013
     """
-    from emonet.protocols import Fer2013
+    from emonet.protocols import OfficialSplits
 
-    _carry_out(Fer2013(), store, out, config, given, overwrite=overwrite)
+    _carry_out(OfficialSplits(), store, out, config, given, overwrite=overwrite)
 
 
 @protocol.command("ckplus")
@@ -59,9 +59,9 @@ def ckplus(
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """
-    from emonet.protocols import CkPlus
+    from emonet.protocols import SubjectFolds
 
-    _carry_out(CkPlus(folds), store, out, config, given, overwrite=overwrite)
+    _carry_out(SubjectFolds(folds), store, out, config, given, overwrite=overwrite)
 
 
 @protocol.command("jaffe")
@@ -73,9 +73,9 @@ def jaffe(
 
     Example: emonet protocol jaffe data/jaffe -o runs/jaffe
     """
-    from emonet.protocols import Jaffe
+    from emonet.protocols import LeaveOneSubjectOut
 
-    _carry_out(Jaffe(), store, out, config, given, overwrite=overwrite)
+    _carry_out(LeaveOneSubjectOut(), store, out, config, given, overwrite=overwrite)
 
 
 @protocol.command("cross")

@@ -110,7 +110,7 @@ class Evaluation:
             "training": dict(self.checkpoint.training),
             "dev": self.checkpoint.scores.get("dev"),
             "store": self.store.path.name,
-            "data": self.store.info["inputs"],
+            "data": dict(self.store.info.inputs),
             "split": self.split,
             "head": self.choice.head,
             "prior": self.choice.prior,

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.datasets.ferplus import find_majorities
 from emonet.evaluation.agreement import Agreement, agree, emotion_places
 from emonet.faces import Faces
 from emonet.heads import SEEN_CLASSES
@@ -102,11 +103,7 @@ def seen_majority(faces: Faces) -> NDArray[np.int64]:
         The index of one of the eight expressions for each image, (N,). -1 where several expressions have the most
         votes, where "unknown" or "not a face" has, or where nobody voted: FER+'s literature leaves these images out.
     """
-    votes = np.zeros((len(faces), 1), np.int16) if faces.votes is None else faces.votes
-    most = votes.max(1, keepdims=True)
-    first = votes.argmax(1)
-    clear = ((votes == most).sum(1) == 1) & (first < len(SEEN_CLASSES)) & (most[:, 0] > 0)
-    return np.where(clear, first, -1)
+    return np.full(len(faces), -1) if faces.votes is None else find_majorities(faces.votes)
 
 
 def published_majority(votes: Votes) -> NDArray[np.int64]:

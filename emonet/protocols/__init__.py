@@ -1,37 +1,54 @@
-"""Protocols: which rows are learned from, chosen on and scored, so that a figure can be stood by.
+"""Protocols: which rows are learned from, which are chosen on, and which are scored once at the end.
 
-`rows.py` is what is known of pictures, `round.py` one training and what it is scored on; `fer2013.py`, `people.py`,
-`cross.py` and `curve.py` are the protocols. `run.py` trains and scores their rounds, `result.py` holds what came out.
+Each protocol is a dataclass of its options, and makes rounds: one training each, with what is scored after it.
+`run_protocol` trains and scores them.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from emonet.protocols.cross import Cross
 from emonet.protocols.curve import LearningCurve
-from emonet.protocols.fer2013 import Fer2013
-from emonet.protocols.people import CkPlus, Jaffe
+from emonet.protocols.official_splits import OfficialSplits
 from emonet.protocols.round import Protocol, Round
+from emonet.protocols.subjects import LeaveOneSubjectOut, SubjectFolds
 
 if TYPE_CHECKING:
     from emonet.protocols.run import run_protocol
 
-__all__ = ["PROTOCOLS", "CkPlus", "Cross", "Fer2013", "Jaffe", "LearningCurve", "Protocol", "Round", "run_protocol"]
+__all__ = [
+    "PROTOCOLS",
+    "Cross",
+    "LearningCurve",
+    "LeaveOneSubjectOut",
+    "OfficialSplits",
+    "Protocol",
+    "Round",
+    "SubjectFolds",
+    "run_protocol",
+]
 
 PROTOCOLS: dict[str, type[Protocol]] = {
-    "fer2013": Fer2013,
-    "ckplus": CkPlus,
-    "jaffe": Jaffe,
+    "fer2013": OfficialSplits,
+    "ckplus": SubjectFolds,
+    "jaffe": LeaveOneSubjectOut,
     "cross": Cross,
     "learning-curve": LearningCurve,
 }
 
+_OLD_NAMES: dict[str, type[Protocol]] = {"Fer2013": OfficialSplits, "CkPlus": SubjectFolds, "Jaffe": LeaveOneSubjectOut}
+
 
 def __getattr__(name: str) -> Any:
-    """`run_protocol` when it is first used: it brings torch, which commands that only show their help need not."""
-    if name != "run_protocol":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from emonet.protocols import run
+    """Import `run_protocol` when it is first used, for it loads torch; and know the names from before 0.2."""
+    if name == "run_protocol":
+        from emonet.protocols import run
 
-    return run.run_protocol
+        return run.run_protocol
+    if name in _OLD_NAMES:
+        new = _OLD_NAMES[name]
+        warnings.warn(f"emonet.protocols.{name} is {new.__name__} now", DeprecationWarning, stacklevel=2)
+        return new
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""How much more pictures bring: the same training on growing shares of the training data."""
+"""Learning curves: the same training on growing shares of the training data, to see what more images would bring."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from emonet.datasets.curation.splits import lot
+from emonet.datasets.curation.splits import draw_number
 from emonet.datasets.store import Store
-from emonet.datasets.store.regrouped import regrouped
+from emonet.datasets.store.regrouped import regroup
 from emonet.errors import OptionError
-from emonet.protocols.round import HeldOut, Round, check_config, check_start, chosen_words, learned_view, people_on
-from emonet.protocols.rows import Row, group_names, read_rows
+from emonet.protocols.round import (
+    HeldOut,
+    Round,
+    check_config,
+    check_start,
+    describe_choices,
+    find_subjects,
+    make_training_view,
+)
+from emonet.protocols.rows import ImageRow, name_groups, read_rows
 from emonet.training.config import TrainConfig
 
 SEED = 0  # of the shares: the same for every training, so that curves can be compared
@@ -22,12 +30,17 @@ Equal = Literal["steps", "epochs"]
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """A round a share of train, each share with all of the smaller ones in it; people and copies stay together.
+    """A round for each share of train. A share holds all smaller ones.
 
-    Every share is trained for as many steps, which is the fair question: what do more pictures bring to the same
-    work? With as many epochs a tenth of the pictures would have a tenth of the steps, and the curve would show what
-    too short a training costs. So epochs, and whatever counts in them, grow as pictures become fewer; the epoch is
-    chosen among more of them, on dev. `equal` may also be `epochs`.
+    Subjects and copies stay together.
+
+    By default every share is trained for the same number of steps. With the same number of epochs, a tenth of the
+    images would have a tenth of the steps, and the curve would show what too short a training costs. So fewer images
+    have more epochs; options that are counted in epochs grow with them, and the epoch is chosen on dev as always.
+
+    Attributes:
+        shares: Of the training data, each above 0 and at most 1.
+        equal: What all shares have in common: `steps` or `epochs`.
     """
 
     title: ClassVar[str] = "Learning curve"
@@ -43,10 +56,11 @@ class LearningCurve:
             raise OptionError(f"equal must be one of {', '.join(get_args(Equal))}, got {self.equal!r}")
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
+        """Make the rounds."""
         check_config(config)
         if self.equal == "epochs" and config.steps:
             raise OptionError(
-                f"steps ends every share's training after {config.steps:,}: leave it out for equal epochs"
+                f"with steps every share is trained for {config.steps:,} steps: leave it out for equal epochs"
             )
         rows = read_rows(store, config.classes)
         if SCORED not in {row.split for row in rows}:
@@ -57,30 +71,30 @@ class LearningCurve:
         dev = [row for row in rows if row.split == "dev" and not config.all_train]
         check_start(config, train)
         held_out = [row for row in rows if row.split == SCORED]
-        view = regrouped(store, {SCORED: [row.key for row in held_out]}, {"scored": SCORED})
-        scored = HeldOut(view, SCORED, people_on(held_out))
-        words = f"{chosen_words(config, 'dev')}; scored once on {SCORED}"
+        view = regroup(store, {SCORED: [row.key for row in held_out]}, {"scored": SCORED})
+        scored = HeldOut(view, SCORED, find_subjects(held_out))
+        words = f"{describe_choices(config, 'dev')}; scored once on {SCORED}"
         rounds = []
-        for share, own in self._nested(train):
-            name, trained = f"share-{share:g}", self._trained(config, len(train), len(own))
-            learned = learned_view(store, name, own, dev, config)
+        for share, own in self._nest_shares(train):
+            name, trained = f"share-{share:g}", self._adapt_config(config, len(train), len(own))
+            learned = make_training_view(store, name, own, dev, config)
             rounds.append(Round(name, trained, learned, {f"share {share:g}": scored}, words))
         return rounds
 
-    def _nested(self, train: Sequence[Row]) -> Iterator[tuple[float, list[Row]]]:
-        """Each share and its rows, by the lots of people and of groups of copies.
+    def _nest_shares(self, train: Sequence[ImageRow]) -> Iterator[tuple[float, list[ImageRow]]]:
+        """Yield each share and its rows: the groups with the smallest random numbers.
 
-        They are not the lots of the build: those whose were low are not here, but in dev.
+        These are not the numbers of the build, which moved groups with small ones to dev.
         """
-        lots = [lot(SEED, f"share {name}") for name in group_names(train)]
+        numbers = [draw_number(SEED, f"share {name}") for name in name_groups(train)]
         for share in self.shares:
-            own = [row for row, place in zip(train, lots, strict=True) if place < share]
+            own = [row for row, number in zip(train, numbers, strict=True) if number < share]
             if not own:
-                raise OptionError(f"a share of {share:g} holds none of the {len(train):,} training pictures")
+                raise OptionError(f"a share of {share:g} holds none of the {len(train):,} training images")
             yield share, own
 
-    def _trained(self, config: TrainConfig, whole: int, own: int) -> TrainConfig:
-        """The training of a share, from that of all pictures; an epoch of a share has fewer steps."""
+    def _adapt_config(self, config: TrainConfig, whole: int, own: int) -> TrainConfig:
+        """Adapt the training of all images to a share, whose epochs have fewer steps."""
         if self.equal == "epochs":
             return config
         times = -(-whole // config.batch_size) / -(-own // config.batch_size)
@@ -96,4 +110,5 @@ class LearningCurve:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What the rounds of a protocol answered, and what that scored: round by round, pooled, and how far rounds differ."""
+"""The answers and scores of a protocol: by round, pooled, and how much the rounds differ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ScoresOf = Mapping[str, Mapping[str, Scores]]  # view -> part -> scores
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far rounds differ: the mean of their figures, and the standard deviation of a sample (n - 1)."""
+    """How much rounds differ: mean and standard deviation (with n - 1)."""
 
     mean: float
     deviation: float
@@ -30,21 +30,36 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a round answered to something that it is scored on."""
+    """What a round answered to one thing that it is scored on.
+
+    Attributes:
+        people: The subjects that are scored.
+        head: The head that answered.
+        classes: The classes of the answers.
+        keys: The images.
+        labels: Their places in `classes`.
+        sequences: Their sequences, None for single images.
+        answers: View -> probabilities.
+        scores: View -> part -> scores.
+        left_out: Class that the model does not know -> images.
+    """
 
     people: tuple[str, ...]
-    head: str  # that answered
+    head: str
     classes: tuple[Emotion, ...]
     keys: Sequence[str]
     labels: NDArray[np.int64]
     sequences: Sequence[str | None]
-    answers: Mapping[str, NDArray[np.float32]]  # view -> probabilities
+    answers: Mapping[str, NDArray[np.float32]]
     scores: ScoresOf
-    left_out: Mapping[str, int]  # pictures of classes that the model does not know
+    left_out: Mapping[str, int]
 
     @classmethod
     def of(cls, evaluation: Evaluation, held_out: HeldOut) -> Outcome:
-        """Parts are kept where the view holds the training rows too: only then are copies of them known."""
+        """Take what is needed from an evaluation.
+
+        Scores with and without copies are kept only if the view knows the training rows.
+        """
         columns = held_out.store.table(held_out.split, ["key", "sequence"]).to_pydict()
         sequences = dict(zip(columns["key"], columns["sequence"], strict=True))
         beside = "train" in held_out.store.splits
@@ -66,6 +81,7 @@ class Outcome:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON takes them."""
         return {
             "pictures": len(self.keys),
             "people": list(self.people),
@@ -77,15 +93,24 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundResult:
-    """A round that was trained and scored."""
+    """A round that was trained and scored.
+
+    Attributes:
+        round: The round.
+        learned: How many images it learned from.
+        chosen_on: How many images choices were made on.
+        epoch: The epoch whose weights were kept; None if several networks were averaged.
+        outcomes: Name -> what was answered.
+    """
 
     round: Round
-    learned: int  # pictures
-    chosen_on: int  # pictures
-    epoch: int | None  # whose weights were kept; none where several networks were averaged
+    learned: int
+    chosen_on: int
+    epoch: int | None
     outcomes: Mapping[str, Outcome]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON takes them."""
         return {
             "name": self.round.name,
             "classes": self.round.config.classes,
@@ -100,15 +125,23 @@ class RoundResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """What rounds scored together. The scores of several are those of all their answers, not a mean of scores."""
+    """The scores of several rounds: of all their answers, not a mean of scores.
+
+    Attributes:
+        rounds: How many.
+        people: How many subjects.
+        scores: View -> part -> scores.
+        spread: View -> part -> measure -> how much rounds differ; empty for one round.
+    """
 
     rounds: int
     people: int
     scores: ScoresOf
-    spread: Mapping[str, Mapping[str, Mapping[str, Spread]]]  # view -> part -> measure; of several rounds only
+    spread: Mapping[str, Mapping[str, Mapping[str, Spread]]]
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Pool:
+        """Pool the answers of some rounds."""
         people = len({person for outcome in outcomes for person in outcome.people})
         if len(outcomes) == 1:
             return cls(1, people, outcomes[0].scores, {})
@@ -116,11 +149,12 @@ class Pool:
         return cls(
             len(outcomes),
             people,
-            {view: _pooled(outcomes, view) for view in views},
-            {view: _spread([outcome.scores[view] for outcome in outcomes]) for view in views},
+            {view: _score_together(outcomes, view) for view in views},
+            {view: _measure_spread([outcome.scores[view] for outcome in outcomes]) for view in views},
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON takes them."""
         spread = {
             view: {
                 part: {name: {"mean": one.mean, "deviation": one.deviation} for name, one in measures.items()}
@@ -134,23 +168,32 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """A protocol that was carried out."""
+    """The result of a protocol.
+
+    Attributes:
+        name: The protocol.
+        title: Its title.
+        options: Its options.
+        config: The training.
+        data: Input of the data set -> hash.
+        rounds: What each round came to.
+    """
 
     name: str
     title: str
     options: Mapping[str, Any]
     config: Mapping[str, Any]
-    data: Mapping[str, Any]  # input -> hash
+    data: Mapping[str, Any]
     rounds: Sequence[RoundResult]
 
     @property
     def pooled(self) -> dict[str, Pool]:
-        """By what was scored."""
+        """Name of what was scored -> the scores of all rounds together."""
         names = dict.fromkeys(name for one in self.rounds for name in one.outcomes)
         return {name: Pool.of([one.outcomes[name] for one in self.rounds if name in one.outcomes]) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures, as JSON takes them."""
+        """Return all figures as plain values."""
         return {
             "protocol": self.name,
             "options": dict(self.options),
@@ -161,7 +204,7 @@ class Result:
         }
 
 
-def _pooled(outcomes: Sequence[Outcome], view: str) -> dict[str, Scores]:
+def _score_together(outcomes: Sequence[Outcome], view: str) -> dict[str, Scores]:
     answers = np.concatenate([outcome.answers[view] for outcome in outcomes])
     labels = np.concatenate([outcome.labels for outcome in outcomes])
     sequences = [name for outcome in outcomes for name in outcome.sequences]
@@ -172,8 +215,8 @@ def _pooled(outcomes: Sequence[Outcome], view: str) -> dict[str, Scores]:
     return scores
 
 
-def _spread(scores: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, Spread]]:
-    """Of the parts that every round has."""
+def _measure_spread(scores: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, Spread]]:
+    """Measure how much rounds differ, in the parts that every round has."""
     parts = [part for part in scores[0] if all(part in one for one in scores)]
     found: dict[str, dict[str, Spread]] = {}
     for part in parts:
@@ -185,4 +228,5 @@ def _spread(scores: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, Sprea
 
 
 def scores_as_dict(scores: ScoresOf) -> dict[str, Any]:
+    """Return scores as plain values."""
     return {view: {part: found.to_dict() for part, found in parts.items()} for view, parts in scores.items()}

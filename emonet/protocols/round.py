@@ -1,6 +1,6 @@
-"""One training of a protocol: what it learns from, what it is chosen on, and what it is then scored on, once.
+"""One training of a protocol: what it learns from, what choices are made on, and what is scored once at the end.
 
-The training is given a view of the data set that holds nothing of what is scored: it cannot look.
+The training is given a view of the data set that does not hold the scored images, so it cannot use them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 from typing import Protocol as Interface
 
 from emonet.datasets.store import Store
-from emonet.datasets.store.regrouped import regrouped
+from emonet.datasets.store.regrouped import regroup
 from emonet.errors import OptionError
 from emonet.heads import LABELS
 from emonet.inference import load_model
-from emonet.protocols.rows import Row, without_copies
+from emonet.protocols.rows import ImageRow, remove_copies
 from emonet.training.config import TrainConfig
 from emonet.training.heads import find_head
 from emonet.training.teacher_labels import load_teacher_labels
@@ -25,76 +25,104 @@ from emonet.training.teacher_labels import load_teacher_labels
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A split of a view of the data set, which is scored."""
+    """A split that is scored.
+
+    Attributes:
+        store: The data set, or a view of it.
+        split: The split.
+        people: Its subjects, where they are known.
+    """
 
     store: Store
     split: str
-    people: tuple[str, ...]  # who is on its pictures, where that is known
+    people: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`scored` has names: rounds that score something of the same name are pooled."""
+    """One training, and what is scored after it.
 
-    name: str  # of its folder
+    Attributes:
+        name: The name of its folder.
+        config: The training.
+        learned: What the training is given: train and dev, and no other rows.
+        scored: Name -> what is scored; scores of the same name are pooled over rounds.
+        chosen: What was chosen on what, in words.
+        left_out: How many training rows were left out because copies of them are scored.
+    """
+
+    name: str
     config: TrainConfig
-    learned: Store  # holds train and dev, and no other rows
+    learned: Store
     scored: Mapping[str, HeldOut]
-    chosen: str  # what was chosen on what, in words
-    left_out: int = 0  # training rows whose copies are scored
+    chosen: str
+    left_out: int = 0
 
 
 class Protocol(Interface):
-    """Options of a protocol as a frozen dataclass, and the rounds that they make."""
+    """What a protocol must have: a frozen dataclass of its options that makes rounds."""
 
     title: ClassVar[str]
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
-        """All rounds, before the first is trained: what is impossible is said at once."""
+        """Make all rounds; raise OptionError if one is impossible."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """The options, as JSON has them."""
+        """Return the options as plain values."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The rows of a round, and how people call what is chosen on and scored. Copies of scored rows are not learned."""
+    """The rows of a round, and the words for dev and for what is scored."""
 
-    train: Sequence[Row]
-    dev: Sequence[Row]
-    scored: Mapping[str, Sequence[Row]]
+    train: Sequence[ImageRow]
+    dev: Sequence[ImageRow]
+    scored: Mapping[str, Sequence[ImageRow]]
     dev_words: str
     scored_words: str
 
 
 def make_round(store: Store, name: str, config: TrainConfig, parts: Parts) -> Round:
-    """A round of rows that are grouped anew. Where everything is learned from, dev is as well."""
+    """Make a round of some rows.
+
+    Args:
+        store: The data set.
+        name: The name of the round.
+        config: The training. With `all_train` dev is learned from, too.
+        parts: The rows. Copies of scored rows are not learned from.
+    """
     scored = list(chain.from_iterable(parts.scored.values()))
-    train, dev = without_copies(parts.train, scored), without_copies(parts.dev, scored)
+    train, dev = remove_copies(parts.train, scored), remove_copies(parts.dev, scored)
     views = {
-        title: HeldOut(regrouped(store, {"test": _keys(rows)}, {"scored": title}), "test", people_on(rows))
+        title: HeldOut(regroup(store, {"test": _list_keys(rows)}, {"scored": title}), "test", find_subjects(rows))
         for title, rows in parts.scored.items()
     }
     return Round(
         name,
         config,
-        learned_view(store, name, train, dev, config),
+        make_training_view(store, name, train, dev, config),
         views,
-        f"{chosen_words(config, parts.dev_words)}; scored once on {parts.scored_words}",
+        f"{describe_choices(config, parts.dev_words)}; scored once on {parts.scored_words}",
         len(parts.train) + len(parts.dev) - len(train) - len(dev),
     )
 
 
-def learned_view(store: Store, name: str, train: Sequence[Row], dev: Sequence[Row], config: TrainConfig) -> Store:
-    """What a training is given."""
-    splits = {"train": [*_keys(train), *_keys(dev)]} if config.all_train else {"train": _keys(train), "dev": _keys(dev)}
-    return regrouped(store, splits, {"round": name})
+def make_training_view(
+    store: Store, name: str, train: Sequence[ImageRow], dev: Sequence[ImageRow], config: TrainConfig
+) -> Store:
+    """Make the view of the data set that a training is given."""
+    splits = (
+        {"train": [*_list_keys(train), *_list_keys(dev)]}
+        if config.all_train
+        else {"train": _list_keys(train), "dev": _list_keys(dev)}
+    )
+    return regroup(store, splits, {"round": name})
 
 
-def chosen_words(config: TrainConfig, where: str) -> str:
-    """What a training chooses, and on what."""
+def describe_choices(config: TrainConfig, where: str) -> str:
+    """Say what a training chooses, and on what."""
     asked = {
         "epoch": config.keep == "best",
         "learning rate": config.schedule == "plateau",
@@ -106,27 +134,27 @@ def chosen_words(config: TrainConfig, where: str) -> str:
 
 
 def check_config(config: TrainConfig) -> None:
-    """Refuses options that say otherwise what is learned from and chosen on."""
+    """Raise OptionError for options of a training that the protocol decides."""
     if config.fold >= 0 or config.sources:
-        raise OptionError("the protocol says what is learned from and chosen on: leave out fold and sources")
+        raise OptionError("the protocol decides what is learned from and chosen on: leave out fold and sources")
     if config.leave_out >= 0 or config.out_of_fold:
-        raise OptionError("the protocol says what is learned from: do without leave_out and out_of_fold")
+        raise OptionError("the protocol decides what is learned from: leave out leave_out and out_of_fold")
 
 
-def check_start(config: TrainConfig, rows: Sequence[Row]) -> None:
-    """Raises if the weights to start from, or a teacher, may have learned from these rows."""
+def check_start(config: TrainConfig, rows: Sequence[ImageRow]) -> None:
+    """Raise OptionError if a start or a teacher learned from the data of these rows."""
     learned = {name: load_model(name).training.get("sources", {}) for name in (*config.starts, *config.teacher)}
     learned |= {name: load_teacher_labels(Path(name)).about.get("sources", ()) for name in config.teacher_labels}
     for name, known in learned.items():
         if seen := sorted({row.source for row in rows} & set(known)):
-            raise OptionError(f"{name} learned from {', '.join(seen)} already: take weights that know nothing of it")
+            raise OptionError(f"{name} learned from {', '.join(seen)} already: take weights that did not")
 
 
-def label_head(config: TrainConfig, held_out: HeldOut) -> str:
-    """Name the head that answers with the labels of what is scored; empty where the network has only one.
+def find_label_head(config: TrainConfig, held_out: HeldOut) -> str:
+    """Find the head of the labels that are scored; empty if the network has only one.
 
     Raises:
-        ValueError: The labels of what is scored have several heads.
+        OptionError: The labels of what is scored belong to several heads.
     """
     sources = held_out.store.table(held_out.split, ["source"])["source"].unique().to_pylist()
     heads = {find_head(source, list(config.heads)) for source in sources} if config.heads else {""}
@@ -138,10 +166,10 @@ def label_head(config: TrainConfig, held_out: HeldOut) -> str:
     return next(iter(heads))
 
 
-def _keys(rows: Sequence[Row]) -> list[str]:
+def _list_keys(rows: Sequence[ImageRow]) -> list[str]:
     return [row.key for row in rows]
 
 
-def people_on(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Who is on the pictures, where that is known."""
+def find_subjects(rows: Sequence[ImageRow]) -> tuple[str, ...]:
+    """List the subjects of rows, where they are known."""
     return tuple(sorted({f"{row.source}/{row.subject}" for row in rows if row.subject is not None}))

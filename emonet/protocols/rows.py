@@ -1,4 +1,4 @@
-"""What protocols know of a data set's pictures: who is on them, which class they have, what they are copies of."""
+"""What protocols know about the images of a data set: subject, class, sequence and copies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ COLUMNS = ("key", "source", "emotion", "subject", "sequence", "duplicate_group",
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One picture, without its pixels."""
+class ImageRow:
+    """One image, without its pixels."""
 
-    split: str  # that the build gave it
+    split: str  # of the build
     key: str
     source: str
     emotion: str
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def copies(self) -> Iterator[str]:
-        """Names that it shares with its exact copies, and with its near ones."""
+        """Names that it has in common with its exact and with its near copies."""
         return (
             f"{kind} {group}"
             for kind, group in (("exact", self.duplicate_group), ("near", self.near_group))
@@ -38,16 +38,21 @@ class Row:
 
     @property
     def bonds(self) -> Iterator[str]:
-        """Names that it shares with whatever must not be parted from it: person, sequence, copies."""
+        """Names that it has in common with images of its group: subject, sequence, copies."""
         if self.subject is not None:
-            yield f"person {self.source}/{self.subject}"
+            yield f"subject {self.source}/{self.subject}"
         if self.sequence is not None:
             yield f"sequence {self.source}/{self.sequence}"
         yield from self.copies
 
 
-def read_rows(store: Store, classes: str = "") -> list[Row]:
-    """All rows of all splits, in order; of some classes, if they are named as the option `classes` of a training is."""
+def read_rows(store: Store, classes: str = "") -> list[ImageRow]:
+    """Read the rows of all splits, in order.
+
+    Args:
+        store: The data set.
+        classes: Which classes, as in the option `classes` of a training; empty for all.
+    """
     wanted = set(store.classes)
     if classes:
         wanted = set(LabelRules.parse(classes).classes)
@@ -55,30 +60,30 @@ def read_rows(store: Store, classes: str = "") -> list[Row]:
             there = ", ".join(store.classes)
             raise OptionError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
     cells = ((split, row) for split in store.splits for row in store.table(split, COLUMNS).to_pylist())
-    return [Row(split, **row) for split, row in cells if row["emotion"] in wanted]
+    return [ImageRow(split, **row) for split, row in cells if row["emotion"] in wanted]
 
 
-def of_source(store: Store, rows: Iterable[Row], source: str) -> list[Row]:
-    """A source's rows, of which there must be some."""
+def select_source(store: Store, rows: Iterable[ImageRow], source: str) -> list[ImageRow]:
+    """Select the rows of a source; raise OptionError if there are none."""
     own = [row for row in rows if row.source == source]
     if not own:
-        there = ", ".join(store.info["counts"])
-        raise OptionError(f"{store.path} has no pictures from {source} of these classes; its sources are {there}")
+        there = ", ".join(store.info.counts)
+        raise OptionError(f"{store.path} has no images from {source} of these classes; its sources are {there}")
     return own
 
 
-def check_people(store: Store, rows: Sequence[Row]) -> None:
-    """Raises where not everybody is known: whoever is scored might have been learned from."""
+def check_subjects(store: Store, rows: Sequence[ImageRow]) -> None:
+    """Raise OptionError if a subject is not known."""
     unknown = [row.key for row in rows if row.subject is None]
     if unknown:
         raise OptionError(
-            f"{store.path}: nobody can tell who is on {len(unknown):,} of {len(rows):,} pictures from "
-            f"{rows[0].source} ({unknown[0]}), so no figure for people who were not learned from can be claimed"
+            f"{store.path}: the subject of {len(unknown):,} of {len(rows):,} images from {rows[0].source} is not "
+            f"known ({unknown[0]}), so subjects cannot be kept apart"
         )
 
 
-def group_names(rows: Sequence[Row]) -> list[str]:
-    """For each row a name that all share that belong together; that is the key of the first of them."""
+def name_groups(rows: Sequence[ImageRow]) -> list[str]:
+    """Name the group of each row: the key of the first row of those that belong together."""
     sharing: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
         for name in row.bonds:
@@ -87,13 +92,13 @@ def group_names(rows: Sequence[Row]) -> list[str]:
     return [rows[first].key for first in join_groups(len(rows), links)]
 
 
-def without_copies(rows: Sequence[Row], scored: Iterable[Row]) -> list[Row]:
-    """The rows of which no copy, exact or near, is scored."""
+def remove_copies(rows: Sequence[ImageRow], scored: Iterable[ImageRow]) -> list[ImageRow]:
+    """Return the rows without those that are exact or near copies of a scored row."""
     known = {name for row in scored for name in row.copies}
     return [row for row in rows if known.isdisjoint(row.copies)]
 
 
-def class_lists(classes: str) -> tuple[str, ...]:
-    """Several lists of classes where all are lists' names (ck6,ck8), else the one that the names make."""
+def split_class_lists(classes: str) -> tuple[str, ...]:
+    """Split the option `classes` if it names several lists, as in ck6,ck8."""
     names = tuple(classes.split(","))
     return names if all(name in CLASS_LISTS for name in names) else (classes,)

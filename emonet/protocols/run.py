@@ -1,9 +1,9 @@
-"""A protocol from its first training to its report; stopped and run again, it goes on.
+"""Run a protocol from its first training to its report; after an interruption it goes on where it was.
 
-OUT/<round>/...          the training of each round, as `emonet train` leaves it
-OUT/protocol.json        what was chosen on what, every figure, round by round and pooled
-OUT/report.html          the same for people
-OUT/curve.png            of a learning curve
+OUT/<round>/...          the training of each round, as `emonet train` writes it
+OUT/protocol.json        what was chosen on what, and every figure, by round and pooled
+OUT/report.html          the same to read
+OUT/curve.png            a learning curve
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from emonet.protocols.curve import LearningCurve
 from emonet.protocols.curve_picture import draw_learning_curve
 from emonet.protocols.report import write_report
 from emonet.protocols.result import Outcome, Result, RoundResult
-from emonet.protocols.round import HeldOut, Protocol, Round, label_head
+from emonet.protocols.round import HeldOut, Protocol, Round, find_label_head
 from emonet.training.config import TrainConfig
 from emonet.training.log import Silent, Watch
 from emonet.training.packages import check_packages, settle_augmenter
@@ -44,7 +44,24 @@ def run_protocol(
     *,
     overwrite: bool = False,
 ) -> Result:
-    """Trains and scores every round. A round that is finished is not trained again, but scored as it stands."""
+    """Train and score every round of a protocol.
+
+    A round that is finished already is not trained again, only scored.
+
+    Args:
+        protocol: One of PROTOCOLS, with its options.
+        store: The data set.
+        config: The training of each round.
+        folder: Where to write.
+        watch: Shows how far it has come.
+        overwrite: Whether to replace other rounds in the folder.
+
+    Returns:
+        All figures.
+
+    Raises:
+        OptionError: The protocol does not fit the data set or the training.
+    """
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise OptionError("a protocol runs in one process: start it without torchrun")
     watch = watch or Silent()
@@ -55,36 +72,36 @@ def run_protocol(
     config = settle_augmenter(config, machine.device, folders, watch)
     rounds = [replace(one, config=replace(one.config, augment_with=config.augment_with)) for one in rounds]
     if overwrite:
-        check_packages(config, machine.device)  # before what is there is lost
+        check_packages(config, machine.device)  # before anything is removed
         _clear(folder, rounds)
     results = []
     for number, one in enumerate(rounds, start=1):
         watch.note(f"round {number} of {len(rounds)}, {one.name}: {one.chosen}")
         checkpoint = train(one.config, one.learned, folder / one.name, watch)
-        results.append(_scored(one, checkpoint, machine))
+        results.append(_score_round(one, checkpoint, machine))
     name = next(name for name, kind in PROTOCOLS.items() if isinstance(protocol, kind))
-    result = Result(name, protocol.title, protocol.to_dict(), config.to_dict(), store.info["inputs"], results)
+    result = Result(name, protocol.title, protocol.to_dict(), config.to_dict(), dict(store.info.inputs), results)
     _write(result, folder, with_curve=isinstance(protocol, LearningCurve))
     return result
 
 
 def _check_heads(rounds: Sequence[Round]) -> None:
-    """Raise for what cannot be scored, before anything is trained."""
+    """Raise OptionError for what cannot be scored, before anything is trained."""
     for one in rounds:
         for held_out in one.scored.values():
-            label_head(one.config, held_out)
+            find_label_head(one.config, held_out)
 
 
 def _clear(folder: Path, rounds: Sequence[Round]) -> None:
-    """All rounds at once, and not each in its turn: stopped now, and run again without overwriting, it goes on."""
+    """Clear all rounds before the first is trained, so that a run can be resumed without `overwrite`."""
     for name in (RESULT, CURVE, REPORT):
         (folder / name).unlink(missing_ok=True)
     for one in rounds:
         clear_folder(folder / one.name)
 
 
-def _scored(one: Round, checkpoint: Checkpoint, machine: Machine) -> RoundResult:
-    outcomes = {name: _outcome(one, checkpoint, held_out, machine) for name, held_out in one.scored.items()}
+def _score_round(one: Round, checkpoint: Checkpoint, machine: Machine) -> RoundResult:
+    outcomes = {name: _score(one, checkpoint, held_out, machine) for name, held_out in one.scored.items()}
     return RoundResult(
         one,
         learned=checkpoint.training["pictures"],
@@ -94,9 +111,9 @@ def _scored(one: Round, checkpoint: Checkpoint, machine: Machine) -> RoundResult
     )
 
 
-def _outcome(one: Round, checkpoint: Checkpoint, held_out: HeldOut, machine: Machine) -> Outcome:
-    """Score the labels by the head that learned them, whichever answers by default."""
-    head = label_head(one.config, held_out)
+def _score(one: Round, checkpoint: Checkpoint, held_out: HeldOut, machine: Machine) -> Outcome:
+    """Score the labels by the head that learned them, even if another answers by default."""
+    head = find_label_head(one.config, held_out)
     evaluation = evaluate(checkpoint, held_out.store, held_out.split, name=one.name, machine=machine, head=head)
     return Outcome.of(evaluation, held_out)
 

@@ -50,9 +50,9 @@ def _sentence(view: str, scores: Scores) -> Html:
 def _completeness(evaluation: Evaluation) -> Iterator[Html]:
     """Whether all pictures that were published are scored; what the model does not know is among the remarks."""
     n, split = len(evaluation.faces), evaluation.split
-    published = evaluation.store.info["evaluated"].get(split)
-    if published is not None and published["kept"] < published["of"]:
-        yield warning(f"the data set has {published['kept']:,} of {published['of']:,} pictures of {split}")
+    published = evaluation.store.info.evaluated.get(split)
+    if published is not None and published.kept < published.of:
+        yield warning(f"the data set has {published.kept:,} of {published.of:,} pictures of {split}")
     elif not evaluation.faces.left_out:
         yield fine(f"{split}: {n:,} of {n:,} pictures are scored")
 

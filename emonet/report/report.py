@@ -129,10 +129,7 @@ def _histogram(evaluation: Evaluation, path: Path) -> Html:
     faces, info = evaluation.faces, evaluation.store.info
     there = np.bincount(faces.labels, minlength=len(faces.classes))
     learned: Counts = np.array(
-        [
-            sum(by_split.get(TRAIN, {}).get(emotion, 0) for by_split in info["counts"].values())
-            for emotion in faces.classes
-        ]
+        [sum(by_split.get(TRAIN, {}).get(emotion, 0) for by_split in info.counts.values()) for emotion in faces.classes]
     )
     splits = {TRAIN: learned} if learned.any() else {}
     draw_histogram({**splits, evaluation.split: there}, faces.classes, path)

@@ -139,7 +139,7 @@ def _make_checkpoint(
         arguments=dict(arguments or config.arguments),
         heads=session.material.make_stored_heads(config),
         crop=session.store.crop,
-        detector=session.store.info["options"]["detector"],
+        detector=session.store.info.detector,
         input=session.material.spec,
         weights=network.state_dict(),
         training=training,

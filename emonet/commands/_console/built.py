@@ -25,7 +25,7 @@ def show_plan(prepared: Prepared) -> None:
         typer.echo(f"{name}: {reader.path} recognised as {reader.layout.title}")
         framing = "cropped by its publisher" if reader.layout.framing else "to be cropped"
         people = "people are known" if reader.layout.subjects else "people are not known"
-        typer.echo(f"  {found.samples:,} pictures to work on, {framing}, {people}")
+        typer.echo(f"  {len(found.samples):,} pictures to work on, {framing}, {people}")
         for split in sorted({split for split, _ in found.counts}):
             numbers = {
                 str(e or "unlabelled"): found.counts[split, e] for e in (*Emotion, None) if found.counts[split, e]
@@ -48,19 +48,19 @@ def show_result(built: Built) -> None:
         typer.echo("was complete already")
     splits = [split for split in SPLITS if split in store.splits]
     table = Table("source", *splits, box=None, pad_edge=False)
-    for source, counts in info["counts"].items():
+    for source, counts in info.counts.items():
         table.add_row(source, *(f"{sum(counts.get(split, {}).values()):,}" for split in splits))
     table.add_row("all", *(f"{store.splits[split]:,}" for split in splits))
     Console().print(table)
-    for source, reasons in info["rejected"].items():
+    for source, reasons in info.rejected.items():
         typer.echo(f"{source}, rejected: {_listed(reasons)}")
-    for split, numbers in info["evaluated"].items():
-        if numbers["kept"] != numbers["of"]:
-            typer.echo(f"{split} holds {numbers['kept']:,} of {numbers['of']:,} pictures: mind figures on it")
-    copies = info["copies"]
+    for split, numbers in info.evaluated.items():
+        if numbers.kept != numbers.of:
+            typer.echo(f"{split} holds {numbers.kept:,} of {numbers.of:,} pictures: mind figures on it")
+    copies = info.copies
     typer.echo(
-        f"{copies['redundant_exact_copies']:,} redundant copies in {copies['exact_groups']:,} groups; "
-        f"{copies['evaluated_with_a_training_copy']:,} test or validation pictures have a training copy"
+        f"{copies.redundant_exact_copies:,} redundant copies in {copies.exact_groups:,} groups; "
+        f"{copies.evaluated_with_a_training_copy:,} test or validation pictures have a training copy"
     )
     _show_broken(built)
     typer.echo(f"{store.path}: look at {store.path / 'report.html'}")

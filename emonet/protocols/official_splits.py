@@ -1,4 +1,4 @@
-"""FER2013 as its competition had it: learned from Training, scored on PublicTest and PrivateTest."""
+"""FER2013 as in its competition: learn from Training, score PublicTest and PrivateTest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from emonet.datasets.store import Store
-from emonet.datasets.store.regrouped import regrouped
+from emonet.datasets.store.regrouped import regroup
 from emonet.errors import OptionError
-from emonet.protocols.round import HeldOut, Round, check_config, chosen_words, learned_view
-from emonet.protocols.rows import of_source, read_rows
+from emonet.protocols.round import HeldOut, Round, check_config, describe_choices, make_training_view
+from emonet.protocols.rows import read_rows, select_source
 from emonet.training.config import TrainConfig
 
 SOURCE = "fer2013"
@@ -17,25 +17,31 @@ EVALUATED = ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Fer2013:
-    """One round, chosen on dev. Copies of what is scored are learned from if the build kept them; figures say so."""
+class OfficialSplits:
+    """The official splits of FER2013, in one round; what is chosen is chosen on dev.
+
+    If the build kept training images that are copies of scored ones, they are learned from, and scores with and
+    without these copies are given.
+    """
 
     title: ClassVar[str] = "FER2013: its official splits"
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
+        """Make the round."""
         check_config(config)
-        rows = of_source(store, read_rows(store, config.classes), SOURCE)
+        rows = select_source(store, read_rows(store, config.classes), SOURCE)
         scored = [split for split in EVALUATED if any(row.split == split for row in rows)]
         if not scored:
             raise OptionError(f"{store.path} has nothing of FER2013 to score: neither validation nor test")
         by_split = {split: [row for row in rows if row.split == split] for split in store.splits}
-        # what is scored stands beside what was learned from, so that copies are known
+        # The view holds the training rows, too, so that copies of them are known.
         own = {split: [row.key for row in here] for split, here in by_split.items()}
-        view = regrouped(store, own, {"source": SOURCE})
-        learned = learned_view(store, SOURCE, by_split.get("train", []), by_split.get("dev", []), config)
+        view = regroup(store, own, {"source": SOURCE})
+        learned = make_training_view(store, SOURCE, by_split.get("train", []), by_split.get("dev", []), config)
         held_out = {split: HeldOut(view, split, ()) for split in scored}
-        words = f"{chosen_words(config, 'dev, a part of Training')}; scored once on {' and '.join(scored)}"
+        words = f"{describe_choices(config, 'dev, a part of Training')}; scored once on {' and '.join(scored)}"
         return [Round(SOURCE, config, learned, held_out, words)]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
         return asdict(self)

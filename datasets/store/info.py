@@ -1,0 +1,194 @@
+"""What dataset.json says of a data set, as dataclasses that are checked when the file is read."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from emonet.errors import DatasetError
+from emonet.labels import Emotion
+from facecrop import CropSpec
+
+FORMAT = 1
+JSON_TYPES: Mapping[Any, Any] = {tuple: list, Mapping: dict, Emotion: str, float: int | float}
+
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # source -> split -> class -> images
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One Parquet file of a split."""
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How many images of an evaluated split are in the data set: `kept` of `of`."""
+
+    kept: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyCounts:
+    """How many images are copies of each other, before any were left out.
+
+    Attributes:
+        exact_groups: Groups of images with the same pixels.
+        redundant_exact_copies: Images in these groups, without the first of each.
+        evaluated_with_a_training_copy: Images of validation and test that training data hold, too.
+        evaluated_with_a_near_training_copy: The same with near copies counted.
+        near_pairs: Pairs of near copies; 0 where they were not looked for.
+        conflicting_groups: Groups of exact copies with different labels.
+        conflicting_pictures: Images in these groups.
+        blank: Split -> images whose pixels are all the same.
+    """
+
+    exact_groups: int
+    redundant_exact_copies: int
+    evaluated_with_a_training_copy: int
+    evaluated_with_a_near_training_copy: int
+    near_pairs: int
+    conflicting_groups: int
+    conflicting_pictures: int
+    blank: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a reader found in one of the data sets that were merged.
+
+    Attributes:
+        layout: How the data lay on the disk.
+        cropped_by_publisher: How the publisher cut out the faces; None for whole photos.
+        subjects: Whether people can be told apart.
+        read: Split (`none` without one) -> label -> images, before any were left out.
+        notes: The reader's remarks.
+        differs_from_published: How the numbers differ from the published ones; None if they do not.
+    """
+
+    layout: str
+    cropped_by_publisher: CropSpec | None
+    subjects: bool
+    read: Mapping[str, Mapping[str, int]]
+    notes: tuple[str, ...]
+    differs_from_published: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What dataset.json holds: all options, counts, versions and hashes.
+
+    Attributes:
+        classes: In the order of the column `label`.
+        splits: Split -> its shards.
+        counts: Source -> split -> class -> images.
+        rejected: Source -> reason -> how many were left out.
+        evaluated: Validation and test -> how many of their images are there.
+        copies: What was found in more than one place.
+        sources: Source -> what its reader found.
+        votes: The order of the column `votes`.
+        options: Every option of the build.
+        inputs: Input -> SHA-256.
+        versions: Package -> version, None if it was not installed.
+        files: File -> SHA-256.
+        regrouped: Why a view has other splits; None for the data set itself.
+    """
+
+    classes: tuple[Emotion, ...]
+    splits: Mapping[str, tuple[Shard, ...]]
+    counts: Counts
+    rejected: Mapping[str, Mapping[str, int]]
+    evaluated: Mapping[str, Completeness]
+    copies: CopyCounts
+    sources: Mapping[str, SourceInfo]
+    votes: tuple[str, ...]
+    options: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    versions: Mapping[str, str | None]
+    files: Mapping[str, str]
+    regrouped: Mapping[str, Any] | None = None
+
+    @property
+    def crop(self) -> CropSpec:
+        """How faces were cut out."""
+        return CropSpec(**self.options["crop"])
+
+    @property
+    def detector(self) -> str:
+        """The name of the detector that found the faces."""
+        return str(self.options["detector"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what dataset.json holds."""
+        stored = {"format": FORMAT, **asdict(self)}
+        stored["classes"] = [str(emotion) for emotion in self.classes]
+        for source in stored["sources"].values():
+            source["cropped_by_publisher"] = source["cropped_by_publisher"] or False
+        if self.regrouped is None:
+            del stored["regrouped"]
+        return stored
+
+    def __getitem__(self, name: str) -> Any:
+        """Look up a part by its name, as code from before 0.2 does."""
+        warnings.warn(f"write info.{name} for info[{name!r}]", DeprecationWarning, stacklevel=2)
+        return self.to_dict()[name]
+
+
+def read_description(path: Path) -> StoreInfo:
+    """Read a dataset.json.
+
+    Raises:
+        DatasetError: The file is no JSON, has another format, or something is missing in it or of another type.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DatasetError(path, f"not JSON: {error}") from error
+    found = stored.get("format") if isinstance(stored, dict) else None
+    if found != FORMAT:
+        raise DatasetError(path, f"format {found!r}, and this version reads {FORMAT}")
+    for source in stored["sources"].values() if isinstance(stored.get("sources"), dict) else ():
+        if isinstance(source, dict) and source.get("cropped_by_publisher") is False:
+            source["cropped_by_publisher"] = None
+    info: StoreInfo = _check(StoreInfo, stored, "", path)
+    _check(CropSpec, info.options.get("crop"), "options.crop", path)
+    return info
+
+
+def _check(kind: Any, value: Any, place: str, path: Path) -> Any:
+    """Turn a value of a JSON file into a type, or raise DatasetError with its place in the file."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        return None if value is None else _check(inner[0], value, place, path)
+    if kind is Any:
+        return value
+    wanted = dict if is_dataclass(kind) else JSON_TYPES.get(origin or kind, kind)
+    if not isinstance(value, wanted):
+        raise DatasetError(path, f"{place} must be {getattr(wanted, '__name__', 'a number')}, and is {value!r:.60}")
+    if origin is tuple:
+        return tuple(_check(inner[0], one, f"{place}[{number}]", path) for number, one in enumerate(value))
+    if origin is Mapping:
+        return {name: _check(inner[1], one, f"{place}.{name}".lstrip("."), path) for name, one in value.items()}
+    try:
+        return _check_fields(kind, value, place, path) if is_dataclass(kind) else kind(value)
+    except DatasetError:
+        raise
+    except ValueError as error:
+        raise DatasetError(path, f"{place}: {error}") from error
+
+
+def _check_fields(kind: Any, value: Mapping[str, Any], place: str, path: Path) -> Any:
+    """Make a dataclass of a JSON object; names that are not known are passed over."""
+    own, hints = fields(kind), get_type_hints(kind)
+    if missing := [one.name for one in own if one.name not in value and one.default is MISSING]:
+        raise DatasetError(path, f"no {', '.join(missing)} in {place or 'it'}")
+    there = {one.name: value[one.name] for one in own if one.name in value}
+    return kind(**{name: _check(hints[name], one, f"{place}.{name}".lstrip("."), path) for name, one in there.items()})
