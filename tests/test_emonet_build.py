@@ -221,8 +221,8 @@ def test_what_cannot_be_used_ends_with_one_line(run, tmp_path, make, words):
     ("arguments", "words"),
     [
         ([], "nothing to build from"),
-        (["--shares", "0.5,0.5"], "shares must be three numbers"),
-        (["--shares", "a,b,c"], "shares must be three numbers"),
+        (["--shares", "0.5,0.5"], "--shares takes 3 values, train,validation,test; got '0.5,0.5'"),
+        (["--shares", "a,b,c"], "shares must be numbers from 0 to 1, got train='a'"),
         (["--detector", "dlib", "--device", "cuda"], "device must be auto or cpu, got 'cuda'"),
         (["--device", "mps"], "the detector 'mtcnn' runs on cuda and cpu only"),
         (["--verify", "nowhere"], "no such folder"),

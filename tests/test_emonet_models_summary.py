@@ -8,7 +8,7 @@ from two_heads import LABELS_PRIOR, two_heads
 from typer.testing import CliRunner
 
 from emonet.commands import app, main
-from emonet.commands._console.settings import parsed_settings
+from emonet.commands._console.options import parse_settings
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.models import MODELS, create_model, outline
 from emonet.models._summary import summary
@@ -198,8 +198,8 @@ def test_mistakes_are_one_line(arguments, message, monkeypatch, capsys):
     ],
 )
 def test_settings_are_toml_or_words(item, value):
-    assert parsed_settings([item]) == {"a": value}
-    assert type(parsed_settings([item])["a"]) is type(value)
+    assert parse_settings([item]) == {"a": value}
+    assert type(parse_settings([item])["a"]) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -207,4 +207,4 @@ def test_settings_are_toml_or_words(item, value):
 )
 def test_settings_that_are_none(items, match):
     with pytest.raises(ValueError, match=match):
-        parsed_settings(items)
+        parse_settings(items)

@@ -15,8 +15,8 @@ from emonet.faces import read_faces
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.options import read_toml
 from emonet.training import TrainConfig, train
-from emonet.training.config_file import read_config
 from facecrop import CropSpec
 
 FILES = ["config.toml", "curves.png", "log.csv", "model.safetensors", "samples.png"]
@@ -59,7 +59,7 @@ def enlarged(model, path, factor):
 def test_a_finished_folder(store, tmp_path):
     train(trainings.quick(), store, tmp_path / "deep" / "run")
     assert sorted(path.name for path in (tmp_path / "deep" / "run").iterdir()) == FILES
-    config = TrainConfig.from_dict(read_config(tmp_path / "deep" / "run" / "config.toml"))
+    config = TrainConfig.from_dict(read_toml(tmp_path / "deep" / "run" / "config.toml"))
     assert config == trainings.quick(augment_with="albumentations")  # what `auto` came to
 
 

@@ -18,8 +18,8 @@ from emonet.inference.checkpoint import Checkpoint, load_checkpoint
 from emonet.inference.classifier import pictures_as_tensor
 from emonet.models import Network, create_model
 from emonet.models.inputs import InputSpec
+from emonet.options import write_toml
 from emonet.training.config import TrainConfig
-from emonet.training.config_file import write_config
 from emonet.training.curves import draw_curves
 from emonet.training.log import EpochRow, TensorBoardLog, write_rows
 from emonet.training.packages import augments_with_torch
@@ -48,7 +48,7 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
     shown = Sampling(session.material.train, config).order(0)[:SHOWN]
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
-        write_config(config, folder / CONFIG)
+        write_toml(config, folder / CONFIG, "emonet train --config this-file")
         _draw_samples(session, shown, config, folder / SAMPLES)
     learn = _learn_by_heart if network.learns == "by_heart" else _learn_by_gradient
     return session.write(folder, learn(network, session, config, folder))
