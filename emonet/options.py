@@ -202,9 +202,9 @@ def refuse_unknown(names: Mapping[str, Any] | set[str], known: Mapping[str, Any]
 
 def split_names(text: str, *, paths: bool = False) -> tuple[str, ...]:
     """Split names at commas; of paths, the name of a file that exists is one, whatever commas it holds."""
-    if paths and Path(text).exists():
-        return (text,)
-    return tuple(text.split(",")) if text else ()
+    if not text:
+        return ()
+    return (text,) if paths and _is_file(text) else tuple(text.split(","))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -253,6 +253,8 @@ def _make_field(name: str, hint: Any, default: Any, option: Option, group: str =
     choices = get_args(item) if get_origin(item) is Literal else ()
     item = str if choices else item
     kind = item if origin in (None, Literal) else origin
+    if kind not in KINDS:
+        raise TypeError(f"{name}: an option cannot be of the type {hint}")
     return OptionField(name, kind, item, choices, optional, default, option, group)
 
 
@@ -267,6 +269,13 @@ def _is(value: Any, kind: Any) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def _toml(value: Any) -> str:

@@ -143,7 +143,7 @@ def test_labels_from_the_command_line(run, store, config, tmp_path):
     result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 1, "--out-of-fold")
     assert result.exit_code == 0, result.output
     path = tmp_path / "run" / "teacher_labels.parquet"
-    assert f"{path}: out-of-fold labels for 35 pictures" in result.stdout
+    assert f"{path}: out-of-fold labels for 35 images" in result.stdout
     assert "fold 2, not learned from: " in result.stderr
     taught = ["--teacher-labels", f"{path},{path}", "--teacher-share", 0.3]
     result = run(store.path, "-o", tmp_path / "pupil", "--config", config, "--epochs", 1, *taught)

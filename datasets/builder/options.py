@@ -36,7 +36,7 @@ INPUTS = Group(
     folder=DATA("Read your own photos from folders named after expressions, or from a CSV.", path=True),
 )
 RULES = Group(
-    allow=FACES("Use of several faces in an image the largest or the most_central, or reject the image (one)."),
+    allow=FACES("Of several faces use the largest or the most_central, or reject the image (one)."),
     min_size=FACES("Reject faces whose shorter side has fewer pixels."),
     min_share=FACES("Reject faces whose shorter side is a smaller share of the image's shorter side."),
     min_score=FACES("Reject faces to which the detector gives a lower score."),
@@ -49,7 +49,7 @@ CROP = Group(
     size=CROPS("Side of the crops in pixels."),
     margin=CROPS("Margin on each side, as a share of the face's width."),
     align=CROPS("Turn crops until the eyes are level."),
-    grey=CROPS("Make crops grey, or keep their colours.", flag="--grey/--colour"),
+    grey=CROPS("Make crops grey; with --colour they keep their colours.", flag="--grey/--colour"),
 )
 
 

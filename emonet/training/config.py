@@ -116,11 +116,11 @@ class TrainConfig:
         str, AUGMENTATION("Augment with none, mirror, tilted, classic, turned, shifted, strong or degraded.")
     ] = "strong"
     augment_from: Annotated[
-        Mapping[str, str], AUGMENTATION("Augment otherwise from an epoch on, such as 30=mirror.")
+        Mapping[str, str], AUGMENTATION("Change the augmentation from an epoch on, such as 30=mirror.")
     ] = field(default_factory=dict)
     alternate_mirror: Annotated[bool, AUGMENTATION("Mirror each image in every second epoch, not at random.")] = False
     repeats: Annotated[
-        int, AUGMENTATION("Put so many views of an image into a batch; an epoch shows as many times fewer.", 1, 64)
+        int, AUGMENTATION("Put so many views of each image into a batch; epochs then show fewer images.", 1, 64)
     ] = 1
     size_from: Annotated[
         Mapping[str, int], AUGMENTATION("Shrink images from a share of the steps on, such as 0.5=32 pixels.", 8, 1024)
