@@ -203,7 +203,7 @@ def test_settings_are_toml_or_words(item, value):
 
 
 @pytest.mark.parametrize(
-    ("items", "match"), [(["a"], "KEY=VALUE"), (["=1"], "KEY=VALUE"), (["a=[1"], "of a"), (["a=1", "a=2"], "twice")]
+    ("items", "match"), [(["a"], "NAME=VALUE"), (["=1"], "NAME=VALUE"), (["a=[1"], "of a"), (["a=1", "a=2"], "twice")]
 )
 def test_settings_that_are_none(items, match):
     with pytest.raises(ValueError, match=match):

@@ -276,7 +276,7 @@ def test_every_network_of_a_run_has_its_own_bar():
 
 
 def test_lines_stay_above_the_bar():
-    line = "epoch   3  train 1.500 50.00%  dev 1.750 25.00%  1,234 pictures/s, 25% waiting"
+    line = "epoch   3  train 1.500 50.00%  dev 1.750 25.00%  1,234 images/s, 25% waiting"
     assert line in drawn(("begin", "run", 10, 0), ("epoch", ROW))
     assert "[bold]run is finished" in drawn(("note", "[bold]run is finished"))
 

@@ -25,7 +25,7 @@ def models(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set an argument of the network, such as dropout=0.2."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Set an argument of the network, such as dropout=0.2."),
     ] = None,
     default: Annotated[
         str | None,

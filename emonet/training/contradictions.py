@@ -89,4 +89,4 @@ def _check_teachers(config: TrainConfig) -> None:
     if config.teacher_views and config.augment_from:
         raise OptionError("teacher_views shows the same views in all epochs: leave out augment_from")
     if config.teacher_views and config.repeats > 1:
-        raise OptionError("teacher_views shows one view of a picture in an epoch: leave out repeats")
+        raise OptionError("teacher_views shows one view of an image in an epoch: leave out repeats")

@@ -40,12 +40,10 @@ class Given:
     """The options that a call was given.
 
     Attributes:
-        typed: Those of the command line, by their fields' names.
-        values: These, and those of the file.
+        values: Those of the command line and, where it is silent, of the file, by their fields' names.
         print_config: Whether they shall be printed, and nothing done.
     """
 
-    typed: Mapping[str, Any]
     values: Mapping[str, Any]
     print_config: bool
 
@@ -67,7 +65,7 @@ def with_options(*described: type) -> Callable[[Callable[..., None]], Callable[.
         def accept(*, config: Path | None, print_config: bool, **values: Any) -> None:
             typed = {field.name: value for field in fields if (value := _take(field, values)) is not None}
             read = _read_file(config, fields) if config else {}
-            command(**values, given=Given(typed, {**read, **typed}, print_config))
+            command(**values, given=Given({**read, **typed}, print_config))
 
         own = [part for name, part in inspect.signature(command, eval_str=True).parameters.items() if name != "given"]
         settings = [

@@ -17,7 +17,7 @@ SMOOTH = 0.95  # of the loss and the accuracy that were shown before
 
 @contextmanager
 def progress_bars(totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
-    """A bar on standard error for each name; what is yielded takes a name and how many of its things were done."""
+    """Show a bar for each name; call what is yielded with a name and the number of its things that are done."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -38,7 +38,7 @@ def progress_bars(totals: Mapping[str, int]) -> Iterator[Callable[[str, int], No
 
 
 class TrainingBar:
-    """A `Watch` for the terminal. Lines go to standard error, for standard output is the result's."""
+    """A `Watch` that shows a training on the terminal: on standard error, for standard output has the result."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -68,13 +68,13 @@ class TrainingBar:
         dev += "" if row.dev_seen_accuracy is None else f"  seen {row.dev_seen_loss:.3f} {row.dev_seen_accuracy:.2%}"
         self.note(
             f"epoch {row.epoch:>3}  train {row.train_loss:.3f} {row.train_accuracy:.2%}{dev}  "
-            f"{row.pictures_per_second:,.0f} pictures/s, {row.waiting_share:.0%} waiting"
+            f"{row.pictures_per_second:,.0f} images/s, {row.waiting_share:.0%} waiting"
         )
 
 
 @contextmanager
 def training_bar(*, shown: bool) -> Iterator[Watch]:
-    """A bar for one process of a training."""
+    """Show the bar of one process of a training, or nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
