@@ -452,7 +452,7 @@ def test_folds_are_by_subject(inputs, tmp_path):
         ({"inputs": {"affectnet": "x"}}, "unknown data sets: affectnet; known: fer2013, ckplus, jaffe, folder"),
         ({"undetected": "maybe"}, "undetected must be one of drop, keep, got 'maybe'"),
         ({"leaks": "all"}, "leaks must be one of drop, near, keep, report"),
-        ({"near": 0}, "near must be a correlation"),
+        ({"near": 0}, "near must be a number above 0"),
         ({"folds": 1}, "folds must be"),
         ({"dev": 10**6}, "dev must be smaller than the"),
         ({"ferplus": "votes.csv", "inputs": {"jaffe": "x"}}, "votes belong to FER2013"),

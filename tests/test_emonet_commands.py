@@ -73,7 +73,7 @@ def test_faces_as_a_table(run, album, monkeypatch):
     assert result.exit_code == 3
     assert "[bold]portrait.jpg" in result.stdout
     assert "2 faces in 3 photos; 1 files could not be read" in result.stdout
-    assert result.stdout.splitlines()[-1] == "passed over, for they are no pictures: 1 .mp4"
+    assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
 
 
 def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, tmp_path):

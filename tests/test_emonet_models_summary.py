@@ -8,7 +8,7 @@ from two_heads import LABELS_PRIOR, two_heads
 from typer.testing import CliRunner
 
 from emonet.commands import app, main
-from emonet.commands._console.settings import parsed_settings
+from emonet.commands._console.options import parse_settings
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.models import MODELS, create_meta_model, create_model
 from emonet.models._summary import summarise
@@ -198,13 +198,13 @@ def test_mistakes_are_one_line(arguments, message, monkeypatch, capsys):
     ],
 )
 def test_settings_are_toml_or_words(item, value):
-    assert parsed_settings([item]) == {"a": value}
-    assert type(parsed_settings([item])["a"]) is type(value)
+    assert parse_settings([item]) == {"a": value}
+    assert type(parse_settings([item])["a"]) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("items", "match"), [(["a"], "KEY=VALUE"), (["=1"], "KEY=VALUE"), (["a=[1"], "of a"), (["a=1", "a=2"], "twice")]
+    ("items", "match"), [(["a"], "NAME=VALUE"), (["=1"], "NAME=VALUE"), (["a=[1"], "of a"), (["a=1", "a=2"], "twice")]
 )
 def test_malformed_settings_are_refused(items, match):
     with pytest.raises(ValueError, match=match):
-        parsed_settings(items)
+        parse_settings(items)

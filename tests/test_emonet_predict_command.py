@@ -154,7 +154,7 @@ def test_films_and_texts_are_passed_over_and_counted(predict, friends, options):
     assert result.exit_code == 0
     said = (result.stderr if options else result.stdout).splitlines()
     assert said[-2:] == [
-        "passed over, for they are no pictures: 2 .mov, 1 .txt, 1 without an ending",
+        "skipped, because they are not photos: 2 .mov, 1 .txt, 1 without an ending",
         "2 photos: 2 faces; 0 could not be read",
     ]
 

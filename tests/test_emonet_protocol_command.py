@@ -11,9 +11,9 @@ import trainings
 from typer.testing import CliRunner
 
 from emonet.commands import app, main
+from emonet.options import write_toml
 from emonet.protocols import PROTOCOLS, Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds
 from emonet.training import TrainConfig, recipe
-from emonet.training.config_file import write_config
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def at_once(monkeypatch):
 @pytest.fixture
 def config(tmp_path):
     """A file of options for a moment's training."""
-    write_config(trainings.quick(epochs=1), tmp_path / "quick.toml")
+    write_toml(trainings.quick(epochs=1), tmp_path / "quick.toml")
     return tmp_path / "quick.toml"
 
 
@@ -99,7 +99,7 @@ def test_a_protocol_from_the_command_line(run, store, config, tmp_path):
     result = run("ckplus", store.path, "-o", tmp_path / "run", "--config", config, "--folds", 3)
     assert result.exit_code == 0, result.output
     header, *rows, last = result.stdout.splitlines()
-    headings = ["scored", "view", "pictures", "n", "accuracy", "95 % interval", "macro F1", "over rounds"]
+    headings = ["scored", "view", "images", "n", "accuracy", "95 % interval", "macro F1", "over rounds"]
     assert re.split(" {2,}", header) == headings
     assert [row.split()[:3] for row in rows] == [
         ["ckplus", view, part] for view in ("none", "mirror") for part in ("all", "per")
@@ -116,7 +116,7 @@ def test_a_protocol_that_is_stopped_says_how_to_go_on(run, store, config, tmp_pa
 
     arguments = ("jaffe", store.path, "-o", tmp_path / "run", "--config", config)
     with monkeypatch.context() as patched:
-        patched.setattr("emonet.commands._console.training_bar.training_bar", watched)
+        patched.setattr("emonet.commands._console.progress.training_bar", watched)
         stopped = run(*arguments)
     assert stopped.exit_code == 130
     assert stopped.stderr == "emonet: stopped; run the same command again to go on\n"
@@ -130,7 +130,7 @@ def test_a_protocol_that_is_stopped_says_how_to_go_on(run, store, config, tmp_pa
     [
         (["cross", "--from", "kdef"], "has no pictures from kdef"),
         (["cross", "--from", "jaffe", "--to", "jaffe"], "jaffe cannot be learned from and scored"),
-        (["learning-curve", "--shares", "half"], "--shares takes numbers with commas, got 'half'"),
+        (["learning-curve", "--shares", "half"], "shares must be a list of numbers, got ['half']"),
         (["learning-curve", "--equal", "words"], "equal must be one of steps, epochs, got 'words'"),
         (["ckplus", "--folds", "100"], "folds must be from 2 to 7"),
         (["jaffe", "--fold", "0"], "leave out fold and sources"),

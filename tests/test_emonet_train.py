@@ -12,13 +12,12 @@ from rich.progress import Progress, TextColumn
 from typer.testing import CliRunner
 
 from emonet.commands import app, main
-from emonet.commands._console.training_bar import TrainingBar, training_bar
+from emonet.commands._console.progress import TrainingBar, training_bar
 from emonet.inference.checkpoint import load_checkpoint
+from emonet.options import option_fields, write_toml
 from emonet.training import TrainConfig, recipe
 from emonet.training.config import Panel
-from emonet.training.config_file import write_config
 from emonet.training.log import EpochRow
-from emonet.training.options import options_of
 
 ROW = EpochRow(
     epoch=3,
@@ -50,7 +49,7 @@ def store(tmp_path_factory, portrait):
 @pytest.fixture
 def config(tmp_path):
     """A file with the options of a very short training."""
-    write_config(trainings.quick(), tmp_path / "quick.toml")
+    write_toml(trainings.quick(), tmp_path / "quick.toml")
     return tmp_path / "quick.toml"
 
 
@@ -74,11 +73,12 @@ def given(run, store, tmp_path, monkeypatch):
 
 def test_the_help_shows_every_option(run):
     text = run("--help").output
-    for option in options_of(TrainConfig):
-        name = "--set" if option.name == "arguments" else f"--{option.name.replace('_', '-')}"
+    for field in option_fields(TrainConfig):
+        name = "--set" if field.name == "arguments" else f"--{field.name.replace('_', '-')}"
         assert f" {name} " in text.replace("│", " "), name
     assert all(f" {panel} " in text for panel in Panel)
-    assert "Times through the training data. (default: 60)" in text
+    assert "(default: 60)" in text
+    assert "emonet[log]" in text
     assert "--no-all-train" in text
 
 
@@ -143,7 +143,7 @@ def test_train_command_writes_and_uses_teacher_labels(run, store, config, tmp_pa
     result = run(store.path, "-o", tmp_path / "run", "--config", config, "--epochs", 1, "--out-of-fold")
     assert result.exit_code == 0, result.output
     path = tmp_path / "run" / "teacher_labels.parquet"
-    assert f"{path}: out-of-fold labels for 35 pictures" in result.stdout
+    assert f"{path}: out-of-fold labels for 35 images" in result.stdout
     assert "fold 2, not learned from: " in result.stderr
     taught = ["--teacher-labels", f"{path},{path}", "--teacher-share", 0.3]
     result = run(store.path, "-o", tmp_path / "pupil", "--config", config, "--epochs", 1, *taught)
@@ -165,7 +165,7 @@ def test_a_stopped_training_says_how_to_resume(run, store, config, tmp_path, mon
 
     arguments = (store.path, "-o", tmp_path / "run", "--config", config)
     with monkeypatch.context() as patched:
-        patched.setattr("emonet.commands._console.training_bar.training_bar", watched)
+        patched.setattr("emonet.commands._console.progress.training_bar", watched)
         stopped = run(*arguments)
     assert stopped.exit_code == 130
     assert stopped.stderr == "emonet: stopped; run the same command again to go on\n"
@@ -200,7 +200,7 @@ def test_only_the_first_process_prints(run, store, config, tmp_path, monkeypatch
         (["--epochs", "0"], "epochs must be a number from 1 to 100000, got 0"),
         (["--model", "lenet82"], "unknown model 'lenet82'; known models: emonet"),
         (["--schedule", "step"], "schedule must be one of constant, cosine, plateau, trapezoid, got 'step'"),
-        (["--set", "hidden"], "takes KEY=VALUE, got 'hidden'"),
+        (["--set", "hidden"], "takes NAME=VALUE, got 'hidden'"),
         (["--set", "depth=3"], "unknown arguments of the model 'emonet': depth"),
         (["--oversample", "disgust=often"], "oversample must be numbers from 0 to 1000, got disgust='often'"),
         (["--sources", "jaffe"], "no training images from jaffe; there are some from fer2013"),
@@ -223,7 +223,7 @@ def test_invalid_options_end_with_one_line(store, tmp_path, capsys, monkeypatch,
     ("content", "words"),
     [
         ("epochs three", "mine.toml is not TOML"),
-        ("epoch = 3", "unknown options of a training: epoch; there are model, arguments"),
+        ("epoch = 3", "mine.toml: epoch; there are model, arguments"),
         ('epochs = "3"', "epochs must be a whole number, got '3'"),
         ("model = 3", "model must be a text, got 3"),
         ('sources = "jaffe"', "sources must be a list of names, got 'jaffe'"),
@@ -276,7 +276,7 @@ def test_each_network_of_a_run_gets_a_new_bar():
 
 
 def test_lines_are_printed_above_the_bar():
-    line = "epoch   3  train 1.500 50.00%  dev 1.750 25.00%  1,234 pictures/s, 25% waiting"
+    line = "epoch   3  train 1.500 50.00%  dev 1.750 25.00%  1,234 images/s, 25% waiting"
     assert line in drawn(("begin", "run", 10, 0), ("epoch", ROW))
     assert "[bold]run is finished" in drawn(("note", "[bold]run is finished"))
 

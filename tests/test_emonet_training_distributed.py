@@ -13,7 +13,7 @@ from torch import distributed
 
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
-from emonet.training.config_file import write_config
+from emonet.options import write_toml
 from emonet.training.distributed import Processes, join_processes
 from emonet.training.figures import Figures
 
@@ -51,7 +51,7 @@ def stop_two(root, store, folder, config):
 
 def test_two_processes_train_as_one_with_twice_the_batch_size(root, store, tmp_path):
     one = trainings.trained(store, tmp_path / "one", **OPTIONS, batch_size=8)
-    write_config(trainings.quick(**OPTIONS, batch_size=4), tmp_path / "config.toml")
+    write_toml(trainings.quick(**OPTIONS, batch_size=4), tmp_path / "config.toml")
     result = run_two(root, store, tmp_path / "two", tmp_path / "config.toml")
     assert result.returncode == 0, result.stderr
     two = load_checkpoint(tmp_path / "two" / "model.safetensors")
@@ -69,7 +69,7 @@ def test_two_processes_train_as_one_with_twice_the_batch_size(root, store, tmp_p
 def test_two_processes_resume_within_an_epoch(root, store, tmp_path):
     """Processes used to save their state only at the ends of epochs when there were several."""
     options = {**OPTIONS, **trainings.FAST, "batch_size": 1, "ema": 0.9, "save_every": 0.0, "epochs": 1}
-    write_config(trainings.quick(**options), tmp_path / "config.toml")
+    write_toml(trainings.quick(**options), tmp_path / "config.toml")
     whole = run_two(root, store, tmp_path / "whole", tmp_path / "config.toml")
     assert whole.returncode == 0, whole.stderr
     stop_two(root, store, tmp_path / "stopped", tmp_path / "config.toml")

@@ -12,7 +12,7 @@ from trainings import Stopping
 
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
-from emonet.training.config_file import write_config
+from emonet.options import write_toml
 from emonet.training.distributed import Processes
 from emonet.training.log import Silent
 from emonet.training.material import gather_material
@@ -159,7 +159,7 @@ def killed_after(process, path, changes):
 def test_a_killed_run_ends_in_the_same_weights(store, tmp_path):
     options = {"epochs": 5, "batch_size": 4, "augment": "classic", "ema": 0.9, "save_every": 0}
     trainings.trained(store, tmp_path / "whole", **options)
-    write_config(trainings.quick(**options), tmp_path / "config.toml")
+    write_toml(trainings.quick(**options), tmp_path / "config.toml")
     command = [sys.executable, "-m", "emonet", "train", store.path, "--config", tmp_path / "config.toml"]
     for changes in (1, 6):
         process = subprocess.Popen([*command, "--out", tmp_path / "run"], stderr=subprocess.PIPE)

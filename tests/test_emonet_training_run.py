@@ -16,7 +16,6 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.training import TrainConfig, train
-from emonet.training.config_file import read_config
 from emonet.training.session import Session
 from facecrop import CropSpec
 

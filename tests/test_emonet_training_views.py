@@ -83,7 +83,7 @@ def test_size_from_changes_the_image_size(store, tmp_path):
     ("options", "words"),
     [
         ({"size_from": {"half": 32}}, "size_from must be of the form share=pixels"),
-        ({"size_from": {"0.5": 4}}, "size_from must be of the form share=pixels"),
+        ({"size_from": {"0.5": 4}}, "size_from must be numbers from 8 to 1024, got 0.5=4"),
         ({"repeats": 0}, "repeats must be a number from 1 to 64"),
     ],
 )

@@ -19,13 +19,13 @@ def refuse(*_):
 socket.socket.connect = socket.getaddrinfo = refuse
 import datasets, emonet.datasets, facecrop
 from emonet import Emotion
-from emonet.weights import BUNDLED, open_model
+from emonet.inference.loading import BUNDLED, load_model
 assert "site-packages/datasets/" in datasets.__file__.replace("\\\\", "/"), datasets.__file__
 assert datasets.load_dataset, "Hugging Face's own"
 assert "emonet/datasets" in emonet.datasets.__file__.replace("\\\\", "/"), emonet.datasets.__file__
 assert emonet.__file__.startswith(sys.prefix), emonet.__file__
 assert facecrop.open_detector("mtcnn").detect([]) == []
-assert [open_model(name).model for name in BUNDLED] == ["emonet", "emonet_fast"]
+assert [load_model(name).model for name in BUNDLED] == ["emonet", "emonet_fast"]
 from emonet.samples import HEIC
 (face,) = emonet.predict(HEIC)
 assert face.emotion is Emotion.HAPPY, face

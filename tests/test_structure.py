@@ -12,7 +12,7 @@ import emonet
 from emonet import __version__
 
 # Module or package (the longest that fits counts) -> what of ours it may import.
-DATA = ["emonet.atomic", "emonet.datasets", "emonet.html", "emonet.labels", "facecrop"]
+DATA = ["emonet.atomic", "emonet.datasets", "emonet.html", "emonet.labels", "emonet.options", "facecrop"]
 NETWORKS = ["emonet.heads", "emonet.labels", "emonet.models"]
 INFERENCE = ["emonet.inference", *NETWORKS, "facecrop"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.labels", "emonet.datasets.store", "emonet.faces"]
@@ -24,6 +24,7 @@ ALLOWED = {
     "emonet.atomic": [],
     "emonet.errors": [],
     "emonet.labels": [],
+    "emonet.options": ["emonet.atomic"],  # files of options are written whole
     "emonet.heads": ["emonet.labels"],
     "emonet.html": ["emonet.html", "emonet.labels", "facecrop"],
     "emonet.datasets": DATA,
@@ -53,7 +54,15 @@ ALLOWED = {
     "emonet.weights": ["emonet.inference"],
     "emonet.faces": [*STORED, *NETWORKS],
     "emonet.evaluation": SCORED,
-    "emonet.training": [*INFERENCE, *STORED, "emonet.atomic", "emonet.evaluation", "emonet.training", "emonet.weights"],
+    "emonet.training": [
+        *INFERENCE,
+        *STORED,
+        "emonet.atomic",
+        "emonet.evaluation",
+        "emonet.options",
+        "emonet.training",
+        "emonet.weights",
+    ],
     "emonet.explaining": ["emonet.explaining", *INFERENCE],
     "emonet.prediction": ["emonet.prediction", "emonet.explaining", "emonet.html", "emonet.weights", *INFERENCE],
     "emonet.album": [

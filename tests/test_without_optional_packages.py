@@ -14,9 +14,9 @@ import trainings
 from emonet.errors import MissingPackageError
 from emonet.evaluation import evaluate
 from emonet.inference.checkpoint import load_checkpoint
+from emonet.options import read_toml
 from emonet.prediction import EmotionPredictor
 from emonet.samples import HEIC
-from emonet.training.config_file import read_config
 from emonet.training.log import Silent
 from facecrop import ImageError, iter_images, read_image
 from facecrop.images import is_image_file
@@ -75,7 +75,7 @@ def test_a_model_is_trained_scored_and_used(store, tmp_path):
     watch = Noting()
     checkpoint = trainings.trained(store, tmp_path, watch, **NETWORK)
     assert [note for note in watch.notes if 'pip install "albumentations"' in note]
-    assert read_config(tmp_path / "config.toml")["augment_with"] == "torch"
+    assert read_toml(tmp_path / "config.toml")["augment_with"] == "torch"
     assert checkpoint.training["identity"]["augment_with"] == "torch"
     assert checkpoint.training["versions"]["albumentations"] is None
     assert evaluate(checkpoint, store, "validation").scores["none"]["all"].n == 7

@@ -1,4 +1,4 @@
-"""Merges data sets as they were downloaded into one: the command `emonet build` from a checkout.
+"""Merge data sets as they were downloaded into one: the command `emonet build` from a checkout.
 
 python tools/build_dataset.py --fer2013 fer2013.csv --ckplus CK+/ --jaffe jaffe/ -o merged
 """

@@ -1,4 +1,4 @@
-"""Makes a trained model one of those that come with the package: in 16 bits, with its figures and its card.
+"""Make a trained model one of those that come with the package: in 16 bits, with its scores and its card.
 
 python tools/bundle_model.py runs/emonet/model.safetensors merged emonet --default-head mean --default-prior sqrt
 """
@@ -24,15 +24,17 @@ from emonet.report.card import model_card, stored_scores
 
 def bundle(
     model: Annotated[Path, typer.Argument(help="The model file of a run.")],
-    store: Annotated[Path, typer.Argument(help="The data set whose validation split it is scored on.")],
-    name: Annotated[str, typer.Argument(help=f"What it shall be called: {', '.join(BUNDLED)}.")],
+    store: Annotated[Path, typer.Argument(help="The data set on whose validation split it is scored.")],
+    name: Annotated[str, typer.Argument(help=f"The name to give it: {', '.join(BUNDLED)}.")],
     *,
     default_head: Annotated[
-        str, typer.Option(help="Whose answer is given unless another is asked for: a head, or mean; the file's own.")
+        str, typer.Option(help="Head that answers by default, or mean. (default: the file's)")
     ] = "",
-    default_prior: Annotated[str, typer.Option(help="training, even or sqrt; the file's own.")] = "",
+    default_prior: Annotated[
+        str, typer.Option(help="Default prior: training, even or sqrt. (default: the file's)")
+    ] = "",
 ) -> None:
-    """Score a model as it will be given out, on labels and votes, and put it among the package's."""
+    """Score a model as it will be published, on labels and votes, and add it to the package."""
     if name not in BUNDLED:
         raise OptionError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
     path = FOLDER / f"{name}.safetensors"

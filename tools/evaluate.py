@@ -1,4 +1,4 @@
-"""Scores a model on a data set: the command `emonet evaluate` from a checkout.
+"""Score a model on a data set: the command `emonet evaluate` from a checkout.
 
 python tools/evaluate.py emonet merged -o report
 """

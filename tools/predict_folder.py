@@ -1,4 +1,4 @@
-"""Names the expressions in a folder of photos: tables, an album to look at, and a score where photos are labelled.
+"""Name the expressions in a folder of photos: the command `emonet predict` from a checkout.
 
 python tools/predict_folder.py PHOTOS [-o OUT]
 """

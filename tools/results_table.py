@@ -1,4 +1,4 @@
-"""The table of docs/results.md, from what `emonet evaluate -o` wrote of each run.
+"""Print the table of docs/results.md, from what `emonet evaluate -o` wrote of each run.
 
 python tools/results_table.py results/runs
 """

@@ -1,4 +1,4 @@
-"""Trains a network on a data set: the command `emonet train` from a checkout.
+"""Train a network on a data set: the command `emonet train` from a checkout.
 
 python tools/train.py merged -o runs/emonet
 torchrun --nproc-per-node 2 tools/train.py merged -o runs/emonet

@@ -1,16 +1,19 @@
-"""Everything that decides what a build writes. It is stored in dataset.json, and a build is repeated from it."""
+"""The options of a build. They are stored in dataset.json, from which a build can be repeated."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.curation.splits import DEFAULT_SHARES, check_shares
-from emonet.datasets.labels import LabelRules
+from emonet.datasets.labels import Contempt, LabelRules
 from emonet.errors import OptionError
 from emonet.labels import Emotion
+from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, FilterRules
 from facecrop.detectors import detector_class
 
@@ -22,48 +25,102 @@ SplitBy = Literal["auto", "subject", "none"]
 LARGEST_FACE = FilterRules(allow="largest")
 FER2013_CROP = CropSpec.fer2013()
 
+DATA, LABELS, FACES, CROPS, COPIES = (
+    partial(Option, panel=panel) for panel in ("Data", "Labels and frames", "Faces", "Crops", "Copies and splits")
+)
+
+INPUTS = Group(
+    fer2013=DATA("Read FER2013 from a CSV, a folder of images, or an archive.", path=True),
+    ckplus=DATA("Read CK+ from the folder with its four parts, or CK+48.", path=True),
+    jaffe=DATA("Read JAFFE from the folder with its images, or an archive.", path=True),
+    folder=DATA("Read your own photos from folders named after expressions, or from a CSV.", path=True),
+)
+RULES = Group(
+    allow=FACES("Of several faces use the largest or the most_central, or reject the image (one)."),
+    min_size=FACES("Reject faces whose shorter side has fewer pixels."),
+    min_share=FACES("Reject faces whose shorter side is a smaller share of the image's shorter side."),
+    min_score=FACES("Reject faces to which the detector gives a lower score."),
+    max_roll=FACES("Reject faces that are tilted by more degrees."),
+    max_yaw=FACES("Reject faces that are turned to the side by more degrees."),
+    min_sharpness=FACES("Reject faces that are less sharp: the variance of the Laplacian."),
+    min_contrast=FACES("Reject faces with less contrast: the standard deviation of the brightness."),
+)
+CROP = Group(
+    size=CROPS("Side of the crops in pixels."),
+    margin=CROPS("Margin on each side, as a share of the face's width."),
+    align=CROPS("Turn crops until the eyes are level."),
+    grey=CROPS("Make crops grey; with --colour they keep their colours.", flag="--grey/--colour"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """One build. Paths are kept as they were given; the number of workers is no option, for it changes nothing."""
+    """The options of one build.
 
-    inputs: Mapping[str, str]  # reader -> path
-    ferplus: str | None = None  # FER+'s votes, which join FER2013's rows
-    drop_no_face_votes: bool = False  # pictures in which half of FER+'s people saw no face
-    classes: str = "fer7"
-    contempt: str | None = None  # drop, keep or disgust; None keeps it where the classes have it
-    relabel: str | None = None  # a CSV of key,label
-    onset: str = "auto"
-    neutral: Neutral = "drop"  # `first` takes the first frame of a sequence as a neutral face
-    detector: str = "mtcnn"
-    device: str = "cpu"  # what "auto" became: other devices round otherwise
-    undetected: Undetected = "drop"
-    filter_eval: bool = False
-    recrop: bool = False
-    rules: FilterRules = LARGEST_FACE
-    crop: CropSpec = FER2013_CROP
-    leaks: Leaks = "drop"
-    near: float = 0.97  # least correlation of near copies
-    split: SplitBy = "auto"
-    shares: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
-    dev: int = 0
-    folds: int = 0
-    seed: int = 0
+    Paths are kept as they were given. The number of workers is not an option, for it changes nothing.
+
+    Raises:
+        OptionError: A value cannot be used, or options contradict one another.
+    """
+
+    inputs: Annotated[Mapping[str, str], INPUTS]  # reader -> path
+    ferplus: Annotated[
+        str | None, DATA("Read the FER+ votes from fer2013new.csv; they join the rows of FER2013.", path=True)
+    ] = None
+    drop_no_face_votes: Annotated[
+        bool, LABELS("Drop images in which at least half of the FER+ annotators saw no face.")
+    ] = False
+    classes: Annotated[str, LABELS("Classes: fer7, fer6, ck6, ck7, ck8, or names separated by commas.")] = "fer7"
+    contempt: Annotated[
+        Contempt | None,
+        LABELS("Treat contempt: drop, keep, or disgust (as disgust).", default="keep if it is a class, else drop"),
+    ] = None
+    relabel: Annotated[
+        str | None, LABELS("Correct labels by this CSV of key,label; the label drop leaves an image out.", path=True)
+    ] = None
+    onset: Annotated[
+        str, LABELS("Keep of a sequence: auto[=SHARE], fraction=SHARE, last=N (frames), or peak (the last frame).")
+    ] = "auto"
+    neutral: Annotated[
+        Neutral, LABELS("Treat the first frames of sequences: drop, or first: use one as a neutral face.")
+    ] = "drop"
+    detector: Annotated[str, FACES("Find faces with mtcnn or dlib; with whole, each image is a face.")] = "mtcnn"
+    device: Annotated[str, FACES("Find faces on auto, cpu, cuda or cuda:N.", default="auto")] = (
+        "cpu"  # what "auto" became: other devices round otherwise
+    )
+    undetected: Annotated[
+        Undetected, FACES("Treat training images that are cropped already and show no face: drop or keep.")
+    ] = "drop"
+    filter_eval: Annotated[bool, FACES("Reject faces of validation and test, too.")] = False
+    recrop: Annotated[bool, FACES("Crop images anew that are cropped already, at the face in them.")] = False
+    rules: Annotated[FilterRules, RULES] = LARGEST_FACE
+    crop: Annotated[CropSpec, CROP] = FER2013_CROP
+    leaks: Annotated[
+        Leaks,
+        COPIES("Treat training copies of test images: drop, near (drop near copies, too), report, or keep."),
+    ] = "drop"
+    near: Annotated[float, COPIES("Least correlation of near copies.", at_most=1, above=0)] = 0.97
+    split: Annotated[
+        SplitBy, COPIES("Split data without official splits by person (auto, or subject: must be known), or none.")
+    ] = "auto"
+    shares: Annotated[
+        Mapping[str, float],
+        COPIES("Share of the people in train,validation,test.", 0, 1, keys=tuple(DEFAULT_SHARES)),
+    ] = field(default_factory=lambda: dict(DEFAULT_SHARES))
+    dev: Annotated[int, COPIES("Move so many images from train to dev, the split that everything is chosen on.", 0)] = 0
+    folds: Annotated[int, COPIES("Number of folds of the training images, each person in one fold; 0: none.", 0)] = 0
+    seed: Annotated[int, COPIES("Seed of the random splits and folds.", -math.inf, math.inf)] = 0
 
     def __post_init__(self) -> None:
         if not self.inputs:
             raise OptionError("nothing to build from: name at least one data set")
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise OptionError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        if not 0 < self.near <= 1:
-            raise OptionError(f"near must be a correlation above 0, at most 1, got {self.near}")
-        if self.dev < 0 or self.folds < 0 or self.folds == 1:
-            raise OptionError(f"dev and folds must be 0 or more, folds not 1; got {self.dev} and {self.folds}")
+        check_options(self)
+        if self.folds == 1:
+            raise OptionError("folds must be 0, or 2 or more, got 1")
         if (self.ferplus or self.drop_no_face_votes) and "fer2013" not in self.inputs:
             raise OptionError("FER+'s votes belong to FER2013, which is not among the data sets")
         if self.drop_no_face_votes and not self.ferplus:
-            raise OptionError("pictures are dropped by FER+'s votes only where the votes are given")
+            raise OptionError("images are dropped by FER+'s votes only where the votes are given")
         if self.neutral == "first" and Emotion.NEUTRAL not in self.labels.classes:
             raise OptionError(f"first frames cannot be neutral faces: the classes are {', '.join(self.labels.classes)}")
         if self.rules.allow == "all":
@@ -73,7 +130,7 @@ class BuildOptions:
         self._check_landmarks()
 
     def _check_landmarks(self) -> None:
-        """Refuses at once what the detector cannot serve."""
+        """Refuse rules and crops that need landmarks which the detector does not give."""
         has_landmarks = detector_class(self.detector).has_landmarks
         FilterRules(**self.rules.to_dict() | {"detector": self.detector})
         if self.crop.align and not has_landmarks:
@@ -81,24 +138,18 @@ class BuildOptions:
 
     @property
     def labels(self) -> LabelRules:
+        """The classes of the data set, and what becomes of contempt."""
         return LabelRules.parse(self.classes, self.contempt)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what dataset.json stores."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> BuildOptions:
-        """From what `to_dict` gave; unknown names are refused."""
+        """Make options from what `to_dict` gave; unknown names raise an OptionError."""
         unknown = sorted(set(stored) - {option.name for option in fields(cls)})
         if unknown:
             raise OptionError(f"unknown options of a build: {', '.join(unknown)}")
         values = dict(stored)
         return cls(**values | {"rules": FilterRules(**values["rules"]), "crop": CropSpec(**values["crop"])})
-
-
-_CHOICES = {
-    "undetected": get_args(Undetected),
-    "neutral": get_args(Neutral),
-    "leaks": get_args(Leaks),
-    "split": get_args(SplitBy),
-}

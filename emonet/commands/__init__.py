@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import typer
 
+from emonet.commands._console.endings import run_application
 from emonet.commands._console.examples import epilog
-from emonet.commands._console.failures import run_application
 from emonet.commands.build import build
 from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate

@@ -1,62 +1,54 @@
-"""`emonet build`: merges data sets as they were downloaded into one on disk; rebuilds and verifies what it wrote."""
+"""`emonet build`: merge data sets as they were downloaded into one; repeat and verify what it wrote."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands._console.built import show_plan, show_result
+from emonet.commands._console.endings import SOME_UNREADABLE, say_how_to_resume
+from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.output import print_table
 from emonet.commands._console.progress import progress_bars
-from emonet.commands._console.status import SOME_UNREADABLE, STOPPED
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare
+from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import read_description
 from emonet.datasets.store.imagefolder import write_imagefolder
 from emonet.errors import MachineError, OptionError
-from facecrop import CropSpec, FilterRules, open_detector
+from emonet.labels import Emotion
+from facecrop import open_detector
 from facecrop.detectors import detector_device
 
 if TYPE_CHECKING:
     from emonet.datasets.builder import Built, Prepared
     from emonet.datasets.store import Store
 
-# The panels of --help.
-DATA, RUNNING, LABELS, FACES, CROPS = "Data", "Running", "Labels and frames", "Faces", "Crops"
-COPIES = "Copies and splits"
-
+RUNNING = "Running"
 BESIDE = ("ferplus", "relabel")  # files that belong to the data
-RULES = ("min_size", "min_share", "min_score", "max_roll", "max_yaw", "min_sharpness", "min_contrast", "allow")
+SHOWN = 5  # examples of images that could not be read
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@with_options(BuildOptions)
 def build(
-    context: typer.Context,
-    fer2013: Annotated[
-        Path | None, typer.Option(rich_help_panel=DATA, help="FER2013: a CSV, a folder of pictures, or an archive.")
-    ] = None,
-    ckplus: Annotated[
-        Path | None, typer.Option(rich_help_panel=DATA, help="CK+: the folder with its four parts, or CK+48.")
-    ] = None,
-    jaffe: Annotated[
-        Path | None, typer.Option(rich_help_panel=DATA, help="JAFFE: the folder with its pictures.")
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(rich_help_panel=DATA, help="Your photos in folders named by expression, or a CSV.")
-    ] = None,
+    *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", rich_help_panel=RUNNING, help="Folder of the data set to write.")
+        Path | None, typer.Option("--out", "-o", rich_help_panel=RUNNING, help="Folder to write the data set to.")
     ] = None,
     stored: Annotated[
-        Path | None, typer.Option("--from", rich_help_panel=RUNNING, help="Repeat the build of this dataset.json.")
+        Path | None,
+        typer.Option("--from", rich_help_panel=RUNNING, help="Repeat the build that this dataset.json describes."),
     ] = None,
     verify: Annotated[
-        Path | None, typer.Option(rich_help_panel=RUNNING, help="Check that a data set's bytes are what they were.")
+        Path | None,
+        typer.Option(rich_help_panel=RUNNING, help="Check that the files of this data set are unchanged, and stop."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", rich_help_panel=RUNNING, help="Show what would be read, and write nothing.")
@@ -66,213 +58,102 @@ def build(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(rich_help_panel=RUNNING, help="Processes: one a core, at most two a GPU. Changes no byte."),
+        typer.Option(
+            rich_help_panel=RUNNING,
+            help="Number of processes; the result is the same. (default: one a core, at most two a GPU)",
+        ),
     ] = None,
     imagefolder: Annotated[
-        Path | None, typer.Option(rich_help_panel=RUNNING, help="Also write split/expression/*.png here.")
+        Path | None,
+        typer.Option(rich_help_panel=RUNNING, help="Also write the crops to this folder, as split/expression/*.png."),
     ] = None,
-    classes: Annotated[
-        str, typer.Option(rich_help_panel=LABELS, help="fer7, fer6, ck6, ck7, ck8, or names with commas.")
-    ] = "fer7",
-    contempt: Annotated[
-        str | None, typer.Option(rich_help_panel=LABELS, help="drop, keep or disgust; kept where classes have it.")
-    ] = None,
-    relabel: Annotated[
-        Path | None, typer.Option(rich_help_panel=LABELS, help="A CSV of key,label: labels corrected by hand.")
-    ] = None,
-    ferplus: Annotated[
-        Path | None, typer.Option(rich_help_panel=DATA, help="FER+'s fer2013new.csv: its votes join FER2013's rows.")
-    ] = None,
-    drop_no_face_votes: Annotated[
-        bool,
-        typer.Option(
-            "--drop-no-face-votes", rich_help_panel=LABELS, help="Drop what half of FER+'s people saw no face in."
-        ),
-    ] = False,
-    onset: Annotated[
-        str, typer.Option(rich_help_panel=LABELS, help="auto[=SHARE], fraction=SHARE, last=N or peak.")
-    ] = "auto",
-    neutral: Annotated[
-        str, typer.Option(rich_help_panel=LABELS, help="First frames of sequences: drop, or first: neutral faces.")
-    ] = "drop",
-    detector: Annotated[str, typer.Option(rich_help_panel=FACES, help="mtcnn, dlib or whole.")] = "mtcnn",
-    device: Annotated[str, typer.Option(rich_help_panel=FACES, help="auto, cpu, cuda or cuda:N.")] = "auto",
-    undetected: Annotated[
-        str, typer.Option(rich_help_panel=FACES, help="Cropped training pictures without a face: drop or keep.")
-    ] = "drop",
-    filter_eval: Annotated[
-        bool, typer.Option("--filter-eval", rich_help_panel=FACES, help="Filter validation and test like training.")
-    ] = False,
-    recrop: Annotated[
-        bool,
-        typer.Option("--recrop", rich_help_panel=FACES, help="Cut published crops anew, from the face found in them."),
-    ] = False,
-    allow: Annotated[
-        str, typer.Option(rich_help_panel=FACES, help="Of several faces: one (reject), largest or most_central.")
-    ] = "largest",
-    min_size: Annotated[
-        float | None, typer.Option(rich_help_panel=FACES, help="Least shorter side of a face in pixels.")
-    ] = None,
-    min_share: Annotated[
-        float | None, typer.Option(rich_help_panel=FACES, help="Least share of the picture's shorter side.")
-    ] = None,
-    min_score: Annotated[float | None, typer.Option(rich_help_panel=FACES, help="Least score of the detector.")] = None,
-    max_roll: Annotated[
-        float | None, typer.Option(rich_help_panel=FACES, help="Most degrees a face is tilted.")
-    ] = None,
-    max_yaw: Annotated[float | None, typer.Option(rich_help_panel=FACES, help="Most degrees a face is turned.")] = None,
-    min_sharpness: Annotated[
-        float | None, typer.Option(rich_help_panel=FACES, help="Least sharpness of a face.")
-    ] = None,
-    min_contrast: Annotated[float | None, typer.Option(rich_help_panel=FACES, help="Least contrast of a face.")] = None,
-    size: Annotated[int, typer.Option(rich_help_panel=CROPS, help="Crops: pixels a side.")] = 48,
-    margin: Annotated[
-        float, typer.Option(rich_help_panel=CROPS, help="Crops: margin on each side, as a share of the face.")
-    ] = 0.125,
-    align: Annotated[
-        bool, typer.Option("--align", rich_help_panel=CROPS, help="Crops: turn until the eyes are level.")
-    ] = False,
-    colour: Annotated[bool, typer.Option("--colour", rich_help_panel=CROPS, help="Crops: keep colours.")] = False,
-    leaks: Annotated[
-        str, typer.Option(rich_help_panel=COPIES, help="Training copies of test pictures: drop, near, report, keep.")
-    ] = "drop",
-    near: Annotated[float, typer.Option(rich_help_panel=COPIES, help="Least correlation of near copies.")] = 0.97,
-    split: Annotated[
-        str, typer.Option(rich_help_panel=COPIES, help="Without official splits: auto or subject (by person), none.")
-    ] = "auto",
-    shares: Annotated[
-        str, typer.Option(rich_help_panel=COPIES, help="Of people: train,validation,test.")
-    ] = "0.8,0.1,0.1",
-    dev: Annotated[
-        int, typer.Option(rich_help_panel=COPIES, help="Pictures to hold out of train, for choosing anything.")
-    ] = 0,
-    folds: Annotated[
-        int, typer.Option(rich_help_panel=COPIES, help="Number the training pictures' folds, people whole.")
-    ] = 0,
-    seed: Annotated[int, typer.Option(rich_help_panel=COPIES, help="Of every draw by lot.")] = 0,
+    given: Given,
 ) -> None:
     """Merge data sets into one clean data set on disk, with a report of everything kept and dropped.
 
-    Stopped and run again, it goes on where it was. Exit status: 0 everything was read, 3 some could not be,
+    Stopped and run again, it goes on where it was. Exit status: 0 everything was read, 3 some images could not be read,
     1 nothing was usable or the call was mistaken.
     """
-    chosen = dict(locals())
     if verify is not None:
         _verify(verify)
         return
-    if stored is None:
-        options = _chosen_options(chosen)
-    else:
-        _check_alone(context)
-        options = _stored_options(stored, chosen)
-    prepared = prepare(options)
+    options = given.choose(BuildOptions, _with_auto) if stored is None else _stored_options(stored, given)
+    if given.print_config:
+        print_options(options)
+        return
+    prepared = prepare(_resolve_device(options) if stored is None else options)
     if dry_run:
-        show_plan(prepared)
+        _show_plan(prepared)
         return
     if out is None:
         raise OptionError("where should the data set go? name a folder with --out")
-    built = _built(prepared, out, workers, overwrite)
-    show_result(built)
+    built = _build(prepared, out, workers, overwrite)
+    _show_result(built)
     if imagefolder is not None:
-        typer.echo(f"{write_imagefolder(built.store, imagefolder):,} pictures in {imagefolder}")
+        typer.echo(f"{write_imagefolder(built.store, imagefolder):,} images in {imagefolder}")
     if stored is not None:
         _compare(built.store, stored)
     if built.broken:
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _chosen_options(chosen: Mapping[str, Any]) -> BuildOptions:
-    """The build that the command line asks for. Its options have the names of BuildOptions and FilterRules."""
-    crop = CropSpec(chosen["size"], chosen["margin"], chosen["align"], grey=not chosen["colour"])
-    rules = FilterRules(**{name: chosen[name] for name in RULES})
-    own = {field.name: chosen[field.name] for field in fields(BuildOptions) if field.name in chosen}
-    given = {
-        "inputs": _paths(chosen, READERS),
-        "ferplus": None,
-        "relabel": None,
-        **_paths(chosen, BESIDE),
-        "device": _device(chosen["detector"], chosen["device"]),
-        "shares": _parsed_shares(chosen["shares"]),
-    }
-    return BuildOptions(**own | given, rules=rules, crop=crop)
+def _with_auto(values: dict[str, Any]) -> dict[str, Any]:
+    return {"device": "auto", **values}
 
 
-def _device(detector: str, device: str) -> str:
-    """What "auto" becomes. That the detector is installed is found out here and on the processor.
+def _resolve_device(options: BuildOptions) -> BuildOptions:
+    """Replace the device "auto", and find out here and on the processor whether the detector is installed.
 
-    A worker would only die of it, and this process takes nothing of a card: the workers need it.
+    A worker would only die of it, and this process takes nothing of a GPU: the workers need it.
     """
-    resolved = detector_device(detector, device)
-    open_detector(detector, "cpu")
-    return resolved
+    device = detector_device(options.detector, options.device)
+    open_detector(options.detector, "cpu")
+    return replace(options, device=device)
 
 
-def _paths(chosen: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    return {name: str(chosen[name]) for name in names if chosen[name] is not None}
-
-
-def _built(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) -> Built:
+def _build(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) -> Built:
     from emonet.datasets.builder import build_dataset, worker_devices
 
     for warning in prepared.warnings():
         typer.echo(f"emonet: {warning}", err=True)
     count = len(worker_devices(prepared.options, prepared.chunks, workers))
     typer.echo(f"{prepared.options.detector} on {prepared.options.device}, workers: {count}", err=True)
-    try:
-        return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
-    except OSError as error:
-        if error.errno in FULL:
-            raise MachineError(
-                f"{error}; what is done stays in {out}: make room and run the same command again"
-            ) from error
-        raise
-    except KeyboardInterrupt:
-        typer.echo("emonet: stopped; run the same command again to go on", err=True)
-        raise typer.Exit(STOPPED) from None
+    with say_how_to_resume():
+        try:
+            return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
+        except OSError as error:
+            if error.errno in FULL:
+                message = f"{error}; what is done stays in {out}: make room and run the same command again"
+                raise MachineError(message) from error
+            raise
 
 
-def _parsed_shares(text: str) -> dict[str, float]:
-    names = ("train", "validation", "test")
-    try:
-        return dict(zip(names, map(float, text.split(",")), strict=True))
-    except ValueError as error:
-        raise OptionError(f"shares must be three numbers, {','.join(names)}; got {text!r}") from error
-
-
-def _check_alone(context: typer.Context) -> None:
-    """A repeated build takes its options from its file: others beside it would be ignored in silence."""
-    beside = {"stored", "out", "workers", "overwrite", "dry_run", "imagefolder", *BESIDE, *READERS}
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-    if others := sorted(set(given) - beside):
+def _stored_options(path: Path, given: Given) -> BuildOptions:
+    """Read the options of a dataset.json, with other paths where the data have moved; the data must be the same."""
+    places = {*READERS, *BESIDE}
+    if others := sorted(set(given.values) - places):  # they would be ignored in silence
         raise OptionError(f"--from takes every option from its file; leave out {', '.join(others)}")
-
-
-def _stored_options(path: Path, chosen: Mapping[str, Any]) -> BuildOptions:
-    """The options of a dataset.json, with other paths where the data have moved; the data must be the same."""
     info = read_description(path)
-    inputs, beside = _paths(chosen, READERS), _paths(chosen, BESIDE)
-    if added := sorted({**inputs, **beside}.keys() - info.inputs.keys()):
+    if added := sorted(set(given.values) - set(info.inputs)):
         raise OptionError(f"{path} was built without {', '.join(added)}")
-    places = {"inputs": {**info.options["inputs"], **inputs}, **beside}
-    options = BuildOptions.from_dict({**info.options, **places})
+    inputs = {name: place for name, place in given.values.items() if name in READERS}
+    beside = {name: place for name, place in given.values.items() if name in BESIDE}
+    options = BuildOptions.from_dict(info.options | {"inputs": info.options["inputs"] | inputs, **beside})
     hashes = identify(options)["inputs"]
-    changed = [name for name, digest in info.inputs.items() if hashes[name] != digest]
-    if changed:
+    if changed := [name for name, digest in info.inputs.items() if hashes[name] != digest]:
         raise OptionError(f"{', '.join(changed)}: not the data that {path} was built from")
     return options
 
 
 def _verify(path: Path) -> None:
     store = open_store(path)
-    differences = store.differences()
-    if differences:
+    if differences := store.differences():
         raise OptionError(f"{path} is not what it was: {'; '.join(differences)}")
     typer.echo(f"{path}: all {len(store.info.files)} files have the bytes that they were written with")
 
 
 def _compare(store: Store, stored: Path) -> None:
-    """Says whether a repeated build came to the same bytes."""
+    """Say whether a repeated build came to the same bytes."""
     before = read_description(stored)
     changed = [name for name, digest in before.files.items() if store.info.files.get(name) != digest]
     if not changed:
@@ -284,3 +165,64 @@ def _compare(store: Store, stored: Path) -> None:
         if store.info.versions.get(name) != old
     ]
     raise OptionError(f"not the same bytes: {', '.join(changed)}; versions: {', '.join(versions) or 'the same'}")
+
+
+def _show_plan(prepared: Prepared) -> None:
+    """Show what would be read, beside what its publishers counted."""
+    for name, reader in prepared.readers.items():
+        found = prepared.surveys[name]
+        typer.echo(f"{name}: {reader.path} recognised as {reader.layout.title}")
+        framing = "cropped by its publisher" if reader.layout.framing else "to be cropped"
+        people = "people are known" if reader.layout.subjects else "people are not known"
+        typer.echo(f"  {found.samples:,} images to work on, {framing}, {people}")
+        for split in sorted({split for split, _ in found.counts}):
+            numbers = {
+                str(e or "unlabelled"): found.counts[split, e] for e in (*Emotion, None) if found.counts[split, e]
+            }
+            typer.echo(f"  {split or 'no official split'}: {_format_numbers(numbers)}")
+        if reasons := Counter(one.reason for one in found.rejected):
+            typer.echo(f"  rejected: {_format_numbers(reasons)}")
+    for warning in prepared.warnings():
+        typer.echo(f"warning: {warning}")
+
+
+def _show_result(built: Built) -> None:
+    """Show what is in the data set, what is not and why, and what was found in more than one place."""
+    store, info = built.store, built.store.info
+    if not built.new:
+        typer.echo("the data set was complete already")
+    splits = [split for split in SPLITS if split in store.splits]
+    rows = [
+        (source, *(f"{sum(counts.get(split, {}).values()):,}" for split in splits))
+        for source, counts in info.counts.items()
+    ]
+    print_table(("source", *splits), [*rows, ("all", *(f"{store.splits[split]:,}" for split in splits))], splits)
+    for source, reasons in info.rejected.items():
+        typer.echo(f"{source}, rejected: {_format_numbers(reasons)}")
+    for split, numbers in info.evaluated.items():
+        if numbers["kept"] != numbers["of"]:
+            typer.echo(
+                f"{split} has {numbers['kept']:,} of its {numbers['of']:,} images: do not compare scores on it with "
+                "scores on all of them"
+            )
+    copies = info.copies
+    typer.echo(
+        f"{copies['redundant_exact_copies']:,} redundant copies in {copies['exact_groups']:,} groups; "
+        f"{copies['evaluated_with_a_training_copy']:,} test or validation images have a training copy"
+    )
+    _show_broken(built)
+    typer.echo(f"{store.path}: look at {store.path / 'report.html'}")
+
+
+def _show_broken(built: Built) -> None:
+    if not built.broken:
+        return
+    rejected = built.store.rejected().select(["key", "reason", "detail"]).to_pylist()
+    broken = [one for one in rejected if one["reason"] in BROKEN]
+    typer.echo(f"{len(broken):,} could not be read, among them:", err=True)
+    for one in broken[:SHOWN]:
+        typer.echo(f"  {one['key']}: {one['detail']}", err=True)
+
+
+def _format_numbers(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in numbers.items())

@@ -1,4 +1,4 @@
-"""`emonet demo`: an album of sample pictures, to see that all works."""
+"""`emonet demo`: write an album of sample photos, to see that everything works."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("demo"),
-    model: Annotated[str, typer.Option(help="emonet or emonet_fast.")] = "emonet",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("demo"),
+    model: Annotated[str, typer.Option(help="Model to use: emonet, emonet_fast or a model file.")] = "emonet",
 ) -> None:
-    """Write sample pictures, one of them broken, name the expressions in them, and say where the album is.
+    """Name the expressions in sample photos, one of them broken, and write an album.
 
-    Works without a network. Needs scikit-image, whose portrait it shows: the extra demo.
+    Works offline. Needs the extra emonet\\[demo], for a portrait of scikit-image.
     """
     from emonet.album import AlbumRun
-    from emonet.commands._console.predicted import Tally
+    from emonet.commands._console.tally import Tally
     from emonet.prediction import EmotionPredictor
     from emonet.samples import write_samples
 

@@ -1,15 +1,18 @@
-"""`emonet evaluate`: what a model scores on a split of a data set."""
+"""`emonet evaluate`: score a model on a split of a data set."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emonet.errors import OptionError
+from emonet.commands._console.arguments import RUNNING, Device, HeadName, ModelArgument, PriorName, StorePath
+from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.output import print_json, print_table
+from emonet.options import Option, check_options
+from emonet.training.config import LabelView, Precision
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
@@ -17,87 +20,97 @@ if TYPE_CHECKING:
     from emonet.training.log import EpochRow
 
 
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """The options of `emonet evaluate`."""
+
+    split: Annotated[str, Option("Split to score on: validation, test or dev.")] = "validation"
+    views: Annotated[
+        tuple[LabelView, ...], Option("Score with this test-time augmentation: none, mirror or ten_crop.")
+    ] = ("none", "mirror")
+    beta: Annotated[float, Option("In F-beta: how many times recall counts as much as precision.")] = 2.0
+    sizes: Annotated[
+        tuple[int, ...] | None,
+        Option("Score also on faces of these sizes in pixels; '' for none.", 1, default="48,32,24,16,12 with --out"),
+    ] = None
+    face: Annotated[str, Option("Show in the report the feature maps of the image with this key.")] = ""
+    head: HeadName = None
+    prior: PriorName = None
+    device: Device = "auto"
+    precision: Annotated[
+        Precision, Option("Compute with fp32, bf16, or auto: bf16 where the processor has it.", panel=RUNNING)
+    ] = "auto"
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@with_options(EvaluateOptions)
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or emonet or emonet_fast.")],
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")],
+    model: ModelArgument,
+    store: StorePath,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for report.html, its pictures and evaluation.json.")
+        Path | None, typer.Option("--out", "-o", help="Folder to write report.html, its plots and evaluation.json to.")
     ] = None,
-    split: Annotated[str, typer.Option(help="validation, test, or dev.")] = "validation",
-    views: Annotated[str, typer.Option(help="Ways to look at a picture: none, mirror, ten_crop.")] = "none,mirror",
-    beta: Annotated[float, typer.Option(help="Of F-beta: how many times recall counts as much as precision.")] = 2.0,
-    sizes: Annotated[
-        str | None,
-        typer.Option(
-            help="Face sizes in pixels to score at, such as 48,24,12; '' for none. "
-            "With --out the default is 48,32,24,16,12.",
-            show_default=False,
-        ),
-    ] = None,
-    head: Annotated[str, typer.Option(help="Whose answer is scored: a head, or mean. (default: the file's)")] = "",
-    prior: Annotated[str, typer.Option(help="training, even or sqrt. (default: the file's)")] = "",
-    face: Annotated[str, typer.Option(help="Key of the picture whose feature maps the report shows.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor has it.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="All figures as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all scores as one JSON object.")] = False,
+    given: Given,
 ) -> None:
     """Score a model on a split of a data set, as a whole and in parts.
 
-    Nothing is chosen here. Each way to look at a picture is stated apart: as it is (none), averaged with its mirror
-    image (mirror), or over shifts to the four corners, all mirrored (ten_crop). A table has every head and prior of
-    the model: choose a default by that of dev alone.
+    Nothing is chosen here. Each test-time augmentation is scored apart: images as they are (none), averaged with their
+    mirror images (mirror), or over shifts to the four corners, all mirrored (ten_crop). A table has every head and
+    prior of the model: choose a default by that of dev alone.
     """
-    from emonet.datasets.store import open_store
-    from emonet.evaluation import evaluate as run
-    from emonet.inference import load_model
-    from emonet.inference.devices import open_machine
-
-    evaluation = run(
-        load_model(model),
-        open_store(store),
-        split,
-        name=_name(model),
-        views=views.split(","),
-        machine=open_machine(device, precision),
-        beta=beta,
-        sizes=_sizes(sizes, report=out is not None),
-        head=head,
-        prior=prior,
-    )
+    options = given.choose(EvaluateOptions)
+    if given.print_config:
+        print_options(options)
+        return
+    evaluation = _score(model, store, options, report=out is not None)
     page = None
     if out is not None:
         from emonet.report import write_report
 
-        page = write_report(evaluation, out, log=_log(Path(model)), face=face)
+        page = write_report(evaluation, out, log=_log(Path(model)), face=options.face)
     if as_json:
-        typer.echo(json.dumps(evaluation.to_dict(), indent=2))
+        print_json(evaluation.to_dict())
     else:
         _show(evaluation)
     if page:
         typer.echo(f"look at {page}", err=as_json)
 
 
-def _sizes(given: str | None, *, report: bool) -> tuple[int, ...]:
-    """Each size costs as much as the whole split: only a report has them unasked."""
+def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -> Evaluation:
+    """Evaluate; each size of face costs as much as the whole split, so only a report has them unasked."""
+    from emonet.datasets.store import open_store
+    from emonet.evaluation import evaluate as run
     from emonet.evaluation.sizes import SIZES
+    from emonet.inference import load_model
+    from emonet.inference.devices import open_machine
 
-    if given is None:
-        return SIZES if report else ()
-    parts = [part.strip() for part in given.split(",") if part.strip()]
-    if wrong := [part for part in parts if not part.isdecimal()]:
-        raise OptionError(f"sizes must be whole numbers of pixels with commas between them, got {wrong[0]!r}")
-    return tuple(map(int, parts))
+    unasked = SIZES if report else ()
+    return run(
+        load_model(model),
+        open_store(store),
+        options.split,
+        name=_name(model),
+        views=options.views,
+        machine=open_machine(options.device, options.precision),
+        beta=options.beta,
+        sizes=unasked if options.sizes is None else options.sizes,
+        head=options.head or "",
+        prior=options.prior or "",
+    )
 
 
 def _name(model: str) -> str:
-    """Runs all call their model the same: its folder's name says more."""
+    """Name a model after the folder of its run, for all runs call their model file the same."""
     path = Path(model)
     return (path.parent.name or path.stem) if path.suffix else model
 
 
 def _log(model: Path) -> list[EpochRow]:
-    """The log of the run that a model file lies in."""
+    """Read the log of the run that a model file lies in."""
     from emonet.training.log import read_rows
 
     log = model.with_name("log.csv")
@@ -105,30 +118,25 @@ def _log(model: Path) -> list[EpochRow]:
 
 
 def _show(evaluation: Evaluation) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from emonet.evaluation.parts import ALL
 
     cost = evaluation.cost
     typer.echo(f"{evaluation.name} on {evaluation.split} of {evaluation.store.path}")
     typer.echo(f"answers of the head {evaluation.choice.head}, with the prior {evaluation.choice.prior}")
-    numbers = [
-        Column(heading, justify="right", no_wrap=True)
-        for heading in ("n", "accuracy", "95 %", "macro F1", "top 2", "ECE")
+    rows = [
+        (f"{view}: {part}" if part == ALL else f"  {part}", *_figures(scores))
+        for view, parts in evaluation.scores.items()
+        for part, scores in parts.items()
     ]
-    table = Table(Column("view: pictures"), *numbers, box=None, pad_edge=False)
-    for view, parts in evaluation.scores.items():
-        for part, scores in parts.items():
-            table.add_row(f"{view}: {part}" if part == ALL else f"  {part}", *_figures(scores))
-    Console().print(table)
+    numbers = ("n", "accuracy", "95 %", "macro F1", "top 2", "ECE")
+    print_table(("view: images", *numbers), rows, numbers)
     if evaluation.sizes:
         curve = ", ".join(f"{one.size} px {one.accuracy:.2%}" for one in evaluation.sizes)
         typer.echo(f"accuracy by size of the face, none: {curve}")
     _show_votes(evaluation)
     _show_heads(evaluation)
     typer.echo(
-        f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M MACs; {cost.pictures_per_second:,.0f} pictures/s in "
+        f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M MACs; {cost.pictures_per_second:,.0f} images/s in "
         f"batches, {cost.milliseconds:.1f} ms for one; {cost.machine}"
     )
     for remark in evaluation.remarks:
@@ -140,7 +148,7 @@ def _show_votes(evaluation: Evaluation) -> None:
 
     if evaluation.view in evaluation.votes:
         typer.echo("\nwhat people see (FER+)")
-        _print_table(VOTES_HEADER, vote_rows(evaluation))
+        print_table(VOTES_HEADER, vote_rows(evaluation), VOTES_HEADER[1:])
         for sentence in vote_sentences(evaluation):
             typer.echo(sentence)
 
@@ -150,19 +158,8 @@ def _show_heads(evaluation: Evaluation) -> None:
 
     if has_choice(evaluation):
         typer.echo(f"\nevery head and prior, {evaluation.view}")
-        _print_table(HEADS_HEADER, head_rows(evaluation))
+        print_table(HEADS_HEADER, head_rows(evaluation), HEADS_HEADER[1:])
         typer.echo(choice_words(evaluation))
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    columns = [Column(name, justify="right" if place else "left", no_wrap=True) for place, name in enumerate(header)]
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 def _figures(scores: Scores) -> tuple[str, ...]:

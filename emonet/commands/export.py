@@ -1,4 +1,4 @@
-"""`emonet export`: a model as ONNX, for other languages and devices."""
+"""`emonet export`: write a model as ONNX, for other languages and devices."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Annotated
 
 import typer
 
+from emonet.commands._console.arguments import ModelArgument
+
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or emonet or emonet_fast.")],
+    model: ModelArgument,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="File to write. (default: here, MODEL's name and .onnx)")
+        Path | None, typer.Option("--out", "-o", help="File to write. (default: MODEL.onnx in this folder)")
     ] = None,
 ) -> None:
     """Write a model as ONNX, from a face's pixels to probabilities.
 
-    Faces go in as pixels from 0 to 255, any number at a time: scaling is inside. The output probabilities is the
-    model's default answer; of several heads, each also has an output of its own. How faces are to be cut out, the heads
-    with their classes and the terms of use stand in the file's metadata, as JSON. The file is checked to answer as the
-    model does. Needs the packages of the extra onnx.
+    The input is crops with pixels from 0 to 255, any number at a time; the file scales them itself. The output
+    "probabilities" is the model's default answer; if there are several heads, each has an output of its own too. The
+    metadata of the file say, as JSON, how to crop faces, which classes each head has, and the terms of use. The file is
+    checked to answer as the model does. Needs the packages of the extra onnx.
     """
     from emonet.inference import load_model
     from emonet.inference.onnx import describe, export_onnx, list_outputs

@@ -1,62 +1,103 @@
-"""`emonet faces`: finds the faces in a photo or in a folder of photos, and shows, draws or cuts them out."""
+"""`emonet faces`: find the faces in a photo or in a folder of photos; list, draw or crop them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from emonet.commands._console.counts import passed_over
-from emonet.commands._console.listing import JsonListing, TableListing
+from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, FaceRules
+from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
+from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.progress import progress_bars
-from emonet.commands._console.status import FAILED, SOME_UNREADABLE
-from emonet.errors import MissingFileError, OptionError
+from emonet.commands._console.tally import skipped_lines
+from emonet.errors import ImageError, MissingFileError, OptionError
+from emonet.options import Group, Option, check_options
+from facecrop import CropSpec, Face, FilterRules, Selection
+from facecrop.errors import printable
 
 if TYPE_CHECKING:
-    from facecrop import CropSpec, FilterRules, ImageError, Selection
-    from facecrop.filtering import Allowed
     from facecrop.scanning import ScannedPhoto
 
+CROPS = "Crops"  # a panel of --help
+CROP = CropSpec(size=224)
 
+
+@dataclass(frozen=True, slots=True)
+class FacesOptions:
+    """The options of `emonet faces`."""
+
+    detector: Annotated[
+        str, Option("Find faces with mtcnn or dlib; with whole, each photo is a face.", panel=FACES)
+    ] = "mtcnn"
+    device: Annotated[str, Option("Run on auto, cpu, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)] = "auto"
+    detector_options: Annotated[
+        Mapping[str, Any], Option("Set an option of the detector, such as min_face=40.", panel=FACES, flag="--option")
+    ] = field(default_factory=dict)
+    rules: FaceRules = ANY_FACE
+    crop: Annotated[
+        CropSpec,
+        Group(
+            size=Option("Side of the crops in pixels.", panel=CROPS),
+            margin=Option("Margin of the crops on each side, as a share of the face's width.", panel=CROPS),
+            align=Option("Turn the crops until the eyes are level.", panel=CROPS),
+        ),
+    ] = CROP
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@with_options(FacesOptions)
 def faces(
     source: Annotated[Path, typer.Argument(metavar="PHOTO_OR_FOLDER", help="A photo, or a folder of photos.")],
-    detector: Annotated[str, typer.Option(help="mtcnn, dlib or whole.")] = "mtcnn",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the detector.")] = None,
-    allow: Annotated[str, typer.Option(help="Which faces of a photo: all, one, largest or most_central.")] = "all",
-    min_size: Annotated[float | None, typer.Option(help="Least shorter side of a face in pixels.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, one object for each photo.")] = False,
-    crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Cut the faces out into this folder.")] = None,
-    draw: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the faces into copies in this folder.")] = None,
-    size: Annotated[int, typer.Option(help="Crops: pixels a side.")] = 224,
-    margin: Annotated[float, typer.Option(help="Crops: margin on each side, as a share of the face's width.")] = 0.125,
-    align: Annotated[bool, typer.Option("--align", help="Crops: turn until the eyes are level.")] = False,
+    *,
+    crops: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the crops of the faces to this folder.")
+    ] = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write copies with the faces drawn in to this folder.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array, with one object for each photo.")
+    ] = False,
+    given: Given,
 ) -> None:
     """Find the faces in photos.
 
     Exit status: 0 all photos were read, 3 some were not, 1 none was or the call was mistaken.
     """
     from emonet.album import list_photos
-    from facecrop import CropSpec, FilterRules, open_detector
+    from facecrop import open_detector
     from facecrop.scanning import read_ahead, scan_photos
 
+    options = given.choose(FacesOptions)
+    if given.print_config:
+        print_options(options)
+        return
     if not source.exists():
         raise MissingFileError(f"no such photo or folder: {source}")
-    rules = FilterRules(min_size=min_size, allow=cast("Allowed", allow), detector=detector)
-    spec = CropSpec(size=size, margin=margin, align=align)
+    rules = replace(options.rules, detector=options.detector)
     for folder in (crops, draw):
         _check_outside(source, folder)
-    finder = open_detector(detector, device, **_parsed(option or []))
-    typer.echo(f"{detector} on {finder.device}", err=True)
+    finder = open_detector(options.detector, options.device, **options.detector_options)
+    typer.echo(f"{options.detector} on {finder.device}", err=True)
     found = list_photos(source)
     listing = JsonListing() if as_json else TableListing(source)
     with listing, progress_bars({"photos": len(found.photos)}) as advance:
         for photo in scan_photos(read_ahead((one.path, one.failure or one.path) for one in found.photos), finder):
-            listing.add(photo.name, _handled(photo, rules, spec, source, crops, draw))
+            selection = _choose(photo, rules)
+            listing.add(photo.name, selection)
+            if isinstance(selection, Selection):
+                place = photo.name.relative_to(source) if source.is_dir() else Path(photo.name.name)
+                _write(photo, selection, place, options.crop, crops, draw)
             advance("photos", 1)
-    for line in passed_over(found.others):
+    for line in skipped_lines(found.others):
         typer.echo(line, err=as_json)
     if listing.read == 0:
         raise typer.Exit(FAILED)
@@ -72,47 +113,126 @@ def _check_outside(source: Path, folder: Path | None) -> None:
         raise OptionError(f"{folder} is where the photos are read from; nothing is written next to your photos")
 
 
-def _parsed(options: list[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs; values are read as JSON, so numbers are numbers and [0.6,0.7,0.7] is a list."""
-    parsed = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals:
-            raise OptionError(f"--option takes NAME=VALUE, got {option!r}")
-        try:
-            parsed[name] = json.loads(value)
-        except json.JSONDecodeError:
-            parsed[name] = value
-    return parsed
+class Listing:
+    """Counts the photos that could be read and those that could not; its subclasses print them."""
+
+    def __init__(self) -> None:
+        self.read = self.unreadable = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, path: Path, outcome: Selection | ImageError) -> None:
+        if isinstance(outcome, ImageError):
+            self.unreadable += 1
+            self.show(path, Selection((), ()), outcome.reason)
+        else:
+            self.read += 1
+            self.show(path, outcome, None)
+
+    def show(self, path: Path, selection: Selection, error: str | None) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
 
 
-def _handled(
-    photo: ScannedPhoto[Path], rules: FilterRules, spec: CropSpec, source: Path, crops: Path | None, draw: Path | None
-) -> Selection | ImageError:
-    """Chooses among a photo's faces, and writes what was asked for."""
+class JsonListing(Listing):
+    """Prints a JSON array, an object a line, while the photos are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opening = "["
+
+    def show(self, path: Path, selection: Selection, error: str | None) -> None:
+        entry: dict[str, Any] = {
+            "photo": printable(path),
+            "faces": [face.to_dict() for face in selection.faces],
+            "rejections": [rejection.to_dict() for rejection in selection.rejections],
+            "error": error,
+        }
+        typer.echo(f"{self._opening}\n{json.dumps(entry)}", nl=False)
+        self._opening = ","
+
+    def close(self) -> None:
+        typer.echo("[]" if self._opening == "[" else "\n]")
+
+
+class TableListing(Listing):
+    """Prints a table at the end: a row a face, photos by their place in the folder, and the sums below."""
+
+    def __init__(self, source: Path) -> None:
+        super().__init__()
+        self._source = source
+        from rich.table import Column, Table
+
+        photo = Column("photo", overflow="fold", min_width=16)
+        note = Column("why not", overflow="fold", min_width=20)
+        self._table = Table(photo, "face", "score", "size", "roll", note, box=None)
+        self._faces = 0
+
+    def show(self, path: Path, selection: Selection, error: str | None) -> None:
+        from rich.text import Text
+
+        place = path.name if path == self._source else path.relative_to(self._source)
+        name = Text(printable(place))  # as it is: brackets in a name are no markup
+        if error:
+            self._table.add_row(name, "", "", "", "", Text(f"cannot be read: {error}"))
+        for face in selection.faces:
+            self._table.add_row(name, *_columns(face), "")
+        for rejection in selection.rejections:
+            self._table.add_row(name, *_columns(rejection.face), Text(rejection.detail))
+        self._faces += len(selection.faces)
+
+    def close(self) -> None:
+        from rich.console import Console
+
+        console = Console()
+        console.print(self._table)
+        console.print(f"{self._faces} faces in {self.read} photos; {self.unreadable} files could not be read")
+
+
+def _columns(face: Face | None) -> tuple[str, str, str, str]:
+    if face is None:
+        return "", "", "", ""
+    box = " ".join(f"{value:.0f}" for value in face.box)
+    return box, f"{face.score:.3f}", f"{face.size:.0f} px", "" if face.roll is None else f"{face.roll:+.0f}°"
+
+
+def _choose(photo: ScannedPhoto[Path], rules: FilterRules) -> Selection | ImageError:
+    from facecrop import choose_faces
+
+    return photo.image if isinstance(photo.image, ImageError) else choose_faces(photo.image, photo.faces, rules)
+
+
+def _write(
+    photo: ScannedPhoto[Path], selection: Selection, place: Path, spec: CropSpec, crops: Path | None, draw: Path | None
+) -> None:
+    """Write a photo's crops and drawing, where they are asked for."""
     import PIL.Image
 
-    from facecrop import ImageError, choose_faces, crop_face
+    from facecrop import crop_face
     from facecrop.drawing import draw_faces
     from facecrop.images import encode_jpeg
 
     image = photo.image
     if isinstance(image, ImageError):
-        return image
-    selection = choose_faces(image, photo.faces, rules)
-    place = photo.name.relative_to(source) if source.is_dir() else Path(photo.name.name)
+        return
     if crops is not None:
         for index, face in enumerate(selection.faces):
-            cut = PIL.Image.fromarray(crop_face(image, face, spec))
-            cut.save(_made(crops / place.with_name(f"{place.name}-{index}.png")))
+            crop = PIL.Image.fromarray(crop_face(image, face, spec))
+            crop.save(_with_folder(crops / place.with_name(f"{place.name}-{index}.png")))
     if draw is not None:
         rejected = [rejection.face for rejection in selection.rejections if rejection.face]
-        drawn = encode_jpeg(draw_faces(image, selection.faces, rejected))
-        _made(draw / place.with_name(f"{place.name}.jpg")).write_bytes(drawn)
-    return selection
+        drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))
+        _with_folder(draw / place.with_name(f"{place.name}.jpg")).write_bytes(drawing)
 
 
-def _made(path: Path) -> Path:
-    """The path, in a folder that is there."""
+def _with_folder(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

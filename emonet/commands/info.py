@@ -1,14 +1,14 @@
-"""`emonet info`: what is installed and where it would run; the first thing to quote in a bug report."""
+"""`emonet info`: show what is installed and where it would run, to quote in a bug report."""
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import Annotated
 
 import typer
 
 import emonet
+from emonet.commands._console.output import print_json, print_table
 
 PACKAGES = (
     *("torch", "torchvision", "facenet-pytorch", "dlib", "dlib-bin", "opencv-python-headless", "pillow", "pi-heif"),
@@ -16,19 +16,15 @@ PACKAGES = (
 )
 
 
-def info(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show versions, the device, and which build of dlib is installed."""
     facts = _facts()
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("what", "installed", box=None, pad_edge=False)
-    for name, value in facts.items():
-        table.add_row(name, str(value) if value is not None else "-")
-    Console().print(table)
+        print_json(facts)
+    else:
+        print_table(
+            ("what", "installed"), [(name, "-" if value is None else str(value)) for name, value in facts.items()]
+        )
 
 
 def _facts() -> dict[str, str | int | None]:

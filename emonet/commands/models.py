@@ -1,18 +1,19 @@
-"""`emonet models`: the networks there are, one of them layer by layer, or the heads of a model file."""
+"""`emonet models`: list the networks; show one layer by layer, or the heads of a model file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands._console.model_file import change_default, head_facts, show_file, show_heads
-from emonet.commands._console.settings import parsed_settings
+from emonet.commands._console.options import parse_settings
+from emonet.commands._console.output import print_json, print_table
 from emonet.errors import OptionError
 
 if TYPE_CHECKING:
+    from emonet.heads import Head
+    from emonet.inference.checkpoint import Checkpoint
     from emonet.models import Network
     from emonet.models._summary import Summary
 
@@ -23,22 +24,23 @@ def models(
         typer.Argument(metavar="NAME|FILE", help="Show this network's layers, or the heads of this model file."),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An argument of the network.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set an argument of the network, such as dropout=0.2."),
     ] = None,
     default: Annotated[
         str | None,
         typer.Option(
             "--set-default",
             metavar="HEAD[,PRIOR]",
-            help="Store in FILE which head answers unless another is asked for, and with which prior: training (if not "
-            "given), even or sqrt. The weights stay as they are.",
+            help="Store in FILE which head answers by default, and with which prior: training (if not given), even or "
+            "sqrt. The weights stay as they are.",
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="A JSON array, or one object for one network or file.")
+        bool, typer.Option("--json", help="Print a JSON array, or one object for one network or file.")
     ] = False,
 ) -> None:
-    """List the networks with what they see and cost; show the layers of one, or the heads of a model file.
+    """List the networks with their input and cost; show the layers of one, or the heads of a model file.
 
     Heads are shown with their classes, the share of each class in training, and which head answers by default. Of
     emonet and emonet_fast, layers and heads are shown.
@@ -49,12 +51,12 @@ def models(
         if settings:
             raise OptionError(f"--set needs the name of a network, and {name} is a model file")
         if default is not None:
-            change_default(name, default)
-        show_file(name, as_json=as_json)
+            _change_default(name, default)
+        _show_file(name, as_json=as_json)
     elif default is not None:
         raise OptionError("--set-default needs a model file by its path")
     elif name is not None:
-        _show_network(name, parsed_settings(settings or []), as_json=as_json)
+        _show_network(name, parse_settings(settings or []), as_json=as_json)
     elif settings:
         raise OptionError("--set needs the name of a network")
     else:
@@ -66,7 +68,7 @@ def _list_networks(*, as_json: bool) -> None:
 
     listed = [_listed(known) for known in MODELS]
     if as_json:
-        typer.echo(json.dumps(listed, indent=2))
+        print_json(listed)
     else:
         _show_all(listed)
 
@@ -81,13 +83,13 @@ def _show_network(name: str, arguments: dict[str, Any], *, as_json: bool) -> Non
     layers = summarise(network)
     bundled = load_model(name) if name in BUNDLED and not arguments else None
     if as_json:
-        heads = {} if bundled is None else head_facts(bundled)
-        typer.echo(json.dumps(_facts(name, network, layers) | layers.to_dict() | heads, indent=2))
+        heads = {} if bundled is None else _head_facts(bundled)
+        print_json(_facts(name, network, layers) | layers.to_dict() | heads)
         return
     _show_layers(name, network, layers)
     if bundled is not None:
         typer.echo("\nthe weights that come with the package:")
-        show_heads(bundled)
+        _show_heads(bundled)
 
 
 def _listed(name: str) -> dict[str, Any]:
@@ -115,31 +117,31 @@ def _facts(name: str, network: Network | type[Network], counted: Summary | None)
 
 
 def _show_all(listed: Sequence[Mapping[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    numbers = [Column(heading, justify="right", no_wrap=True) for heading in ("parameters", "MACs")]
-    table = Table(Column("model", no_wrap=True), "input", *numbers, "", box=None, pad_edge=False)
-    for one in listed:
-        parameters = "-" if one["parameters"] is None else f"{one['parameters']:,}"
-        table.add_row(one["name"], _words(one["input"]), parameters, _millions(one["macs"]), one["title"])
-    Console().print(table)
+    rows = [
+        (
+            one["name"],
+            _words(one["input"]),
+            "-" if one["parameters"] is None else f"{one['parameters']:,}",
+            _millions(one["macs"]),
+            one["title"],
+        )
+        for one in listed
+    ]
+    numbers = ("parameters", "MACs")
+    print_table(("model", "input", *numbers, ""), rows, numbers)
     for one in listed:
         if one["error"]:
             typer.echo(one["error"])
 
 
 def _show_layers(name: str, network: Network, counted: Summary) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    numbers = [Column(heading, justify="right") for heading in ("answer", "parameters", "MACs")]
-    table = Table("layer", "kind", *numbers, box=None, pad_edge=False)
-    for layer in counted.layers:
-        shape = " x ".join(map(str, layer.shape))
-        table.add_row(layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.macs:,}")
+    rows = [
+        (layer.name, layer.kind, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}", f"{layer.macs:,}")
+        for layer in counted.layers
+    ]
+    numbers = ("answer", "parameters", "MACs")
     typer.echo(f"{name}: {network.title}\ninput: {_words(network.input.to_dict())}")
-    Console().print(table)
+    print_table(("layer", "kind", *numbers), rows, numbers)
     typer.echo(
         f"{counted.parameters:,} parameters, {counted.trainable:,} of them trainable; {_millions(counted.macs)} MACs"
     )
@@ -151,3 +153,47 @@ def _words(spec: Mapping[str, Any]) -> str:
 
 def _millions(macs: int | None) -> str:
     return f"{macs / 1e6:,.1f} M" if macs else "-"
+
+
+def _change_default(path: str, asked: str) -> None:
+    """Store another default answer in a model file, given as HEAD or HEAD,PRIOR."""
+    from emonet.inference.checkpoint import set_default
+
+    head, comma, prior = asked.partition(",")
+    set_default(path, head.strip(), prior.strip() if comma else "training")
+
+
+def _show_file(path: str, *, as_json: bool) -> None:
+    """Say which network a file holds, and with which heads it answers."""
+    from emonet.inference.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    if as_json:
+        facts = {"model": checkpoint.model, "input": checkpoint.input.to_dict(), "detector": checkpoint.detector}
+        print_json(facts | _head_facts(checkpoint))
+        return
+    typer.echo(f"{path}: {checkpoint.model}")
+    _show_heads(checkpoint)
+
+
+def _head_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Give the heads with their classes and priors, and the default answer, as JSON takes them."""
+    choice = checkpoint.choice()
+    return {
+        "heads": [head.to_dict() for head in checkpoint.heads],
+        "default": {"head": choice.head, "prior": choice.prior, "classes": list(choice.classes)},
+    }
+
+
+def _show_heads(checkpoint: Checkpoint) -> None:
+    """Show each head with its classes, and the default answer."""
+    choice = checkpoint.choice()
+    print_table(("head", "classes (share in training)"), [(head.name, _classes(head)) for head in checkpoint.heads])
+    typer.echo(f"answers by default: head {choice.head}, prior {choice.prior}")
+
+
+def _classes(head: Head) -> str:
+    """Write the classes in their order, each with its share if that is known."""
+    if not head.prior:
+        return f"{', '.join(head.classes)} (shares not known)"
+    return ", ".join(f"{name} {share:.1%}" for name, share in zip(head.classes, head.prior, strict=True))

@@ -1,79 +1,92 @@
-"""`emonet predict`: the expressions in a folder of photos, or in one."""
+"""`emonet predict`: name the expressions in a folder of photos, or in one photo."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emonet.commands._console.predicted import Tally, in_words, show_score
+from emonet.commands._console.arguments import (
+    ANY_FACE,
+    FACES,
+    MODEL,
+    RUNNING,
+    Device,
+    FaceRules,
+    HeadName,
+    PriorName,
+)
+from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
+from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.output import print_table
 from emonet.commands._console.progress import progress_bars
-from emonet.commands._console.status import FAILED, SOME_UNREADABLE, STOPPED
+from emonet.commands._console.tally import Tally
 from emonet.errors import MissingFileError, OptionError
+from emonet.options import Option, check_options
+from emonet.training.config import LabelView
 
 if TYPE_CHECKING:
-    from emonet.album import AlbumRun, Entry
-    from emonet.prediction import EmotionPredictor
-    from facecrop.filtering import Allowed
+    from emonet.album import AlbumRun, AlbumScore, Entry
+    from emonet.evaluation.metrics import Scores
+    from emonet.prediction import EmotionPredictor, PhotoResult
 
-MODEL, FACES, WRITING, RUNNING = "Model", "Faces", "Writing", "Running"
+WRITING = "Writing"  # a panel of --help
+SCORE = "score.json"
+MISTAKES = 5  # shown of those that are stored
 
 
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """The options of `emonet predict`."""
+
+    annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
+    model: Annotated[
+        tuple[str, ...],
+        Option("Model to use: emonet, emonet_fast or a model file; of several, the mean.", panel=MODEL, path=True),
+    ] = ("emonet",)
+    head: HeadName = None
+    prior: PriorName = None
+    tta: Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)] = "mirror"
+    detector: Annotated[
+        str | None,
+        Option("Find faces with mtcnn or dlib; with whole, each photo is a face.", panel=FACES, default="the model's"),
+    ] = None
+    rules: FaceRules = ANY_FACE
+    device: Device = "auto"
+    batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@with_options(PredictOptions)
 def predict(
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of photos, or one photo.")],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", rich_help_panel=WRITING, help="Folder to write. (default: beside PHOTOS, NAME-emonet)"
+            "--out", "-o", rich_help_panel=WRITING, help="Folder to write to. (default: beside PHOTOS, NAME-emonet)"
         ),
     ] = None,
-    annotate: Annotated[
-        bool, typer.Option("--annotate", rich_help_panel=WRITING, help="Also copies with the faces drawn in.")
-    ] = False,
     labels: Annotated[
         Path | None,
         typer.Option(
-            rich_help_panel=WRITING, help="Score the answers by a CSV of path,label. (default: by folders' names)"
+            rich_help_panel=WRITING,
+            help="Score the predictions by this CSV of path,label. (default: by folders named after expressions)",
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=WRITING, help="A line of JSON a photo; files only with --out.")
-    ] = False,
-    model: Annotated[
-        str,
-        typer.Option(rich_help_panel=MODEL, help="emonet, emonet_fast, a model file; several with commas: averaged."),
-    ] = "emonet",
-    head: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=MODEL, help="Head of the model that answers, or mean. (default: the model's)"),
-    ] = None,
-    prior: Annotated[
-        str | None,
+        bool,
         typer.Option(
-            rich_help_panel=MODEL,
-            help="How frequent each class is expected to be: training (as it was in training), even, or sqrt (between "
-            "these). (default: the model's)",
+            "--json", rich_help_panel=WRITING, help="Print a line of JSON for each photo; write files only with --out."
         ),
-    ] = None,
-    tta: Annotated[
-        str, typer.Option(rich_help_panel=MODEL, help="How a face is looked at: none, mirror or ten_crop.")
-    ] = "mirror",
-    detector: Annotated[
-        str | None, typer.Option(rich_help_panel=FACES, help="mtcnn, dlib or whole. (default: the model's)")
-    ] = None,
-    min_face: Annotated[
-        float | None, typer.Option(rich_help_panel=FACES, help="Least shorter side of a face in pixels.")
-    ] = None,
-    allow: Annotated[
-        str, typer.Option(rich_help_panel=FACES, help="Which faces of a photo: all, one, largest or most_central.")
-    ] = "all",
-    device: Annotated[str, typer.Option(rich_help_panel=RUNNING, help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    batch: Annotated[
-        int, typer.Option(rich_help_panel=RUNNING, help="Photos that are searched together at most.")
-    ] = 64,
+    ] = False,
+    given: Given,
 ) -> None:
     """Name the expressions in photos: those that faces appear to have, which need not be felt.
 
@@ -81,34 +94,46 @@ def predict(
     were read, 3 some were not, 1 none was or the call was mistaken.
     """
     from emonet.album import AlbumRun
-    from emonet.prediction import EmotionPredictor
-    from facecrop import FilterRules
 
+    options = given.choose(PredictOptions)
+    if given.print_config:
+        print_options(options)
+        return
     if not photos.exists():
         raise MissingFileError(f"no such photo or folder: {photos}")
-    rules = FilterRules(min_size=min_face, allow=cast("Allowed", allow))
-    predictor = EmotionPredictor(
-        model.split(","), detector=detector, device=device, rules=rules, tta=tta, batch=batch, head=head, prior=prior
-    )
-    typer.echo(f"{model} and {predictor.detector.name} on {predictor.machine}", err=True)
-    typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
+    predictor = _open_predictor(options)
     tally = Tally()
-    try:
+    with say_how_to_resume():
         if photos.is_dir() and (out is not None or not as_json):
-            run = AlbumRun(photos, out or _beside(photos), predictor, annotate=annotate)
+            run = AlbumRun(photos, out or _beside(photos), predictor, annotate=options.annotate)
             _write(run, tally, as_json)
             _score(run, photos, labels, as_json)
         else:
-            _refuse(out, annotate, labels)
+            _refuse_writing(out, options.annotate, labels)
             _stream(photos, predictor, tally, as_json)
-    except KeyboardInterrupt:
-        typer.echo("emonet: stopped; run the same command again to go on", err=True)
-        raise typer.Exit(STOPPED) from None
     typer.echo(str(tally), err=as_json)
     if not tally.read:
         raise typer.Exit(FAILED)
     if tally.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
+
+
+def _open_predictor(options: PredictOptions) -> EmotionPredictor:
+    from emonet.prediction import EmotionPredictor
+
+    predictor = EmotionPredictor(
+        options.model,
+        detector=options.detector,
+        device=options.device,
+        rules=options.rules,
+        tta=options.tta,
+        batch=options.batch,
+        head=options.head,
+        prior=options.prior,
+    )
+    typer.echo(f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}", err=True)
+    typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
+    return predictor
 
 
 def _beside(photos: Path) -> Path:
@@ -131,7 +156,7 @@ def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
 
 
 def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> None:
-    """By a list of labels, or by the folders' names where they name expressions."""
+    """Score by a list of labels, or by the folders' names where they name expressions."""
     from emonet.album import find_labels, read_labels, score_album
     from emonet.prediction.prediction import as_text
 
@@ -142,20 +167,73 @@ def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> No
         for one in rejected:
             typer.echo(f"{table.name}: {one.detail}", err=True)
     if labels:
-        show_score(score_album(run.entries(), labels, run.predictor.classes), run.album, err=as_json)
+        _show_score(score_album(run.entries(), labels, run.predictor.classes), run.out, err=as_json)
 
 
-def _refuse(out: Path | None, annotate: bool, labels: Path | None) -> None:
+def _refuse_writing(out: Path | None, annotate: bool, labels: Path | None) -> None:
     if out is not None or annotate or labels is not None:
         raise OptionError("nothing is written of one photo, nor with --json alone: give a folder of photos, and --out")
 
 
 def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bool) -> None:
-    """Nothing is written, and nothing need be remembered."""
+    """Print predictions as they come; nothing is written."""
     from emonet.album import list_photos, read_photos
 
     found = list_photos(photos)
     tally.others = found.others
     for _, result in predictor.answer(read_photos(found.photos)):
         tally.add(result)
-        typer.echo(json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(in_words(result)))
+        typer.echo(
+            json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(_result_lines(result))
+        )
+
+
+def _result_lines(result: PhotoResult) -> Iterator[str]:
+    """Yield a line for each face, and for each reason why there is none."""
+    from facecrop.errors import printable
+
+    name = printable(str(result.source))
+    for prediction in result.predictions:
+        box = " ".join(f"{value:.0f}" for value in prediction.box)
+        yield f"{name}: {prediction.emotion} {prediction.confidence:.0%} at {box}"
+    for rejection in result.rejections:
+        yield f"{name}: {rejection.detail}"
+    if result.error is not None:
+        yield f"{name}: cannot be read: {result.error.reason}"
+
+
+def _show_score(found: AlbumScore, out: Path, *, err: bool) -> None:
+    """Write the score as JSON, and print it."""
+    from emonet.atomic import write_atomically
+    from facecrop.errors import printable
+
+    with write_atomically(out / SCORE) as temporary:
+        temporary.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
+    for line in _score_lines(found):
+        typer.echo(line, err=err)
+    if found.scores is not None:
+        _show_confusion(found.scores, err=err)
+    for mistake in found.worst[:MISTAKES]:
+        answer = f"{mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
+        typer.echo(f"  {printable(mistake.path)}: {answer}", err=err)
+
+
+def _score_lines(found: AlbumScore) -> Iterator[str]:
+    left_out = f"{found.without_face:,} without a face that will do"
+    left_out += f", {found.unknown:,} of expressions that the model does not know" if found.unknown else ""
+    yield f"{found.labelled:,} photos have a label; {left_out}"
+    if found.scores is not None:
+        low, high = found.scores.accuracy_interval
+        yield (
+            f"the largest face agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
+            f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {found.scores.macro_f1:.3f}"
+        )
+
+
+def _show_confusion(scores: Scores, *, err: bool) -> None:
+    """Print the confusion matrix: rows are labels, columns answers; classes without either are left out."""
+    rows, names = scores.confusion, list(scores.classes)
+    seen = [place for place in range(len(names)) if sum(rows[place]) or any(row[place] for row in rows)]
+    answers = [str(names[place]) for place in seen]
+    cells = [(names[place], *(f"{rows[place][column]:,}" for column in seen)) for place in seen]
+    print_table(("label \\ answer", *answers), cells, answers, err=err)

@@ -1,19 +1,22 @@
-"""`emonet protocol`: trained and scored in one go, so that nothing is chosen on what is scored."""
+"""`emonet protocol`: train and score in one go, so that nothing is chosen on what is scored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from emonet.commands._console.config_options import ConfigPath, chosen_config, with_config_options
-from emonet.commands._console.status import STOPPED
-from emonet.errors import OptionError
+from emonet.commands._console.arguments import StorePath
+from emonet.commands._console.endings import say_how_to_resume
+from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.output import print_table
+from emonet.commands.train import with_recipe
+from emonet.options import Option, check_options
+from emonet.training import TrainConfig
 
 if TYPE_CHECKING:
-    from emonet.protocols.curve import Equal
     from emonet.protocols.result import Result
     from emonet.protocols.round import Protocol
 
@@ -23,143 +26,136 @@ protocol = typer.Typer(
     no_args_is_help=True,
 )
 
-StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the rounds, protocol.json and report.html.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace other rounds in the folder.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the rounds, protocol.json and report.html to.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the rounds of another protocol in the folder.")]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldOptions:
+    """The options of `emonet protocol ckplus`."""
+
+    folds: Annotated[int, Option("Number of parts that the people are divided into; each is scored once.")] = 10
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossOptions:
+    """The options of `emonet protocol cross`."""
+
+    from_sources: Annotated[tuple[str, ...], Option("Train on these data sets.", flag="--from")]
+    to_sources: Annotated[tuple[str, ...], Option("Score on these data sets.", flag="--to", default="all others")] = ()
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveOptions:
+    """The options of `emonet protocol learning-curve`."""
+
+    shares: Annotated[tuple[float, ...], Option("Shares of the training data to train on, separated by commas.")] = (
+        0.1,
+        0.25,
+        0.5,
+        1.0,
+    )
+    equal: Annotated[Literal["steps", "epochs"], Option("Train on each share for equally many steps or epochs.")] = (
+        "steps"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @protocol.command("fer2013")
-@with_config_options
-def fer2013(
-    store: StorePath, out: Out, *, config: ConfigPath = None, overwrite: Overwrite = False, given: dict[str, Any]
-) -> None:
-    """FER2013: learn from Training, choose on dev, score PublicTest and PrivateTest.
+@with_options(TrainConfig)
+def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
+    """FER2013: train on Training, choose on dev, score PublicTest and PrivateTest.
 
     Example: emonet protocol fer2013 data/fer2013 -o runs/fer2013
     """
-    from emonet.protocols import OfficialSplits
 
-    _carry_out(OfficialSplits(), store, out, config, given, overwrite=overwrite)
+    _run(Fer2013(), store, out, given, overwrite=overwrite)
 
 
 @protocol.command("ckplus")
-@with_config_options
-def ckplus(
-    store: StorePath,
-    out: Out,
-    *,
-    folds: Annotated[int, typer.Option(help="Parts of the people, each scored once.")] = 10,
-    config: ConfigPath = None,
-    overwrite: Overwrite = False,
-    given: dict[str, Any],
-) -> None:
-    """CK+: every fold of people scored by a network that was trained on the others.
+@with_options(FoldOptions, TrainConfig)
+def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
+    """CK+: score each fold of people by a network that was trained on the others.
 
-    Several lists of classes are taken one after the other.
+    Several lists of classes are scored one after the other.
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """
-    from emonet.protocols import SubjectFolds
 
-    _carry_out(SubjectFolds(folds), store, out, config, given, overwrite=overwrite)
+    options = given.choose(FoldOptions)
+    _run(CkPlus(options.folds), store, out, given, options, overwrite=overwrite)
 
 
 @protocol.command("jaffe")
-@with_config_options
-def jaffe(
-    store: StorePath, out: Out, *, config: ConfigPath = None, overwrite: Overwrite = False, given: dict[str, Any]
-) -> None:
-    """JAFFE: every person scored by a network that was trained on the others.
+@with_options(TrainConfig)
+def jaffe(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
+    """JAFFE: score each person by a network that was trained on the others.
 
     Example: emonet protocol jaffe data/jaffe -o runs/jaffe
     """
-    from emonet.protocols import LeaveOneSubjectOut
 
-    _carry_out(LeaveOneSubjectOut(), store, out, config, given, overwrite=overwrite)
+    _run(Jaffe(), store, out, given, overwrite=overwrite)
 
 
 @protocol.command("cross")
-@with_config_options
-def cross(
-    store: StorePath,
-    out: Out,
-    *,
-    learned: Annotated[str, typer.Option("--from", help="Sources to learn from, with commas.")],
-    scored: Annotated[str, typer.Option("--to", help="Sources to score, with commas; all others.")] = "",
-    config: ConfigPath = None,
-    overwrite: Overwrite = False,
-    given: dict[str, Any],
-) -> None:
-    """Learn from some sources of a merged data set, score all pictures of others.
+@with_options(CrossOptions, TrainConfig)
+def cross(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
+    """Train on some sources of a merged data set, and score all images of the others.
 
     Example: emonet protocol cross data/merged -o runs/cross --from fer2013 --to ckplus,jaffe
     """
     from emonet.protocols import Cross
 
-    chosen = Cross(tuple(learned.split(",")), tuple(scored.split(",")) if scored else ())
-    _carry_out(chosen, store, out, config, given, overwrite=overwrite)
+    options = given.choose(CrossOptions)
+    _run(Cross(options.from_sources, options.to_sources), store, out, given, options, overwrite=overwrite)
 
 
 @protocol.command("learning-curve")
-@with_config_options
-def learning_curve(
-    store: StorePath,
-    out: Out,
-    *,
-    shares: Annotated[str, typer.Option(help="Shares of the training data, with commas.")] = "0.1,0.25,0.5,1",
-    equal: Annotated[str, typer.Option(help="What all shares have alike: steps or epochs.")] = "steps",
-    config: ConfigPath = None,
-    overwrite: Overwrite = False,
-    given: dict[str, Any],
-) -> None:
-    """Learn from growing shares of the training data: what would more pictures bring?
+@with_options(CurveOptions, TrainConfig)
+def learning_curve(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
+    """Train on growing shares of the training data, to see what more images would bring.
 
     Example: emonet protocol learning-curve data/fer2013 -o runs/curve --shares 0.1,0.5,1
     """
     from emonet.protocols import LearningCurve
 
-    chosen = LearningCurve(_numbers(shares), cast("Equal", equal))  # which checks it
-    _carry_out(chosen, store, out, config, given, overwrite=overwrite)
+    options = given.choose(CurveOptions)
+    _run(LearningCurve(options.shares, options.equal), store, out, given, options, overwrite=overwrite)
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(map(float, text.split(",")))
-    except ValueError as error:
-        raise OptionError(f"--shares takes numbers with commas, got {text!r}") from error
-
-
-def _carry_out(
-    chosen: Protocol, store: Path, out: Path, config: Path | None, given: Mapping[str, Any], *, overwrite: bool
-) -> None:
-    from emonet.commands._console.training_bar import training_bar
+def _run(chosen: Protocol, store: Path, out: Path, given: Given, *options: Any, overwrite: bool) -> None:
+    """Train and score the rounds of a protocol; `options` are those beside the training's, for `--print-config`."""
+    from emonet.commands._console.progress import training_bar
     from emonet.datasets.store import open_store
     from emonet.protocols.run import run_protocol
 
-    training = chosen_config(config, given)
-    try:
-        with training_bar(shown=True) as watch:
-            result = run_protocol(chosen, open_store(store), training, out, watch, overwrite=overwrite)
-    except KeyboardInterrupt:
-        typer.echo("emonet: stopped; run the same command again to go on", err=True)
-        raise typer.Exit(STOPPED) from None
+    config = given.choose(TrainConfig, with_recipe)
+    if given.print_config:
+        print_options(*options, config)
+        return
+    with say_how_to_resume(), training_bar(shown=True) as watch:
+        result = run_protocol(chosen, open_store(store), config, out, watch, overwrite=overwrite)
     _show(result)
     typer.echo(f"look at {out / 'report.html'}")
 
 
 def _show(result: Result) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from emonet.protocols.report import over_rounds
 
-    table = Table(Column("scored", no_wrap=True), "view", "pictures", box=None, pad_edge=False)
-    for heading in ("n", "accuracy", "95 % interval", "macro F1", "over rounds"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("n", "accuracy", "95 % interval", "macro F1", "over rounds")
+    rows = []
     for name, pool in result.pooled.items():
         for view, parts in pool.scores.items():
             for part, scores in parts.items():
                 low, high = scores.accuracy_interval
                 figures = (f"{scores.n:,}", f"{scores.accuracy:.2%}", f"{low:.2%} to {high:.2%}")
-                table.add_row(name, view, part, *figures, f"{scores.macro_f1:.4f}", over_rounds(pool, view, part))
-    Console().print(table)
+                rows.append((name, view, part, *figures, f"{scores.macro_f1:.4f}", over_rounds(pool, view, part)))
+    print_table(("scored", "view", "images", *numbers), rows, numbers)

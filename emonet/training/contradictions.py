@@ -1,17 +1,19 @@
-"""Options of a training that make no sense together."""
+"""Checks of a training's options that one field alone does not decide."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from emonet.errors import OptionError
+from emonet.training.policies import find_policy
 
 if TYPE_CHECKING:
     from emonet.training.config import TrainConfig
 
 
 def check_together(config: TrainConfig) -> None:
-    """Raise ValueError if options contradict one another."""
+    """Raise an OptionError if options contradict one another, or name what does not exist."""
+    _check_augmentation(config)
     _check_choice(config)
     _check_folds(config)
     _check_balance(config)
@@ -21,6 +23,26 @@ def check_together(config: TrainConfig) -> None:
         raise OptionError("heads must have a weight above 0, at least one of them")
     if config.new_head and not config.init:
         raise OptionError("new_head belongs to init")
+    if "classes" in config.arguments:
+        raise OptionError("a network has the classes of its data: choose among them with classes, not in arguments")
+
+
+def _check_augmentation(config: TrainConfig) -> None:
+    for epoch, policy in config.augment_from.items():
+        if not epoch.isdecimal():
+            raise OptionError(f"augment_from must be of the form epoch=policy, got {epoch}={policy}")
+    for share, size in config.size_from.items():
+        if not _is_share(share):
+            raise OptionError(f"size_from must be of the form share=pixels, the share from 0 to 1, got {share}={size}")
+    for policy in (config.augment, *config.augment_from.values()):
+        find_policy(policy)
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
 
 
 def _check_choice(config: TrainConfig) -> None:
@@ -67,4 +89,4 @@ def _check_teachers(config: TrainConfig) -> None:
     if config.teacher_views and config.augment_from:
         raise OptionError("teacher_views shows the same views in all epochs: leave out augment_from")
     if config.teacher_views and config.repeats > 1:
-        raise OptionError("teacher_views shows one view of a picture in an epoch: leave out repeats")
+        raise OptionError("teacher_views shows one view of an image in an epoch: leave out repeats")

@@ -17,9 +17,9 @@ from emonet.inference.checkpoint import Checkpoint, load_checkpoint
 from emonet.inference.classifier import pictures_as_tensor
 from emonet.models import Network, create_model
 from emonet.models.inputs import InputSpec
+from emonet.options import write_toml
 from emonet.training.chance import sample_seed
 from emonet.training.config import TrainConfig
-from emonet.training.config_file import write_config
 from emonet.training.packages import augments_with_torch
 from emonet.training.policies import find_policy
 from emonet.training.record import Record
@@ -51,7 +51,7 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
         raise OptionError(f"{config.model} memorises labels: it has one head, and no votes")
     if session.processes.first:
         folder.mkdir(parents=True, exist_ok=True)
-        write_config(config, folder / CONFIG)
+        write_toml(config, folder / CONFIG, "emonet train --config this-file")
         if session.draw:
             _draw_samples(session, config, folder / SAMPLES)
     train = _memorise if memorises else _train_by_steps

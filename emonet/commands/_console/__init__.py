@@ -1,1 +1,1 @@
-"""What the commands share: options, progress bars, tables and exit statuses."""
+"""What several commands use: options, progress bars, tables and JSON, exit statuses."""

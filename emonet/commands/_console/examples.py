@@ -1,4 +1,4 @@
-"""What the commands are like in use, for the end of their --help."""
+"""Examples of each command, for the end of its --help."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet train merged -o runs/ours",
         "emonet train merged -o runs/five --model crop_three --members 5",
         "emonet train merged -o runs/tuned --init emonet --sources ckplus,jaffe --learning-rate 0.01",
+        "emonet train merged -o runs/ours --print-config > ours.toml",
     ),
     "evaluate": (
         "emonet evaluate emonet merged -o report",
@@ -21,7 +22,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "predict": (
         "emonet predict holiday",
-        "emonet predict holiday -o album --annotate --min-face 40",
+        "emonet predict holiday -o album --annotate --min-size 40",
         "emonet predict friends --labels friends.csv",
         "emonet predict party.jpg --json",
         "emonet predict holiday --model runs/ours/model.safetensors --head seen --prior even",
@@ -38,5 +39,5 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def epilog(command: str) -> str:
-    """The end of a command's help; blank lines keep the examples on lines of their own."""
+    """Write the end of a command's help; blank lines keep the examples on lines of their own."""
     return "\n\n".join(("Examples:", *EXAMPLES[command]))

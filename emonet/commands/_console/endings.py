@@ -1,14 +1,19 @@
-"""How a command ends when it cannot do what was asked: in one line, or in a traceback if the fault is ours."""
+"""How a command ends: its exit status, and what it says when it cannot do what was asked or is stopped."""
 
 from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
-from emonet.commands._console.status import FAILED
 from emonet.errors import EmonetError
+
+FAILED = 1  # the call was mistaken, or nothing could be read
+SOME_UNREADABLE = 3
+STOPPED = 130  # by Ctrl-C, as shells have it
 
 DEBUG = "--debug"
 PLEASE_REPORT = (
@@ -34,3 +39,13 @@ def run_application(application: typer.Typer) -> None:
         traceback.print_exc()
         typer.echo(PLEASE_REPORT, err=True)
         raise SystemExit(FAILED) from error
+
+
+@contextmanager
+def say_how_to_resume() -> Iterator[None]:
+    """End with the status of Ctrl-C when it is pressed, and say that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("emonet: stopped; run the same command again to go on", err=True)
+        raise typer.Exit(STOPPED) from None

@@ -1,0 +1,59 @@
+"""Counts of photos and of the faces in them, as `emonet predict` and `emonet demo` end with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emonet.prediction import PhotoResult
+
+
+class Tally:
+    """Counts photos and faces as they are done.
+
+    Attributes:
+        others: The files that are not photos, by the endings of their names.
+        read: Photos that were read.
+        unreadable: Photos that could not be read.
+        known: Photos that an earlier run had done.
+    """
+
+    def __init__(self) -> None:
+        self.others: Counter[str] = Counter()
+        self.read = self.unreadable = self.known = 0
+        self._faces: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+
+    def add(self, result: PhotoResult, *, known: bool = False) -> None:
+        """Count a photo and its faces."""
+        self.known += known
+        self.unreadable += result.error is not None
+        self.read += result.error is None
+        self._faces.update(prediction.emotion.value for prediction in result.predictions)
+        self._left_out.update(rejection.reason.value for rejection in result.rejections)
+
+    def __str__(self) -> str:
+        """Return a line for the expressions and one for the reasons, and last the number of photos."""
+        found = {"faces": self._faces, "left out": self._left_out}
+        lines = [f"{name}: {format_counts(counts)}" for name, counts in found.items() if counts]
+        lines += skipped_lines(self.others)
+        before = f", {self.known:,} of them done before" if self.known else ""
+        total = self.read + self.unreadable
+        lines.append(f"{total:,} photos{before}: {self._faces.total():,} faces; {self.unreadable:,} could not be read")
+        return "\n".join(lines)
+
+
+def format_counts(counts: Counter[str]) -> str:
+    """Write counts in words, the largest first."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+
+
+def skipped_lines(others: Counter[str]) -> Iterator[str]:
+    """Yield a line about files that are not photos, by the endings of their names; none if there are none."""
+    from facecrop.errors import printable
+
+    if others:
+        by_ending = Counter({printable(ending) or "without an ending": count for ending, count in others.items()})
+        yield f"skipped, because they are not photos: {format_counts(by_ending)}"
