@@ -78,7 +78,7 @@ class FaceDataset:
         """Return an image (channels, size, size) and its label."""
         import torch
 
-        pixels = torch.from_numpy(self.spec.picture(decode(self._images[index])))
+        pixels = torch.from_numpy(self.spec.resize(decode(self._images[index])))
         return self.spec.scale(pixels.permute(2, 0, 1)[None])[0], int(self.labels[index])
 
 

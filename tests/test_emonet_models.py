@@ -205,5 +205,5 @@ def test_the_examples_of_the_docs_run(module):
 
 def test_the_old_name_of_create_meta_model_warns():
     with pytest.warns(DeprecationWarning, match="create_meta_model"):
-        from emonet.models import create_meta_model
+        from emonet.models import outline
     assert outline is create_meta_model

@@ -138,7 +138,7 @@ def _stored_options(path: Path, given: Given) -> BuildOptions:
         raise OptionError(f"{path} was built without {', '.join(added)}")
     inputs = {name: place for name, place in given.values.items() if name in READERS}
     beside = {name: place for name, place in given.values.items() if name in BESIDE}
-    options = BuildOptions.from_dict(info.options | {"inputs": info.options["inputs"] | inputs, **beside})
+    options = BuildOptions.from_dict({**info.options, "inputs": {**info.options["inputs"], **inputs}, **beside})
     hashes = identify(options)["inputs"]
     if changed := [name for name, digest in info.inputs.items() if hashes[name] != digest]:
         raise OptionError(f"{', '.join(changed)}: not the data that {path} was built from")
@@ -200,15 +200,15 @@ def _show_result(built: Built) -> None:
     for source, reasons in info.rejected.items():
         typer.echo(f"{source}, rejected: {_format_numbers(reasons)}")
     for split, numbers in info.evaluated.items():
-        if numbers["kept"] != numbers["of"]:
+        if numbers.kept != numbers.of:
             typer.echo(
-                f"{split} has {numbers['kept']:,} of its {numbers['of']:,} images: do not compare scores on it with "
+                f"{split} has {numbers.kept:,} of its {numbers.of:,} images: do not compare scores on it with "
                 "scores on all of them"
             )
     copies = info.copies
     typer.echo(
-        f"{copies['redundant_exact_copies']:,} redundant copies in {copies['exact_groups']:,} groups; "
-        f"{copies['evaluated_with_a_training_copy']:,} test or validation images have a training copy"
+        f"{copies.redundant_exact_copies:,} redundant copies in {copies.exact_groups:,} groups; "
+        f"{copies.evaluated_with_a_training_copy:,} test or validation images have a training copy"
     )
     _show_broken(built)
     typer.echo(f"{store.path}: look at {store.path / 'report.html'}")

@@ -167,7 +167,7 @@ def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> No
         for one in rejected:
             typer.echo(f"{table.name}: {one.detail}", err=True)
     if labels:
-        _show_score(score_album(run.entries(), labels, run.predictor.classes), run.out, err=as_json)
+        _show_score(score_album(run.entries(), labels, run.predictor.classes), run.album, err=as_json)
 
 
 def _refuse_writing(out: Path | None, annotate: bool, labels: Path | None) -> None:

@@ -77,7 +77,7 @@ def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: 
     Example: emonet protocol fer2013 data/fer2013 -o runs/fer2013
     """
 
-    _run(Fer2013(), store, out, given, overwrite=overwrite)
+    _run(OfficialSplits(), store, out, given, overwrite=overwrite)
 
 
 @protocol.command("ckplus")
@@ -91,7 +91,7 @@ def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: G
     """
 
     options = given.choose(FoldOptions)
-    _run(CkPlus(options.folds), store, out, given, options, overwrite=overwrite)
+    _run(SubjectFolds(options.folds), store, out, given, options, overwrite=overwrite)
 
 
 @protocol.command("jaffe")
@@ -102,7 +102,7 @@ def jaffe(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Gi
     Example: emonet protocol jaffe data/jaffe -o runs/jaffe
     """
 
-    _run(Jaffe(), store, out, given, overwrite=overwrite)
+    _run(LeaveOneSubjectOut(), store, out, given, overwrite=overwrite)
 
 
 @protocol.command("cross")
