@@ -18,7 +18,7 @@ from emonet.errors import OptionError
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.head_scores import HeadScores, score_heads
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import Mask, parts_of, per_sequence
+from emonet.evaluation.parts import ALL, Mask, parts_of, per_sequence
 from emonet.evaluation.sizes import SizeScores, size_curve
 from emonet.evaluation.votes import VoteScores, score_votes
 from emonet.faces import Faces, read_faces
@@ -61,6 +61,11 @@ class Evaluation:
     def view(self) -> str:
         """The one that pictures are drawn of: the last that was asked for."""
         return list(self.answers)[-1]
+
+    @property
+    def summary(self) -> Scores:
+        """The scores of the last view on all images."""
+        return self.scores[self.view][ALL]
 
     @property
     def remarks(self) -> tuple[str, ...]:

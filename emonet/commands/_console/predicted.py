@@ -13,6 +13,8 @@ import typer
 from emonet.commands._console.counts import listed, passed_over
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from emonet.album import FolderScore
     from emonet.evaluation.metrics import Scores
     from emonet.prediction import PhotoResult
@@ -67,17 +69,23 @@ def in_words(result: PhotoResult) -> Iterator[str]:
 
 def show_score(found: FolderScore, out: Path, *, err: bool) -> None:
     """In words, and as JSON in a file."""
+    from rich.console import Console
+
     from emonet.atomic import write_atomically
+    from facecrop.errors import printable
 
     with write_atomically(out / SCORE) as temporary:
         temporary.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
     for line in _score_lines(found):
         typer.echo(line, err=err)
+    if found.scores is not None:
+        Console(stderr=err).print(_confusion(found.scores))
+    for mistake in found.worst[:MISTAKES]:
+        words = f"{mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
+        typer.echo(f"  {printable(mistake.path)}: {words}", err=err)
 
 
 def _score_lines(found: FolderScore) -> Iterator[str]:
-    from facecrop.errors import printable
-
     left_out = f"{found.without_face:,} without a face that will do"
     left_out += f", {found.unknown:,} of expressions that the model does not know" if found.unknown else ""
     yield f"{found.labelled:,} photos have a label; {left_out}"
@@ -88,15 +96,16 @@ def _score_lines(found: FolderScore) -> Iterator[str]:
         f"the largest face agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
         f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {found.scores.macro_f1:.3f}"
     )
-    yield from _confusion(found.scores)
-    for mistake in found.worst[:MISTAKES]:
-        yield f"  {printable(mistake.path)}: {mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
 
 
-def _confusion(scores: Scores) -> Iterator[str]:
+def _confusion(scores: Scores) -> Table:
     """Rows are labels, columns answers; classes without either are left out."""
+    from rich.table import Column, Table
+
     rows, names = scores.confusion, list(scores.classes)
     seen = [place for place in range(len(names)) if sum(rows[place]) or any(row[place] for row in rows)]
-    yield "label \\ answer".ljust(15) + "".join(names[place].rjust(10) for place in seen)
+    columns = [Column(names[place], justify="right", no_wrap=True) for place in seen]
+    table = Table(Column("label \\ answer", no_wrap=True), *columns, box=None, pad_edge=False)
     for place in seen:
-        yield names[place].ljust(15) + "".join(f"{rows[place][column]:,}".rjust(10) for column in seen)
+        table.add_row(names[place], *(f"{rows[place][column]:,}" for column in seen))
+    return table
