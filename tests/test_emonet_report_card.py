@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import trainings
 
+from emonet.datasets import find_terms
 from emonet.evaluation import evaluate
 from emonet.evaluation.sizes import SizeScores
 from emonet.inference.devices import open_machine
@@ -74,7 +75,7 @@ def test_remarks_and_unknown_sources_are_told(evaluation):
     training = {**evaluation.checkpoint.training, "sources": {"folder": 28}}
     checkpoint = replace(evaluation.checkpoint, training=training, crop=replace(evaluation.checkpoint.crop, margin=0.3))
     card = model_card(replace(evaluation, checkpoint=checkpoint))
-    assert "- folder: 28 images. Its pictures' own terms hold." in card
+    assert f"- folder: 28 images. {find_terms('folder')}" in card
     assert "Note: the faces of the data were cut out otherwise" in card
 
 
