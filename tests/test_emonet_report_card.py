@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import trainings
 
+from emonet.datasets import find_terms
 from emonet.evaluation import evaluate
 from emonet.evaluation.sizes import SizeScores
 from emonet.inference.devices import open_machine
@@ -38,7 +39,7 @@ def test_a_card_has_all_that_one_must_know(evaluation):
     card = model_card(evaluation)
     assert card.startswith("# mine: a model card\n")
     assert sections(card) == ["Learned from", "Chosen on", "Figures", "What it sees", "Use", "Limits"]
-    assert "fer2013: 28 pictures. FER2013's pictures were collected from the web" in card
+    assert "fer2013: 28 images. FER2013's pictures were collected from the web" in card
     assert "the detector `whole` finds, with 12.5 % of its width on each side, not turned" in card
     assert "tuned_five` (widths=[4, 4, 4, 8])" in card
     assert "nan" not in card
@@ -74,7 +75,7 @@ def test_remarks_and_unknown_sources_are_told(evaluation):
     training = {**evaluation.checkpoint.training, "sources": {"folder": 28}}
     checkpoint = replace(evaluation.checkpoint, training=training, crop=replace(evaluation.checkpoint.crop, margin=0.3))
     card = model_card(replace(evaluation, checkpoint=checkpoint))
-    assert "- folder: 28 pictures. Its pictures' own terms hold." in card
+    assert f"- folder: 28 images. {find_terms('folder')}" in card
     assert "Note: the faces of the data were cropped differently" in card
 
 

@@ -6,11 +6,15 @@ from PIL import Image
 from emonet.evaluation.metrics import reliability
 from emonet.evaluation.sizes import SizeScores
 from emonet.labels import Emotion
-from emonet.report.calibration import draw_reliability
-from emonet.report.class_bars import draw_answers, draw_histogram, draw_mistakes
-from emonet.report.confusion import draw_confusion
-from emonet.report.sizes import draw_sizes
-from emonet.report.surest import draw_sheet, surest
+from emonet.report.figures import (
+    draw_answers,
+    draw_confusion,
+    draw_histogram,
+    draw_mistakes,
+    draw_reliability,
+    draw_sizes,
+)
+from emonet.report.sheets import draw_sheet, find_surest
 
 CLASSES = ("angry", "sad", "fear")
 CONFUSION = ((6, 2, 0), (1, 3, 0), (0, 0, 0))
@@ -47,9 +51,9 @@ def test_confusions_are_counts_and_shares_of_the_row(panels):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["angry\n7", "sad\n5", "fear\n0"]
 
 
-def test_a_class_without_pictures_has_an_empty_row(panels):
+def test_a_class_without_images_has_an_empty_row(panels):
     (axes,) = panels(draw_confusion, CONFUSION, CLASSES)
-    assert words(axes)[12:] == ["no pictures"]
+    assert words(axes)[12:] == ["no images"]
     assert axes.images[0].get_array().mask.tolist() == [[False] * 3, [False] * 3, [True] * 3]
 
 
@@ -68,13 +72,13 @@ def test_answers_are_compared_with_what_there_is(panels):
 def test_mistakes_are_shares_of_the_class(panels):
     (axes,) = panels(draw_mistakes, CONFUSION, CLASSES)
     assert lengths(axes) == [[2, 1, 0], [6, 3, 0]]
-    assert words(axes) == ["2 of 8 wrong (25.0 %)", "1 of 4 wrong (25.0 %)", "no pictures"]
+    assert words(axes) == ["2 of 8 wrong (25.0 %)", "1 of 4 wrong (25.0 %)", "no images"]
 
 
 def test_every_split_has_a_panel_with_its_shares(panels):
     splits = {"train": np.array([3000, 1000, 0]), "dev": np.array([0, 1, 0])}
     train, dev = panels(draw_histogram, splits, CLASSES)
-    assert [axes.get_title("left") for axes in (train, dev)] == ["train: 4,000 pictures", "dev: 1 pictures"]
+    assert [axes.get_title("left") for axes in (train, dev)] == ["train: 4,000 images", "dev: 1 images"]
     assert words(train) == ["3,000 (75.0 %)", "1,000 (25.0 %)", "0 (0.0 %)"]
     assert words(dev)[1] == "1 (100.0 %)"
 
@@ -89,7 +93,7 @@ def test_accuracy_is_drawn_over_the_size_of_the_face(panels):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["48", "12"]
 
 
-def test_only_bins_with_pictures_are_drawn(panels):
+def test_only_bins_with_images_are_drawn(panels):
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
     shares, numbers = panels(draw_reliability, reliability(probabilities, np.array([0, 1, 0])), 0.4)
     assert [bar.get_height() for bar in shares.patches] == [1.0, 0.5]
@@ -98,7 +102,7 @@ def test_only_bins_with_pictures_are_drawn(panels):
 
 
 @pytest.mark.parametrize(("classes", "answers"), [(SEVEN, [0]), (tuple(Emotion), [7])], ids=["right", "wrong"])
-def test_one_picture_is_enough_for_every_figure(tmp_path, classes, answers):
+def test_one_image_is_enough_for_every_figure(tmp_path, classes, answers):
     scored = evaluated([0], answers, classes=classes)
     scores = scored.scores["none"]["all"]
     for draw in (draw_confusion, draw_answers, draw_mistakes):
@@ -114,15 +118,15 @@ def test_one_picture_is_enough_for_every_figure(tmp_path, classes, answers):
 
 def test_the_surest_come_first_right_and_wrong_apart():
     scored = evaluated([0, 0, 1, 0, 0, 0], [0, 3, 1, 0, 2, 0])
-    assert [one.row for one in surest(scored, 0, right=True)] == [0, 3, 5]
-    assert [(one.row, one.answer) for one in surest(scored, 0, right=False)] == [(1, "happy"), (4, "fear")]
-    assert surest(scored, 6, right=True) == []
+    assert [one.row for one in find_surest(scored, 0, right=True)] == [0, 3, 5]
+    assert [(one.row, one.answer) for one in find_surest(scored, 0, right=False)] == [(1, "happy"), (4, "fear")]
+    assert find_surest(scored, 6, right=True) == []
 
 
 def test_probabilities_of_answer_and_truth_are_told():
     scored = evaluated([0, 1], [0, 3])
-    assert surest(scored, 0, right=True)[0].words == ("angry 80.0 %",)
-    assert surest(scored, 1, right=False)[0].words == ("said happy 60.0 %", "is disgust 6.7 %")
+    assert find_surest(scored, 0, right=True)[0].words == ("angry 80.0 %",)
+    assert find_surest(scored, 1, right=False)[0].words == ("said happy 60.0 %", "is disgust 6.7 %")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

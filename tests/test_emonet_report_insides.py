@@ -1,4 +1,4 @@
-"""Pictures of what goes on inside a network."""
+"""Images of what goes on inside a network."""
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def test_captions_have_as_many_lines_as_they_need(network, portrait, tmp_path):
 
 def test_every_face_has_a_caption(network, portrait, tmp_path):
     pixels = faces(portrait, network.input, 2)
-    with pytest.raises(ValueError, match="2 pictures want as many captions, got 1"):
+    with pytest.raises(ValueError, match=r"2 .*got 1"):
         draw_attention(network, network.input, pixels, [0, 0], ["happy"], tmp_path / "attention.png")
 
 

@@ -1,30 +1,28 @@
-import re
 from dataclasses import replace
 
 import pytest
 from evaluations import SEVEN, checkpoint, evaluated, store, training
+from pages import Tags, block, headings, parts, rows, sentences, words
 
 from emonet.labels import Emotion
-from emonet.report.board import ENTRIES, Entry
-from emonet.report.head import head
+from emonet.report.leaderboard import ENTRIES, LeaderboardEntry, find_standing, is_comparable
 from emonet.report.provenance import chosen, learned_from, part_of_split
-from emonet.report.scores import class_table, cost_table, score_tables
-from emonet.report.standing import comparable, standing
+from emonet.report.report import describe
 
-BOARD = [Entry(f"team {number}", 1 - number / 40) for number in range(1, 31)]
-
-
-def text(markup):
-    """What is read of markup."""
-    return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", markup))
+BOARD = [LeaderboardEntry(f"team {number}", 1 - number / 40) for number in range(1, 31)]
 
 
-def rows(markup):
-    return [text(row).strip() for row in re.findall("<tr>(.*?)</tr>", markup)]
+def shown(evaluation, name, **changes):
+    """A section of the report."""
+    return block("evaluation.html.j2", name, **(describe(evaluation) | changes))
+
+
+def board(evaluation, entries):
+    return shown(evaluation, "board", standing=find_standing(evaluation, entries), source="")
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "said"),
     [
         ({}, "epoch 3 of 5, by accuracy on dev"),
         ({"choose_by": "macro_f1", "fold": 2}, "epoch 3 of 5, by macro f1 on fold 2 of train"),
@@ -36,8 +34,8 @@ def rows(markup):
         ({"all_train": True}, "nothing: it learned from train and dev at a fixed schedule"),
     ],
 )
-def test_what_was_chosen_is_told(config, words):
-    assert chosen(training(**config)) == words
+def test_what_was_chosen_is_told(config, said):
+    assert chosen(training(**config)) == said
 
 
 def test_of_an_average_each_member_has_its_epoch():
@@ -52,7 +50,7 @@ def test_models_from_elsewhere_have_no_history():
 
 
 @pytest.mark.parametrize(
-    ("split", "config", "words"),
+    ("split", "config", "said"),
     [
         ("validation", {}, "the training neither learned from it nor chose anything on it"),
         ("dev", {}, "the model was chosen on it: this is no test"),
@@ -63,9 +61,9 @@ def test_models_from_elsewhere_have_no_history():
         ("test", {"init": "old.safetensors"}, "of the model that it began with nothing is known"),
     ],
 )
-def test_what_the_split_has_to_do_with_the_model_is_told(split, config, words):
+def test_what_the_split_has_to_do_with_the_model_is_told(split, config, said):
     scored = evaluated([0], [0], split=split, made=checkpoint(about=training(**config), hidden=4))
-    assert words in part_of_split(scored)
+    assert said in part_of_split(scored)
 
 
 def test_other_data_may_share_pictures():
@@ -73,67 +71,64 @@ def test_other_data_may_share_pictures():
 
 
 def test_what_a_model_learned_from_is_counted():
-    assert learned_from(training()) == "1,200 pictures: fer2013 1,000, jaffe 200"
+    assert learned_from(training()) == "1,200 images: fer2013 1,000, jaffe 200"
     assert learned_from(training(init="old")).endswith("; it began with the weights of old")
     assert learned_from(training(init="old,older")).endswith("; it began with the mean weights of old, older")
 
 
 def test_the_head_states_views_apart():
-    words = text(head(evaluated([0, 1, 2, 3], [0, 1, 2, 2], views=("none", "ten_crop"))))
-    assert "Without test-time augmentation: 75.00 % , 3 of 4 pictures right; with 95 % confidence between" in words
-    assert "With test-time augmentation (ten crop): 75.00 % , 3 of 4" in words
-    assert "all figures are of the answers with test-time augmentation (ten crop)" in words
-    assert "validation: 4 of 4 pictures are scored" in words
+    head = sentences(shown(evaluated([0, 1, 2, 3], [0, 1, 2, 2], views=("none", "ten_crop")), "top"))
+    assert "Without test-time augmentation: 75.00 %, 3 of 4 images right; with 95 % confidence between" in head
+    assert "With test-time augmentation (ten crop): 75.00 %, 3 of 4" in head
+    assert "of the answers with test-time augmentation (ten crop)" in head
+    assert "validation: 4 of 4 images are scored" in head
 
 
 def test_the_head_warns_of_what_is_left_out():
-    words = head(evaluated([0], [0], left_out={"contempt": 2}))
-    assert '<div class="warning"><p>1 of 3 images are scored' in words
-    assert 'class="fine"' not in words
+    head = shown(evaluated([0], [0], left_out={"contempt": 2}), "top")
+    assert [words(found)[:6] for found in parts(head, "div") if 'class="warning"' in found] == ["1 of 3"]
+    assert not Tags(head).named("p", "fine")
 
 
 def test_the_head_warns_of_data_that_are_not_whole():
-    words = head(evaluated([0], [0], data=store(evaluated={"validation": {"kept": 3, "of": 5}})))
-    assert "the data set has 3 of 5 pictures of validation" in words
+    head = shown(evaluated([0], [0], data=store(evaluated={"validation": {"kept": 3, "of": 5}})), "top")
+    assert "the data set has 3 of 5 images of validation" in words(head)
+    assert Tags(head).named("div", "warning")
 
 
 def test_names_are_escaped():
-    words = head(evaluated([0], [0], name="<script>&"))
-    assert "&lt;script&gt;&amp;" in words
-    assert "<script" not in words
+    head = shown(evaluated([0], [0], name="<script>&"), "top")
+    assert "<script>&" in words(head)
+    assert "<script" not in head
 
 
 def test_every_view_has_a_table_and_every_part_a_row():
     scored = evaluated([0, 1], [0, 0], views=("none", "mirror"))
-    parts = {"all": scored.scores["none"]["all"], "source <x>": evaluated([0], [0]).scores["none"]["all"]}
-    markup = score_tables(replace(scored, scores=dict.fromkeys(("none", "mirror"), parts)))
-    assert re.findall("<h3>(.*?)</h3>", markup) == [
-        "Without test-time augmentation",
-        "With test-time augmentation (mirror)",
-    ]
-    assert [row.split()[0] for row in rows(markup)] == ["pictures", "all", "source"] * 2
+    found = {"all": scored.scores["none"]["all"], "source <x>": evaluated([0], [0]).scores["none"]["all"]}
+    markup = shown(replace(scored, scores=dict.fromkeys(("none", "mirror"), found)), "scores")
+    assert headings(markup, 3) == ["Without test-time augmentation", "With test-time augmentation (mirror)"]
+    assert [row.split()[0] for row in rows(markup)] == ["images", "all", "source"] * 2
     assert "macro F2" in rows(markup)[0]
     assert rows(markup)[1].startswith("all 2 50.00 % 9.5 to 90.5 % 0.333 0.333 0.417 0.000 100.0 % ")
-    assert "source &lt;x&gt;" in markup
+    assert rows(markup)[2].startswith("source <x> ")
     assert "nan" not in markup
 
 
-def test_classes_without_pictures_or_answers_have_no_figures():
-    lines = rows(class_table(evaluated([0, 0, 1], [0, 2, 0])))
-    assert lines[:4] == [
-        "class precision recall F1 F2 pictures",
-        "angry 0.500 0.500 0.500 0.500 2",
-        "disgust - 0.000 0.000 0.000 1",
-        "fear 0.000 - - - 0",
+def test_classes_without_images_or_answers_have_no_figures():
+    scored = evaluated([0, 0, 1], [0, 2, 0])
+    assert describe(scored)["class_rows"][:3] == [
+        ("angry", "0.500", "0.500", "0.500", "0.500", 2),
+        ("disgust", "-", "0.000", "0.000", "0.000", 1),
+        ("fear", "0.000", "-", "-", "-", 0),
     ]
 
 
 def test_the_cost_is_given_in_units():
-    words = text(cost_table(evaluated([0], [0]).cost))
-    assert "1,234,567, of which 1,234,000 are learned" in words
-    assert "56.0 million a picture" in words
-    assert "789 pictures a second" in words
-    assert "1.3 ms a picture" in words
+    cost = words(shown(evaluated([0], [0]), "cost"))
+    assert "1,234,567, of which 1,234,000 are learned" in cost
+    assert "56.0 million an image" in cost
+    assert "789 images a second" in cost
+    assert "1.3 ms an image" in cost
 
 
 @pytest.mark.parametrize(
@@ -146,15 +141,15 @@ def test_the_cost_is_given_in_units():
     ],
 )
 def test_only_all_of_fer2013_is_compared_with_its_board(given, expected):
-    assert comparable(evaluated(range(7), range(7), **given)) is expected
+    assert is_comparable(evaluated(range(7), range(7), **given)) is expected
 
 
-def test_pictures_of_six_classes_are_not_compared():
-    assert not comparable(evaluated(range(6), range(6)))
+def test_images_of_six_classes_are_not_compared():
+    assert not is_comparable(evaluated(range(6), range(6)))
 
 
 @pytest.mark.parametrize(
-    ("right", "place", "shown"),
+    ("right", "place", "places"),
     [
         (7, 1, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
         (5, 12, [*map(str, range(1, 16))]),
@@ -162,17 +157,19 @@ def test_pictures_of_six_classes_are_not_compared():
         (0, 31, [*map(str, range(1, 11)), "…", "28", "29", "30", "-"]),
     ],
 )
-def test_a_model_has_its_place_on_the_board(right, place, shown):
+def test_a_model_has_its_place_on_the_board(right, place, places):
     answers = [number if number < right else (number + 1) % 7 for number in range(7)]
-    markup = standing(evaluated(range(7), answers), BOARD)
-    words = f"Place {place}" if place < 31 else "Below the 30 places that are known"
-    assert f"{words}, without test-time augmentation." in markup
-    assert [row.split()[0] for row in rows(markup)[1:]] == shown
-    assert markup.count("(this model)") == markup.count('class="ours"') == 1
+    markup = board(evaluated(range(7), answers), BOARD)
+    said = f"Place {place}" if place < 31 else "Below the 30 places that are known"
+    assert f"{said}, without test-time augmentation." in words(markup)
+    assert [row.split()[0] for row in rows(markup)[1:]] == places
+    assert markup.count("(this model)") == len(Tags(markup).named("i", "ours")) == 1
 
 
 def test_of_equals_ours_comes_first():
-    assert "Place 1, " in standing(evaluated(range(7), range(7)), [Entry("perfect", 1.0)])
+    found = find_standing(evaluated(range(7), range(7)), [LeaderboardEntry("perfect", 1.0)])
+    assert [line.is_ours for line in found.lines] == [True, False]
+    assert found.place == 1
 
 
 @pytest.mark.parametrize(
@@ -181,7 +178,7 @@ def test_of_equals_ours_comes_first():
 def test_only_the_whole_test_may_be_compared_without_a_caveat(split, repeats, warned):
     labels = [*range(7)] * repeats
     scored = evaluated(labels[:3589] if repeats > 1 else labels, labels[:3589], split=split)
-    assert ('class="warning"' in standing(replace(scored, split=split), BOARD)) is warned
+    assert bool(Tags(board(replace(scored, split=split), BOARD)).named("div", "warning")) is warned
 
 
 def test_the_board_is_in_order():
@@ -191,4 +188,4 @@ def test_the_board_is_in_order():
 
 def test_accuracies_are_shares():
     with pytest.raises(ValueError, match=r"accuracy must be a share from 0 to 1, got 71"):
-        Entry("a team", 71)
+        LeaderboardEntry("a team", 71)

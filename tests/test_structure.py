@@ -17,6 +17,7 @@ NETWORKS = ["emonet.heads", "emonet.labels", "emonet.models"]
 INFERENCE = ["emonet.inference", *NETWORKS, "facecrop"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.labels", "emonet.datasets.store", "emonet.faces"]
 SCORED = [*INFERENCE, *STORED, "emonet.atomic", "emonet.datasets", "emonet.evaluation", "emonet.weights"]
+DRAWN = ["emonet.palette", "emonet.plots"]
 EVERYWHERE = ["emonet.errors", "facecrop.errors"]  # but in labels, which import nothing
 ALLOWED = {
     "facecrop": ["facecrop"],
@@ -26,7 +27,9 @@ ALLOWED = {
     "emonet.labels": [],
     "emonet.options": ["emonet.atomic"],  # files of options are written whole
     "emonet.heads": ["emonet.labels"],
-    "emonet.html": ["emonet.html", "emonet.labels", "facecrop"],
+    "emonet.palette": ["emonet.labels"],
+    "emonet.plots": ["emonet.atomic", "emonet.palette"],
+    "emonet.html": ["emonet.atomic", "emonet.html", "emonet.palette", "facecrop"],
     "emonet.datasets": DATA,
     "emonet.datasets.formats": [
         "emonet.datasets.formats",
@@ -57,6 +60,7 @@ ALLOWED = {
     "emonet.training": [
         *INFERENCE,
         *STORED,
+        *DRAWN,
         "emonet.atomic",
         "emonet.evaluation",
         "emonet.options",
@@ -64,7 +68,7 @@ ALLOWED = {
         "emonet.weights",
     ],
     "emonet.explaining": ["emonet.explaining", *INFERENCE],
-    "emonet.prediction": ["emonet.prediction", "emonet.explaining", "emonet.html", "emonet.weights", *INFERENCE],
+    "emonet.prediction": ["emonet.prediction", "emonet.explaining", "emonet.palette", "emonet.weights", *INFERENCE],
     "emonet.album": [
         "emonet.album",
         "emonet.atomic",
@@ -74,8 +78,8 @@ ALLOWED = {
         "emonet.prediction",
         *INFERENCE,
     ],
-    "emonet.report": [*SCORED, "emonet.explaining", "emonet.html", "emonet.report", "emonet.training"],
-    "emonet.protocols": [*SCORED, "emonet.html", "emonet.protocols", "emonet.training"],
+    "emonet.report": [*SCORED, *DRAWN, "emonet.explaining", "emonet.html", "emonet.report", "emonet.training"],
+    "emonet.protocols": [*SCORED, *DRAWN, "emonet.html", "emonet.protocols", "emonet.training"],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],

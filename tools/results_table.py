@@ -14,6 +14,7 @@ import typer
 
 from emonet.commands import run
 from emonet.errors import MissingFileError
+from emonet.html.formatting import markdown_table
 
 HEADER = (
     *("run", "data", "learned from", "dev", "PublicTest, as it is", "PublicTest, mirror", "95 %", "macro F1"),
@@ -29,8 +30,7 @@ def results_table(
     if not told:
         raise MissingFileError(f"no NAME.json in {folder}: `emonet evaluate -o` writes evaluation.json")
     order = sorted(told, key=lambda name: -told[name]["scores"]["mirror"]["all"]["accuracy"])
-    for cells in (HEADER, ["---"] * len(HEADER), *(_row(name, told[name]) for name in order)):
-        typer.echo(f"| {' | '.join(cells)} |")
+    typer.echo(markdown_table(HEADER, [_row(name, told[name]) for name in order]))
 
 
 def _row(name: str, told: Mapping[str, Any]) -> tuple[str, ...]:

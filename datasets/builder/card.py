@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emonet.atomic import write_atomically
 from emonet.datasets.store import StoreInfo
+from emonet.html.formatting import markdown_table
 
 CARD = """---
 configs:
@@ -18,9 +19,7 @@ configs:
 ---
 # A facial-expression data set, merged by emonet
 
-| source | {splits} |
-|---|{lines}|
-{rows}
+{table}
 
 Classes, in the order of `label`: {classes}. Look at report.html for what was kept, dropped and why; dataset.json holds
 every option, and `emonet build --from dataset.json` repeats the build. The pictures are under their publishers' terms,
@@ -32,16 +31,11 @@ def write_card(path: Path, info: StoreInfo) -> None:
     """Write the card."""
     splits = list(info.splits)
     files = "\n".join(f"  - split: {split}\n    path: {split}-*.parquet" for split in splits)
-    rows = "\n".join(
-        f"| {source} | {' | '.join(f'{sum(counts.get(split, {}).values()):,}' for split in splits)} |"
+    rows = [
+        (source, *(f"{sum(counts.get(split, {}).values()):,}" for split in splits))
         for source, counts in info.counts.items()
-    )
-    card = CARD.format(
-        files=files,
-        splits=" | ".join(splits),
-        lines="|".join("---:" for _ in splits),
-        rows=rows,
-        classes=", ".join(info.classes),
-    )
+    ]
+    table = markdown_table(("source", *splits), rows, align_right=True)
+    card = CARD.format(files=files, table=table, classes=", ".join(info.classes))
     with write_atomically(path) as temporary:
         temporary.write_text(card, encoding="utf-8")

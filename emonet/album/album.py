@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from emonet.album.album_page import FOLDER, INDEX, Holdings, index_page, name_of, photo_page
 from emonet.album.entry import Entry
-from emonet.atomic import write_atomically
+from emonet.album.pages import FOLDER, INDEX, Holdings, name_of, write_index, write_photo_page
 from emonet.errors import OptionError
 from emonet.labels import Emotion
 
@@ -30,23 +29,33 @@ def write_album(
     count: int,
     footer: str = "",
 ) -> Path:
-    """Gives the path of `album.html`. Photos are shown in the order of `entries`; `count` is how many there will be.
+    """Write an album, and return the path of `album.html`.
 
-    `footer` is a line at the end of `album.html`.
+    Args:
+        entries: The photos, in the order in which they are shown.
+        folder: Where the album is written.
+        title: Its heading.
+        classes: Those that the model can answer.
+        count: How many entries there will be.
+        footer: A line at the end of `album.html`.
+
+    Raises:
+        OptionError: There are more or fewer entries than `count`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     batches, pages = _batches(entries, count), math.ceil(count / PHOTOS)
     if pages > 1:
-        text = index_page(_write_pages(batches, folder / FOLDER, title, classes, pages), title, classes, footer)
+        held = _write_pages(batches, folder / FOLDER, title, classes, pages)
+        write_index(folder / INDEX, held, title, classes, footer)
     else:
-        text = photo_page([entry for batch in batches for entry in batch], title, classes, footer=footer)
-    _write(folder / INDEX, text)
+        shown = [entry for batch in batches for entry in batch]
+        write_photo_page(folder / INDEX, shown, title, classes, footer=footer)
     _remove_others(folder / FOLDER, pages if pages > 1 else 0)
     return folder / INDEX
 
 
 def _batches(entries: Iterable[Entry], count: int) -> Iterator[list[Entry]]:
-    """What each page holds."""
+    """Yield the photos of each page."""
     remaining, seen = iter(entries), 0
     while batch := list(islice(remaining, PHOTOS)):
         seen += len(batch)
@@ -64,18 +73,13 @@ def _write_pages(
     folder.mkdir(exist_ok=True)
     found = []
     for number, batch in enumerate(batches, start=1):
-        _write(folder / name_of(number), photo_page(batch, title, classes, number, pages))
+        write_photo_page(folder / name_of(number), batch, title, classes, number, pages)
         found.append(Holdings.of(batch))
     return found
 
 
-def _write(path: Path, text: str) -> None:
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # reasons quote names, which may be no text
-
-
 def _remove_others(folder: Path, pages: int) -> None:
-    """Removes pages that an album of more photos left."""
+    """Remove pages that an album of more photos left."""
     written = {name_of(number) for number in range(1, pages + 1)}
     for path in folder.glob("*.html"):
         if re.fullmatch(r"[0-9]{3,}\.html", path.name) and path.name not in written and path.is_file():

@@ -144,7 +144,7 @@ def _show(evaluation: Evaluation) -> None:
 
 
 def _show_votes(evaluation: Evaluation) -> None:
-    from emonet.report.votes import VOTES_HEADER, vote_rows, vote_sentences
+    from emonet.report.tables import VOTES_HEADER, vote_rows, vote_sentences
 
     if evaluation.view in evaluation.votes:
         typer.echo("\nwhat people see (FER+)")
@@ -154,7 +154,7 @@ def _show_votes(evaluation: Evaluation) -> None:
 
 
 def _show_heads(evaluation: Evaluation) -> None:
-    from emonet.report.head_table import HEADS_HEADER, choice_words, has_choice, head_rows
+    from emonet.report.tables import HEADS_HEADER, choice_words, has_choice, head_rows
 
     if has_choice(evaluation):
         typer.echo(f"\nevery head and prior, {evaluation.view}")

@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
-from emonet.html.style import COLOURS
 from emonet.labels import Emotion
+from emonet.palette import EXPRESSIONS
 from emonet.prediction.prediction import Prediction
 from facecrop.images import Image
 
@@ -67,7 +67,7 @@ def draw_predictions(image: Image, predictions: Sequence[Prediction]) -> Image:
     pen = ImageDraw.Draw(canvas)
     heights = [max(LEAST_LETTERS, round(prediction.face.width * LETTERS)) for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
-        pen.rectangle(prediction.box, outline=COLOURS[prediction.emotion], width=max(2, height // 6))
+        pen.rectangle(prediction.box, outline=EXPRESSIONS[prediction.emotion], width=max(2, height // 6))
     taken: list[Box] = [prediction.box for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
         labels = [_make_label(pen, prediction, height, count) for count in SHOWN]
@@ -117,5 +117,5 @@ def _draw_label(pen: ImageDraw.ImageDraw, label: FaceLabel, box: Box) -> None:
         bar = (left + label.names, top + height / 4, left + label.names + label.bar, top + height)
         pen.rectangle(bar, fill=TRACK)
         if share * label.bar >= 1:
-            pen.rectangle((*bar[:2], bar[0] + share * label.bar, bar[3]), fill=COLOURS[emotion])
+            pen.rectangle((*bar[:2], bar[0] + share * label.bar, bar[3]), fill=EXPRESSIONS[emotion])
         pen.text((bar[2] + height / 3, top), f"{share:.0%}", INK, font)

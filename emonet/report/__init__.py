@@ -1,9 +1,8 @@
-"""The report of an evaluation: a page in one file, and its pictures as PNGs.
+"""The report of an evaluation: a page in one file, and its plots as PNGs.
 
-`report.py` puts the page together. `head.py`, `choice.py`, `scores.py`, `head_table.py`, `votes.py` and `standing.py`
-are words and tables; `confusion.py`, `class_bars.py`, `calibration.py`, `sizes.py`, `surest.py` and `workings.py` draw:
-`figures.py` says how, and `sheet.py` is what faces are laid on. `card.py` is the same in short, as Markdown beside a
-model file.
+`report.py` puts together what `emonet/html/templates/evaluation.html.j2` shows. `tables.py`, `provenance.py` and
+`leaderboard.py` give its numbers and words; `figures.py`, `sheets.py` and `inside_network.py` draw. `card.py` is the
+same in short, as Markdown beside a model file.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ __all__ = ["write_report"]
 
 
 def __getattr__(name: str) -> Any:
-    """`write_report` when it is first used: it brings torch, for which commands that show their help need not wait."""
+    """Import `write_report` when it is first used: it brings torch, which commands that show their help do without."""
     if name != "write_report":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from emonet.report import report

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from emonet.datasets import find_terms
 from emonet.evaluation import Evaluation
 from emonet.evaluation.metrics import Scores
+from emonet.evaluation.parts import ALL
 from emonet.evaluation.sizes import SizeScores
-from emonet.report.head_table import HEADS_HEADER, choice_words, has_choice, head_rows
+from emonet.html.formatting import decimal, markdown_table
 from emonet.report.provenance import chosen, part_of_split
-from emonet.report.votes import VOTES_HEADER, vote_rows, vote_sentences
+from emonet.report.tables import (
+    HEADS_HEADER,
+    VOTES_HEADER,
+    choice_words,
+    has_choice,
+    head_rows,
+    vote_rows,
+    vote_sentences,
+)
 
 USE = """\
 For naming the expression that a face in a photo appears to show: sorting one's own albums, research, teaching. An
@@ -23,15 +32,15 @@ medical and safety reasons, and has rules for other uses."""
 
 LIMITS = """\
 - People disagree about expressions, and so do labels: look at the figures by agreement, where there are some.
-- It was scored on pictures of the kind that it learned from. Other cameras, ages, skin colours, head coverings, glasses
+- It was scored on images of the kind that it learned from. Other cameras, ages, skin colours, head coverings, glasses
   and poses were not scored apart, for the data do not name them: expect it to be worse on whoever was rare in them.
-- Its probabilities are as good as the calibration error says, on pictures of that kind only."""
+- Its probabilities are as good as the calibration error says, on images of that kind only."""
 
 WORST = 3  # classes and confusions that are named
 
 
 def model_card(evaluation: Evaluation) -> str:
-    """Markdown."""
+    """Write the card of a model in Markdown."""
     sections = {
         f"{evaluation.name}: a model card": _what(evaluation),
         "Learned from": _data(evaluation),
@@ -67,9 +76,9 @@ def _heads(evaluation: Evaluation) -> str:
 def _data(evaluation: Evaluation) -> str:
     training = evaluation.checkpoint.training
     if "pictures" not in training:
-        return "Not recorded: the terms of the pictures that it learned from are not known."
+        return "Not recorded: the terms of the images that it learned from are not known."
     sources = training["sources"].items()
-    lines = [f"- {source}: {count:,} pictures. {find_terms(source)}" for source, count in sources]
+    lines = [f"- {source}: {count:,} images. {find_terms(source)}" for source, count in sources]
     if "seconds" in training:
         seed, hours = training["config"]["seed"], training["seconds"] / 3600
         lines += ["", f"Trained for {hours:.1f} hours on {training['machine']}, seed {seed}."]
@@ -78,28 +87,28 @@ def _data(evaluation: Evaluation) -> str:
 
 def _choice(evaluation: Evaluation) -> str:
     dev = evaluation.checkpoint.scores.get("dev")
-    scored = f" Its score there: {dev['accuracy']:.2%} of {dev['n']:,} pictures, as they are." if dev else ""
+    scored = f" Its score there: {dev['accuracy']:.2%} of {dev['n']:,} images, as they are." if dev else ""
     words = chosen(evaluation.checkpoint.training)
     part = f"The split `{evaluation.split}`, whose figures follow: {part_of_split(evaluation)}."
     return f"Chosen: {words}.{scored}\n\n{part}"
 
 
 def _figures(evaluation: Evaluation) -> str:
-    header = ("view", "pictures", "n", "right", "accuracy", "95 %", "macro F1", "top 2", "kappa", "calibration error")
+    header = ("view", "images", "n", "right", "accuracy", "95 %", "macro F1", "top 2", "kappa", "calibration error")
     rows = [(view, part, *_row(scores)) for view, parts in evaluation.scores.items() for part, scores in parts.items()]
-    classes = evaluation.scores[evaluation.view]["all"].classes
+    classes = evaluation.summary.classes
     by_class = [
-        (name, one.support, _number(one.precision), _number(one.recall), _number(one.f1))
+        (name, one.support, decimal(one.precision, 4), decimal(one.recall, 4), decimal(one.f1, 4))
         for name, one in classes.items()
     ]
     remarks = "".join(f"\n\nNote: {remark}." for remark in evaluation.remarks)
     command = f"emonet evaluate {evaluation.name} {evaluation.store.path.name} --split {evaluation.split}"
     command += "".join(f" --{name} {value}" for name, value in _asked(evaluation).items())
-    class_header = ("class", "pictures", "precision", "recall", "F1")
+    class_header = ("class", "images", "precision", "recall", "F1")
     return (
-        f"From `{command}`. `none` looks at pictures as they are, `mirror` averages with the mirror image. Intervals "
-        f"are Wilson's.{remarks}\n\n{_table(header, rows)}\n\n"
-        f"By class, view `{evaluation.view}`:\n\n{_table(class_header, by_class)}"
+        f"From `{command}`. `none` looks at images as they are, `mirror` averages with the mirror image. Intervals "
+        f"are Wilson's.{remarks}\n\n{markdown_table(header, rows)}\n\n"
+        f"By class, view `{evaluation.view}`:\n\n{markdown_table(class_header, by_class)}"
         f"{_votes(evaluation)}{_head_table(evaluation)}{_sizes(evaluation)}"
     )
 
@@ -115,14 +124,15 @@ def _votes(evaluation: Evaluation) -> str:
     if evaluation.view not in evaluation.votes:
         return ""
     intro = "The same answers beside what ten people each said they see in the image (FER+):"
-    return f"\n\n{intro}\n\n{_table(VOTES_HEADER, vote_rows(evaluation))}\n\n{' '.join(vote_sentences(evaluation))}"
+    table, sentences = markdown_table(VOTES_HEADER, vote_rows(evaluation)), " ".join(vote_sentences(evaluation))
+    return f"\n\n{intro}\n\n{table}\n\n{sentences}"
 
 
 def _head_table(evaluation: Evaluation) -> str:
     if not has_choice(evaluation):
         return ""
     intro = f"Every head and prior, view `{evaluation.view}`; the other figures are of the one with a star."
-    return f"\n\n{intro} {choice_words(evaluation)}\n\n{_table(HEADS_HEADER, head_rows(evaluation))}"
+    return f"\n\n{intro} {choice_words(evaluation)}\n\n{markdown_table(HEADS_HEADER, head_rows(evaluation))}"
 
 
 def _sizes(evaluation: Evaluation) -> str:
@@ -130,11 +140,11 @@ def _sizes(evaluation: Evaluation) -> str:
         return ""
     header = ("face size", "accuracy", "macro recall", "commonest answer")
     rows = [
-        (f"{one.size} px", f"{one.accuracy:.2%}", _number(one.macro_recall), _share(one)) for one in evaluation.sizes
+        (f"{one.size} px", f"{one.accuracy:.2%}", decimal(one.macro_recall, 4), _share(one)) for one in evaluation.sizes
     ]
     return (
-        "\n\nBy size of the face, view `none`: the same pictures, shrunk and enlarged again as the crop of a photo "
-        f"enlarges small faces:\n\n{_table(header, rows)}"
+        "\n\nBy size of the face, view `none`: the same images, shrunk and enlarged again as the crop of a photo "
+        f"enlarges small faces:\n\n{markdown_table(header, rows)}"
     )
 
 
@@ -149,20 +159,11 @@ def _row(scores: Scores) -> tuple[str, ...]:
         f"{scores.correct:,}",
         f"{scores.accuracy:.2%}",
         f"{low:.2%} to {high:.2%}",
-        _number(scores.macro_f1),
+        decimal(scores.macro_f1, 4),
         f"{scores.top_2:.2%}",
-        _number(scores.kappa),
-        _number(scores.calibration_error),
+        decimal(scores.kappa, 4),
+        decimal(scores.calibration_error, 4),
     )
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def _input(evaluation: Evaluation) -> str:
@@ -179,7 +180,7 @@ def _input(evaluation: Evaluation) -> str:
 
 def _weak(evaluation: Evaluation) -> str:
     """Its weakest classes and most frequent mistakes, in words."""
-    scores = evaluation.scores[evaluation.view]["all"]
+    scores = evaluation.summary
     recalls = sorted((one.recall, name) for name, one in scores.classes.items() if one.recall is not None)
     weakest = ", ".join(f"{name} ({recall:.0%})" for recall, name in recalls[:WORST])
     mistakes = sorted(_mistakes(scores), reverse=True)[:WORST]
@@ -198,12 +199,12 @@ def _mistakes(scores: Scores) -> Iterator[tuple[int, int, str, str]]:
 
 
 def stored_scores(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of a model on a split, for its file: on the labels, on the votes, and of every head and prior."""
+    """Return the scores of a model on a split, for its file: on labels, on votes, and of every head and prior."""
     return {evaluation.split: {view: _stored(evaluation, view) for view in evaluation.scores}}
 
 
 def _stored(evaluation: Evaluation, view: str) -> dict[str, Any]:
-    stored: dict[str, Any] = {"all": evaluation.scores[view]["all"].to_dict()}
+    stored: dict[str, Any] = {"all": evaluation.scores[view][ALL].to_dict()}
     if view in evaluation.votes:
         stored["votes"] = evaluation.votes[view].to_dict()
     if view in evaluation.by_head:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,13 +17,12 @@ from emonet.errors import OptionError
 from emonet.explaining.feature_maps import FeatureMaps, feature_maps
 from emonet.explaining.grad_cam import Maps, grad_cam, overlay_heat
 from emonet.heads import MEAN
-from emonet.html.page import Html, code, join, soft, tag
+from emonet.html.images import embed_png
 from emonet.inference.classifier import pictures_as_tensor
 from emonet.models import Network
 from emonet.models.inputs import InputSpec, Pixels
-from emonet.report.figures import shown
-from emonet.report.sheet import GREY, LINE, Sheet, enlarged
-from emonet.report.surest import Answered, answered, surest
+from emonet.palette import INK
+from emonet.report.sheets import LINE, AnsweredFace, Sheet, enlarge, find_answer, find_surest
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
@@ -35,24 +34,28 @@ FACE, COLUMNS = 128, 3  # a face's side, and pairs side by side
 NARROW, GAP = 3, 20  # pixels between maps, and between blocks
 
 
-def find_face(evaluation: Evaluation, key: str = "") -> Answered:
-    """The picture of a key; without one, the right answer that is surest, or the surest wrong one if none is right."""
+def find_face(evaluation: Evaluation, key: str = "") -> AnsweredFace:
+    """Return the image of a key; without one the surest right answer, or the surest wrong one if none is right.
+
+    Raises:
+        OptionError: The split has no such image.
+    """
     if not key:
-        return answered(evaluation, _surest(evaluation))
+        return find_answer(evaluation, _surest_row(evaluation))
     if key not in evaluation.faces.keys:
         example = evaluation.faces.keys[0]
-        raise OptionError(f"no picture {key!r} in {evaluation.split}; its keys are of the form {example!r}")
-    return answered(evaluation, evaluation.faces.keys.index(key))
+        raise OptionError(f"no image {key!r} in {evaluation.split}; its keys are of the form {example!r}")
+    return find_answer(evaluation, evaluation.faces.keys.index(key))
 
 
-def _surest(evaluation: Evaluation) -> int:
+def _surest_row(evaluation: Evaluation) -> int:
     probabilities = evaluation.answers[evaluation.view]
     right = probabilities.argmax(1) == evaluation.faces.labels
     return int(np.argmax(probabilities.max(1) + right))  # what is right counts more than any probability
 
 
-def workings(evaluation: Evaluation, face: Answered, folder: Path) -> Html:
-    """Draws into the folder."""
+def draw_workings(evaluation: Evaluation, face: AnsweredFace, folder: Path) -> dict[str, Any]:
+    """Draw Grad-CAM of some faces and the feature maps of one into the folder; return them for the page."""
     folder.mkdir(exist_ok=True)
     network = evaluation.checkpoint.network()
     spec, pixels = evaluation.checkpoint.input, evaluation.faces.pixels
@@ -66,33 +69,21 @@ def workings(evaluation: Evaluation, face: Answered, folder: Path) -> Html:
         folder / "attention.png",
     )
     maps = draw_feature_maps(network, spec, pixels[face.row], folder / "feature_maps.png")
-    return join(
-        tag("h3", "Where it looks"),
-        soft(
-            "What in the surest right and wrong picture of each class speaks for the answer (Grad-CAM); where no "
-            f"colour shows, nothing in the last convolution's maps does.{_of_first(evaluation)}"
-        ),
-        shown(attention, "faces, each beside itself with what speaks for the answer brought out"),
-        tag("h3", "Feature maps of one face"),
-        tag("p", code(face.key), f": {', '.join(face.words)}"),
-        shown(maps, "what each convolution makes of the face, before and after its activation"),
-    )
+    # The mean of heads is no output of the network, so what speaks for the first head's output is shown.
+    shown_head = evaluation.checkpoint.heads[0].name if evaluation.choice.head == MEAN else ""
+    return {"face": face, "attention": embed_png(attention), "maps": embed_png(maps), "shown_head": shown_head}
 
 
-def _of_first(evaluation: Evaluation) -> str:
-    """The mean of heads is no score of the network: what is shown is what speaks for the first head's."""
-    first = evaluation.checkpoint.heads[0].name
-    return f" Of the mean of heads, it is shown for the head {first}." if evaluation.choice.head == MEAN else ""
-
-
-def _watched(evaluation: Evaluation) -> list[Answered]:
-    """The surest right and the surest wrong picture of each class, where there are some."""
+def _watched(evaluation: Evaluation) -> list[AnsweredFace]:
+    """The surest right and the surest wrong image of each class, where there are some."""
     classes = range(len(evaluation.faces.classes))
-    return [one for truth in classes for right in (True, False) for one in surest(evaluation, truth, right=right)[:1]]
+    return [
+        one for truth in classes for right in (True, False) for one in find_surest(evaluation, truth, right=right)[:1]
+    ]
 
 
 def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: Path) -> Path:
-    """Writes a PNG: a picture (size, size, channels), and what convolutions make of it, before and after activation.
+    """Write a PNG: an image (size, size, channels), and what convolutions make of it, before and after activation.
 
     Of many convolutions it shows some, evenly from the first to the last.
     """
@@ -100,7 +91,7 @@ def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: P
     places = np.linspace(0, len(made) - 1, min(len(made), CONVOLUTIONS)).round().astype(int)
     block = LINE + 2 * (MAP + NARROW) + GAP
     sheet = Sheet(LABELS + SHOWN * (MAP + NARROW), FACE + GAP + len(places) * block - GAP)
-    sheet.paste(enlarged(pixels, FACE), 0, 0)
+    sheet.paste(enlarge(pixels, FACE), 0, 0)
     sheet.write(_words(spec, len(places), len(made)), FACE + GAP, 0)
     for number, place in enumerate(places):
         _draw_block(sheet, made[place], FACE + GAP + number * block)
@@ -124,9 +115,9 @@ def _draw_block(sheet: Sheet, maps: FeatureMaps, top: int) -> None:
     sheet.write([f"{maps.name}: {channels} maps of {width} x {height}{shown}"], 0, top)
     rows = {"before": maps.before, "after": maps.after}
     for (label, row), place in zip(rows.items(), (top + LINE, top + LINE + MAP + NARROW), strict=True):
-        sheet.write([label], 0, place + (MAP - LINE) // 2, GREY)
+        sheet.write([label], 0, place + (MAP - LINE) // 2, INK)
         if row is None:
-            sheet.write(["no activation before the next convolution"], LABELS, place + (MAP - LINE) // 2, GREY)
+            sheet.write(["no activation before the next convolution"], LABELS, place + (MAP - LINE) // 2, INK)
             continue
         for number, one in enumerate(row[:SHOWN]):
             sheet.paste(_drawn(one), LABELS + number * (MAP + NARROW), place)
@@ -150,12 +141,12 @@ def draw_attention(
     captions: Sequence[str],
     path: Path,
 ) -> Path:
-    """Writes a PNG of faces (N, size, size, channels), each beside itself under what in it speaks for a class.
+    """Write a PNG of faces (N, size, size, channels), each beside itself under what in it speaks for a class.
 
     Captions may have several lines; those that are too long are broken.
     """
     if len(captions) != len(pixels):
-        raise OptionError(f"{len(pixels)} pictures want as many captions, got {len(captions)}")
+        raise OptionError(f"{len(pixels)} images want as many captions, got {len(captions)}")
     heats = grad_cam(network, _scaled(network, spec, pixels), places)
     broken = [[part for line in caption.split("\n") for part in wrap(line, WIDTH)] for caption in captions]
     pair = 2 * FACE + NARROW
@@ -164,12 +155,12 @@ def draw_attention(
     legend = wrap("On the right, what speaks for the class that was asked about: yellow the most.", columns * WIDTH)
     head = LINE * len(legend) + GAP // 2
     sheet = Sheet(columns * (pair + GAP) - GAP, head + rows * block - GAP)
-    sheet.write(legend, 0, 0, GREY)
-    for number, (picture, heat, lines) in enumerate(zip(pixels, heats, broken, strict=True)):
+    sheet.write(legend, 0, 0, INK)
+    for number, (image, heat, lines) in enumerate(zip(pixels, heats, broken, strict=True)):
         row, column = divmod(number, COLUMNS)
         left, top = column * (pair + GAP), head + row * block
-        sheet.paste(enlarged(picture, FACE), left, top)
-        sheet.paste(_under(heat, enlarged(picture, FACE)), left + FACE + NARROW, top)
+        sheet.paste(enlarge(image, FACE), left, top)
+        sheet.paste(_under(heat, enlarge(image, FACE)), left + FACE + NARROW, top)
         sheet.write(lines, left, top + FACE)
     return sheet.save(path)
 

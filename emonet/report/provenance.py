@@ -1,4 +1,4 @@
-"""How a model came to be, in words, and what part the pictures had in it that it is now scored on."""
+"""How a model came to be, in words, and what part the images that are scored had in it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Training = Mapping[str, Any]  # of a checkpoint; models from elsewhere have none
 
 
 def learned_from(training: Training) -> str:
-    """How many pictures of which data sets."""
+    """Say how many images of which data sets a model learned from."""
     if "pictures" not in training:
         return "not recorded"
     sources = ", ".join(f"{name} {count:,}" for name, count in training["sources"].items())
-    learned = f"{training['pictures']:,} pictures: {sources}"
+    learned = f"{training['pictures']:,} images: {sources}"
     starts = training["config"]["init"].split(",")
     if starts == [""]:
         return learned
@@ -24,7 +24,7 @@ def learned_from(training: Training) -> str:
 
 
 def chosen(training: Training) -> str:
-    """What was chosen, by what, on what."""
+    """Say what was chosen, by what, on what."""
     config = training.get("config")
     if config is None:
         return "not recorded"
@@ -55,9 +55,9 @@ def part_of_split(evaluation: Evaluation) -> str:
     training, split = evaluation.checkpoint.training, evaluation.split
     config = training.get("config")
     if config is None:
-        return "how the model came to be is not recorded: whether it knows these pictures is not known"
+        return "how the model came to be is not recorded: whether it knows these images is not known"
     if training["identity"]["data"] != evaluation.store.identity:
-        return "the model was made on another data set, which may share pictures with this one"
+        return "the model was made on another data set, which may share images with this one"
     if split == "train" or (split == "dev" and config["all_train"]):
         return "the model learned from it: this is no test"
     if split == "dev" and config["fold"] < 0 and [*_choices(training)]:

@@ -1,8 +1,9 @@
 """report.html: everything there is to see of an evaluation, in one file that loads nothing and runs nothing.
 
-FOLDER/report.html            the page, with all pictures in it
+FOLDER/report.html            the page, with all images in it
+FOLDER/card.md                the card of the model
 FOLDER/evaluation.json        the figures
-FOLDER/*.png                  the drawings, to be used elsewhere
+FOLDER/*.png                  the plots, to be used elsewhere
 FOLDER/surest/*.png           sheets of faces, two a class
 FOLDER/workings/*.png         feature maps and attention
 """
@@ -11,31 +12,36 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emonet.atomic import write_atomically
+from emonet.evaluation.cost import BATCH
 from emonet.evaluation.metrics import reliability
 from emonet.evaluation.parts import ALL
-from emonet.html.page import Html, Part, join, page, soft
+from emonet.heads import SEEN_CLASSES
+from emonet.html.images import EmbeddedImage, embed_png
+from emonet.html.render import write_page
+from emonet.inference.views import view_words
 from emonet.models import model_class
-from emonet.report.board import ENTRIES
-from emonet.report.calibration import draw_reliability
+from emonet.report import tables
 from emonet.report.card import model_card
-from emonet.report.class_bars import Counts, draw_answers, draw_histogram, draw_mistakes
-from emonet.report.confusion import draw_confusion
-from emonet.report.figures import STYLE, shown
-from emonet.report.head import head
-from emonet.report.head_table import has_choice, heads_content
-from emonet.report.inside_network import find_face, workings
-from emonet.report.scores import class_table, cost_table, score_tables
-from emonet.report.sizes import sizes_content
-from emonet.report.standing import comparable, standing
-from emonet.report.surest import Answered, surest_content
-from emonet.report.votes import votes_content
+from emonet.report.figures import (
+    Counts,
+    draw_answers,
+    draw_confusion,
+    draw_histogram,
+    draw_mistakes,
+    draw_reliability,
+    draw_sizes,
+)
+from emonet.report.inside_network import draw_workings, find_face
+from emonet.report.leaderboard import SOURCE, find_standing, is_comparable
+from emonet.report.provenance import chosen, learned_from, part_of_split
+from emonet.report.sheets import draw_class_sheets
 from emonet.training.curves import draw_curves
 from emonet.training.log import EpochRow
 
@@ -45,20 +51,35 @@ if TYPE_CHECKING:
 PAGE, CARD, FIGURES = "report.html", "card.md", "evaluation.json"
 TRAIN = "train"
 
+Draw = Callable[[Path], None]
+
 
 def write_report(
     evaluation: Evaluation, folder: str | os.PathLike[str], *, log: Sequence[EpochRow] = (), face: str = ""
 ) -> Path:
-    """Writes the page and all that is in it, and gives back the page's path.
+    """Write the report of an evaluation and all that is in it, and return the path of the page.
 
-    `log` are the epochs of the training, for its curves; `face` is the key of the picture whose feature maps are shown.
+    Args:
+        evaluation: The scored answers.
+        folder: Where the report is written.
+        log: The epochs of the training, for its curves.
+        face: The key of the image whose feature maps are shown; by default the surest right answer.
+
+    Raises:
+        OptionError: The split has no image of this key.
     """
-    chosen = find_face(evaluation, face)
+    shown = find_face(evaluation, face)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / FIGURES, json.dumps(evaluation.to_dict(), indent=2) + "\n")
     _write(folder / CARD, model_card(evaluation))
-    _write(folder / PAGE, page([*_parts(evaluation, folder, log, chosen)], STYLE))
+    drawn: dict[str, Any] = _draw_surest(evaluation, folder / "surest")
+    if model_class(evaluation.checkpoint.model).learns == "by_gradient":
+        drawn["workings"] = draw_workings(evaluation, shown, folder / "workings")
+    drawn["plots"] = _draw_plots(evaluation, folder, log)
+    model = {**describe(evaluation), **drawn}
+    sections = dict(_sections(evaluation, drawn))
+    write_page(folder / PAGE, "evaluation.html.j2", sections=sections, **model)
     return folder / PAGE
 
 
@@ -67,73 +88,139 @@ def _write(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # not every file name is text
 
 
-def _parts(evaluation: Evaluation, folder: Path, log: Sequence[EpochRow], face: Answered) -> Iterator[Part]:
-    yield Part("top", f"{evaluation.name} on {evaluation.split}", head(evaluation))
-    yield Part("scores", "Scores", score_tables(evaluation))
-    if has_choice(evaluation):
-        yield Part("heads", "Heads and priors", heads_content(evaluation))
-    yield Part("classes", "Classes", _classes(evaluation, folder))
-    yield Part("confusion", "Confusions", _confusion(evaluation, folder))
+def _sections(evaluation: Evaluation, drawn: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the heading of each section that there is something to show for."""
+    yield "scores", "Scores"
+    if tables.has_choice(evaluation):
+        yield "heads", "Heads and priors"
+    yield "classes", "Classes"
+    yield "confusion", "Confusions"
     if evaluation.view in evaluation.votes:
-        yield Part("votes", "What people see", votes_content(evaluation, folder / "votes.png"))
-    yield Part("reliability", "Calibration", _reliability(evaluation, folder))
+        yield "votes", "What people see"
+    yield "reliability", "Calibration"
     if evaluation.sizes:
-        yield Part("sizes", "Face sizes", sizes_content(evaluation, folder / "sizes.png"))
-    yield Part("surest", "Surest answers", surest_content(evaluation, folder / "surest"))
-    if model_class(evaluation.checkpoint.model).fit == "gradient":
-        yield Part("workings", "Inside the network", workings(evaluation, face, folder / "workings"))
+        yield "sizes", "Face sizes"
+    yield "surest", "Surest answers"
+    if "workings" in drawn:
+        yield "workings", "Inside the network"
+    if "curves" in drawn["plots"]:
+        yield "training", "Training"
+    yield "data", "Images by class"
+    if is_comparable(evaluation):
+        yield "board", "The challenge of 2013"
+    yield "cost", "Cost"
+
+
+def describe(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what the page says of an evaluation, beside what is drawn."""
+    training = evaluation.checkpoint.training
+    return {
+        "title": f"{evaluation.name} on {evaluation.split}",
+        "name": evaluation.name,
+        "split": evaluation.split,
+        "store": evaluation.store.path.name,
+        "classes": evaluation.faces.classes,
+        "model": evaluation.checkpoint.model,
+        "input": evaluation.checkpoint.input,
+        "choice": evaluation.choice,
+        "cost": evaluation.cost,
+        "batch": BATCH,
+        "view": view_words(evaluation.view),
+        "summary": evaluation.summary,
+        "views": {view_words(view): parts[ALL] for view, parts in evaluation.scores.items()},
+        "remarks": evaluation.remarks,
+        "published": evaluation.store.info.evaluated.get(evaluation.split),
+        "is_whole": not evaluation.faces.left_out,
+        "learned_from": learned_from(training),
+        "chosen": chosen(training),
+        "part_of_split": part_of_split(evaluation),
+        "score_tables": {view_words(view): tables.score_rows(parts) for view, parts in evaluation.scores.items()},
+        "class_rows": tables.class_rows(evaluation.summary),
+        **(_describe_sizes(evaluation) if evaluation.sizes else {}),
+        **(_describe_votes(evaluation) if evaluation.view in evaluation.votes else {}),
+        **(_describe_heads(evaluation) if tables.has_choice(evaluation) else {}),
+        **({"standing": find_standing(evaluation), "source": SOURCE} if is_comparable(evaluation) else {}),
+    }
+
+
+def _describe_votes(evaluation: Evaluation) -> dict[str, Any]:
+    columns, rows = _as_table(tables.VOTES_HEADER, tables.vote_rows(evaluation), words=1)
+    sentences = [_set_percent_apart(sentence) for sentence in tables.vote_sentences(evaluation)]
+    return {"votes": {"columns": columns, "rows": rows, "sentences": sentences}}
+
+
+def _describe_heads(evaluation: Evaluation) -> dict[str, Any]:
+    columns, rows = _as_table(tables.HEADS_HEADER, tables.head_rows(evaluation), words=2)
+    words, may_choose = tables.choice_words(evaluation), tables.may_choose(evaluation)
+    return {"heads": {"columns": columns, "rows": rows, "words": words, "may_choose": may_choose}}
+
+
+def _describe_sizes(evaluation: Evaluation) -> dict[str, Any]:
+    sizes, summary = evaluation.sizes, evaluation.summary
+    labels = (one.support / summary.n for one in summary.classes.values())
+    return {
+        "sizes": {
+            "rows": [(f"{one.size} px", one.n, one.accuracy, one.macro_recall, one.commonest) for one in sizes],
+            "columns": {"face size": "", **dict.fromkeys(summary.classes, "number")},
+            "shares": [*((f"{one.size} px", *one.shares.values()) for one in sizes), ("labels", *labels)],
+        }
+    }
+
+
+def _as_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int
+) -> tuple[dict[str, str], list[tuple[str, ...]]]:
+    """Make a table of the page out of one of the terminal; the first columns are words, the others numbers."""
+    columns = {name: "" if place < words else "number" for place, name in enumerate(header)}
+    return columns, [(*row[:words], *map(_set_percent_apart, row[words:])) for row in rows]
+
+
+def _set_percent_apart(text: str) -> str:
+    return text.replace("%", " %")
+
+
+def _draw_surest(evaluation: Evaluation, folder: Path) -> dict[str, Any]:
+    found = draw_class_sheets(evaluation, folder)
+    listed = (face for one in found for sheet in one.sheets for face in sheet.faces)
+    return {
+        "class_sheets": found,
+        "surest_rows": [(face.key, face.truth, face.answer, face.of_answer) for face in listed],
+    }
+
+
+def _draw_plots(evaluation: Evaluation, folder: Path, log: Sequence[EpochRow]) -> dict[str, EmbeddedImage]:
+    """Draw each plot into a PNG of its name."""
+    plots = {}
+    for name, draw in _plots(evaluation, log):
+        path = folder / f"{name}.png"
+        draw(path)
+        plots[name] = embed_png(path)
+    return plots
+
+
+def _plots(evaluation: Evaluation, log: Sequence[EpochRow]) -> Iterator[tuple[str, Draw]]:
+    """Yield the name of each plot, and what draws it."""
+    classes, scores, view = evaluation.faces.classes, evaluation.summary, evaluation.view
+    yield "answers", lambda path: draw_answers(scores.confusion, classes, path)
+    yield "mistakes", lambda path: draw_mistakes(scores.confusion, classes, path)
+    yield "confusion", lambda path: draw_confusion(scores.confusion, classes, path)
+    if view in evaluation.votes:
+        votes = evaluation.votes[view].confusion
+        yield "votes", lambda path: draw_confusion(votes, SEEN_CLASSES, path, truth="what most people saw")
+    bins = reliability(evaluation.answers[view], evaluation.faces.labels)
+    yield "reliability", lambda path: draw_reliability(bins, scores.calibration_error, path)
+    if evaluation.sizes:
+        yield "sizes", lambda path: draw_sizes(evaluation.sizes, path)
     if log:
-        yield Part("training", "Training", _curves(evaluation, log, folder / "curves.png"))
-    yield Part("data", "Pictures by class", _histogram(evaluation, folder / "histogram.png"))
-    if comparable(evaluation):
-        yield Part("board", "The challenge of 2013", standing(evaluation, ENTRIES))
-    yield Part("cost", "Cost", cost_table(evaluation.cost))
+        yield "curves", lambda path: draw_curves(log, path, title=evaluation.checkpoint.model)
+    yield "histogram", lambda path: draw_histogram(_counts(evaluation), classes, path)
 
 
-def _classes(evaluation: Evaluation, folder: Path) -> Html:
-    confusion = evaluation.scores[evaluation.view][ALL].confusion
-    draw_answers(confusion, evaluation.faces.classes, folder / "answers.png")
-    draw_mistakes(confusion, evaluation.faces.classes, folder / "mistakes.png")
-    return join(
-        class_table(evaluation),
-        shown(folder / "answers.png", "for each class its pictures, its answers, and how many of these are right"),
-        shown(folder / "mistakes.png", "for each class how many of its pictures were answered wrongly"),
-    )
-
-
-def _confusion(evaluation: Evaluation, folder: Path) -> Html:
-    path = folder / "confusion.png"
-    draw_confusion(evaluation.scores[evaluation.view][ALL].confusion, evaluation.faces.classes, path)
-    return join(
-        soft("Of the pictures of each row's class, how many got each column's answer, and what share that is."),
-        shown(path, "confusion matrix: true classes in rows, answers in columns"),
-    )
-
-
-def _reliability(evaluation: Evaluation, folder: Path) -> Html:
-    path = folder / "reliability.png"
-    bins = reliability(evaluation.answers[evaluation.view], evaluation.faces.labels)
-    draw_reliability(bins, evaluation.scores[evaluation.view][ALL].calibration_error, path)
-    return join(
-        soft("Bars below the dashed line: the model is surer than it is right. Above it: the other way round."),
-        shown(path, "reliability diagram: the share of right answers by their probability"),
-    )
-
-
-def _curves(evaluation: Evaluation, log: Sequence[EpochRow], path: Path) -> Html:
-    draw_curves(log, path, title=evaluation.checkpoint.model)
-    return shown(path, "loss, accuracy and learning rate by epoch")
-
-
-def _histogram(evaluation: Evaluation, path: Path) -> Html:
-    faces, info = evaluation.faces, evaluation.store.info
-    there = np.bincount(faces.labels, minlength=len(faces.classes))
+def _counts(evaluation: Evaluation) -> dict[str, Counts]:
+    """Count the images of each class in train, where it is there, and in the split that is scored."""
+    faces, counts = evaluation.faces, evaluation.store.info.counts
     learned: Counts = np.array(
-        [sum(by_split.get(TRAIN, {}).get(emotion, 0) for by_split in info.counts.values()) for emotion in faces.classes]
+        [sum(by_split.get(TRAIN, {}).get(emotion, 0) for by_split in counts.values()) for emotion in faces.classes]
     )
-    splits = {TRAIN: learned} if learned.any() else {}
-    draw_histogram({**splits, evaluation.split: there}, faces.classes, path)
-    return join(
-        soft("Of the data set that is scored here. The two scales differ: compare the shares."),
-        shown(path, "pictures of each class in train and in the split that is scored"),
-    )
+    there = np.bincount(faces.labels, minlength=len(faces.classes))
+    return {**({TRAIN: learned} if learned.any() else {}), evaluation.split: there}

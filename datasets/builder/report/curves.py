@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from emonet.datasets.builder.decisions import Index
-from emonet.datasets.builder.report.page import Section
-from emonet.datasets.builder.report.pictures import Pictures, spread
+from emonet.datasets.builder.report.images import spread
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.sample import DropReason
-from emonet.html.page import Html, chip, code, join, soft, tag
 from emonet.labels import Emotion
 
 SHOWN = 24
@@ -31,24 +29,46 @@ class Curve:
     kept: tuple[bool, ...]
     note: str | None  # of the onset: where no rise was found, that
 
+    @property
+    def is_measured(self) -> bool:
+        return any(value is not None for value in self.activation)
 
-def onset_curves(info: Mapping[str, Any], index: Index) -> Section:
+    @property
+    def points(self) -> list[tuple[float, float, bool]]:
+        """Where each frame is drawn, and whether it is kept."""
+        first, last = min(self.frames), max(self.frames)
+        step = (WIDTH - 2 * EDGE) / max(1, last - first)
+        return [
+            (EDGE + step * (frame - first), height_of(0.0 if value is None else value), kept)
+            for frame, value, kept in zip(self.frames, self.activation, self.kept, strict=True)
+            if value is not None or not self.is_measured
+        ]
+
+
+def height_of(activation: float) -> float:
+    """Return how far down an activation is drawn."""
+    share = (HIGHEST - min(max(activation, LOWEST), HIGHEST)) / (HIGHEST - LOWEST)
+    return EDGE + (HEIGHT - 2 * EDGE) * share
+
+
+def describe_onsets(info: Mapping[str, Any], index: Index) -> dict[str, Any]:
+    """Return the curves of some sequences, those without a rise first."""
     curves = _curves(index)
     noted = [curve for curve in curves if curve.note]
     rest = [curve for curve in curves if not curve.note]
     rule = OnsetRule.parse(info["options"]["onset"])
-    threshold = rule.amount if rule.method == "auto" else None
-
-    def content(_: Pictures) -> Html:
-        if not curves:
-            return soft("There are no sequences that begin with a neutral face.")
-        shown = noted[:SHOWN] + spread(rest, max(0, SHOWN - len(noted)))
-        return join(
-            _words(len(curves), len(noted), len(shown), rule),
-            tag("div", *(_figure(curve, threshold) for curve in shown), class_="curves"),
-        )
-
-    return Section("onset", "Onset of expressions", content)
+    is_auto = rule.method == "auto"
+    return {
+        "count": len(curves),
+        "noted": len(noted),
+        "curves": noted[:SHOWN] + spread(rest, max(0, SHOWN - len(noted))),
+        "rule": rule,
+        "is_auto": is_auto,
+        "threshold": height_of(rule.amount) if is_auto and rule.amount is not None else None,
+        "levels": (height_of(0.0), height_of(1.0)),
+        "size_wh": (WIDTH, HEIGHT),
+        "edge": EDGE,
+    }
 
 
 def _curves(index: Index) -> list[Curve]:
@@ -82,50 +102,3 @@ def _curve(
         tuple(final[row] is None for row in rows),
         note,
     )
-
-
-def _words(count: int, noted: int, shown: int, rule: OnsetRule) -> Html:
-    which = "" if shown == count else f" {shown:,} are shown{', those without a rise first' if noted else ''}."
-    rises = f"{noted or 'none'} of them without a rise" if rule.method == "auto" else "their frames were only counted"
-    dashes = "; the dashed line is the rule's share of the apex's activation" if rule.method == "auto" else ""
-    return join(
-        tag("p", f"{count:,} sequences, {rises}.{which} The rule was ", code(rule), "."),
-        soft(f"Activation from 0 to 1 by frame. Filled dots are in the data set, hollow ones were left out{dashes}."),
-    )
-
-
-def _figure(curve: Curve, threshold: float | None) -> Html:
-    caption = tag("figcaption", tag("strong", code(curve.name)), chip(curve.emotion))
-    first, last = curve.frames[0], curve.frames[-1]
-    kept = f"{sum(curve.kept)} of {len(curve.kept)} kept"
-    frames = tag("figcaption", tag("span", f"frames {first} to {last}"), tag("span", kept), class_="soft")
-    remark = tag("div", curve.note, class_="warning") if curve.note else ""
-    return tag("figure", caption, _drawing(curve, threshold), frames, remark)
-
-
-def _drawing(curve: Curve, threshold: float | None) -> Html:
-    unmeasured = all(value is None for value in curve.activation)
-    values = [0.0 if unmeasured else value for value in curve.activation]
-    across = _across(curve.frames)
-    dots = [(x, _down(y), kept) for x, y, kept in zip(across, values, curve.kept, strict=True) if y is not None]
-    lines = [_level(0.0), _level(1.0), *([_level(threshold, "threshold")] if threshold is not None else [])]
-    if not unmeasured:
-        lines.append(tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y, _ in dots)))
-    marks = (tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, class_="kept" if kept else None) for x, y, kept in dots)
-    words = f"activation in {len(dots)} frames of {curve.name}"
-    return tag("svg", *lines, *marks, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=words)
-
-
-def _across(frames: Sequence[int]) -> list[float]:
-    first, last = min(frames), max(frames)
-    return [EDGE + (WIDTH - 2 * EDGE) * (frame - first) / max(1, last - first) for frame in frames]
-
-
-def _down(activation: float) -> float:
-    share = (HIGHEST - min(max(activation, LOWEST), HIGHEST)) / (HIGHEST - LOWEST)
-    return EDGE + (HEIGHT - 2 * EDGE) * share
-
-
-def _level(activation: float, kind: str | None = None) -> Html:
-    y = f"{_down(activation):.1f}"
-    return tag("line", x1=EDGE, x2=WIDTH - EDGE, y1=y, y2=y, class_=kind)

@@ -1,73 +1,57 @@
 """report.html: everything there is to see of a build, in one file that loads nothing and runs nothing.
 
-Each section is a module's or a function's; it names the rows whose pictures it will show, and those are read together.
+Each section is described by a module, which names the rows whose images it shows; those are read together.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emonet.atomic import write_atomically
 from emonet.datasets.builder.decisions import Index
-from emonet.datasets.builder.report.copies import copies
-from emonet.datasets.builder.report.counts import contact_sheets, counts, overview
-from emonet.datasets.builder.report.curves import onset_curves
-from emonet.datasets.builder.report.page import Section, illustrated_page
-from emonet.datasets.builder.report.pictures import Pictures, read_pictures
-from emonet.datasets.builder.report.rejections import rejections
-from emonet.html.page import Html, code, join, table, tag
+from emonet.datasets.builder.report.copies import describe_copies
+from emonet.datasets.builder.report.curves import describe_onsets
+from emonet.datasets.builder.report.images import read_images
+from emonet.datasets.builder.report.left_out import describe_left_out
+from emonet.datasets.builder.report.overview import describe_classes, describe_making, describe_overview
+from emonet.datasets.builder.report.sheets import plan_sheets
+from emonet.html.images import embed_pixels
+from emonet.html.render import write_page
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-REBUILD = """\
-# the same build on the same inputs
-emonet build --from dataset.json --out AGAIN
-# is every byte what it was?
-emonet build --verify FOLDER"""
-
-# Where the inputs lay changes nothing about the data set, so it is in dataset.json alone.
-PLACES = ("inputs", "ferplus", "relabel")
-
-
-def write_report(path: Path, info: dict[str, Any], index: Index, rejected: pa.Table, chunks: list[Path]) -> None:
-    sections = [
-        overview(info, rejected),
-        counts(info),
-        contact_sheets(info, index),
-        rejections(info, index, rejected),
-        copies(info, index),
-        onset_curves(info, index),
-        making(info),
-    ]
-    pictures = read_pictures(chunks, (row for section in sections for row in section.rows))
-    text = illustrated_page(sections, pictures)
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # not every file name is text
+SECTIONS = {
+    "classes": "Expressions",
+    "sheets": "Contact sheets",
+    "rejected": "What was left out",
+    "copies": "Copies",
+    "onset": "Onset of expressions",
+    "making": "How it was made",
+}
 
 
-def making(info: Mapping[str, Any]) -> Section:
-    def content(_: Pictures) -> Html:
-        inputs = table(("input", "SHA-256"), ((name, code(hashed)) for name, hashed in info["inputs"].items()))
-        options = {name: value for name, value in info["options"].items() if name not in PLACES}
-        chosen = table(("option", "value"), ((name, code(value)) for name, value in _options(options)))
-        versions = ((name, code(version or "not there")) for name, version in info["versions"].items())
-        beside = (
-            tag("div", tag("h3", "Options"), chosen),
-            tag("div", tag("h3", "Versions"), table(("package", "version"), versions)),
-        )
-        return join(tag("pre", REBUILD), tag("h3", "Inputs"), inputs, tag("div", *beside, class_="beside"))
-
-    return Section("making", "How it was made", content)
-
-
-def _options(options: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every option on a line of its own, as dataset.json has it."""
-    for name, value in options.items():
-        if isinstance(value, Mapping):
-            yield from _options(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", json.dumps(value, ensure_ascii=False)
+def write_report(path: Path, info: Mapping[str, Any], index: Index, rejected: pa.Table, chunks: list[Path]) -> None:
+    """Write the report of a build; `chunks` are the files that hold the images of the rows."""
+    sheets = plan_sheets(info, index)
+    left_out, copies = describe_left_out(info, index, rejected), describe_copies(info, index)
+    faces = {row for block in left_out["blocks"] for row in block.images}
+    faces |= {row for block in copies["blocks"] for shown in block.shown for row in shown.images}
+    in_sheets = (row for found in sheets.values() for sheet in found for row in sheet.rows)
+    images = read_images(chunks, faces.union(in_sheets))
+    write_page(
+        path,
+        "build.html.j2",
+        title=f"Data set: {', '.join(info['sources'])}",
+        sections=SECTIONS,
+        overview=describe_overview(info, rejected),
+        counts=describe_classes(info),
+        sheets={place: [(sheet, sheet.embed(images)) for sheet in found] for place, found in sheets.items()},
+        left_out=left_out,
+        copies=copies,
+        onset=describe_onsets(info, index),
+        making=describe_making(info),
+        faces={row: embed_pixels(images[row]) for row in sorted(faces) if row in images},
+        keys=index.column("key"),
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.decisions import EVALUATED, Index
-from emonet.datasets.builder.report.page import Section
-from emonet.datasets.builder.report.pictures import Pictures, spread
+from emonet.datasets.builder.report.images import spread
 from emonet.datasets.sample import SPLITS, DropReason
-from emonet.html.page import Html, bar, code, each, join, picture, soft, table, tag
 from facecrop import Reason
 
 if TYPE_CHECKING:
@@ -23,23 +22,23 @@ MEANINGS: Mapping[str, str] = {
     DropReason.BAD_ROW: "a row without the columns it should have",
     DropReason.BAD_LABEL: "a label that is no expression",
     DropReason.BAD_SPLIT: "a usage that names no split",
-    DropReason.UNREADABLE: "a picture that will not open",
+    DropReason.UNREADABLE: "an image that will not open",
     DropReason.NO_LABEL: "the publisher gave no label",
     DropReason.CORRECTED: "dropped by hand, in the corrections",
     DropReason.CONTEMPT: "contempt, which was to be dropped",
     DropReason.NOT_IN_CLASSES: "an expression that is not among the classes",
-    DropReason.AUGMENTED_COPY: "somebody's altered copy of another picture",
-    DropReason.CONVERTED_COPY: "the same picture in another format",
+    DropReason.AUGMENTED_COPY: "somebody's altered copy of another image",
+    DropReason.CONVERTED_COPY: "the same image in another format",
     DropReason.ONSET: "a frame before the expression has come",
     DropReason.BLANK: "all pixels are the same",
     DropReason.NOT_A_FACE: "half of the people who voted saw no face",
-    DropReason.LEAK: "a training picture that is in an evaluated split too",
-    DropReason.NEAR_LEAK: "a training picture that is nearly one of an evaluated split",
+    DropReason.LEAK: "a training image that is in an evaluated split too",
+    DropReason.NEAR_LEAK: "a training image that is nearly one of an evaluated split",
     Reason.NO_FACE: "the detector found no face",
     Reason.SEVERAL_FACES: "more than one face, where one was asked for",
-    Reason.NOT_CHOSEN: "another face of the picture was chosen",
+    Reason.NOT_CHOSEN: "another face of the image was chosen",
     Reason.TOO_SMALL: "a face of fewer pixels than asked for",
-    Reason.TOO_SMALL_A_SHARE: "a face that fills less of the picture than asked for",
+    Reason.TOO_SMALL_A_SHARE: "a face that fills less of the image than asked for",
     Reason.LOW_SCORE: "the detector was less sure than asked for",
     Reason.TOO_MUCH_ROLL: "a head tilted further than allowed",
     Reason.TOO_MUCH_YAW: "a head turned further than allowed",
@@ -50,22 +49,41 @@ MEANINGS: Mapping[str, str] = {
 Place = tuple[str, str]  # source and reason
 
 
-def rejections(info: Mapping[str, Any], index: Index, rejected: pa.Table) -> Section:
-    faces = _faces(index)
-    quoted = _quoted(rejected)
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What was left out of a source for one reason: its number, some details and some images."""
+
+    source: str
+    reason: str
+    count: int
+    details: Mapping[str, str]  # detail -> the first key that has it
+    images: Sequence[int]  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Rows of a split that are in the data set although they would not have done for training."""
+
+    split: str
+    reasons: str
+    why: str
+
+
+def describe_left_out(info: Mapping[str, Any], index: Index, rejected: pa.Table) -> dict[str, Any]:
+    """Return how much was left out, by source and reason, and what is shown of it."""
     counts = {
         (source, reason): count for source, reasons in info["rejected"].items() for reason, count in reasons.items()
     }
-
-    def content(pictures: Pictures) -> Html:
-        keys = index.column("key")
-        blocks = (
-            _block(place, count, quoted[place], {keys[row]: pictures[row] for row in faces[place] if row in pictures})
-            for place, count in counts.items()
-        )
-        return join(_summary(info, counts), _spared(index), *blocks)
-
-    return Section("rejected", "What was left out", content, [row for rows in faces.values() for row in rows])
+    most = max(counts.values(), default=1)
+    faces, details = _faces(index), _details(rejected)
+    return {
+        "rows": [
+            (source, reason, MEANINGS.get(reason, ""), count, count / _found(source, info), count / most)
+            for (source, reason), count in counts.items()
+        ],
+        "kept": [*_kept(index)],
+        "blocks": [LeftOut(*place, count, details[place], faces[place]) for place, count in counts.items()],
+    }
 
 
 def _faces(index: Index) -> defaultdict[Place, list[int]]:
@@ -79,26 +97,15 @@ def _faces(index: Index) -> defaultdict[Place, list[int]]:
     return rows
 
 
-def _quoted(rejected: pa.Table) -> defaultdict[Place, dict[str, str]]:
+def _details(rejected: pa.Table) -> defaultdict[Place, dict[str, str]]:
     """The first few different details, each with the first key that has it."""
-    quoted: defaultdict[Place, dict[str, str]] = defaultdict(dict)
+    found: defaultdict[Place, dict[str, str]] = defaultdict(dict)
     columns = (rejected.column(name).to_pylist() for name in ("source", "reason", "detail", "key"))
     for source, reason, detail, key in zip(*columns, strict=True):
-        details = quoted[source, reason]
+        details = found[source, reason]
         if len(details) < DETAILS:
             details.setdefault(detail, key)
-    return quoted
-
-
-def _summary(info: Mapping[str, Any], counts: Mapping[Place, int]) -> Html:
-    if not counts:
-        return soft("Nothing was left out.")
-    most = max(counts.values())
-    rows = (
-        (source, code(reason), MEANINGS.get(reason, ""), count, count / _found(source, info), bar(count / most))
-        for (source, reason), count in counts.items()
-    )
-    return table(("source", "reason", "what it means", "number", "of the source", ""), rows)
+    return found
 
 
 def _found(source: str, info: Mapping[str, Any]) -> int:
@@ -107,25 +114,11 @@ def _found(source: str, info: Mapping[str, Any]) -> int:
     return int(sum(kept) + sum(info["rejected"][source].values()))
 
 
-def _spared(index: Index) -> Html:
-    """Rows that are in the data set although they would not have done for training."""
-    spared: dict[str, Counter[str]] = defaultdict(Counter)
+def _kept(index: Index) -> Iterator[Kept]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
     for split, reason, final in zip(index.split, index.column("reason"), index.reason, strict=True):
         if reason is not None and final is None:
-            spared[split][reason] += 1
-    return each("p", (_kept_anyway(split, spared[split]) for split in SPLITS if split in spared))
-
-
-def _kept_anyway(split: str, reasons: Counter[str]) -> Html:
-    why = "it is not filtered" if split in EVALUATED else "as asked for"
-    counted = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    return join("Kept in ", split, " all the same, and marked: ", code(counted), f" ({why}).")
-
-
-def _block(place: Place, count: int, details: Mapping[str, str], faces: Mapping[str, Any]) -> Html:
-    """Details and faces of one reason."""
-    source, reason = place
-    quotes = tag("ul", *(tag("li", code(key), " ", detail) for detail, key in details.items()), class_="soft")
-    shown = tag("div", *(picture(image, key) for key, image in faces.items()), class_="faces")
-    heading = join(source, ": ", code(reason), tag("span", f" {count:,}", class_="soft"))
-    return join(tag("h3", heading), quotes, shown if faces else "")
+            found[split][reason] += 1
+    for split in (split for split in SPLITS if split in found):
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(found[split].items()))
+        yield Kept(split, reasons, "it is not filtered" if split in EVALUATED else "as asked for")

@@ -6,6 +6,7 @@ import pytest
 from albums import CLASSES, entry, said, unreadable
 
 from emonet.album.album import PHOTOS, write_album
+from emonet.palette import EXPRESSIONS
 from facecrop import Rejection
 from facecrop.filtering import Reason
 
@@ -172,6 +173,20 @@ def test_marks_lie_on_their_faces(opened, album):
     scale = picture["width"] / 640
     found = [frame["x"] - picture["x"], frame["y"] - picture["y"], frame["width"], frame["height"]]
     assert [value / scale for value in found] == pytest.approx([100, 120, 100, 130], abs=5)
+
+
+def test_every_expression_is_drawn_in_its_colour(opened, album):
+    tab = opened(album)
+    for name, colour in ((emotion, EXPRESSIONS[emotion]) for emotion in ("happy", "sad")):
+        seen = [
+            tab.locator(f"article {part}").first.evaluate(f"one => getComputedStyle(one)['{style}']")
+            for part, style in (
+                (f"rect.{name}:not(.field)", "stroke"),
+                (f".face b.{name}", "borderTopColor"),
+                (f".track i.{name}", "backgroundColor"),
+            )
+        ]
+        assert seen == [f"rgb{tuple(bytes.fromhex(colour[1:]))}"] * 3
 
 
 def test_without_a_script_all_is_shown_and_nothing_to_press(opened, album):

@@ -1,6 +1,4 @@
-"""What filters and sorts an album. What is chosen stands behind the # of the address, and links take it along."""
-
-SCRIPT = """
+// Filters and sorts an album. What is chosen stands behind the # of the address, and links take it along.
 "use strict";
 const controls = document.querySelector(".controls");
 const album = document.querySelector(".album");
@@ -50,4 +48,3 @@ for (const button of buttons) button.addEventListener("click", () => choose(butt
 addEventListener("hashchange", follow);
 if (controls) controls.hidden = false;
 follow();
-"""

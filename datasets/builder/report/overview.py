@@ -1,0 +1,153 @@
+"""The sections of report.html on what a data set holds: how many images of what, what is missing, how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from emonet.datasets.builder.describe import BY_DEFINITION
+from emonet.datasets.sample import SPLITS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Info = Mapping[str, Any]  # dataset.json
+
+# Where the inputs lay changes nothing about the data set, so it is in dataset.json alone.
+PLACES = ("inputs", "ferplus", "relabel")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence on the data, with lines that are set as they are."""
+
+    text: str
+    lines: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much of an evaluated split, or of a source in it, is there."""
+
+    name: str
+    kept: int
+    missing: int  # without what was never to be in the split
+    reasons: str  # of all that is not there
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedSplit:
+    """An evaluated split, and each source in it."""
+
+    name: str
+    kept: int
+    of: int
+    sources: list[Completeness]
+
+
+def describe_overview(info: Info, rejected: pa.Table) -> dict[str, Any]:
+    """Return what stands at the head of the report."""
+    left_out = sum(sum(reasons.values()) for reasons in info["rejected"].values())
+    framed = [name for name, source in info["sources"].items() if source["cropped_by_publisher"]]
+    return {
+        "totals": [*_by_split(info, *info["sources"]).items(), ("left out", left_out)],
+        "remarks": [*_remarks(info)],
+        "evaluated": [*_evaluated_splits(info, rejected)],
+        "classes": info["classes"],
+        "options": info["options"],
+        "versions": info["versions"],
+        "published_crops": [] if info["options"]["recrop"] else framed,
+        "sources": [*_sources(info)],
+    }
+
+
+def _sources(info: Info) -> Iterator[tuple[object, ...]]:
+    for name, source in info["sources"].items():
+        people = "known" if source["subjects"] else "not known"
+        left_out = sum(info["rejected"].get(name, {}).values())
+        yield name, source["layout"], people, sum(_by_split(info, name).values()), left_out
+
+
+def _by_split(info: Info, *sources: str) -> dict[str, int]:
+    """Count images by split, in the order of SPLITS; only splits that hold any."""
+    totals: Counter[str] = Counter()
+    for source in sources:
+        for split, numbers in info["counts"].get(source, {}).items():
+            totals[split] += sum(numbers.values())
+    return {split: totals[split] for split in SPLITS if totals[split]}
+
+
+def _by_class(info: Info, split: str, *sources: str) -> dict[str, int]:
+    """Count images of a split by class, in the order of the labels."""
+    totals: Counter[str] = Counter()
+    for source in sources:
+        totals.update(info["counts"].get(source, {}).get(split, {}))
+    return {emotion: totals[emotion] for emotion in info["classes"]}
+
+
+def _remarks(info: Info) -> Iterator[Remark]:
+    for name, source in info["sources"].items():
+        yield from (Remark(f"{name}: {remark}") for remark in source["notes"])
+        if source["differs_from_published"]:
+            first, *lines = source["differs_from_published"].split("\n")
+            yield Remark(f"{name}: {first}", "\n".join(line.removeprefix("  ") for line in lines))
+
+
+def _evaluated_splits(info: Info, rejected: pa.Table) -> Iterator[EvaluatedSplit]:
+    out: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    columns = (rejected.column(name).to_pylist() for name in ("split", "source", "reason"))
+    for split, source, reason in zip(*columns, strict=True):
+        out[split, source][reason] += 1
+    for split, numbers in info["evaluated"].items():
+        kept = {source: _by_split(info, source).get(split, 0) for source in info["sources"]}
+        held = [source for source in kept if kept[source] or out[split, source]]
+        found = [
+            _completeness(split if len(held) == 1 else f"{split}, {source}", kept[source], out[split, source])
+            for source in held
+        ]
+        yield EvaluatedSplit(split, numbers["kept"], numbers["of"], found)
+
+
+def _completeness(name: str, kept: int, out: Counter[str]) -> Completeness:
+    missing = sum(count for reason, count in out.items() if reason not in BY_DEFINITION)
+    return Completeness(name, kept, missing, ", ".join(f"{reason} {count:,}" for reason, count in sorted(out.items())))
+
+
+def describe_classes(info: Info) -> dict[str, Any]:
+    """Return how many images there are of each class."""
+    places = [(source, split) for source in info["sources"] for split in _by_split(info, source)]
+    rows = [(source, split, *_with_sum(_by_class(info, split, source))) for source, split in places]
+    if len(info["sources"]) > 1:
+        totals = ((split, _by_class(info, split, *info["sources"])) for split in _by_split(info, *info["sources"]))
+        rows += [("all", split, *_with_sum(counts)) for split, counts in totals]
+    return {
+        "cards": {f"{source} {split}": _by_class(info, split, source) for source, split in places},
+        "columns": {"source": "", "split": "", **dict.fromkeys(info["classes"], "number"), "all": "number"},
+        "rows": rows,
+    }
+
+
+def _with_sum(counts: Mapping[str, int]) -> tuple[int, ...]:
+    return *counts.values(), sum(counts.values())
+
+
+def describe_making(info: Info) -> dict[str, Any]:
+    """Return what it takes to repeat the build."""
+    options = {name: value for name, value in info["options"].items() if name not in PLACES}
+    return {
+        "inputs": info["inputs"].items(),
+        "options": _flatten(options),
+        "versions": [(name, version or "not there") for name, version in info["versions"].items()],
+    }
+
+
+def _flatten(options: Info, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every option by itself, as dataset.json has it."""
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", json.dumps(value, ensure_ascii=False)
