@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 import yaml
+from find_slow import find_slow
 
 import emonet
 
@@ -70,6 +71,26 @@ def test_pre_commit_runs_the_ruff_and_the_mypy_of_the_project(root, project):
 def test_the_citation_and_the_changelog_know_the_version(root):
     assert read(root / "CITATION.cff")["version"] == emonet.__version__
     assert f"## [{emonet.__version__}]" in (root / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_slow_test_exists(root):
+    def exists(file, test):
+        return (root / file).is_file() and (not test or f"def {test}(" in (root / file).read_text(encoding="utf-8"))
+
+    names = (root / "tests" / "slow.txt").read_text(encoding="utf-8").split()
+    assert [name for name in names if not exists(*name.partition("::")[::2])] == []
+
+
+def test_slow_tests_are_found_in_a_log():
+    log = """
+6.00s call     tests/test_one.py::test_long
+3.00s call     tests/test_one.py::test_cases[a]
+3.00s call     tests/test_one.py::test_cases[b]
+4.00s call     tests/test_one.py::test_short
+9.00s setup    tests/test_two.py::test_first
+8.00s call     tests/test_two.py::test_second
+"""
+    assert find_slow(log) == ["tests/test_one.py::test_cases", "tests/test_one.py::test_long", "tests/test_two.py"]
 
 
 @pytest.mark.parametrize("name", ["bug", "idea"])

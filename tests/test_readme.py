@@ -93,7 +93,6 @@ def test_the_tutorial_on_photos_gives_predictions_reasons_and_a_table(run, capsy
     assert names["table"].num_rows == 1
 
 
-@pytest.mark.slow
 def test_the_tutorial_on_models_trains_scores_and_predicts(run, tmp_path, portrait, capsys):
     build_fer2013(tmp_path, portrait, training=40, tests=7)
     run("docs/tutorials/own-model.md")
