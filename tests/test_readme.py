@@ -157,7 +157,7 @@ def test_the_error_tree_in_the_documentation_is_that_of_the_code(root):
 def test_links_lead_to_files_that_exist(root):
     broken = [
         f"{path.relative_to(root)}: {link}"
-        for path in list_pages(root)
+        for path in [*root.glob("*.md"), *list_pages(root)]
         for link in LINK.findall(CODE.sub("", path.read_text(encoding="utf-8")))
         if not (path.parent / link).exists() and not link.endswith(MADE_BY_MKDOCS)
     ]
