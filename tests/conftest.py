@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from skimage import data
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
@@ -17,9 +18,23 @@ from facecrop import DETECTORS, open_detector
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "photos"
 FER2013 = ROOT.parent / "shared" / "fer2013"
+SLOW = (ROOT / "tests" / "slow.txt").read_text(encoding="utf-8").split()  # see tests/find_slow.py
+
+# Tests share the machine with each other: how long an example takes says nothing.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 # What a shell starts in the background ignores interrupts, and so would all that the tests start and then interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """Mark the files and tests of tests/slow.txt as slow."""
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if test in SLOW or test.partition("::")[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
