@@ -59,7 +59,7 @@ def enlarged(model, path, factor):
 def test_a_finished_run_leaves_these_files(store, tmp_path):
     train(trainings.quick(), store, tmp_path / "deep" / "run")
     assert sorted(path.name for path in (tmp_path / "deep" / "run").iterdir()) == FILES
-    config = TrainConfig.from_dict(read_config(tmp_path / "deep" / "run" / "config.toml"))
+    config = TrainConfig.from_dict(read_toml(tmp_path / "deep" / "run" / "config.toml"))
     assert config == trainings.quick(augment_with="albumentations")  # instead of `auto`
 
 

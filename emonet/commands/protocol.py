@@ -76,6 +76,7 @@ def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: 
 
     Example: emonet protocol fer2013 data/fer2013 -o runs/fer2013
     """
+    from emonet.protocols import OfficialSplits
 
     _run(OfficialSplits(), store, out, given, overwrite=overwrite)
 
@@ -89,6 +90,7 @@ def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: G
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """
+    from emonet.protocols import SubjectFolds
 
     options = given.choose(FoldOptions)
     _run(SubjectFolds(options.folds), store, out, given, options, overwrite=overwrite)
@@ -101,6 +103,7 @@ def jaffe(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Gi
 
     Example: emonet protocol jaffe data/jaffe -o runs/jaffe
     """
+    from emonet.protocols import LeaveOneSubjectOut
 
     _run(LeaveOneSubjectOut(), store, out, given, overwrite=overwrite)
 

@@ -169,7 +169,7 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
 
     Unlike the normal interval, it holds for few images and for shares near 1.
     """
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
+    from scipy.stats import binomtest
 
     if not 0 <= correct <= n or n < 1:
         raise OptionError(f"of at least one image, 0 to all can be correct, got {correct} of {n}")

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from facecrop.images import Image, jpeg
+from facecrop.images import Image, encode_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class EmbeddedImage:
 def embed_pixels(image: Image) -> EmbeddedImage:
     """Embed an image in RGB or grey, (height, width, channels)."""
     height, width = image.shape[:2]
-    return EmbeddedImage(_data_uri("jpeg", jpeg(image)), width, height)
+    return EmbeddedImage(_data_uri("jpeg", encode_jpeg(image)), width, height)
 
 
 def embed_jpeg(data: bytes) -> EmbeddedImage:

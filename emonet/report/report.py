@@ -74,7 +74,7 @@ def write_report(
     _write(folder / FIGURES, json.dumps(evaluation.to_dict(), indent=2) + "\n")
     _write(folder / CARD, model_card(evaluation))
     drawn: dict[str, Any] = _draw_surest(evaluation, folder / "surest")
-    if model_class(evaluation.checkpoint.model).learns == "by_gradient":
+    if model_class(evaluation.checkpoint.model).fit == "gradient":
         drawn["workings"] = draw_workings(evaluation, shown, folder / "workings")
     drawn["plots"] = _draw_plots(evaluation, folder, log)
     model = {**describe(evaluation), **drawn}
