@@ -9,6 +9,7 @@ if typing.TYPE_CHECKING:
     from emonet.datasets import open_store
     from emonet.errors import EmonetError
     from emonet.evaluation import evaluate
+    from emonet.inference import load_model
     from emonet.prediction import (
         EmotionPredictor,
         PhotoResult,
@@ -19,7 +20,6 @@ if typing.TYPE_CHECKING:
         predict_many,
         to_table,
     )
-    from emonet.weights import open_model as load_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
 _PLACES = {  # where names come from, unless from emonet.prediction
     "EmonetError": ("emonet.errors", "EmonetError"),
     "evaluate": ("emonet.evaluation", "evaluate"),
-    "load_model": ("emonet.weights", "open_model"),
+    "load_model": ("emonet.inference", "load_model"),
     "open_store": ("emonet.datasets", "open_store"),
 }
 

@@ -15,6 +15,7 @@ from emonet.faces import read_faces
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.options import read_toml
 from emonet.training import TrainConfig, train
 from emonet.training.session import Session
 from facecrop import CropSpec
