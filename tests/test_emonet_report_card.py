@@ -74,7 +74,7 @@ def test_remarks_and_unknown_sources_are_told(evaluation):
     training = {**evaluation.checkpoint.training, "sources": {"folder": 28}}
     checkpoint = replace(evaluation.checkpoint, training=training, crop=replace(evaluation.checkpoint.crop, margin=0.3))
     card = model_card(replace(evaluation, checkpoint=checkpoint))
-    assert "- folder: 28 pictures. Its pictures' own terms hold." in card
+    assert "- folder: 28 pictures. The terms of the images themselves apply." in card
     assert "Note: the faces of the data were cropped differently" in card
 
 
