@@ -84,10 +84,10 @@ def test_a_model_is_trained_scored_and_used(store, tmp_path):
 
 
 def test_torch_augments_as_it_does_where_albumentations_is_there(store, tmp_path, bare):
-    without = trainings.trained(store, tmp_path / "without", **NETWORK)
+    without = trainings.trained(store, tmp_path / "without", draw=True, **NETWORK)
     bare.undo()
-    asked = trainings.trained(store, tmp_path / "asked", augment_with="torch", **NETWORK)
-    default = trainings.trained(store, tmp_path / "default", **NETWORK)
+    asked = trainings.trained(store, tmp_path / "asked", augment_with="torch", draw=True, **NETWORK)
+    default = trainings.trained(store, tmp_path / "default", draw=True, **NETWORK)
     assert without.identity == asked.identity != default.identity
     samples = [(tmp_path / name / "samples.png").read_bytes() for name in ("without", "asked", "default")]
     assert samples[0] == samples[1] != samples[2]

@@ -60,9 +60,9 @@ def quick(**options):
     return TrainConfig.from_dict(FIVE | QUICK | options)
 
 
-def trained(store, folder, watch=None, *, overwrite=False, **options):
-    """Train without drawings, which take longer than the training of such small networks."""
-    return train(quick(**options), store, folder, watch, overwrite=overwrite, draw=False)
+def trained(store, folder, watch=None, *, overwrite=False, draw=False, **options):
+    """Train, by default without drawings, which take longer than the training of such small networks."""
+    return train(quick(**options), store, folder, watch, overwrite=overwrite, draw=draw)
 
 
 def log(folder):
