@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from evaluations import SEVEN, checkpoint, evaluated, store, training
 
+from emonet.datasets.store.info import Completeness
 from emonet.labels import Emotion
 from emonet.report.board import ENTRIES, Entry
 from emonet.report.head import head
@@ -93,7 +94,7 @@ def test_the_head_warns_of_what_is_left_out():
 
 
 def test_the_head_warns_of_data_that_are_not_whole():
-    words = head(evaluated([0], [0], data=store(evaluated={"validation": {"kept": 3, "of": 5}})))
+    words = head(evaluated([0], [0], data=store(evaluated={"validation": Completeness(3, 5)})))
     assert "the data set has 3 of 5 pictures of validation" in words
 
 

@@ -116,34 +116,34 @@ class Store:
 def open_store(path: str | os.PathLike[str]) -> Store:
     r"""Open a data set that `emonet build` has written.
 
-        Args:
-            path: The folder.
+    Args:
+        path: The folder.
 
-        Returns:
-            The data set. Its images are read when they are asked for.
+    Returns:
+        The data set. Its images are read when they are asked for.
 
-        Raises:
-            MissingFileError: There is no such folder.
-            DatasetError: The folder holds no data set, its build was not finished, or its dataset.json is damaged.
+    Raises:
+        MissingFileError: There is no such folder.
+        DatasetError: The folder holds no data set, its build was not finished, or its dataset.json is damaged.
 
-        Example:
-            Build a data set of 14 small images, and open it:
+    Example:
+        Build a data set of 14 small images, and open it:
 
-            >>> import tempfile
-            >>> from pathlib import Path
-            >>> import numpy as np
-            >>> from emonet.datasets.builder import BuildOptions, build_dataset, prepare
-            >>> folder = Path(tempfile.mkdtemp())
-            >>> images = np.random.default_rng(0).integers(0, 256, (14, 48 * 48))
-            >>> rows = [f"{n % 7},{' '.join(map(str, image))},Training" for n, image in enumerate(images)]
-            >>> _ = (folder / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
-            >>> options = BuildOptions({"fer2013": str(folder / "fer2013.csv")}, detector="whole", dev=7)
-            >>> _ = build_dataset(prepare(options), folder / "store", workers=1)
-            >>> store = open_store(folder / "store")
-            >>> store.splits
-            {'train': 7, 'dev': 7}
-            >>> store.table("dev", ["key", "emotion"]).to_pylist()[0]
-            {'key': 'fer2013/fer0000000', 'emotion': 'angry'}
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> images = np.random.default_rng(0).integers(0, 256, (14, 48 * 48))
+        >>> rows = [f"{n % 7},{' '.join(map(str, image))},Training" for n, image in enumerate(images)]
+        >>> _ = (folder / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
+        >>> options = BuildOptions({"fer2013": str(folder / "fer2013.csv")}, detector="whole", dev=7)
+        >>> _ = build_dataset(prepare(options), folder / "store", workers=1)
+        >>> store = open_store(folder / "store")
+        >>> store.splits
+        {'train': 7, 'dev': 7}
+        >>> store.table("dev", ["key", "emotion"]).to_pylist()[0]
+        {'key': 'fer2013/fer0000000', 'emotion': 'angry'}
     """
     folder = Path(path)
     if not folder.is_dir():
