@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from emonet.datasets.store import Store
+from emonet.datasets.ferplus import VOTES
+from emonet.datasets.store import Store, StoreInfo
+from emonet.datasets.store.info import CopyCounts
 from emonet.evaluation import Evaluation
 from emonet.evaluation.cost import Cost
 from emonet.evaluation.metrics import score
@@ -28,8 +31,21 @@ def store(train=(), *, classes=SEVEN, **info):
     """A data set that has a description alone; `train` is how many pictures of each class there are to learn from."""
     counts = {"fer2013": {"train": dict(zip(classes, train, strict=False))}} if train else {}
     options = {"crop": CropSpec.fer2013().to_dict(), "detector": "whole"}
-    about = {"classes": list(classes), "counts": counts, "options": options, "files": FILES, "inputs": {}}
-    return Store(Path("somewhere/kept"), about | {"evaluated": {}} | info)
+    about = StoreInfo(
+        classes=tuple(classes),
+        splits={},
+        counts=counts,
+        rejected={},
+        evaluated={},
+        copies=CopyCounts(0, 0, 0, 0, 0, 0, 0, {}),
+        sources={},
+        votes=VOTES,
+        options=options,
+        inputs={},
+        versions={},
+        files=FILES,
+    )
+    return Store(Path("somewhere/kept"), replace(about, **info))
 
 
 def training(**config):

@@ -70,14 +70,14 @@ def started(script, table, out, workers=1, **options):
 
 
 def finished(process):
-    """Waits for the end; returns the names of the chunks that were worked on."""
+    """Wait for the end; return the names of the chunks that were worked on."""
     printed, _ = process.communicate()
     assert process.returncode == 0
     return printed.split()
 
 
 def killed_when(process, condition):
-    """Kills the process at the first moment at which the condition holds; returns what it printed."""
+    """Kill the process as soon as the condition holds; return what it printed."""
     while process.poll() is None and not condition():
         time.sleep(0.0005)
     process.kill()
@@ -146,7 +146,7 @@ def test_killed_worker_is_reported(script, table, whole, tmp_path):
     os.kill(max(workers), signal.SIGKILL)
     errors = process.communicate()[1]
     if process.returncode:  # it was not done yet
-        assert "OSError: a worker was killed, most likely for want of memory" in errors
+        assert "MachineError: a worker was killed" in errors
     finished(started(script, table, out))
     assert files(out) == whole
 
@@ -178,7 +178,7 @@ def test_full_disk_is_reported_and_the_build_resumes(script, table, whole, tmp_p
     assert files(out) == whole
 
 
-def test_interrupted_build_has_its_own_exit_status(script, table, whole, tmp_path):
+def test_interrupted_build_resumes(script, table, whole, tmp_path):
     out = tmp_path / "out"
     process = started(script, table, out, stderr=subprocess.DEVNULL)
     while not chunks_in(out):

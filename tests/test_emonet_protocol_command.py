@@ -128,7 +128,7 @@ def test_a_protocol_that_is_stopped_says_how_to_go_on(run, store, config, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cross", "--from", "kdef"], "has no pictures from kdef"),
+        (["cross", "--from", "kdef"], "has no images from kdef"),
         (["cross", "--from", "jaffe", "--to", "jaffe"], "jaffe cannot be learned from and scored"),
         (["learning-curve", "--shares", "half"], "shares must be a list of numbers, got ['half']"),
         (["learning-curve", "--equal", "words"], "equal must be one of steps, epochs, got 'words'"),

@@ -277,7 +277,7 @@ def test_missing_class_is_refused(tmp_path, portrait):
     [
         (lambda: Cross(()), "name one source or more"),
         (lambda: Cross(("",)), "name one source or more"),
-        (lambda: Cross(("jaffe", "ckplus"), ("jaffe",)), "jaffe: a source cannot be learned from and scored"),
+        (lambda: Cross(("jaffe", "ckplus"), ("jaffe",)), "jaffe cannot be learned from and scored"),
         (lambda: LearningCurve((0.5, 2)), "shares must be numbers above 0, at most 1, got 0.5, 2"),
         (lambda: LearningCurve(()), "shares must be"),
         (lambda: LearningCurve(equal="words"), "equal must be one of steps, epochs, got 'words'"),

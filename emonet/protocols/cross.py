@@ -32,7 +32,7 @@ class Cross:
         if not all(self.learned) or not self.learned:
             raise OptionError(f"name one source or more to learn from, got {','.join(self.learned) or 'none'!r}")
         if both := sorted(set(self.learned) & set(self.scored)):
-            raise OptionError(f"{', '.join(both)}: a source cannot be learned from and scored")
+            raise OptionError(f"{', '.join(both)} cannot be learned from and scored")
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
         """Make the round."""
