@@ -40,7 +40,7 @@ def find_terms(source: str) -> str:
     Args:
         source: The name of a data set; for one that is not in READERS the answer is general.
 
-    Example:
+    Examples:
         >>> from emonet.datasets import find_terms
         >>> find_terms("jaffe")
         'JAFFE is given out for research only, not for business; its pictures may not be passed on.'

@@ -110,7 +110,7 @@ class Files:
 class CkPlus(Reader):
     """CK+ as it is published, or one of two collections of crops from it.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from emonet.datasets import CkPlus

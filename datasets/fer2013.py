@@ -63,7 +63,7 @@ class Fer2013(Reader):
     Raises:
         OptionError: There are votes, but the layout has no rows that they could belong to.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from emonet.datasets import Fer2013

@@ -23,7 +23,7 @@ from emonet.datasets.sample import Sample
 class Folder(Reader):
     """Photos that the user labelled. Folders do not say who is on them; a CSV can.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from emonet.datasets import Folder

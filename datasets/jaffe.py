@@ -48,7 +48,7 @@ FILE_NAME = re.compile(r"([A-Z]{2})[.\-_]([A-Z]{2})(\d)[.\-_](\d+)(?:\.(?:tiff?|
 class Jaffe(Reader):
     """JAFFE in any folders: its images are recognised by their names.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from emonet.datasets import Jaffe

@@ -68,7 +68,7 @@ class Reader(ABC):
         MissingFileError: There is nothing at `path`.
         DatasetError: What is there is not this data set in any layout that is known.
 
-    Example:
+    Examples:
         >>> from emonet.datasets import READERS
         >>> for name, reader in READERS.items():
         ...     print(f"{name}: {reader.home}")

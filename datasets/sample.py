@@ -112,7 +112,7 @@ class Sample:
         votes: FER+'s ten votes, in the order of `ferplus.VOTES`.
         points: A file of 68 landmarks.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from emonet import Emotion
         >>> from emonet.datasets import Sample

@@ -16,7 +16,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     Yields the name to write to. After the block the file is renamed to `path`; after an error nothing is left.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "figures.json"

@@ -52,7 +52,7 @@ class FaceDataset:
         labels: The label of each image (N,).
         keys: The key of each image.
 
-    Example:
+    Examples:
         >>> from emonet.datasets import open_store
         >>> from emonet.faces import FaceDataset
         >>> from torch.utils.data import DataLoader

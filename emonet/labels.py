@@ -8,7 +8,7 @@ from enum import StrEnum
 class Emotion(StrEnum):
     """Name an expression, in lower case. Iterating gives the canonical order: FER2013's, then contempt.
 
-    Example:
+    Examples:
         >>> from emonet import Emotion
         >>> [str(emotion) for emotion in Emotion]
         ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral', 'contempt']

@@ -37,7 +37,7 @@ class CropSpec:
     Raises:
         OptionError: The size or the margin cannot be used.
 
-    Example:
+    Examples:
         >>> from facecrop import CropSpec
         >>> CropSpec(size=224, margin=0.2)
         CropSpec(size=224, margin=0.2, align=False, grey=False)
@@ -82,7 +82,7 @@ def crop_face(image: Image, face: Face, spec: CropSpec) -> Image:
     Raises:
         OptionError: The crop shall be aligned, and the face has no landmarks.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from facecrop import CropSpec, Face, crop_face
         >>> image = np.zeros((200, 200, 3), np.uint8)

@@ -33,7 +33,7 @@ class ImageError(EmonetError, ValueError):
         path: The file; None for bytes and arrays.
         reason: What is wrong with it.
 
-    Example:
+    Examples:
         >>> from facecrop import ImageError, read_image
         >>> try:
         ...     read_image(b"")

@@ -40,7 +40,7 @@ class Face:
     Raises:
         OptionError: The box is empty, or a number is not finite.
 
-    Example:
+    Examples:
         >>> from facecrop import Face
         >>> face = Face((10, 20, 50, 80), score=0.9)
         >>> face.size, face.centre

@@ -23,7 +23,7 @@ JUDGED_AT = CropSpec(size=64, margin=0.0, grey=True)  # sharpness and contrast a
 class Reason(StrEnum):
     """Why a face or a whole image was left out.
 
-    Example:
+    Examples:
         >>> from facecrop import Reason
         >>> Reason.TOO_SMALL.value
         'too_small'
@@ -61,7 +61,7 @@ class FilterRules:
     Raises:
         OptionError: A rule has a value that cannot be used, or the detector gives no landmarks.
 
-    Example:
+    Examples:
         >>> from facecrop import FilterRules
         >>> FilterRules(min_size=40, max_yaw=45).landmark_rules()
         ['max_yaw']
@@ -111,7 +111,7 @@ class Rejection:
         detail: What was measured and what is allowed, such as "20 px, at least 40".
         face: The face; None if the whole image is left out.
 
-    Example:
+    Examples:
         >>> from facecrop import Reason, Rejection
         >>> Rejection(Reason.NO_FACE, "no face was found").to_dict()
         {'reason': 'no_face', 'detail': 'no face was found', 'face': None}
@@ -140,7 +140,7 @@ class Selection:
         faces: In the order of the detector, best score first.
         rejections: One for each face that is left out, or for the whole image.
 
-    Example:
+    Examples:
         >>> from collections import Counter
         >>> from facecrop import Reason, Rejection, Selection
         >>> selection = Selection((), (Rejection(Reason.NO_FACE, "no face was found"),))
@@ -166,7 +166,7 @@ def choose_faces(image: Image, faces: Iterable[Face], rules: FilterRules) -> Sel
     Raises:
         OptionError: A rule needs landmarks, and a face has none.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from facecrop import Face, FilterRules, choose_faces
         >>> faces = [Face((10, 10, 60, 70), score=0.9), Face((80, 10, 95, 30), score=0.8)]

@@ -36,7 +36,7 @@ def iter_images(
     Raises:
         FileNotFoundError: There is no such folder.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from facecrop import iter_images
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -88,7 +88,7 @@ def read_image(
         FileNotFoundError: There is no such file.
         TypeError: The source is of another type.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from facecrop import read_image
         >>> read_image(np.zeros((40, 60), np.uint8)).shape  # grey becomes RGB

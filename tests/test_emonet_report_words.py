@@ -4,7 +4,6 @@ import pytest
 from evaluations import SEVEN, checkpoint, evaluated, store, training
 from pages import Tags, block, headings, parts, rows, sentences, words
 
-from emonet.datasets.store.info import Completeness
 from emonet.labels import Emotion
 from emonet.report.leaderboard import ENTRIES, LeaderboardEntry, find_standing, is_comparable
 from emonet.report.provenance import chosen, learned_from, part_of_split

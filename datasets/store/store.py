@@ -126,7 +126,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
         MissingFileError: There is no such folder.
         DatasetError: The folder holds no data set, its build was not finished, or its dataset.json is damaged.
 
-    Example:
+    Examples:
         Build a data set of 14 small images, and open it:
 
         >>> import tempfile

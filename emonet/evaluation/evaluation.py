@@ -160,7 +160,7 @@ def evaluate(
         OptionError: There is no such view, head or split, the model does not store what the prior needs, or it knows
             none of the classes of the split.
 
-    Example:
+    Examples:
         A data set that `emonet build` wrote is scored in two lines::
 
             evaluation = evaluate(load_model("emonet"), open_store("fer2013"), "validation")

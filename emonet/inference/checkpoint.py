@@ -48,7 +48,7 @@ class Checkpoint:
         default_head: The head that answers unless another is asked for; the first one if empty.
         default_prior: The prior that is divided out unless another is asked for.
 
-    Example:
+    Examples:
         >>> from emonet.inference import load_model
         >>> model = load_model("emonet_fast")
         >>> model.model, model.input.size, model.detector

@@ -29,7 +29,7 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
         MissingFileError: There is no such file.
         CheckpointError: The file is no model file, or is damaged.
 
-    Example:
+    Examples:
         >>> from emonet.inference import load_model
         >>> model = load_model("emonet_fast")
         >>> [str(emotion) for emotion in model.classes]

@@ -61,7 +61,7 @@ def model_class(name: str) -> type[Network]:
     Raises:
         OptionError: There is no such network.
 
-    Example:
+    Examples:
         >>> from emonet.models import model_class
         >>> model_class("torchvision:vgg16").__name__
         'TorchvisionNet'
@@ -82,7 +82,7 @@ def create_model(name: str, /, **arguments: Any) -> Network:
     Raises:
         OptionError: There is no such network, or it has no such argument, or a value cannot be used.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from emonet.models import create_model
         >>> network = create_model("emonet_fast", classes=8).eval()
@@ -112,7 +112,7 @@ def create_meta_model(name: str, /, **arguments: Any) -> Network:
         name: A key of `MODELS`, as in `create_model`.
         **arguments: What the constructor of the network takes.
 
-    Example:
+    Examples:
         >>> from emonet.models import create_meta_model
         >>> sum(parameter.numel() for parameter in create_meta_model("lenet28").parameters())
         57527

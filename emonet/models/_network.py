@@ -28,7 +28,7 @@ class Network(nn.Module):
         input: The crops that the network was made for.
         fit: How the network learns: by `gradient` descent, or by one call of `memorise`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from emonet.models import Network
         >>> class Linear(Network):

@@ -32,7 +32,7 @@ def predict(image: Source, *, head: str | None = None, prior: str | None = None)
         FileNotFoundError: There is no such file.
         OptionError: The model has no such head or prior.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from emonet import predict
         >>> predict(np.zeros((60, 90, 3), np.uint8))  # a black image has no face
@@ -60,7 +60,7 @@ def predict_many(
         TypeError: `images` is a single image.
         OptionError: The model has no such head or prior.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from emonet import predict_many
         >>> for result in predict_many(["missing.jpg", np.zeros((60, 90, 3), np.uint8)]):
@@ -84,7 +84,7 @@ def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
     Raises:
         ImageError: The image cannot be read.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from emonet import draw
         >>> draw(np.zeros((60, 90, 3), np.uint8), []).shape

@@ -27,7 +27,7 @@ class Prediction:
     Raises:
         OptionError: The probabilities do not lie between 0 and 1 or do not sum to 1.
 
-    Example:
+    Examples:
         >>> from emonet import Prediction
         >>> from facecrop import Face
         >>> prediction = Prediction(Face((179, 59, 269, 175), score=0.99), {"happy": 0.87, "sad": 0.13})
@@ -100,7 +100,7 @@ class PhotoResult:
     Raises:
         OptionError: There is an error together with predictions or rejections.
 
-    Example:
+    Examples:
         >>> from emonet import PhotoResult
         >>> result = PhotoResult("sea.jpg")
         >>> result.predictions, result.largest

@@ -61,7 +61,7 @@ class EmotionPredictor:
         OptionError: An option has a value that is not allowed, or the models know different classes.
         CheckpointError: A model file cannot be used.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from emonet import EmotionPredictor
         >>> predictor = EmotionPredictor("emonet_fast", device="cpu")

@@ -35,7 +35,7 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
         - `reason`, why there is no prediction, and `detail`, more about it;
         - `x1`, `y1`, `x2`, `y2`, the box; `score`, the detector's; `left_eye_x`, `left_eye_y`, ..., the landmarks.
 
-    Example:
+    Examples:
         >>> from emonet import PhotoResult, to_table
         >>> from facecrop import Reason, Rejection
         >>> table = to_table([PhotoResult("sea.jpg", rejections=(Rejection(Reason.NO_FACE, "no face was found"),))])

@@ -106,7 +106,7 @@ def recipe(model: str, **changes: Any) -> dict[str, Any]:
     Returns:
         Options for `TrainConfig.from_dict`.
 
-    Example:
+    Examples:
         >>> from emonet.training import recipe
         >>> recipe("lenet28", epochs=2)["batch_size"]
         32

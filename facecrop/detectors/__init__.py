@@ -63,7 +63,7 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
         OptionError: The detector, an option or the device is unknown.
         MissingPackageError: The package of the detector is not installed.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from facecrop import open_detector
         >>> detector = open_detector("mtcnn", min_face=40)
@@ -101,7 +101,7 @@ def find_faces(image: Source, detector: str = "mtcnn") -> list[Face]:
         FileNotFoundError: There is no such file.
         OptionError: The detector is unknown.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from facecrop import find_faces
         >>> find_faces(np.zeros((60, 90, 3), np.uint8))  # a black image has no face

@@ -24,7 +24,7 @@ class Detector(Protocol):
         options: The options in use. They are stored with whatever is made from the faces.
         device: The device in use; `open_detector` has checked it.
 
-    Example:
+    Examples:
         >>> from facecrop import DETECTORS
         >>> {name: kind.has_landmarks for name, kind in DETECTORS.items()}
         {'mtcnn': True, 'dlib': False, 'whole': False}
