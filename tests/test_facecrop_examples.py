@@ -42,7 +42,7 @@ def test_the_old_names_of_images_still_work_and_warn(name):
         facecrop.images.png  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["AlbumRun", "AlbumScore", "Found", "Photo", "folder_labels", "score_folder"])
+@pytest.mark.parametrize("name", ["FolderRun", "FolderScore", "Found", "Photo", "folder_labels", "score_folder"])
 def test_the_old_names_of_albums_still_work_and_warn(name):
     import emonet.album
 

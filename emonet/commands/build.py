@@ -174,7 +174,7 @@ def _show_plan(prepared: Prepared) -> None:
         typer.echo(f"{name}: {reader.path} recognised as {reader.layout.title}")
         framing = "cropped by its publisher" if reader.layout.framing else "to be cropped"
         people = "people are known" if reader.layout.subjects else "people are not known"
-        typer.echo(f"  {found.samples:,} images to work on, {framing}, {people}")
+        typer.echo(f"  {len(found.samples):,} images to work on, {framing}, {people}")
         for split in sorted({split for split, _ in found.counts}):
             numbers = {
                 str(e or "unlabelled"): found.counts[split, e] for e in (*Emotion, None) if found.counts[split, e]
