@@ -131,9 +131,9 @@ def test_the_command_shows_the_heads_of_a_file(run, path):
 
 def test_the_command_shows_the_heads_of_bundled_models(run):
     shown = run("emonet_fast").stdout
-    assert "angry, disgust, fear, happy, sad, surprise, neutral (shares not known)" in shown
+    assert "answers by default: head mean, prior sqrt" in shown
     assert "stages.0" in shown
-    assert json.loads(run("emonet_fast", "--json").stdout)["default"]["head"] == "fer2013"
+    assert json.loads(run("emonet_fast", "--json").stdout)["default"]["head"] == "mean"
     assert "comes" not in run("emonet_fast", "--set", "classes=6").stdout
 
 

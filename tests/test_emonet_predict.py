@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 import torch
 from pretended_card import pretend_devices
-from two_heads import LABELS_PRIOR, SEEN_PRIOR, two_heads
+from two_heads import LABELS_PRIOR, SEEN_PRIOR, one_head, two_heads
 
 import emonet
 from emonet import Emotion, EmotionPredictor, PhotoResult, Prediction
@@ -188,7 +188,7 @@ def test_several_models_are_averaged(mtcnn, portrait):
 
 
 def test_models_that_know_other_classes_cannot_be_averaged(mtcnn):
-    other = load_model("emonet_fast")
+    other = one_head()
     turned = replace(other, heads=(Head("fer2013", other.classes[::-1]),))
     with pytest.raises(ValueError, match=r"the same classes in one order: angry, .* and neutral"):
         EmotionPredictor([other, turned], detector=mtcnn)
@@ -240,12 +240,19 @@ def test_the_model_file_chooses_the_default_head_and_prior(several):
     }
 
 
-def test_the_bundled_model_has_one_head(portrait):
-    assert emonet.predict(portrait, head="fer2013", prior="training") == emonet.predict(portrait)
+def test_the_bundled_model_answers_by_any_of_its_heads(portrait):
+    assert emonet.predict(portrait, head="mean", prior="sqrt") == emonet.predict(portrait)
+    ((seen,), (label,)) = (emonet.predict(portrait, head=head, prior="training") for head in ("seen", "fer2013"))
+    assert (len(seen.probabilities), len(label.probabilities)) == (8, 7)
+    with pytest.raises(ValueError, match="head must be one of fer2013, seen, mean, got 'jaffe'"):
+        emonet.predict(portrait, head="jaffe")
+
+
+def test_a_model_without_shares_has_no_other_prior(several):
     with pytest.raises(ValueError, match="head must be one of fer2013, got 'seen'"):
-        emonet.predict(portrait, head="seen")
+        several(one_head(), head="seen")
     with pytest.raises(ValueError, match="prior=even needs the shares of the classes in training"):
-        emonet.predict(portrait, prior="even")
+        several(one_head(), prior="even")
 
 
 @pytest.mark.parametrize(
