@@ -107,9 +107,9 @@ def test_the_head_and_the_prior_that_answer_are_told(friends, model):
 
 
 def test_a_head_that_the_model_has_not_is_refused(predict, friends):
-    result = predict(friends, "--head", "seen")
+    result = predict(friends, "--head", "jaffe")
     assert result.exit_code == 1
-    assert str(result.exception) == "head must be one of fer2013, got 'seen'"
+    assert str(result.exception) == "head must be one of fer2013, seen, mean, got 'jaffe'"
 
 
 def test_one_photo_is_told_in_words(predict, friends):
