@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from emonet.commands.export import export
 from emonet.datasets.labels import CLASS_LISTS
 from emonet.heads import SEEN_CLASSES, Head
-from emonet.inference import load_model
+from emonet.inference import load_model, open_classifier, open_machine
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.onnx import PACKAGES, describe, export_onnx
 from emonet.models import MODELS, Network, create_model
@@ -198,7 +198,7 @@ def exported(tmp_path_factory):
 def test_the_command_writes_a_model_by_its_name(exported):
     result, path = exported
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
+    assert result.stdout.splitlines()[:3] == [
         f"wrote emonet_fast.onnx, {path.stat().st_size / 1e6:.1f} MB",
         "pixels: uint8 from 0 to 255, (N, 1, 48, 48), grey: 0.299 R + 0.587 G + 0.114 B; scaled inside",
         "probabilities: (N, 7), angry, disgust, fear, happy, sad, surprise, neutral",
@@ -219,7 +219,8 @@ def test_a_bundled_model_names_faces_as_it_does_in_torch(exported, portrait):
     model = load_model("emonet_fast")
     face = torch.from_numpy(model.input.resize(portrait)).permute(2, 0, 1)
     views = torch.stack([face, face.flip(2), face // 2, 255 - face])
-    assert np.abs(answers(exported[1], views) - wanted(model, views)).max() < 1e-5
+    said = open_classifier(model, open_machine("cpu", "fp32"))(views.permute(0, 2, 3, 1).numpy())
+    assert np.abs(answers(exported[1], views) - model.choice()(said)).max() < 1e-5
 
 
 def test_the_metadata_describe_how_to_use_the_file(exported):
