@@ -91,21 +91,12 @@ class Results:
 
     def __init__(self, path: Path, setting: Mapping[str, Any] | None = None) -> None:
         self._path = path
-        self._stored: dict[str, Any] = {"setting": dict(setting or {}), "costs": {}, "runs": {}}
-        if path.is_file():
-            self._stored = json.loads(path.read_text())
-        if setting is not None and self._stored["setting"] != setting:
-            raise SystemExit(f"{path} is of {self._stored['setting']}, not of {setting}: give another --results")
-
-    @property
-    def costs(self) -> dict[str, float]:
-        """The computing time of a step, the baseline's being 1."""
-        return self._stored["costs"]  # type: ignore[no-any-return]
-
-    @property
-    def runs(self) -> dict[str, dict[str, Any]]:
-        """Recipe -> seed -> steps and right images."""
-        return self._stored["runs"]  # type: ignore[no-any-return]
+        stored = json.loads(path.read_text()) if path.is_file() else {"setting": setting, "costs": {}, "runs": {}}
+        self._setting: Mapping[str, Any] = stored["setting"]
+        self.costs: dict[str, float] = stored["costs"]  # of a step, the baseline's being 1
+        self.runs: dict[str, dict[str, Any]] = stored["runs"]  # recipe -> seed -> steps and right images
+        if setting is not None and self._setting != setting:
+            raise SystemExit(f"{path} is of {self._setting}, not of {setting}: give another --results")
 
     def answers(self, name: str) -> dict[str, Answers]:
         """Find which images each training of a recipe got right, by seed."""
@@ -122,7 +113,8 @@ class Results:
     def save(self) -> None:
         """Write the file, whole or not at all."""
         with write_atomically(self._path) as temporary:
-            temporary.write_text(json.dumps(self._stored, indent=1) + "\n")
+            stored = {"setting": self._setting, "costs": self.costs, "runs": self.runs}
+            temporary.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def pack(right: NDArray[np.bool_]) -> list[Any]:

@@ -131,7 +131,7 @@ def test_every_section_is_there(text):
 
 
 def test_is_the_same_each_time(fer, tmp_path):
-    options = BuildOptions.from_dict(fer.info["options"])
+    options = BuildOptions.from_dict(fer.info.options)
     again = build_dataset(prepare(options), tmp_path / "again", workers=1).store.path / "report.html"
     assert again.read_bytes() == fer.path.read_bytes()
 
@@ -147,8 +147,8 @@ def test_totals_and_warnings_come_first(fer):
 
 
 def test_notes_of_the_readers_are_shown(fer, tmp_path):
-    sources = {"fer2013": fer.info["sources"]["fer2013"] | {"notes": [HOSTILE], "differs_from_published": None}}
-    text = written(fer, tmp_path, info=fer.info | {"sources": sources})
+    sources = {"fer2013": replace(fer.info.sources["fer2013"], notes=(HOSTILE,), differs_from_published=None)}
+    text = written(fer, tmp_path, info=replace(fer.info, sources=sources))
     assert f"fer2013: {HOSTILE}" in words(text)
     assert "<script" not in text
     assert "differs from" not in text
@@ -174,24 +174,24 @@ def test_an_evaluated_split_of_several_sources_is_counted_by_source(several):
 
 
 def test_data_without_a_test_say_so(fer, tmp_path):
-    text = written(fer, tmp_path, info=fer.info | {"evaluated": {}})
+    text = written(fer, tmp_path, info=replace(fer.info, evaluated={}))
     assert "neither a validation nor a test split" in text
 
 
 def test_every_expression_is_counted(fer, several):
     for build in (fer, several):
         text = build.path.read_text(encoding="utf-8")
-        for source, by_split in build.info["counts"].items():
+        for source, by_split in build.info.counts.items():
             for split, numbers in by_split.items():
                 card = words(text.split(f"<h3>{source} {split}</h3>")[1])
-                assert card.startswith(" ".join(f"{name} {numbers.get(name, 0)}" for name in build.info["classes"]))
+                assert card.startswith(" ".join(f"{name} {numbers.get(name, 0)}" for name in build.info.classes))
 
 
 def test_every_expression_has_a_contact_sheet(fer):
     text = fer.path.read_text(encoding="utf-8")
     sheets = [alt for alt in Tags(text).values("alt") if " of " in alt]
     assert sheets[:2] == ["angry: 2 of 2", "disgust: 3 of 3"]
-    assert sheets[7:] == [f"{emotion}: 1 of 1" for emotion in fer.info["classes"]]
+    assert sheets[7:] == [f"{emotion}: 1 of 1" for emotion in fer.info.classes]
 
 
 def test_contact_sheets_have_whole_lines_of_small_pictures(tmp_path):
@@ -204,7 +204,7 @@ def test_contact_sheets_have_whole_lines_of_small_pictures(tmp_path):
 
 def test_what_is_held_out_needs_no_sheet(fer, tmp_path):
     counts = {"fer2013": {"dev": {"happy": 3}}}
-    text = written(fer, tmp_path, info=fer.info | {"counts": counts})
+    text = written(fer, tmp_path, info=replace(fer.info, counts=counts))
     assert "nothing but what is held out of train" in text
 
 
@@ -222,7 +222,7 @@ def test_rejections_are_shown_with_details_and_faces(fer):
 def test_few_details_and_faces_stand_for_many(fer, tmp_path):
     index = replace(fer.index, reason=["blurred"] * len(fer.index.reason))
     lines = [(f"k{n}", "fer2013", "train", "blurred", f"sharpness {n // 2}") for n in range(24)]
-    info = fer.info | {"counts": {}, "rejected": {"fer2013": {"blurred": 24}}}
+    info = replace(fer.info, counts={}, rejected={"fer2013": {"blurred": 24}})
     part = section(written(fer, tmp_path, info=info, index=index, rejected=rejected(lines)), "rejected")
     assert len(Tags(part).values("alt")) == 12
     assert [words(line) for line in parts(part, "li")] == [f"k{2 * n} sharpness {n}" for n in range(5)]
@@ -251,7 +251,7 @@ def test_a_row_without_a_picture_leaves_a_gap(several, tmp_path):
     broken, other = keys.index(f"folder/train/happy/{HOSTILE}"), keys.index("folder/test/sad/b.png")
     reasons = ["no_face" if row == broken else None for row in range(len(keys))]
     index = replace(several.index, reason=reasons, pairs=[NearPair(broken, other, 0.98)], copies=np.arange(len(keys)))
-    text = written(several, tmp_path, index=index, info=several.info | {"counts": {}})
+    text = written(several, tmp_path, index=index, info=replace(several.info, counts={}))
     assert Tags(section(text, "copies")).values("alt") == [keys[other]]
     assert not Tags(section(text, "rejected")).values("alt")
 
@@ -265,7 +265,7 @@ def test_only_the_wanted_pictures_are_read(several):
 def test_nothing_left_out_is_said(fer, tmp_path):
     index = replace(fer.index, reason=[None] * len(fer.index.reason))
     part = section(
-        written(fer, tmp_path, info=fer.info | {"rejected": {}}, index=index, rejected=rejected([])), "rejected"
+        written(fer, tmp_path, info=replace(fer.info, rejected={}), index=index, rejected=rejected([])), "rejected"
     )
     assert "Nothing was left out." in part
 
@@ -288,7 +288,7 @@ def test_many_copies_are_cut_short(fer, tmp_path):
 
 
 def test_near_copies_that_were_not_looked_for_are_not_counted(fer, tmp_path):
-    info = fer.info | {"options": fer.info["options"] | {"leaks": "keep"}}
+    info = replace(fer.info, options=fer.info.options | {"leaks": "keep"})
     part = section(written(fer, tmp_path, info=info, index=replace(fer.index, pairs=[])), "copies")
     assert "near copies were not looked for" in part
     assert "Near copies across splits" not in part
@@ -302,13 +302,13 @@ def test_sequences_without_a_rise_come_first(several):
     assert part.index("no rise was found") < part.index("S010_001")
     assert part.count("<polyline") == 6
     assert part.count("<circle") == 36
-    kept = several.index.column("source").count("ckplus") - several.info["rejected"]["ckplus"]["onset"]
+    kept = several.index.column("source").count("ckplus") - several.info.rejected["ckplus"]["onset"]
     assert len(Tags(part).named("circle", "kept")) == kept
 
 
 def test_frames_that_were_only_counted_are_dots_on_a_line(several, tmp_path):
     table = without(several.index.rows, "activation", "frame")
-    info = several.info | {"options": several.info["options"] | {"onset": "last=3"}}
+    info = replace(several.info, options=several.info.options | {"onset": "last=3"})
     part = section(written(several, tmp_path, info=info, index=replace(several.index, rows=table)), "onset")
     assert "their frames were only counted" in part
     assert "frames 1 to 6" in part
@@ -323,12 +323,12 @@ def test_sequences_in_which_no_onset_was_looked_for_are_no_curves(several, tmp_p
 
 
 def test_a_name_that_is_no_text_does_no_harm(fer, tmp_path):
-    options = fer.info["options"] | {"classes": "caf\udce9 \u202e<i>"}
-    assert "caf\\udce9 \u202e<i>" in words(written(fer, tmp_path, info=fer.info | {"options": options}))
+    options = fer.info.options | {"classes": "caf\udce9 \u202e<i>"}
+    assert "caf\\udce9 \u202e<i>" in words(written(fer, tmp_path, info=replace(fer.info, options=options)))
 
 
 def test_how_it_was_made_can_be_repeated(fer):
     part = section(fer.path.read_text(encoding="utf-8"), "making")
-    assert fer.info["inputs"]["fer2013"] in part
+    assert fer.info.inputs["fer2013"] in part
     assert "crop.size 48" in rows(part)
-    assert {words(name) for name in parts(part, "th")} >= set(fer.info["versions"])
+    assert {words(name) for name in parts(part, "th")} >= set(fer.info.versions)

@@ -209,7 +209,7 @@ def _run_later_stages(
         raise DatasetError(folder.path, f"nothing usable is left; rejected: {dict(reasons)}")
     info = describe(prepared, index, identity, splits, rejected)
     write_card(folder.finished / CARD, info)
-    write_report(folder.finished / REPORT, info.to_dict(), index, rejected, paths)
+    write_report(folder.finished / REPORT, info, index, rejected, paths)
     names = [shard.name for shards in splits.values() for shard in shards] + [REJECTED, REPORT, CARD]
     return replace(info, files={name: hash_file(folder.finished / name) for name in names})
 

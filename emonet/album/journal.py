@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -56,12 +56,11 @@ class Journal:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = _open(path)
-        try:
+        with ExitStack() as closing:
+            closing.callback(self._database.close)
             with self._reporting():
                 self._begin(json.dumps(identity, sort_keys=True))
-        except BaseException:
-            self._database.close()
-            raise
+            closing.pop_all()  # it is ready, and stays open
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +135,8 @@ def _lock(path: Path) -> sqlite3.Connection:
     exclusive lock it needs no memory that processes share, so it works on network drives too. Closing removes it.
     """
     database = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-    try:
+    with ExitStack() as closing:
+        closing.callback(database.close)
         for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
             database.execute(f"PRAGMA {setting}")
         database.execute("BEGIN EXCLUSIVE")  # takes the lock, which the locking mode then keeps
@@ -144,9 +144,7 @@ def _lock(path: Path) -> sqlite3.Connection:
         (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
-    except BaseException:
-        database.close()
-        raise
+        closing.pop_all()  # it is whole and locked, and stays open
     return database
 
 

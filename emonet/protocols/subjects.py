@@ -6,7 +6,7 @@ They are not learned from in this one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -34,9 +34,7 @@ class SubjectFolds:
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
         """Make the rounds."""
-        check_config(config)
-        lists = split_class_lists(config.classes)
-        return [one for classes in lists for one in self._make_rounds(store, config, classes)]
+        return _make_for_each_list(self._make_rounds, store, config)
 
     def _make_rounds(self, store: Store, config: TrainConfig, classes: str) -> list[Round]:
         rows = _read_rows(store, config, "ckplus", classes)
@@ -61,9 +59,7 @@ class LeaveOneSubjectOut:
 
     def rounds(self, store: Store, config: TrainConfig) -> list[Round]:
         """Make the rounds."""
-        check_config(config)
-        lists = split_class_lists(config.classes)
-        return [one for classes in lists for one in self._make_rounds(store, config, classes)]
+        return _make_for_each_list(self._make_rounds, store, config)
 
     def _make_rounds(self, store: Store, config: TrainConfig, classes: str) -> list[Round]:
         rows = _read_rows(store, config, "jaffe", classes)
@@ -81,6 +77,14 @@ def _read_rows(store: Store, config: TrainConfig, source: str, classes: str) -> 
     check_subjects(store, rows)
     check_start(config, rows)
     return rows
+
+
+def _make_for_each_list(
+    make: Callable[[Store, TrainConfig, str], list[Round]], store: Store, config: TrainConfig
+) -> list[Round]:
+    """Make the rounds for each list of classes that the options ask for."""
+    check_config(config)
+    return [one for classes in split_class_lists(config.classes) for one in make(store, config, classes)]
 
 
 def _take_turns(

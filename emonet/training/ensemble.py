@@ -20,9 +20,7 @@ def train_members(session: Session, config: TrainConfig, folder: Path) -> Checkp
     about = session.describe(config)
     check_folder(folder, about["identity"])
     singles = [replace(config, members=1, seed=config.seed + number) for number in range(config.members)]
-    members = [
-        train_single(session, single, folder / f"member-{number}") for number, single in enumerate(singles, start=1)
-    ]
+    members = _train_each(session, singles, folder / "member")
     return session.write(folder, average_members(session, config, members, about))
 
 
@@ -31,15 +29,21 @@ def train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpo
     about = session.describe(config)
     check_folder(folder, about["identity"])
     singles = [replace(config, orders=1, order=config.order + number) for number in range(config.orders)]
-    tried = [
-        train_single(session, single, folder / f"order-{number}") for number, single in enumerate(singles, start=1)
-    ]
+    tried = _train_each(session, singles, folder / "order")
     sign = -1 if config.choose_by == "loss" else 1
     name = "log_loss" if config.choose_by == "loss" else config.choose_by
     values = [_measure_on_dev(checkpoint, name) for checkpoint in tried]
     best = max(range(len(tried)), key=lambda number: sign * values[number])
     training = {**tried[best].training, **about, "orders": {"values": values, "best": best + 1}}
     return session.write(folder, replace(tried[best], training=training))
+
+
+def _train_each(session: Session, singles: Sequence[TrainConfig], path: Path) -> list[Checkpoint]:
+    """Train one network after the other, in the folders PATH-1, PATH-2 and so on."""
+    return [
+        train_single(session, single, path.with_name(f"{path.name}-{number}"))
+        for number, single in enumerate(singles, start=1)
+    ]
 
 
 def average_members(

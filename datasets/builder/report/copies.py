@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emonet.datasets.builder.decisions import Index
 from emonet.datasets.curation.duplicates import NearPair
+from emonet.datasets.store import StoreInfo
 
 SHOWN = 12  # groups or pairs of each kind
 MEMBERS = 8  # that are listed of each group
@@ -51,7 +52,7 @@ class CopyBlock:
     count: int
 
 
-def describe_copies(info: Mapping[str, Any], index: Index) -> dict[str, Any]:
+def describe_copies(info: StoreInfo, index: Index) -> dict[str, Any]:
     """Return how many copies there are, and blocks of those that are shown."""
     groups = sorted(index.copy_groups(), key=lambda group: (-len(group), group[0]))  # the largest first
     emotions = index.column("emotion")
@@ -73,19 +74,19 @@ def _crossing(index: Index) -> list[NearPair]:
     return sorted(pairs, key=lambda pair: (-pair.correlation, pair.first, pair.second))
 
 
-def _facts(info: Mapping[str, Any], crossing: int) -> Iterator[str]:
-    numbers, options = info["copies"], info["options"]
-    groups, redundant = numbers["exact_groups"], numbers["redundant_exact_copies"]
+def _facts(info: StoreInfo, crossing: int) -> Iterator[str]:
+    numbers, options = info.copies, info.options
+    groups, redundant = numbers.exact_groups, numbers.redundant_exact_copies
     yield f"images that occur more than once: {groups:,}; redundant exact copies: {redundant:,}"
-    leaking, nearly = numbers["evaluated_with_a_training_copy"], numbers["evaluated_with_a_near_training_copy"]
+    leaking, nearly = numbers.evaluated_with_a_training_copy, numbers.evaluated_with_a_near_training_copy
     more = "" if options["leaks"] == "keep" else f"; with an exact or a near one: {nearly:,}"
     yield f"images of validation and test with an exact copy in train: {leaking:,}{more} ({LEAKS[options['leaks']]})"
-    conflicts, among = numbers["conflicting_groups"], numbers["conflicting_pictures"]
+    conflicts, among = numbers.conflicting_groups, numbers.conflicting_pictures
     yield f"groups of exact copies whose labels contradict each other: {conflicts:,}; images in them: {among:,}"
     if options["leaks"] != "keep":
-        pairs, least = numbers["near_pairs"], options["near"]
+        pairs, least = numbers.near_pairs, options["near"]
         yield f"pairs of near copies (correlation of {least} or more): {pairs:,}; across splits: {crossing:,}"
-    blank = [f"{split} {count:,}" for split, count in numbers["blank"].items()]
+    blank = [f"{split} {count:,}" for split, count in numbers.blank.items()]
     yield f"blank images: {', '.join(blank) or 'none'}"
 
 

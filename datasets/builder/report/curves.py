@@ -11,6 +11,7 @@ from emonet.datasets.builder.decisions import Index
 from emonet.datasets.builder.report.images import spread
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.sample import DropReason
+from emonet.datasets.store import StoreInfo
 from emonet.labels import Emotion
 
 SHOWN = 24
@@ -51,12 +52,12 @@ def height_of(activation: float) -> float:
     return EDGE + (HEIGHT - 2 * EDGE) * share
 
 
-def describe_onsets(info: Mapping[str, Any], index: Index) -> dict[str, Any]:
+def describe_onsets(info: StoreInfo, index: Index) -> dict[str, Any]:
     """Return the curves of some sequences, those without a rise first."""
     curves = _curves(index)
     noted = [curve for curve in curves if curve.note]
     rest = [curve for curve in curves if not curve.note]
-    rule = OnsetRule.parse(info["options"]["onset"])
+    rule = OnsetRule.parse(info.options["onset"])
     is_auto = rule.method == "auto"
     return {
         "count": len(curves),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.datasets.builder.decisions import EVALUATED, Index
 from emonet.datasets.builder.report.images import spread
 from emonet.datasets.sample import SPLITS, DropReason
+from emonet.datasets.store import StoreInfo
 from facecrop import Reason
 
 if TYPE_CHECKING:
@@ -69,11 +70,9 @@ class Kept:
     why: str
 
 
-def describe_left_out(info: Mapping[str, Any], index: Index, rejected: pa.Table) -> dict[str, Any]:
+def describe_left_out(info: StoreInfo, index: Index, rejected: pa.Table) -> dict[str, Any]:
     """Return how much was left out, by source and reason, and what is shown of it."""
-    counts = {
-        (source, reason): count for source, reasons in info["rejected"].items() for reason, count in reasons.items()
-    }
+    counts = {(source, reason): count for source, reasons in info.rejected.items() for reason, count in reasons.items()}
     most = max(counts.values(), default=1)
     faces, details = _faces(index), _details(rejected)
     return {
@@ -108,10 +107,10 @@ def _details(rejected: pa.Table) -> defaultdict[Place, dict[str, str]]:
     return found
 
 
-def _found(source: str, info: Mapping[str, Any]) -> int:
+def _found(source: str, info: StoreInfo) -> int:
     """Everything there was of a source: what is in the data set and what was left out."""
-    kept = (sum(numbers.values()) for numbers in info["counts"].get(source, {}).values())
-    return int(sum(kept) + sum(info["rejected"][source].values()))
+    kept = (sum(numbers.values()) for numbers in info.counts.get(source, {}).values())
+    return int(sum(kept) + sum(info.rejected[source].values()))
 
 
 def _kept(index: Index) -> Iterator[Kept]:

@@ -5,9 +5,8 @@ Each section is described by a module, which names the rows whose images it show
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emonet.datasets.builder.decisions import Index
 from emonet.datasets.builder.report.copies import describe_copies
@@ -16,6 +15,7 @@ from emonet.datasets.builder.report.images import read_images
 from emonet.datasets.builder.report.left_out import describe_left_out
 from emonet.datasets.builder.report.overview import describe_classes, describe_making, describe_overview
 from emonet.datasets.builder.report.sheets import plan_sheets
+from emonet.datasets.store import StoreInfo
 from emonet.html.images import embed_pixels
 from emonet.html.render import write_page
 
@@ -32,7 +32,7 @@ SECTIONS = {
 }
 
 
-def write_report(path: Path, info: Mapping[str, Any], index: Index, rejected: pa.Table, chunks: list[Path]) -> None:
+def write_report(path: Path, info: StoreInfo, index: Index, rejected: pa.Table, chunks: list[Path]) -> None:
     """Write the report of a build; `chunks` are the files that hold the images of the rows."""
     sheets = plan_sheets(info, index)
     left_out, copies = describe_left_out(info, index, rejected), describe_copies(info, index)
@@ -43,7 +43,7 @@ def write_report(path: Path, info: Mapping[str, Any], index: Index, rejected: pa
     write_page(
         path,
         "build.html.j2",
-        title=f"Data set: {', '.join(info['sources'])}",
+        title=f"Data set: {', '.join(info.sources)}",
         sections=SECTIONS,
         overview=describe_overview(info, rejected),
         counts=describe_classes(info),

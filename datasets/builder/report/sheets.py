@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from emonet.datasets.builder.decisions import Index
 from emonet.datasets.builder.report.images import COLUMNS, Images, make_contact_sheet, spread
+from emonet.datasets.store import StoreInfo
 from emonet.html.images import EmbeddedImage, embed_pixels
 
 SHOWN = {"train": 24, "validation": 8, "test": 8}  # images of each class
@@ -32,7 +32,7 @@ class ContactSheet:
         return embed_pixels(make_contact_sheet([images[row] for row in self.rows]))
 
 
-def plan_sheets(info: Mapping[str, Any], index: Index) -> dict[str, list[ContactSheet]]:
+def plan_sheets(info: StoreInfo, index: Index) -> dict[str, list[ContactSheet]]:
     """Choose the rows of all sheets, by source and split; a split that is only held out of train looks like train."""
     rows: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     columns = zip(index.column("source"), index.split, index.column("emotion"), index.reason, strict=True)
@@ -42,12 +42,12 @@ def plan_sheets(info: Mapping[str, Any], index: Index) -> dict[str, list[Contact
     return {
         f"{source} {split}": [
             ContactSheet(emotion, spread(found, _whole_lines(min(size, len(found)))), len(found))
-            for emotion in info["classes"]
+            for emotion in info.classes
             if (found := rows[source, split, emotion])
         ]
-        for source in info["sources"]
+        for source in info.sources
         for split, size in SHOWN.items()
-        if split in info["counts"].get(source, {})
+        if split in info.counts.get(source, {})
     }
 
 
