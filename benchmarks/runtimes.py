@@ -25,6 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from emonet.datasets.store import Store, open_store
 from emonet.faces import read_faces
+from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import CPU_BATCH, Classifier
 from emonet.inference.devices import open_machine
@@ -88,7 +89,9 @@ def contenders(checkpoint: Checkpoint, fitted: Pixels, folder: Path) -> Iterator
 
 
 def eager(checkpoint: Checkpoint, network: nn.Module, precision: str) -> Classify:
-    return Classifier(network, checkpoint.input, open_machine("cpu", precision))
+    machine, choose = open_machine("cpu", precision), checkpoint.choice()
+    classifier = Classifier(network, checkpoint.input, machine, heads=sizes(checkpoint.heads))
+    return lambda pixels: choose(classifier(pixels))
 
 
 def fused(checkpoint: Checkpoint) -> nn.Module:
@@ -131,7 +134,9 @@ def onnx(path: Path) -> Classify:
     def classify(pixels: Pixels) -> NDArray[np.float32]:
         pictures = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
         starts = range(0, len(pictures), CPU_BATCH)
-        return np.concatenate([session.run(None, {INPUT: pictures[at : at + CPU_BATCH]})[0] for at in starts])
+        return np.concatenate(
+            [session.run(["probabilities"], {INPUT: pictures[at : at + CPU_BATCH]})[0] for at in starts]
+        )
 
     return classify
 
