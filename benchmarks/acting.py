@@ -54,6 +54,7 @@ class Actor:
     @property
     def axes(self) -> Array:
         """The distance between the eyes to the right and down, as two rows."""
+        assert self.face.landmarks is not None
         (x1, y1), (x2, y2) = self.face.landmarks[:2]
         return np.array([[x2 - x1, y2 - y1], [y1 - y2, x2 - x1]])
 
@@ -102,7 +103,8 @@ def scripted(actor: Actor, curve: Array, rng: Rng) -> Script:
 
 def sigmoid(n: int, rng: Rng) -> Array:
     curve = 1 / (1 + np.exp(-rng.uniform(8, 20) * (np.linspace(0, 1, n) - rng.uniform(0.3, 0.7))))
-    return (curve - curve[0]) / (curve[-1] - curve[0])
+    scaled: Array = (curve - curve[0]) / (curve[-1] - curve[0])
+    return scaled
 
 
 def still(n: int, rng: Rng) -> Array:
@@ -171,7 +173,8 @@ DISTURBANCES: dict[str, Callable[[Script, Rng], None]] = {
 
 
 def bump(points: Array, place: Array, wide: float) -> Array:
-    return np.exp(-((points - place) ** 2).sum(axis=-1) / (2 * wide**2))
+    height: Array = np.exp(-((points - place) ** 2).sum(axis=-1) / (2 * wide**2))
+    return height
 
 
 def expressed(points: Array, script: Script, share: float) -> Array:
@@ -184,7 +187,8 @@ def carried(points: Array, pose: Array, face: Face) -> Array:
     off = (points - face.centre) * [1 - narrower, 1]
     cos, sin = np.cos(roll) * (1 + zoom), np.sin(roll) * (1 + zoom)
     middle = turn * bump(points, np.array(face.centre), 0.4 * face.width)[..., None] * [1, 0]
-    return off @ np.array([[cos, sin], [-sin, cos]]) + face.centre + [x, y] + middle
+    moved: Array = off @ np.array([[cos, sin], [-sin, cos]]) + face.centre + [x, y] + middle
+    return moved
 
 
 def traced(forward: Callable[[Array], Array], points: Array) -> Array:
@@ -203,7 +207,7 @@ def grid(step: int) -> Array:
 def enlarged(nodes: Array) -> NDArray[np.float32]:
     """Values at the nodes, drawn out to every pixel."""
     matrix = np.array([[1 / STEP, 0, 0], [0, 1 / STEP, 0]])
-    return cv2.warpAffine(nodes.astype(np.float32), matrix, SIZE_WH, flags=cv2.WARP_INVERSE_MAP)
+    return cv2.warpAffine(nodes.astype(np.float32), matrix, SIZE_WH, flags=cv2.WARP_INVERSE_MAP).astype(np.float32)
 
 
 def drawn(actor: Actor, script: Script, t: int, rng: Rng) -> Image:
@@ -215,9 +219,11 @@ def drawn(actor: Actor, script: Script, t: int, rng: Rng) -> Image:
         image = closed(image, actor, script.blinks[t])
     at = traced(lambda points: carried(points, script.head[t], actor.face), nodes)
     at = traced(lambda points: expressed(points, script, share), at)
-    image = cv2.remap(image, enlarged(at[..., 0]), enlarged(at[..., 1]), cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
+    warped = cv2.remap(image, enlarged(at[..., 0]), enlarged(at[..., 1]), cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
     gain, offset, slope = script.light[t]
-    image = image * gain + offset + slope * np.linspace(-1, 1, SIZE_WH[0], dtype=np.float32)[:, None]
+    image = (
+        warped.astype(np.float32) * gain + offset + slope * np.linspace(-1, 1, SIZE_WH[0], dtype=np.float32)[:, None]
+    )
     image += script.noise * rng.standard_normal(image.shape, np.float32)
     frame = image.clip(0, 255).astype(np.uint8)
     if script.quality is not None:

@@ -31,7 +31,8 @@ class Picture:
 
     @property
     def megapixels(self) -> float:
-        return self.image.shape[0] * self.image.shape[1] / 1e6
+        height, width = self.image.shape[:2]
+        return float(height * width) / 1e6
 
 
 def read_pictures(folder: Path) -> list[Picture]:

@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -128,13 +129,14 @@ def build(table: Path, out: Path) -> None:
     print(json.dumps({"pictures": prepared.samples, "seconds": built.seconds, "all": seconds, "workers": workers}))
 
 
-def measured(table: Path, out: Path) -> dict:
+def measured(table: Path, out: Path) -> dict[str, Any]:
     """A build in a process of its own: what it printed, and its peak memory."""
     process = subprocess.Popen([sys.executable, __file__, table, "--out", out], stdout=subprocess.PIPE, text=True)
     peak = Peak(process.pid)
     printed, _ = process.communicate()
     peak.stop()
-    return json.loads(printed) | {"pss": peak.most}
+    found: dict[str, Any] = json.loads(printed)
+    return found | {"pss": peak.most}
 
 
 class Peak:
@@ -187,7 +189,8 @@ def doubled(table: Path, folder: Path) -> Path:
 
 def print_near(table: Path) -> None:
     """Bits in which the hashes differ of all pairs that correlate by 0.97 or more, exact copies left out."""
-    pictures = np.unique(np.stack([grey for batch in read_pixels(table) for grey in batch]), axis=0)
+    read = (grey for batch in read_pixels(table) for grey in batch)
+    pictures = np.unique(np.stack([grey for grey in read if not isinstance(grey, ImageError)]), axis=0)
     hashes = np.array([perceptual_hash(np.repeat(picture[..., None], 3, axis=2)) for picture in pictures], np.uint64)
     vectors = torch.from_numpy(pictures.reshape(len(pictures), -1).astype(np.float32))
     vectors -= vectors.mean(1, keepdim=True)

@@ -91,7 +91,9 @@ class Results:
 
     def __init__(self, path: Path, setting: Mapping[str, Any] | None = None) -> None:
         self._path = path
-        stored = json.loads(path.read_text()) if path.is_file() else {"setting": setting, "costs": {}, "runs": {}}
+        stored: dict[str, Any] = {"setting": setting, "costs": {}, "runs": {}}
+        if path.is_file():
+            stored = json.loads(path.read_text())
         self._setting: Mapping[str, Any] = stored["setting"]
         self.costs: dict[str, float] = stored["costs"]  # of a step, the baseline's being 1
         self.runs: dict[str, dict[str, Any]] = stored["runs"]  # recipe -> seed -> steps and right images
@@ -119,7 +121,7 @@ class Results:
 
 def pack(right: NDArray[np.bool_]) -> list[Any]:
     """Write which images are right in few letters: how many there are, and their bits."""
-    return [len(right), base64.b64encode(np.packbits(right)).decode()]
+    return [len(right), base64.b64encode(np.packbits(right).tobytes()).decode()]
 
 
 def unpack(stored: Sequence[Any]) -> NDArray[np.bool_]:
@@ -170,7 +172,7 @@ def budget(store: Store, epochs: int, ratio: float) -> int:
 
 def step_cost(store: Store, out: Path, name: str) -> float:
     """Measure the computing time of a step, the baseline's being 1."""
-    measured = {one: [] for one in (BASELINE, name)}  # type: dict[str, list[float]]
+    measured: dict[str, list[float]] = {one: [] for one in (BASELINE, name)}
     for _ in range(3):
         for one in measured:
             began = time.process_time()

@@ -53,7 +53,7 @@ def play(actors: Sequence[Actor], repeats: int, detect: bool) -> Iterator[Score]
     """Every curve with every disturbance, `repeats` times over; faces, expressions and lengths are drawn by lot."""
     for seed, (curve, disturbance, _) in enumerate(itertools.product(CURVES, DISTURBANCES, range(repeats))):
         rng = np.random.default_rng(seed)
-        actor = actors[rng.integers(len(actors))]
+        actor = actors[int(rng.integers(len(actors)))]
         n = int(np.clip(16 * np.exp(0.5 * rng.standard_normal()), 6, 71))  # CK+: 6 to 71, median 16
         script = scripted(actor, CURVES[curve](n, rng), rng)
         DISTURBANCES[disturbance](script, rng)

@@ -101,7 +101,7 @@ def one_at_a_time(predictor: EmotionPredictor) -> Read:
             image = PIL.Image.open(path).convert("RGB")
             boxes, scores = mtcnn.detect(image)
             faces = [] if boxes is None else [Face(box, score) for box, score in zip(boxes, scores, strict=True)]
-            predictor.predict_faces([image.crop(tuple(map(round, face.box))) for face in faces])
+            predictor.predict_faces([image.crop(face.box) for face in faces])
             found.append(faces)
         return found
 

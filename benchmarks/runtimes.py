@@ -79,7 +79,8 @@ def contenders(checkpoint: Checkpoint, fitted: Pixels, folder: Path) -> Iterator
         yield f"eager, {precision}", eager(checkpoint, checkpoint.network(), precision)
     yield "eager, bf16, fused", eager(checkpoint, fused(checkpoint), "bf16")
     for precision in ("fp32", "bf16"):
-        compiled = torch.compile(fused(checkpoint), options={"freezing": True})
+        compiled = fused(checkpoint)
+        compiled.compile(options={"freezing": True})
         yield f"compiled, frozen, {precision}", eager(checkpoint, compiled, precision)
     with contextlib.redirect_stdout(None):
         exported = export_onnx(checkpoint, folder / "fp32.onnx")
@@ -118,8 +119,10 @@ def fused(checkpoint: Checkpoint) -> nn.Module:
     for hook in hooks:
         hook.remove()
     for convolution, norm in pairs:
-        layers = network.get_submodule(convolution), network.get_submodule(norm)
-        network.set_submodule(convolution, fuse_conv_bn_eval(*layers))
+        convolution_layer, norm_layer = network.get_submodule(convolution), network.get_submodule(norm)
+        assert isinstance(convolution_layer, nn.Conv2d)
+        assert isinstance(norm_layer, nn.BatchNorm2d)
+        network.set_submodule(convolution, fuse_conv_bn_eval(convolution_layer, norm_layer))
         network.set_submodule(norm, nn.Identity())
     return network
 
@@ -144,7 +147,7 @@ def onnx(path: Path) -> Classify:
 def in_8_bits(path: Path, fitted: Pixels) -> Path:
     from onnxruntime import quantization
 
-    class Reader(quantization.CalibrationDataReader):
+    class Reader:  # what the quantiser asks of a CalibrationDataReader
         def __init__(self) -> None:
             self.rest = iter(np.split(fitted.transpose(0, 3, 1, 2), 4))
 

@@ -1,3 +1,5 @@
+"""Data sets of facial expressions: readers, labels, stores, and what makes one of many."""
+
 if __name__ == "datasets":
     raise ImportError("this folder is imported as emonet.datasets: the name 'datasets' belongs to Hugging Face")
 

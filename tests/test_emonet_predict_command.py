@@ -137,7 +137,7 @@ def test_without_a_readable_photo_the_status_is_1(predict, tmp_path):
     (tmp_path / "album" / "note.jpg").write_text("hello")
     result = predict(tmp_path / "album")
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == "1 photos: 0 faces; 1 could not be read"
+    assert result.stdout.splitlines()[-1] == "1 photo: 0 faces; 1 could not be read"
     assert isinstance(predict(tmp_path / "nowhere").exception, FileNotFoundError)
     (tmp_path / "album" / "note.jpg").rename(tmp_path / "album" / "note.txt")
     result = predict(tmp_path / "album")

@@ -13,10 +13,10 @@ from emonet.prediction import PhotoResult
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A photo in an album.
+    r"""A photo in an album.
 
     Attributes:
-        path: The path below the folder of photos, with slashes; bytes that are no text are written as \\xff.
+        path: The path below the folder of photos, with slashes; bytes that are no text are written as \xff.
         width: Of the upright photo, in pixels; 0 if the photo cannot be read.
         height: Of the upright photo, in pixels; 0 if the photo cannot be read.
         result: The predictions, rejections or error; its source is `path`.

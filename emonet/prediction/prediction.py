@@ -143,7 +143,7 @@ class PhotoResult:
 
 
 def as_text(source: str | os.PathLike[str] | int) -> str:
-    """Write the source of an image as text; bytes of a path that are no text become \\xff."""
+    r"""Write the source of an image as text; bytes of a path that are no text become \xff."""
     return str(source) if isinstance(source, int) else os.fsencode(source).decode("utf-8", "backslashreplace")
 
 

@@ -40,9 +40,14 @@ class Tally:
         lines = [f"{name}: {format_counts(counts)}" for name, counts in found.items() if counts]
         lines += skipped_lines(self.others)
         before = f", {self.known:,} of them done before" if self.known else ""
-        total = self.read + self.unreadable
-        lines.append(f"{total:,} photos{before}: {self._faces.total():,} faces; {self.unreadable:,} could not be read")
+        photos, faces = count_of(self.read + self.unreadable, "photo"), count_of(self._faces.total(), "face")
+        lines.append(f"{photos}{before}: {faces}; {self.unreadable:,} could not be read")
         return "\n".join(lines)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Write a number with its noun: `1 photo`, `1,204 photos`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def format_counts(counts: Counter[str]) -> str:
