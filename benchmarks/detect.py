@@ -141,7 +141,9 @@ def eyes_in(box: Face, landmarked: Face) -> tuple[float, float]:
 
 def compare_crops(path: Path, rows: int, repeats: int) -> None:
     images = list(itertools.islice(fer2013_faces(path), rows))
-    enlarged = [np.asarray(cv2.resize(image, (160, 160), interpolation=cv2.INTER_CUBIC)) for image in images[:FACES]]
+    enlarged = [
+        cv2.resize(image, (160, 160), interpolation=cv2.INTER_CUBIC).astype(np.uint8) for image in images[:FACES]
+    ]
     print(f"\nFER2013, {len(images)} Training faces of 48 pixels ({PEER}: {len(enlarged)} of them, enlarged to 160)")
     ours, peer = open_detector("mtcnn").detect, facenet_pytorch()
     peer_seconds, peer_found = min((timed(peer, enlarged) for _ in range(repeats)), key=lambda run: run[0])

@@ -64,7 +64,8 @@ def _paste(face: Image, side: int, rng: np.random.Generator) -> Image:
     x, y = int(rng.integers(0, WIDTH - len(wide))), int(rng.integers(0, HEIGHT - len(wide)))
     part = ground[y : y + len(wide), x : x + len(wide)]
     part[:] = share * wide + (1 - share) * part
-    return np.rint(ground.clip(0, 255)).astype(np.uint8)
+    pasted: Image = np.rint(ground.clip(0, 255)).astype(np.uint8)
+    return pasted
 
 
 def report(name: str, samples: list[Sample], direct: list[Prediction], found: list[Prediction | None]) -> None:
