@@ -63,6 +63,7 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks  # apart: a benchmark and a tool may have one name
 
 format: $(READY)
 	$(BIN)/ruff format
