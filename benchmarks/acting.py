@@ -77,7 +77,7 @@ class Script:
     moves: list[tuple[Array, Array, float]]  # place, way and width in pixels
     shades: list[tuple[Array, float, float]]  # place, width and grey levels
     head: Array  # (n, 6): x and y in pixels, roll, zoom, foreshortening, how far the middle of the face moves off
-    light: Array  # (n, 3): gain, offset, slope across the picture
+    light: Array  # (n, 3): gain, offset, slope across the image
     noise: float = 1.0  # grey levels
     quality: int | None = None  # of JPEG
     jitter: float = 2.0  # pixels of the box
@@ -278,14 +278,14 @@ def template() -> Array:
 # ---- actors
 
 
-def find_actors(pictures: Sequence[Picture]) -> list[Actor]:
+def find_actors(images: Sequence[Picture]) -> list[Actor]:
     """The faces that are large enough and turned to the camera, each alone in a frame, 200 to 280 pixels wide."""
     detector, rng = open_detector("mtcnn"), np.random.default_rng(0)
     actors = []
-    for picture, faces in zip(pictures, detector.detect([picture.image for picture in pictures]), strict=True):
+    for photo, faces in zip(images, detector.detect([photo.image for photo in images]), strict=True):
         for face in faces:
             if face.width >= LEAST_WIDTH and abs(face.yaw or 0) <= MOST_YAW:
-                frame = framed(picture.image, face, rng.uniform(200, 280))
+                frame = framed(photo.image, face, rng.uniform(200, 280))
                 found = max(detector.detect([frame])[0], key=lambda face: face.area, default=None)
                 actors += [Actor(frame, found)] if found is not None else []
     return actors

@@ -3,12 +3,12 @@
     python benchmarks/build.py fer2013.csv [--rows 600] [--skip-memory]
     python benchmarks/build.py fer2013.csv --near
 
-The loop reads with the csv module, enlarges one picture at a time to 160 pixels for facenet-pytorch's MTCNN and writes
+The loop reads with the csv module, enlarges one image at a time to 160 pixels for facenet-pytorch's MTCNN and writes
 a PNG for each. It is timed on the first --rows rows, with the detector open; the build on all of them, with everything
 it does from its first look at the table on, its workers' start included. Then the table is doubled, and the memory of
 all the build's processes (PSS, which counts shared pages once) is compared. Rates are to be compared with each other,
 not with other machines. --near tells instead how far the perceptual hashes of near copies lie apart, having compared
-every picture with every other.
+every image with every other.
 """
 
 from __future__ import annotations
@@ -60,23 +60,23 @@ def compare(table: Path, rows: int, skip_memory: bool) -> None:
     compare_parsing(table)
     with tempfile.TemporaryDirectory() as folder:
         loop = plain_loop(table, rows, Path(folder) / "loop")
-        print(f"plain loop           {loop:8.1f} pictures/s ({rows} rows)")
+        print(f"plain loop           {loop:8.1f} images/s ({rows} rows)")
         once = measured(table, Path(folder) / "once")
-        rate = once["pictures"] / once["all"]
-        print(f"emonet build         {rate:8.1f} pictures/s ({once['pictures']:,} rows in {once['all']:.1f} s)")
+        rate = once["images"] / once["all"]
+        print(f"emonet build         {rate:8.1f} images/s ({once['images']:,} rows in {once['all']:.1f} s)")
         print(f"                     {rate / loop:8.1f} times as fast\n")
         for step, seconds in once["seconds"].items():
-            print(f"  {step:8} {once['pictures'] / seconds:9,.0f} pictures/s and core ({seconds:.1f} s)")
+            print(f"  {step:8} {once['images'] / seconds:9,.0f} images/s and core ({seconds:.1f} s)")
         later = once["all"] - sum(once["seconds"].values()) / once["workers"]
         print(f"  the rest {later:.1f} s: workers that start, copies, splits, shards, report")
         print(f"\npeak memory          {once['pss'] / 2**20:8.0f} MiB over all processes")
         if not skip_memory:
             twice = measured(doubled(table, Path(folder)), Path(folder) / "twice")
-            print(f"with doubled rows    {twice['pss'] / 2**20:8.0f} MiB ({twice['pictures']:,} rows)")
+            print(f"with doubled rows    {twice['pss'] / 2**20:8.0f} MiB ({twice['images']:,} rows)")
 
 
 def compare_parsing(table: Path) -> None:
-    """The best of three each, in one thread; every picture is let go before the next."""
+    """The best of three each, in one thread; every image is let go before the next."""
     theirs, ours = (max(rate(table) for _ in range(3)) for rate in (plain_parsing, own_parsing))
     print(f"csv and np.array     {theirs:8.0f} rows/s")
     print(f"pixel_table          {ours:8.0f} rows/s, {ours / theirs:.1f} times as fast, in one thread\n")
@@ -103,7 +103,7 @@ def read_pixels(table: Path) -> Iterator[list[NDArray[np.uint8] | ImageError]]:
 
 
 def plain_loop(table: Path, rows: int, folder: Path) -> float:
-    """Pictures a second, the detector being open already."""
+    """Images a second, the detector being open already."""
     from facenet_pytorch import MTCNN
 
     folder.mkdir()
@@ -126,7 +126,7 @@ def build(table: Path, out: Path) -> None:
     workers = os.cpu_count()
     built = build_dataset(prepared, out, workers=workers)
     seconds = time.perf_counter() - start
-    print(json.dumps({"pictures": prepared.samples, "seconds": built.seconds, "all": seconds, "workers": workers}))
+    print(json.dumps({"images": prepared.samples, "seconds": built.seconds, "all": seconds, "workers": workers}))
 
 
 def measured(table: Path, out: Path) -> dict[str, Any]:
@@ -190,9 +190,9 @@ def doubled(table: Path, folder: Path) -> Path:
 def print_near(table: Path) -> None:
     """Bits in which the hashes differ of all pairs that correlate by 0.97 or more, exact copies left out."""
     read = (grey for batch in read_pixels(table) for grey in batch)
-    pictures = np.unique(np.stack([grey for grey in read if not isinstance(grey, ImageError)]), axis=0)
-    hashes = np.array([perceptual_hash(np.repeat(picture[..., None], 3, axis=2)) for picture in pictures], np.uint64)
-    vectors = torch.from_numpy(pictures.reshape(len(pictures), -1).astype(np.float32))
+    images = np.unique(np.stack([grey for grey in read if not isinstance(grey, ImageError)]), axis=0)
+    hashes = np.array([perceptual_hash(np.repeat(image[..., None], 3, axis=2)) for image in images], np.uint64)
+    vectors = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
     vectors -= vectors.mean(1, keepdim=True)
     vectors /= vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
     counts = np.zeros(65, np.int64)
@@ -201,7 +201,7 @@ def print_near(table: Path) -> None:
         pairs = (left < right).numpy()
         left, right = left.numpy()[pairs] + first, right.numpy()[pairs] + first
         np.add.at(counts, np.bitwise_count(hashes[left] ^ hashes[right]), 1)
-    print(f"{len(pictures):,} different pictures, {counts.sum()} near pairs")
+    print(f"{len(images):,} different images, {counts.sum()} near pairs")
     for bits in np.flatnonzero(counts):
         print(f"  {bits:2} bits: {counts[bits]}")
 

@@ -2,10 +2,10 @@
 
     python benchmarks/canonical_box.py FOLDER [--fer2013 fer2013.csv] [--detector dlib]
 
-With --fer2013 it also measures how FER2013's pictures frame their faces.
+With --fer2013 it also measures how FER2013's images frame their faces.
 
-Every picture is drawn at several sizes chosen at random (seeded), for a detector that knows few sizes of box would
-otherwise answer for the sizes of these pictures. Prints medians in units of the other detector's raw box.
+Every image is drawn at several sizes chosen at random (seeded), for a detector that knows few sizes of box would
+otherwise answer for the sizes of these images. Prints medians in units of the other detector's raw box.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from facecrop.images import Image
 
 SAME_FACE = 0.35  # least overlap
 FER2013_ROWS = 1500
-BORDER = 12  # pixels round a FER2013 picture, which cuts off chins
+BORDER = 12  # pixels round a FER2013 image, which cuts off chins
 
 
 def main() -> None:
@@ -69,15 +69,15 @@ def report(title: str, images: Iterator[Image], name: str) -> None:
 
 
 def report_framing(images: list[Image]) -> None:
-    """How FER2013's pictures lie about MTCNN's boxes: what CropSpec.fer2013() is taken from."""
+    """How FER2013's images lie about MTCNN's boxes: what CropSpec.fer2013() is taken from."""
     rows = []
     for image, faces in zip(images, open_detector("mtcnn").detect(images), strict=True):
-        frame = image.shape[0] * 48 / (48 + 2 * BORDER)  # side of the published picture as it was drawn
+        frame = image.shape[0] * 48 / (48 + 2 * BORDER)  # side of the published image as it was drawn
         edge = (image.shape[0] - frame) / 2
         if faces:
             rows.append([frame / faces[0].width, *((place - edge) / frame for place in faces[0].centre)])
     side, x, y = np.median(rows, axis=0)
-    print(f"FER2013's picture: {side:.2f} box widths a side, the box's centre at {x:.3f}, {y:.3f} ({len(rows)} faces)")
+    print(f"FER2013's image: {side:.2f} box widths a side, the box's centre at {x:.3f}, {y:.3f} ({len(rows)} faces)")
 
 
 def pairs(mtcnn_faces: list[Face], other_faces: list[Face]) -> Iterator[tuple[Face, Face]]:

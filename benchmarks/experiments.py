@@ -217,7 +217,7 @@ def print_table(results: Results) -> None:
 
 
 def difference(own: NDArray[np.float64], base: NDArray[np.float64]) -> str:
-    """Points and their 95 % interval over pictures; the spread of seeds is in it as far as seeds were averaged."""
+    """Points and their 95 % interval over images; the spread of seeds is in it as far as seeds were averaged."""
     apart = 100 * (own - base)
     half = 1.96 * apart.std(ddof=1) / len(apart) ** 0.5
     return f"{apart.mean():+.1f} ({apart.mean() - half:+.1f} to {apart.mean() + half:+.1f})"

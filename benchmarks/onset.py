@@ -4,7 +4,7 @@
 
 Real faces (of the photos in FOLDER, or scikit-image's portrait) are warped along known curves of activation, in frames
 like CK+'s, with one disturbance at a time. The truth is the first frame with half of the last frame's activation.
-Printed are the errors in frames of the rule auto, from the pictures alone and from 68 noisy landmarks, beside those of
+Printed are the errors in frames of the rule auto, from the images alone and from 68 noisy landmarks, beside those of
 the rules that look at nothing. --detect takes the boxes from MTCNN in every frame instead of disturbing the true one.
 """
 

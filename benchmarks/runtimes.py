@@ -135,10 +135,10 @@ def onnx(path: Path) -> Classify:
     session = onnxruntime.InferenceSession(os.fspath(path), options, ["CPUExecutionProvider"])
 
     def classify(pixels: Pixels) -> NDArray[np.float32]:
-        pictures = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-        starts = range(0, len(pictures), CPU_BATCH)
+        images = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        starts = range(0, len(images), CPU_BATCH)
         return np.concatenate(
-            [session.run(["probabilities"], {INPUT: pictures[at : at + CPU_BATCH]})[0] for at in starts]
+            [session.run(["probabilities"], {INPUT: images[at : at + CPU_BATCH]})[0] for at in starts]
         )
 
     return classify

@@ -2,7 +2,7 @@
 
     python benchmarks/train.py STORE [--models emonet_fast emonet] [--steps 100] [--device auto]
 
-STORE is what `emonet build` wrote. The plain loop reads its pictures as PNG files through torchvision's ImageFolder,
+STORE is what `emonet build` wrote. The plain loop reads its images as PNG files through torchvision's ImageFolder,
 augments them with torchvision's transforms of the same ranges, in as many processes as there are cores, and takes the
 usual steps in the usual order. Network, optimiser, batch size and precision are the same. Both are timed over the same
 number of steps, the start of their processes included; decoding into memory, which ours does once, is timed on its
@@ -39,13 +39,13 @@ from emonet.training.material import Material, gather_material
 from emonet.training.recipes import recipe
 from emonet.training.trainer import Trainer
 
-MEAN, STD = 0.5, 0.25  # of the plain loop's pictures
+MEAN, STD = 0.5, 0.25  # of the plain loop's images
 
 
 class Pace(NamedTuple):
     """What a loop came to."""
 
-    rate: float  # pictures a second
+    rate: float  # images a second
     waiting: float  # share of the time
 
 
@@ -83,10 +83,10 @@ def compare(model: str, store: Store, folder: Path, machine: Machine, steps: int
         for name, loop in loops.items():
             paces[name].append(loop())
     medians = {name: Pace(*map(statistics.median, zip(*found, strict=True))) for name, found in paces.items()}
-    print(f"\n{model}: {len(material.train):,} pictures decoded in {decoding:.1f} s")
+    print(f"\n{model}: {len(material.train):,} images decoded in {decoding:.1f} s")
     for name, pace in medians.items():
         times = pace.rate / medians["plain loop"].rate
-        print(f"  {name:24} {pace.rate:8,.0f} pictures/s, {pace.waiting:4.0%} waiting for data, {times:.2f} times")
+        print(f"  {name:24} {pace.rate:8,.0f} images/s, {pace.waiting:4.0%} waiting for data, {times:.2f} times")
     if machine.device.type == "cuda":
         print_arithmetic(model, max(pace.rate for pace in medians.values()), machine)
 
@@ -105,10 +105,10 @@ def plain(config: TrainConfig, folder: Path, machine: Machine) -> Pace:
             transforms.RandomErasing(0.5, scale=(0.02, 0.2), ratio=(0.5, 2)),
         ]
     )
-    pictures = datasets.ImageFolder(str(folder / "train"), transform)
+    images = datasets.ImageFolder(str(folder / "train"), transform)
     workers = min(8, os.cpu_count() or 1)
-    loader = DataLoader(pictures, config.batch_size, shuffle=True, num_workers=workers, drop_last=True)
-    network = create_model(config.model, classes=len(pictures.classes)).to(machine.device).train()
+    loader = DataLoader(images, config.batch_size, shuffle=True, num_workers=workers, drop_last=True)
+    network = create_model(config.model, classes=len(images.classes)).to(machine.device).train()
     optimizer = torch.optim.SGD(
         network.parameters(), config.learning_rate, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
     )
@@ -153,7 +153,7 @@ def ours(config: TrainConfig, material: Material, machine: Machine, augment_with
 
 
 def print_arithmetic(model: str, rate: float, machine: Machine) -> None:
-    """A picture costs two operations a multiplication, once forwards and twice backwards."""
+    """An image costs two operations a multiplication, once forwards and twice backwards."""
     macs = summarise(create_model(model)).macs
     done = rate * macs * 6 / 1e12
     card = matrix_product(machine)
