@@ -87,10 +87,11 @@ def test_slow_tests_are_found_in_a_log():
 3.00s call     tests/test_one.py::test_cases[a]
 3.00s call     tests/test_one.py::test_cases[b]
 4.00s call     tests/test_one.py::test_short
-9.00s setup    tests/test_two.py::test_first
+19.00s setup    tests/test_two.py::test_first
 8.00s call     tests/test_two.py::test_second
 """
     assert find_slow(log) == ["tests/test_one.py::test_cases", "tests/test_one.py::test_long", "tests/test_two.py"]
+    assert find_slow(log, 1.5) == ["tests/test_two.py::test_second"]
 
 
 @pytest.mark.parametrize("name", ["bug", "idea"])
