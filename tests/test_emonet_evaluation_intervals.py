@@ -55,7 +55,6 @@ def test_an_interval_over_people_is_that_of_the_mean_over_people():
     assert (found.low, found.high) == pytest.approx((shares.mean() - half, shares.mean() + half), abs=0.005)
 
 
-@pytest.mark.slow
 def test_few_people_are_covered_too():
     """Of 200 experiments with eight people each, about 95 % of the intervals must hold the truth."""
     chance = np.random.default_rng(1)

@@ -15,7 +15,7 @@ from emonet.errors import OptionError
 from emonet.options import Option, check_options, split_names
 
 if TYPE_CHECKING:
-    from emonet.evaluation.comparison import Compared, Comparison
+    from emonet.evaluation.differences import Compared, Comparison
 
 RunsArgument = Annotated[
     list[str],
@@ -103,19 +103,19 @@ def _split(text: str) -> list[str]:
 
 
 def _show(comparison: Comparison, flips: int) -> None:
-    from emonet.report.comparison import CLASS_HEADER, class_rows, describe_verdict, flip_counts, flip_rows
+    from emonet.report import comparison as page
 
     typer.echo(f"{comparison.scored}: {comparison.n:,} images, view {comparison.view}")
     rows = [_describe(letter, one) for letter, one in (("A", comparison.first), ("B", comparison.second))]
     numbers = ("accuracy", "95 %", "macro recall", "over runs")
     print_table(("", "model", *numbers), rows, numbers)
-    for sentence in describe_verdict(comparison):
+    for sentence in page.describe_verdict(comparison):
         typer.echo(sentence)
     typer.echo("")
-    print_table(CLASS_HEADER, class_rows(comparison), CLASS_HEADER[1:])
-    typer.echo(f"\n{flip_counts(comparison)}")
-    if listed := [*flip_rows(comparison)][:flips]:
-        print_table(("image", "label", "A", "B"), listed)
+    print_table(page.CLASS_HEADER, page.class_rows(comparison), page.CLASS_HEADER[1:])
+    typer.echo(f"\n{page.flip_counts(comparison)}")
+    if listed := [*page.flip_rows(comparison)][:flips]:
+        print_table(page.FLIP_HEADER, listed, page.FLIP_HEADER[-1:])
     for remark in comparison.remarks:
         typer.echo(f"emonet: {remark}", err=True)
     typer.echo("")

@@ -6,6 +6,8 @@ intervals.py        where a share or a difference lies: Wilson's formula, or a b
 answers.py          answers.parquet: every answer in a file, for comparisons and tools of your own
 answer_columns.py   makes the columns of that file
 comparison.py       compares the answers of two models to the same images
+matching.py         puts the answers of several runs in one order
+differences.py      what a comparison finds
 remarks.py          says what one has to know to read the figures
 parts.py            finds the images that are scored on their own, and averages the frames of a sequence
 sizes.py            scores smaller faces
@@ -23,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emonet.evaluation.answer_columns import make_answers
     from emonet.evaluation.answers import Answers, read_answers, write_answers
-    from emonet.evaluation.comparison import Comparison, compare_answers
+    from emonet.evaluation.comparison import compare_answers
+    from emonet.evaluation.differences import Comparison
     from emonet.evaluation.evaluation import Evaluation, evaluate
 
 __all__ = [
@@ -40,7 +43,8 @@ __all__ = [
 _MODULES = {
     "answer_columns": ("make_answers",),
     "answers": ("Answers", "read_answers", "write_answers"),
-    "comparison": ("Comparison", "compare_answers"),
+    "comparison": ("compare_answers",),
+    "differences": ("Comparison",),
     "evaluation": ("Evaluation", "evaluate"),
 }
 

@@ -16,13 +16,14 @@ from typing import Any
 
 from emonet.atomic import write_atomically
 from emonet.datasets.store import Store, decode
-from emonet.evaluation.comparison import ClassDifference, Comparison, Difference, Flip
+from emonet.evaluation.differences import ClassDifference, Comparison, Difference, Flip
 from emonet.html.formatting import percent
 from emonet.html.images import EmbeddedImage, embed_pixels
 from emonet.html.render import write_page
 
 PAGE, FIGURES, FLIPS = "comparison.html", "comparison.json", "flips.csv"
 CLASS_HEADER = ("class", "n", "recall A", "recall B", "B - A", "95 %", "gained", "lost")
+FLIP_HEADER = ("flipped image", "label", "A", "B", "P(label) of A, B")
 FLIP_FIELDS = (
     *("scored", "first", "second", "key", "label", "first_answer", "second_answer"),
     *("first_right", "second_right", "first_probability", "second_probability"),
@@ -89,7 +90,7 @@ def _points(difference: Difference) -> str:
 def _judge(difference: Difference) -> str:
     low, high = difference.interval
     if low <= 0 <= high:
-        return "the interval holds 0, so there may be no difference"
+        return "maybe no difference"
     return f"{'B' if low > 0 else 'A'} is better"
 
 
@@ -115,18 +116,15 @@ def flip_counts(comparison: Comparison) -> str:
     return f"{len(comparison.flips):,} of {comparison.n:,} images flipped: B gained {gained:,} and lost {lost:,}"
 
 
-def flip_rows(comparison: Comparison) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the key and the label of each flipped image, and both answers with the probability of the label."""
+def flip_rows(comparison: Comparison) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield what FLIP_HEADER names of each flipped image."""
     for flip in comparison.flips:
-        yield flip.key, flip.label, *_answer_words(flip)
+        yield flip.key, flip.label, flip.first_answer, flip.second_answer, _label_words(flip)
 
 
-def _answer_words(flip: Flip) -> tuple[str, str]:
-    """Write both answers, and how probable the label was to each."""
-    return (
-        f"{flip.first_answer} ({percent(flip.first_probability, 0)})",
-        f"{flip.second_answer} ({percent(flip.second_probability, 0)})",
-    )
+def _label_words(flip: Flip) -> str:
+    """Write how probable the label was to each."""
+    return f"{100 * flip.first_probability:.0f}, {percent(flip.second_probability, 0)}"
 
 
 def _write_flips(comparisons: Sequence[Comparison], path: Path) -> None:
@@ -174,7 +172,7 @@ def _describe(comparison: Comparison, crops: Crops) -> dict[str, Any]:
         "verdict": describe_verdict(comparison),
         "remarks": comparison.remarks,
         "columns": {name: "chip" if name == "class" else "number" for name in CLASS_HEADER},
-        "classes": class_rows(comparison),
+        "classes": [[cell.replace("%", " %") for cell in row] for row in class_rows(comparison)],
         "counts": flip_counts(comparison),
         "kinds": [_describe_flips(comparison, crops, gained=gained) for gained in (True, False)],
     }
@@ -186,7 +184,13 @@ def _describe_flips(comparison: Comparison, crops: Crops, *, gained: bool) -> di
         "heading": "B alone is right" if gained else "A alone is right",
         "of": sum(flip.gained is gained for flip in comparison.flips),
         "flips": [
-            {"key": flip.key, "label": flip.label, "answers": _answer_words(flip), "crop": crops.get(flip.key)}
+            {
+                "key": flip.key,
+                "label": flip.label,
+                "answers": (flip.first_answer, flip.second_answer),
+                "probability": _label_words(flip),
+                "crop": crops.get(flip.key),
+            }
             for flip in flips
         ],
     }

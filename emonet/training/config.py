@@ -269,8 +269,7 @@ class TrainConfig:
     def identity(self) -> dict[str, Any]:
         """Return the options that must not change when a run is resumed: all but those of `Panel.MACHINE`."""
         machine = {option.name for option in option_fields(TrainConfig) if option.option.panel == Panel.MACHINE}
-        left_out = machine - {"precision"} | ({"epoch_images"} if not self.epoch_images else set())  # as before it was
-        return {name: value for name, value in self.to_dict().items() if name not in left_out}
+        return {name: value for name, value in self.to_dict().items() if name not in machine - {"precision"}}
 
     def to_dict(self) -> dict[str, Any]:
         """Return every option by its name, as JSON takes it."""
