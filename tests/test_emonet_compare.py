@@ -89,6 +89,13 @@ def test_the_interval_of_a_difference_is_over_people_where_they_are_known():
     assert widths[0] == pytest.approx(2 * 2.001 * shares.std(ddof=1) / 60**0.5, rel=0.05)
 
 
+def test_of_one_person_images_are_drawn_and_it_is_said():
+    names = {"subjects": ["S1"] * 10}
+    found = compare_answers(answer(FIRST, **names), answer(SECOND, **names))
+    assert found.accuracy == compare_answers(A, B).accuracy
+    assert any("all images are of 1 person" in remark for remark in found.remarks)
+
+
 def test_mcnemar_over_several_images_a_person_is_qualified():
     (a, _), (b, _), (c, _), (d, _) = make_people()
     assert any("McNemar's test takes images as independent" in remark for remark in compare_answers(a, b).remarks)

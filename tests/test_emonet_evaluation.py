@@ -201,7 +201,7 @@ def test_a_whole_data_set_is_scored_whatever_its_splits(checkpoint, everything):
     assert evaluation.faces.left_out == {}  # what was not asked for is not left out
     assert evaluation.scored == "all (jaffe)"
     assert {f"split {split}" for split in evaluation.faces.splits.tolist()} <= set(evaluation.parts)
-    assert evaluation.summary.interval_method.endswith("3 people")
+    assert "3 people" in evaluation.summary.interval_method
     assert evaluation.to_dict()["sources"] == ["jaffe"]
 
 
@@ -229,7 +229,9 @@ def test_an_unknown_source_lists_those_there_are(checkpoint, everything):
 def test_intervals_are_over_people_where_they_are_known(checkpoint, everything):
     evaluation = evaluate(checkpoint, everything, "all", sources=["ckplus"], machine=CPU)
     for part in ("all", "per sequence"):
-        assert evaluation.scores["none"][part].interval_method.endswith("7 people")
+        assert evaluation.scores["none"][part].interval_method.startswith(
+            ("cluster bootstrap over 7 people", "Wilson over 7 people")
+        )
     faces = evaluate(checkpoint, everything, "all", sources=["fer2013"], machine=CPU)
     assert faces.summary.interval_method == "Wilson"
 

@@ -19,7 +19,7 @@ from emonet.training import TrainConfig, recipe
 @pytest.fixture
 def run():
     """Runs `emonet protocol ...` in this process; ValueError and OSError are what `main` makes one line of."""
-    runner = CliRunner(env={"COLUMNS": "80"})
+    runner = CliRunner(env={"COLUMNS": "160"})
     return lambda *arguments: runner.invoke(app, ["protocol", *map(str, arguments)])
 
 
@@ -108,8 +108,10 @@ def test_a_protocol_from_the_command_line(run, store, config, tmp_path):
     assert "round 3 of 3, fold-3: epoch: on fold 1, who are not learned from; scored once on fold 3" in result.stderr
 
 
-def test_the_table_fits_into_80_columns(run, store, config, tmp_path):
-    result = run("ckplus", store.path, "-o", tmp_path / "run", "--config", config, "--folds", 3, "--classes", "ck6,ck8")
+def test_the_table_fits_into_80_columns(store, config, tmp_path):
+    options = ["-o", tmp_path / "run", "--config", config, "--folds", 3, "--classes", "ck6,ck8"]
+    arguments = ["protocol", "ckplus", store.path, *options]
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*map(str, arguments)])
     assert result.exit_code == 0, result.output
     table = result.stdout.splitlines()[:9]
     assert max(map(len, table)) <= 80

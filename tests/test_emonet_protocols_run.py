@@ -321,7 +321,7 @@ def test_the_legend_of_a_learning_curve_covers_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **_: note(figure, path))
 
     def note(figure, path):
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         drawn.append(figure)
         path.write_bytes(b"")
 

@@ -86,7 +86,8 @@ def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: 
 def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
     """CK+: score each fold of people by a network that was trained on the others.
 
-    Several lists of classes are scored one after the other.
+    Several lists of classes are scored one after the other. Contempt is in ck7 and ck8: it needs a data set that was
+    built with --classes ck8.
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """

@@ -118,6 +118,11 @@ def name_clusters(
     return Clusters(np.array([numbers[name] for name in names], np.int64), np.array(kinds, np.int64))
 
 
+def separate_images(count: int) -> Clusters:
+    """Take images as independent."""
+    return Clusters(np.arange(count), np.full(count, IMAGE))
+
+
 def estimate_share(right: NDArray[np.bool_], clusters: Clusters | None = None) -> Interval:
     """Compute where the share of right answers lies with 95 % confidence.
 

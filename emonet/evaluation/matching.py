@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 from emonet.evaluation.answers import Answers, read_answers
-from emonet.evaluation.intervals import Clusters
+from emonet.evaluation.intervals import Clusters, separate_images
 from emonet.labels import Emotion
 
 Run: TypeAlias = Answers | str | os.PathLike[str]
@@ -85,6 +85,8 @@ def match_runs(first: Sequence[Run], second: Sequence[Run], *, view: str, scored
     keys = _match_keys(names, opened, common=common)
     orders = [_find_rows(one, keys) for one in opened]
     labels = _match_labels(names, opened, orders, keys)
+    people = opened[0].clusters.part(orders[0])
+    clusters = people if people.count > 1 else separate_images(len(keys))
     read = [_read(one, order, labels, chosen) for one, order in zip(opened, orders, strict=True)]
     own, other = slice(None, len(first)), slice(len(first), None)
     return Matched(
@@ -93,11 +95,11 @@ def match_runs(first: Sequence[Run], second: Sequence[Run], *, view: str, scored
         (", ".join(names[own]), ", ".join(names[other])),
         keys,
         labels,
-        opened[0].clusters.part(orders[0]),
+        clusters,
         _stack(names[own], read[own], labels),
         _stack(names[other], read[other], labels),
         len({key for one in opened for key in one.keys}) - len(keys),
-        tuple(_list_remarks(names, opened)),
+        (*_list_remarks(names, opened), *_remark_on_one(people, clusters)),
     )
 
 
@@ -214,6 +216,11 @@ def _read(answers: Answers, order: NDArray[np.int64], labels: NDArray[np.str_], 
 def _stack(names: Sequence[str], read: Sequence[_Read], labels: NDArray[np.str_]) -> RunAnswers:
     answers, of_label = (np.stack(parts) for parts in zip(*read, strict=True))
     return RunAnswers(tuple(names), answers, answers == labels, of_label)
+
+
+def _remark_on_one(people: Clusters, clusters: Clusters) -> Iterator[str]:
+    if clusters is not people and len(clusters.groups) > 1:
+        yield f"all images are of {people.words}: the intervals say nothing of others"
 
 
 def _list_remarks(names: Sequence[str], opened: Sequence[Answers]) -> Iterator[str]:

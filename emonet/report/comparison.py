@@ -89,7 +89,7 @@ def _points(difference: Difference) -> str:
 
 def _judge(difference: Difference) -> str:
     low, high = difference.interval
-    if low <= 0 <= high:
+    if low <= 0 <= high or low == high:  # without width it is of too few people to say anything
         return "maybe no difference"
     return f"{'B' if low > 0 else 'A'} is better"
 
