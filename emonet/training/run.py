@@ -86,8 +86,8 @@ def _settle_epochs(config: TrainConfig, images: int, watch: Watch) -> TrainConfi
     if passes == 1:
         return replace(config, epoch_images=0)
     watch.note(
-        f"an epoch shows each of the {images:,} images {passes} times: the epochs of the recipe are for "
-        f"{config.epoch_images:,} images, and keep their number of steps; give epochs to show each image once"
+        f"an epoch shows each of the {images:,} images {passes} times: so the recipe has as many steps as on the "
+        f"{config.epoch_images:,} images that it is for; --epochs or --steps make it shorter"
     )
     return config
 
