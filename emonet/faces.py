@@ -7,11 +7,11 @@ they fit, or else into a file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import torch
 
 Storage = Literal["auto", "memory", "disk"]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 PIECE = 1024  # images that are copied at once
 SHARE_OF_MEMORY = 0.5  # of what is free; images that need more are kept on the disk
 
 NO_VOTES = [0] * len(VOTES)
 
-COLUMNS = ("image", "label", "source", "key", "fold", "votes")
-
+COLUMNS = ("image", "label", "source", "key", "fold", "votes", "subject", "sequence")
 __all__ = ["FaceDataset", "Faces", "read_faces"]
 
 
@@ -95,6 +95,9 @@ class Faces:
         left_out: Class or source that was not asked for -> its images.
         votes: FER+'s votes (N, 10); zeros where nobody voted.
         folds: Of training images (N,); -1 where there is none.
+        subjects: The code of the person in each image (N,); empty where it is not known.
+        sequences: The sequence that each image is a frame of (N,); empty for single images.
+        splits: The split that each image is in (N,).
     """
 
     pixels: Pixels
@@ -105,6 +108,9 @@ class Faces:
     left_out: dict[str, int]
     votes: NDArray[np.int16] | None = None
     folds: NDArray[np.int64] | None = None
+    subjects: NDArray[np.str_] | None = None
+    sequences: NDArray[np.str_] | None = None
+    splits: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -121,8 +127,11 @@ class Faces:
             labels=self.labels[mask],
             sources=self.sources[mask],
             keys=[key for key, inside in zip(self.keys, mask, strict=True) if inside],
-            votes=None if self.votes is None else self.votes[mask],
-            folds=None if self.folds is None else self.folds[mask],
+            votes=_pick(self.votes, mask),
+            folds=_pick(self.folds, mask),
+            subjects=_pick(self.subjects, mask),
+            sequences=_pick(self.sequences, mask),
+            splits=_pick(self.splits, mask),
         )
 
 
@@ -149,10 +158,10 @@ def read_faces(
     """
     chosen = tuple(classes) or store.classes
     places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
-    rows: list[tuple[int, str, str, list[int], int]] = []
+    rows: list[_Row] = []
     left_out: dict[str, int] = {}
     pixels = _make_room(sum(store.splits[split] for split in splits), spec, storage)
-    for row in _read_rows(store, splits):
+    for split, row in _read_rows(store, splits):
         if folds is not None and (row["fold"] == folds[0]) is not folds[1]:
             continue
         if sources and row["source"] not in sources:
@@ -162,25 +171,54 @@ def read_faces(
             left_out[name] = left_out.get(name, 0) + 1
         else:
             pixels[len(rows)] = spec.resize(decode(row["image"]))
-            fold = -1 if row["fold"] is None else row["fold"]
-            rows.append((places[row["label"]], row["source"], row["key"], row["votes"] or NO_VOTES, fold))
-    labels, names, keys, votes, numbers = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+            rows.append(_make_row(places[row["label"]], split, row))
+    return _gather(rows, pixels[: len(rows)], chosen, left_out)
+
+
+class _Row(NamedTuple):
+    """What is kept of an image beside its pixels."""
+
+    label: int
+    source: str
+    key: str
+    votes: Sequence[int]
+    fold: int
+    subject: str
+    sequence: str
+    split: str
+
+
+def _make_row(label: int, split: str, row: Mapping[str, Any]) -> _Row:
+    fold = -1 if row["fold"] is None else row["fold"]
+    people = row["subject"] or "", row["sequence"] or ""
+    return _Row(label, row["source"], row["key"], row["votes"] or NO_VOTES, fold, *people, split)
+
+
+def _gather(rows: Sequence[_Row], pixels: Pixels, classes: tuple[Emotion, ...], left_out: dict[str, int]) -> Faces:
     return Faces(
-        pixels=pixels[: len(rows)],
-        labels=np.array(labels, np.int64),
-        sources=np.array(names, np.str_),
-        keys=list(keys),
-        classes=chosen,
+        pixels=pixels,
+        labels=np.array([row.label for row in rows], np.int64),
+        sources=np.array([row.source for row in rows], np.str_),
+        keys=[row.key for row in rows],
+        classes=classes,
         left_out=left_out,
-        votes=np.array(votes, np.int16).reshape(-1, len(VOTES)),
-        folds=np.array(numbers, np.int64),
+        votes=np.array([row.votes for row in rows], np.int16).reshape(-1, len(VOTES)),
+        folds=np.array([row.fold for row in rows], np.int64),
+        subjects=np.array([row.subject for row in rows], np.str_),
+        sequences=np.array([row.sequence for row in rows], np.str_),
+        splits=np.array([row.split for row in rows], np.str_),
     )
 
 
-def _read_rows(store: Store, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _read_rows(store: Store, splits: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     for split in splits:
         for batch in store.batches(split, COLUMNS):
-            yield from batch.to_pylist()
+            yield from ((split, row) for row in batch.to_pylist())
+
+
+def _pick(column: NDArray[Scalar] | None, mask: NDArray[np.bool_]) -> NDArray[Scalar] | None:
+    """Pick rows of a column that images from elsewhere may lack."""
+    return None if column is None else column[mask]
 
 
 def _make_room(count: int, spec: InputSpec, storage: Storage) -> Pixels:

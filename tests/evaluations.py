@@ -12,6 +12,7 @@ from emonet.datasets.store import Store, StoreInfo
 from emonet.datasets.store.info import CopyCounts
 from emonet.evaluation import Evaluation
 from emonet.evaluation.cost import Cost
+from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.metrics import score
 from emonet.evaluation.votes import score_votes
 from emonet.faces import Faces
@@ -75,11 +76,14 @@ def checkpoint(classes=SEVEN, *, model="lenet28", about=None, heads=(), **argume
     )
 
 
-def faces(labels, *, classes=SEVEN, source="fer2013", channels=1, size=28, left_out=None, votes=None):
+def faces(labels, *, classes=SEVEN, source="fer2013", channels=1, size=28, left_out=None, votes=None, **names):
+    """Make images of noise; `names` are subjects, sequences and splits, as lists."""
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), size, size, channels), np.uint8)
     keys = [f"{source}/{number:04}" for number in range(len(labels))]
     counted = None if votes is None else np.array(votes, np.int16)
-    return Faces(pixels, np.array(labels), np.array([source] * len(labels)), keys, classes, left_out or {}, counted)
+    known = {name: np.array(values) for name, values in names.items()}
+    sources = np.array([source] * len(labels))
+    return Faces(pixels, np.array(labels), sources, keys, classes, left_out or {}, counted, **known)
 
 
 def probabilities(answers, count):
@@ -105,7 +109,7 @@ def evaluated(
     """A model that gives these answers, places among the classes, by every view."""
     looked = faces(labels, **given)
     said = probabilities(answers, len(looked.classes))
-    scores = {"all": score(said, looked.labels, looked.classes)}
+    scores = {"all": score(said, looked.labels, looked.classes, clusters=find_clusters(looked))}
     evaluation = Evaluation(
         name=name,
         checkpoint=made or checkpoint(looked.classes, hidden=4),

@@ -5,6 +5,7 @@ import trainings
 from typer.testing import CliRunner
 
 from emonet.commands import app
+from emonet.evaluation import read_answers
 from emonet.inference import load_model
 
 
@@ -53,6 +54,25 @@ def test_the_report_is_written_with_the_curves_of_the_run(evaluated, tmp_path):
     assert f"look at {tmp_path / 'report' / 'report.html'}" in result.stdout
     assert json.loads((tmp_path / "report" / "evaluation.json").read_text())["name"] == "run"
     assert (tmp_path / "report" / "curves.png").is_file()
+
+
+def test_the_report_comes_with_every_answer(evaluated, tmp_path):
+    assert evaluated("-o", tmp_path, "--views", "none,mirror", "--sizes", "").exit_code == 0
+    answers = read_answers(tmp_path)
+    scores = json.loads((tmp_path / "evaluation.json").read_text())["scores"]
+    assert {view: answers.right(view).mean() for view in answers.views} == {
+        view: pytest.approx(scores[view]["all"]["accuracy"]) for view in ("none", "mirror")
+    }
+    assert answers.name == "run"
+
+
+def test_a_whole_data_set_can_be_scored(evaluated):
+    told = json.loads(evaluated("--split", "all", "--source", "fer2013", "--views", "none", "--json").stdout)
+    assert (told["split"], told["sources"], told["scores"]["none"]["all"]["n"]) == ("all", ["fer2013"], 49)
+    shown = evaluated("--split", "all", "--views", "none")
+    assert "as are 35 of the 49 images" in shown.stderr
+    assert "95 %: Wilson" in shown.stdout
+    assert "has no source jaffe; it has fer2013" in str(evaluated("--source", "fer2013,jaffe").exception)
 
 
 def test_reports_and_whoever_asks_get_scores_by_size_of_the_face(evaluated, tmp_path):

@@ -2,12 +2,13 @@ import json
 from dataclasses import replace
 
 import imitations
+import merged
 import numpy as np
 import pytest
 import trainings
 
 from emonet.datasets.store.leaks import has_training_copy
-from emonet.evaluation import evaluate
+from emonet.evaluation import evaluate, make_answers, read_answers, write_answers
 from emonet.evaluation.metrics import score
 from emonet.heads import Head
 from emonet.inference.checkpoint import load_checkpoint
@@ -185,3 +186,61 @@ def test_sources_and_sequences_are_scored_apart(checkpoint, portrait, tmp_path):
 
 def sources(store, split):
     return store.table(split, ["source"])["source"].to_pylist() if split in store.splits else []
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory, portrait):
+    """FER2013, CK+ and JAFFE in one data set."""
+    return merged.build_merged(tmp_path_factory.mktemp("everything"), portrait, people=3, classes="fer7")
+
+
+def test_a_whole_data_set_is_scored_whatever_its_splits(checkpoint, everything):
+    evaluation = evaluate(checkpoint, everything, "all", sources=["jaffe"], machine=CPU)
+    rows = merged.rows(everything)
+    assert len(evaluation.faces) == sum(row["source"] == "jaffe" for row in rows) == 21
+    assert evaluation.faces.left_out == {}  # what was not asked for is not left out
+    assert evaluation.scored == "all (jaffe)"
+    assert {f"split {split}" for split in evaluation.faces.splits.tolist()} <= set(evaluation.parts)
+    assert "3 people" in evaluation.summary.interval_method
+    assert evaluation.to_dict()["sources"] == ["jaffe"]
+
+
+def test_several_data_sets_can_be_scored_together(checkpoint, everything):
+    whole = evaluate(checkpoint, everything, "all", machine=CPU)
+    two = evaluate(checkpoint, everything, "all", sources=["jaffe", "ckplus"], machine=CPU)
+    assert len(whole.faces) == sum(everything.splits.values())
+    assert {"source ckplus", "source jaffe"} <= set(two.parts)
+    assert "source fer2013" not in two.parts
+
+
+def test_images_that_the_model_may_know_are_remarked_on(checkpoint, everything):
+    """The model learned from FER2013 alone."""
+    assert not any("no test" in one for one in evaluate(checkpoint, everything, "all", sources=["jaffe"]).remarks)
+    remarks = evaluate(checkpoint, everything, "all", machine=CPU).remarks
+    known = sum(row["source"] == "fer2013" for row in merged.rows(everything, "train", "dev"))
+    assert any(f"as are {known} of the" in remark and "this is no test" in remark for remark in remarks)
+
+
+def test_an_unknown_source_lists_those_there_are(checkpoint, everything):
+    with pytest.raises(ValueError, match="has no source kdef; it has fer2013, ckplus, jaffe"):
+        evaluate(checkpoint, everything, "all", sources=["kdef"])
+
+
+def test_intervals_are_over_people_where_they_are_known(checkpoint, everything):
+    evaluation = evaluate(checkpoint, everything, "all", sources=["ckplus"], machine=CPU)
+    for part in ("all", "per sequence"):
+        assert evaluation.scores["none"][part].interval_method.startswith(
+            ("cluster bootstrap over 7 people", "Wilson over 7 people")
+        )
+    faces = evaluate(checkpoint, everything, "all", sources=["fer2013"], machine=CPU)
+    assert faces.summary.interval_method == "Wilson"
+
+
+def test_answers_of_an_evaluation_are_those_of_its_heads(checkpoint, everything, tmp_path):
+    evaluation = evaluate(checkpoint, everything, "all", sources=["ckplus"], machine=CPU)
+    answers = read_answers(write_answers(make_answers(evaluation), tmp_path / "answers.parquet"))
+    assert set(answers.keys) == {row["key"] for row in merged.rows(everything) if row["source"] == "ckplus"}
+    assert (answers.probabilities("none", "fer2013") == evaluation.head_answers["none"]).all()
+    assert answers.clusters.words == "7 people"
+    splits = {row["key"]: split for split in everything.splits for row in merged.rows(everything, split)}
+    assert answers.column("split") == [splits[key] for key in answers.keys]

@@ -48,7 +48,7 @@ def given(run, store, tmp_path, monkeypatch):
 
     def note(protocol, _, config, *__, overwrite):
         calls.append((protocol, config, overwrite))
-        return SimpleNamespace(pooled={})
+        return SimpleNamespace(pooled={}, collapsed=[])
 
     def ask(name, *arguments):
         monkeypatch.setattr("emonet.protocols.run.run_protocol", note)
@@ -98,15 +98,26 @@ def test_each_gives_an_example(run, name):
 def test_a_protocol_from_the_command_line(run, store, config, tmp_path):
     result = run("ckplus", store.path, "-o", tmp_path / "run", "--config", config, "--folds", 3)
     assert result.exit_code == 0, result.output
-    header, *rows, last = result.stdout.splitlines()
-    headings = ["scored", "view", "images", "n", "accuracy", "95 % interval", "macro F1", "over rounds"]
-    assert re.split(" {2,}", header) == headings
-    assert [row.split()[:3] for row in rows] == [
-        ["ckplus", view, part] for view in ("none", "mirror") for part in ("all", "per")
-    ]
+    header, *rows, how, last = result.stdout.splitlines()
+    assert re.split(" {2,}", header) == ["scored, view", "n", "accuracy", "95 %", "macro F1", "over rounds"]
+    titles = ["ckplus, none", "  per sequence", "ckplus, mirror", "  per sequence"]
+    assert [row[: len(title)] for row, title in zip(rows, titles, strict=True)] == titles
     assert all("±" in row for row in rows)
+    assert how.endswith("7 people")
     assert last == f"look at {tmp_path / 'run' / 'report.html'}"
     assert "round 3 of 3, fold-3: epoch: on fold 1, who are not learned from; scored once on fold 3" in result.stderr
+
+
+def test_the_table_fits_into_80_columns(store, config, tmp_path):
+    options = ["-o", tmp_path / "run", "--config", config, "--folds", 3, "--classes", "ck6,ck8"]
+    arguments = ["protocol", "ckplus", store.path, *options]
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    table = result.stdout.splitlines()[:9]
+    assert max(map(len, table)) <= 80
+    assert [row.split("  ")[0] for row in table if row.startswith("ckplus")] == [
+        f"ckplus {classes}, {view}" for classes in ("ck6", "ck8") for view in ("none", "mirror")
+    ]
 
 
 def test_a_protocol_that_is_stopped_says_how_to_go_on(run, store, config, tmp_path, monkeypatch):

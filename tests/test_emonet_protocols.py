@@ -272,6 +272,24 @@ def test_missing_class_is_refused(tmp_path, portrait):
         OfficialSplits().rounds(store, trainings.quick(classes="ck7"))
 
 
+@pytest.mark.parametrize(("asked", "names"), [("ck7", "ck8"), ("happy,contempt", "ck8")])
+def test_a_missing_class_names_the_build_that_has_it(tmp_path, portrait, asked, names):
+    store = trainings.build_faces(tmp_path, portrait)
+    with pytest.raises(ValueError, match=rf"Leave {asked} out, or build .*emonet build ... --classes {names}$"):
+        OfficialSplits().rounds(store, trainings.quick(classes=asked))
+
+
+def test_shares_keep_the_steps_of_a_recipe(store):
+    """Forty images are shown ten times an epoch; a share has as many steps as all of them."""
+    whole = len(merged.keys(store, "train"))
+    config = trainings.quick(epochs=4, epoch_images=10 * whole)
+    half, all_ = LearningCurve((0.5, 1)).rounds(store, config)
+    steps = [one.config.epochs * math.ceil(one.learned.splits["train"] / 8) for one in (half, all_)]
+    assert steps == pytest.approx([4 * 10 * whole / 8] * 2, rel=0.1)
+    assert {one.config.epoch_images for one in (half, all_)} == {0}
+    assert {one.config.epoch_images for one in LearningCurve((0.5, 1), "epochs").rounds(store, config)} == {0}
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

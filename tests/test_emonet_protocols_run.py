@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import imitations
 import merged
 import numpy as np
 import pytest
 import trainings
+from matplotlib.text import Text
 from pages import rows
 
+from emonet.evaluation import compare_answers, read_answers
 from emonet.evaluation.metrics import score
 from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY, average_sequences
 from emonet.faces import read_faces
@@ -17,6 +20,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.protocols import Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds, run_protocol
+from emonet.protocols.curve_picture import draw_learning_curve
 from emonet.training.run import train
 
 
@@ -65,7 +69,11 @@ def test_pooled_scores_are_those_of_all_answers(store, folds, view):
     probabilities = np.concatenate([own for _, own in answers])
     (pool,) = result.pooled.values()
     expected = score(probabilities, labels, result.rounds[0].outcomes["ckplus ck8"].classes)
-    assert pool.scores[view]["all"] == expected
+    found = pool.scores[view]["all"]
+    over_images = {"accuracy_interval": expected.accuracy_interval, "interval_method": "Wilson"}
+    assert replace(found, **over_images) == expected
+    assert found.interval_method.endswith("7 people")
+    assert found.accuracy_interval != expected.accuracy_interval
     assert expected.n == sum(row["source"] == "ckplus" for row in merged.rows(store))
     assert (pool.rounds, pool.people) == (3, 7)
 
@@ -95,6 +103,46 @@ def test_per_sequence_by_hand():
     means, labels = average_sequences(probabilities, np.array([0, 0, 0, 1, 1]), ["a", "a", "b", None, "a"])
     assert means == pytest.approx(np.array([[0.55, 0.45], [0.3, 0.7], [0.0, 1.0]]))
     assert labels.tolist() == [0, 0, 1]
+
+
+def test_every_answer_is_kept_with_its_round(store, folds):
+    folder, result = folds
+    answers = read_answers(folder)
+    pool = result.pooled["ckplus ck8"]
+    for view in ("none", "mirror"):
+        assert answers.right(view).sum() == pool.scores[view]["all"].correct
+    rows = {row["key"]: row for row in merged.rows(store)}
+    assert set(answers.keys) == {key for key, row in rows.items() if row["source"] == "ckplus"}
+    assert answers.column("subject") == [rows[key]["subject"] for key in answers.keys]
+    assert set(answers.column("fold")) == {one.round.name for one in result.rounds}
+    splits = {row["key"]: split for split in store.splits for row in merged.rows(store, split)}
+    assert answers.column("split") == [splits[key] for key in answers.keys]
+    assert (answers.about["store_identity"], answers.about["protocol"]) == (store.identity, "ckplus")
+    assert set(answers.about["model_identity"]) == {one.round.name for one in result.rounds}
+    assert answers.clusters.words == "7 people"
+
+
+def test_protocols_are_compared_image_by_image(store, folds, tmp_path):
+    folder, result = folds
+    carried_out(SubjectFolds(folds=3), store, tmp_path, seed=1)
+    found = compare_answers(folder, tmp_path)
+    assert found.n == result.pooled["ckplus ck8"].scores["none"]["all"].n
+    assert found.accuracy.interval_method == "cluster bootstrap over 7 people"
+
+
+def test_rounds_that_answer_one_class_are_marked(store, tmp_path):
+    """A network that hardly learns answers one class."""
+    result = carried_out(SubjectFolds(folds=3), store, tmp_path, learning_rate=1e-9)
+    collapsed = [one for one in result.rounds if one.outcomes["ckplus ck8"].collapsed]
+    assert collapsed
+    for one in collapsed:
+        outcome = one.outcomes["ckplus ck8"]
+        name, share = outcome.commonest
+        counts = np.bincount(outcome.answers["none"].argmax(1), minlength=8)
+        assert share == counts.max() / counts.sum() >= 0.9
+        assert one.to_dict()["scored"]["ckplus ck8"]["collapsed"] is True
+        assert f"{one.round.name} answers {name} to" in (tmp_path / "report.html").read_text()
+    assert [name for name, *_ in result.collapsed] == [one.round.name for one in collapsed]
 
 
 def test_spread_over_rounds(folds):
@@ -213,6 +261,12 @@ def test_each_class_list_has_its_scores(store, tmp_path):
     result = carried_out(SubjectFolds(folds=3), store, tmp_path, classes="ck6,ck7")
     counts = {name: pool.scores["none"]["all"].n for name, pool in result.pooled.items()}
     assert counts == {"ckplus ck6": 24, "ckplus ck7": 28}
+    answers = read_answers(tmp_path)
+    assert {name: len(answers.select(name)) for name in answers.scored} == counts
+    assert [len(answers.select(name).classes("none")) for name in counts] == [6, 7]
+    with pytest.raises(ValueError, match="ckplus ck6, ckplus ck7: choose one as `scored`"):
+        compare_answers(tmp_path, tmp_path)
+    assert compare_answers(tmp_path, tmp_path, scored="ckplus ck7").n == 28
     assert [len(pool.scores["none"]["all"].classes) for pool in result.pooled.values()] == [6, 7]
 
 
@@ -241,7 +295,12 @@ def test_cross_scores_each_other_source(store, tmp_path):
     parts = {name: pool.scores["none"] for name, pool in result.pooled.items()}
     assert {name: scores["all"].n for name, scores in parts.items()} == {"ckplus": 38, "jaffe": 21}
     assert ("per sequence" in parts["ckplus"], "per sequence" in parts["jaffe"]) == (True, False)
-    assert {path.name for path in tmp_path.iterdir()} == {"from-fer2013", "protocol.json", "report.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "answers.parquet",
+        "from-fer2013",
+        "protocol.json",
+        "report.html",
+    }
 
 
 def test_learning_curve_is_drawn(store, tmp_path):
@@ -254,6 +313,35 @@ def test_learning_curve_is_drawn(store, tmp_path):
     assert "data:image/png" in text
     assert "shares 0.4, 1; equal steps" in text
     assert "accuracy over rounds" not in text
+
+
+def test_the_legend_of_a_learning_curve_covers_nothing(tmp_path, monkeypatch):
+    """With three views it is wide: it must neither cover the titles nor leave the figure."""
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **_: note(figure, path))
+
+    def note(figure, path):
+        figure.draw_without_rendering()
+        drawn.append(figure)
+        path.write_bytes(b"")
+
+    def made(accuracy):
+        return {"all": SimpleNamespace(accuracy=accuracy, accuracy_interval=(accuracy - 0.1, accuracy + 0.1))}
+
+    views = ("none", "mirror", "ten_crop")
+    outcome = SimpleNamespace(answers=dict.fromkeys(views), scores={view: made(0.5) for view in views})
+    rounds = [SimpleNamespace(learned=number, outcomes={"share": outcome}) for number in (10, 100)]
+    draw_learning_curve(SimpleNamespace(rounds=rounds, config={"model": "emonet"}), tmp_path / "curve.png")
+    (figure,) = drawn
+    (axes,) = figure.axes
+    (legend,) = [*figure.legends, *filter(None, [axes.get_legend()])]
+    box = legend.get_window_extent()
+    own = legend.findobj(Text)
+    others = [text for text in figure.findobj(Text) if text.get_text() and text not in own]
+    assert not [text.get_text() for text in others if box.overlaps(text.get_window_extent())]
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
+    assert box.y0 >= figure.bbox.y0
 
 
 def test_learning_curve_of_one_point_is_drawn(store, tmp_path):

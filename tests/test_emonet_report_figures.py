@@ -116,6 +116,13 @@ def test_one_image_is_enough_for_every_figure(tmp_path, classes, answers):
             assert (image.format, image.width) == ("PNG", 1275)
 
 
+def test_of_the_frames_of_a_sequence_only_the_surest_is_shown():
+    names = {"sequences": ["a", "", "a", "b", "a", "b", ""], "subjects": [""] * 7, "splits": ["test"] * 7}
+    scored = evaluated([0] * 7, [0, 0, 0, 0, 1, 1, 0], **names)
+    assert [one.row for one in find_surest(scored, 0, right=True)] == [0, 1, 3, 6]
+    assert [one.row for one in find_surest(scored, 0, right=False)] == [4, 5]
+
+
 def test_the_surest_come_first_right_and_wrong_apart():
     scored = evaluated([0, 0, 1, 0, 0, 0], [0, 3, 1, 0, 2, 0])
     assert [one.row for one in find_surest(scored, 0, right=True)] == [0, 3, 5]

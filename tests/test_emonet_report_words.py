@@ -4,6 +4,7 @@ import pytest
 from evaluations import SEVEN, checkpoint, evaluated, store, training
 from pages import Tags, block, headings, parts, rows, sentences, words
 
+from emonet.evaluation.remarks import list_learned_sources
 from emonet.labels import Emotion
 from emonet.report.leaderboard import ENTRIES, LeaderboardEntry, find_standing, is_comparable
 from emonet.report.provenance import chosen, learned_from, part_of_split
@@ -68,6 +69,28 @@ def test_what_the_split_has_to_do_with_the_model_is_told(split, config, said):
 
 def test_other_data_may_share_pictures():
     assert "another data set" in part_of_split(evaluated([0], [0], data=store(files={"a": "b"})))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("kdef", "learned from fer2013, jaffe alone, and none of these images"),
+        ("jaffe", "2 of its images are of train or dev, which the model learned from"),
+    ],
+)
+def test_a_whole_data_set_is_no_test_if_the_model_knows_it(source, said):
+    scored = evaluated([0, 0, 1], [0, 0, 0], split="all", source=source, splits=["train", "dev", "test"])
+    assert said in part_of_split(scored)
+    assert any("this is no test" in remark for remark in scored.remarks) == (source == "jaffe")
+
+
+@pytest.mark.parametrize(("init", "known"), [("emonet_fast", ["fer2013", "jaffe"]), ("old.safetensors", None)])
+def test_what_a_start_learned_from_counts_too(init, known):
+    assert list_learned_sources(checkpoint(about=training(init=init), hidden=4)) == known
+
+
+def test_a_model_without_a_history_may_know_everything():
+    assert list_learned_sources(replace(checkpoint(hidden=4), training={})) is None
 
 
 def test_what_a_model_learned_from_is_counted():

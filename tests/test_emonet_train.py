@@ -103,7 +103,7 @@ def test_the_help_shows_every_option(run):
 )
 def test_options_of_the_command_line_reach_train(given, arguments, expected):
     config, overwrite = given(*arguments)
-    assert config == TrainConfig.from_dict(recipe("emonet") | expected)
+    assert config == TrainConfig.from_dict(recipe("emonet", **expected))
     assert overwrite is False
 
 

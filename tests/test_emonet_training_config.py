@@ -7,7 +7,7 @@ from emonet.models import MODELS, model_class
 from emonet.options import option_fields, read_toml, write_toml
 from emonet.training import TrainConfig, recipe
 from emonet.training.config import Panel
-from emonet.training.recipes import RECIPES
+from emonet.training.recipes import EPOCH_IMAGES, RECIPES
 
 EVERYTHING = {
     "model": "tuned_five",
@@ -210,5 +210,12 @@ def test_every_network_that_is_trained_by_itself_has_a_recipe():
 
 
 def test_a_family_shares_its_recipe():
-    assert recipe("torchvision:vgg16") == {"model": "torchvision:vgg16", **RECIPES["torchvision"]}
-    assert recipe("unheard_of") == {"model": "unheard_of"}
+    shared = {"epoch_images": EPOCH_IMAGES}
+    assert recipe("torchvision:vgg16") == {"model": "torchvision:vgg16", **shared, **RECIPES["torchvision"]}
+    assert recipe("unheard_of") == {"model": "unheard_of", **shared}
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 3}, {"steps": 9}, {"init": "emonet"}])
+def test_whoever_says_how_long_to_train_is_not_given_the_steps_of_a_recipe(changes):
+    assert TrainConfig.from_dict(recipe("emonet", **changes)).epoch_images == 0
+    assert TrainConfig.from_dict(recipe("lenet28")).epoch_images == 0  # its recipe counts steps

@@ -1,5 +1,6 @@
 """Runs and their folders: what is written, what is returned, and what is refused before the first step."""
 
+import math
 import random
 import shutil
 from dataclasses import replace
@@ -17,6 +18,7 @@ from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.options import read_toml
 from emonet.training import TrainConfig, train
+from emonet.training.log import Silent
 from emonet.training.session import Session
 from facecrop import CropSpec
 
@@ -135,6 +137,38 @@ def test_a_folder_with_another_run_is_refused(store, tmp_path, finished):
     with pytest.raises(ValueError, match=r"holds a run with other epochs, seed; choose another folder or overwrite it"):
         trainings.trained(store, tmp_path, epochs=4, seed=2)
     assert files(tmp_path) == before
+
+
+class Noting(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_a_small_data_set_keeps_the_steps_of_a_recipe_and_says_so(store, tmp_path):
+    watch = Noting()
+    images = store.splits["train"]
+    trained = trainings.trained(store, tmp_path, watch, epochs=2, epoch_images=3 * images)
+    assert trainings.log(tmp_path)[-1].step == 2 * math.ceil(3 * images / 8)
+    assert any(f"each of the {images} images 3 times" in note for note in watch.notes)
+    assert trained.training["config"]["epoch_images"] == 3 * images
+
+
+def test_a_data_set_that_is_large_enough_is_shown_once(store, tmp_path):
+    """Runs of before there was the option are resumed: theirs is the same training."""
+    watch = Noting()
+    trained = trainings.trained(store, tmp_path, watch, epochs=1, epoch_images=store.splits["train"] + 1)
+    assert trained.training["config"]["epoch_images"] == 0
+    assert not any("times" in note for note in watch.notes)
+
+
+def test_a_run_of_before_an_option_was_there_is_resumed(store, tmp_path):
+    first = trainings.trained(store, tmp_path, epochs=1)
+    identity = {name: value for name, value in first.training["identity"].items() if name != "epoch_images"}
+    replace(first, training={**first.training, "identity": identity}).save(tmp_path / "model.safetensors")
+    assert same(first, trainings.trained(store, tmp_path, epochs=1))
 
 
 def test_a_run_on_other_data_is_refused(store, tmp_path, portrait):

@@ -63,6 +63,13 @@ def test_source_weights_decide_how_often_sources_are_shown(options, fer2013, jaf
     assert by_source(shown(**options)) == {"fer2013": fer2013, "jaffe": jaffe}
 
 
+@pytest.mark.parametrize(("epoch_images", "passes"), [(0, 1), (20, 1), (42, 1), (60, 1), (84, 2), (420, 10)])
+def test_a_small_data_set_is_shown_several_times_an_epoch(epoch_images, passes):
+    assert (shown(epoch_images=epoch_images) == passes).all()
+    steps = Sampling(FACES, TrainConfig(epoch_images=epoch_images, batch_size=7)).count_steps()
+    assert steps == passes * 6
+
+
 def test_balance_sources_shows_all_sources_equally_often():
     faces = some_faces(fer2013=(20, 12, 8), ckplus=(8, 2, 6), jaffe=(0, 2, 2))
     assert by_source(shown(faces, balance_sources=True), faces) == {"fer2013": 20, "ckplus": 20, "jaffe": 20}

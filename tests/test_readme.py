@@ -2,6 +2,7 @@
 
 import re
 
+import evaluations
 import imitations
 import PIL.Image
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import emonet.errors
 from emonet.datasets import READERS
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+from emonet.evaluation import make_answers, write_answers
 from emonet.models import MODELS
 from facecrop import DETECTORS
 
@@ -18,6 +20,7 @@ RUN = (
     "docs/how-to/add-a-detector.md",
     "docs/how-to/add-a-head.md",
     "docs/how-to/add-a-network.md",
+    "docs/how-to/compare-models.md",
     "docs/how-to/merge-data-sets.md",
     "docs/reference/errors.md",
     "docs/reference/facecrop.md",
@@ -100,6 +103,17 @@ def test_the_tutorial_on_models_trains_scores_and_predicts(run, tmp_path, portra
     assert {"none", "mirror"} <= set(lines)
     assert (tmp_path / "runs" / "lenet28" / "curves.png").is_file()
     assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_the_guide_to_comparisons_reads_answers(run, tmp_path):
+    for name, said in (("report-a", [0, 1, 2]), ("report-b", [0, 1, 1])):
+        (tmp_path / name).mkdir()
+        evaluation = evaluations.evaluated([0, 1, 2], said, views=("none", "mirror"))
+        write_answers(make_answers(evaluation), tmp_path / name / "answers.parquet")
+    names = run("docs/how-to/compare-models.md")
+    assert names["found"].accuracy.value == pytest.approx(-1 / 3)
+    assert names["lost"] == ["fer2013/0002"]
+    assert names["probabilities"].shape == (3, 7)
 
 
 def test_the_guide_to_merging_reads_samples_and_a_store(run, tmp_path, portrait, capsys):

@@ -9,6 +9,7 @@ import typer
 from emonet.commands._console.endings import run_application
 from emonet.commands._console.examples import epilog
 from emonet.commands.build import build
+from emonet.commands.compare import compare
 from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate
 from emonet.commands.export import export
@@ -26,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (info, faces, build, train, evaluate, predict, models, export, demo):
+for command in (info, faces, build, train, evaluate, compare, predict, models, export, demo):
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(protocol, name="protocol")
 

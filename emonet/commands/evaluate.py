@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 class EvaluateOptions:
     """The options of `emonet evaluate`."""
 
-    split: Annotated[str, Option("Split to score on: validation, test or dev.")] = "validation"
+    split: Annotated[str, Option("Split to score on: validation, test, dev, or all for every image.")] = "validation"
+    sources: Annotated[
+        tuple[str, ...], Option("Score the images of this data set only; may be repeated.", flag="--source")
+    ] = ()
     views: Annotated[
         tuple[LabelView, ...], Option("Score with this test-time augmentation: none, mirror or ten_crop.")
     ] = ("none", "mirror")
@@ -51,7 +54,10 @@ def evaluate(
     store: StorePath,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write report.html, its plots and evaluation.json to.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Folder to write report.html, its plots, evaluation.json and answers.parquet to."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all scores as one JSON object.")] = False,
     given: Given,
@@ -93,6 +99,7 @@ def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -
         load_model(model),
         open_store(store),
         options.split,
+        sources=options.sources,
         name=_name(model),
         views=options.views,
         machine=open_machine(options.device, options.precision),
@@ -119,9 +126,12 @@ def _log(model: Path) -> list[EpochRow]:
 
 def _show(evaluation: Evaluation) -> None:
     from emonet.evaluation.parts import ALL
+    from emonet.report.provenance import part_of_split
+    from emonet.report.tables import describe_intervals
 
     cost = evaluation.cost
-    typer.echo(f"{evaluation.name} on {evaluation.split} of {evaluation.store.path}")
+    typer.echo(f"{evaluation.name} on {evaluation.scored} of {evaluation.store.path}")
+    typer.echo(f"{evaluation.scored}: {part_of_split(evaluation)}")
     typer.echo(f"answers of the head {evaluation.choice.head}, with the prior {evaluation.choice.prior}")
     rows = [
         (f"{view}: {part}" if part == ALL else f"  {part}", *_figures(scores))
@@ -130,6 +140,7 @@ def _show(evaluation: Evaluation) -> None:
     ]
     numbers = ("n", "accuracy", "95 %", "macro F1", "top 2", "ECE")
     print_table(("view: images", *numbers), rows, numbers)
+    typer.echo(f"95 %: {describe_intervals(evaluation)}")
     if evaluation.sizes:
         curve = ", ".join(f"{one.size} px {one.accuracy:.2%}" for one in evaluation.sizes)
         typer.echo(f"accuracy by size of the face, none: {curve}")

@@ -86,7 +86,8 @@ def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: 
 def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Given) -> None:
     """CK+: score each fold of people by a network that was trained on the others.
 
-    Several lists of classes are scored one after the other.
+    Several lists of classes are scored one after the other. Contempt is in ck7 and ck8: it needs a data set that was
+    built with --classes ck8.
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """
@@ -151,14 +152,21 @@ def _run(chosen: Protocol, store: Path, out: Path, given: Given, *options: Any, 
 
 
 def _show(result: Result) -> None:
-    from emonet.protocols.report import over_rounds
+    """Print a table that 80 columns hold: a row for each view of what was scored, and the parts below it."""
+    from emonet.evaluation.parts import ALL
+    from emonet.protocols.report import describe_collapsed, describe_intervals, over_rounds
 
-    numbers = ("n", "accuracy", "95 % interval", "macro F1", "over rounds")
+    numbers = ("n", "accuracy", "95 %", "macro F1", "over rounds")
     rows = []
     for name, pool in result.pooled.items():
         for view, parts in pool.scores.items():
             for part, scores in parts.items():
                 low, high = scores.accuracy_interval
-                figures = (f"{scores.n:,}", f"{scores.accuracy:.2%}", f"{low:.2%} to {high:.2%}")
-                rows.append((name, view, part, *figures, f"{scores.macro_f1:.4f}", over_rounds(pool, view, part)))
-    print_table(("scored", "view", "images", *numbers), rows, numbers)
+                figures = (f"{scores.n:,}", f"{scores.accuracy:.2%}", f"{100 * low:.1f}-{100 * high:.1f}")
+                title = f"{name}, {view}" if part == ALL else f"  {part}"
+                rows.append((title, *figures, f"{scores.macro_f1:.4f}", over_rounds(pool, view, part)))
+    print_table(("scored, view", *numbers), rows, numbers)
+    if rows:
+        typer.echo(f"95 %: {'; '.join(describe_intervals(result))}")
+    for words in describe_collapsed(result):
+        typer.echo(f"emonet: collapsed: {words}", err=True)

@@ -68,8 +68,12 @@ def _show(checkpoint: Checkpoint, out: Path) -> None:
 
 
 def _format_scores(scores: Mapping[str, Any]) -> str:
+    from emonet.evaluation.intervals import WILSON
+
     low, high = scores["accuracy_interval"]
+    method = scores.get("interval_method", WILSON)
+    words = "" if method == WILSON else f", {method}"
     return (
-        f"{scores['accuracy']:.2%} of {scores['n']:,} (95 % interval {low:.2%} to {high:.2%}), "
+        f"{scores['accuracy']:.2%} of {scores['n']:,} (95 % interval {low:.2%} to {high:.2%}{words}), "
         f"macro F1 {scores['macro_f1']:.4f}"
     )

@@ -1,29 +1,57 @@
 """Score a model on a split of a data set.
 
-evaluation.py     answers the images of a split, and scores the answers
-metrics.py        accuracy, F-scores, calibration and others
-parts.py          finds the images that are scored on their own, and averages the frames of a sequence
-sizes.py          scores smaller faces
-votes.py          scores on FER+'s votes
-head_scores.py    scores every head and prior
-agreement.py      what the last two share
-cost.py           measures what answers cost
+evaluation.py       answers the images of a split, and scores the answers
+metrics.py          accuracy, F-scores, calibration and others
+intervals.py        where a share or a difference lies: Wilson's formula, or a bootstrap over people
+answers.py          answers.parquet: every answer in a file, for comparisons and tools of your own
+answer_columns.py   makes the columns of that file
+comparison.py       compares the answers of two models to the same images
+matching.py         puts the answers of several runs in one order
+differences.py      what a comparison finds
+remarks.py          says what one has to know to read the figures
+parts.py            finds the images that are scored on their own, and averages the frames of a sequence
+sizes.py            scores smaller faces
+votes.py            scores on FER+'s votes
+head_scores.py      scores every head and prior
+agreement.py        what the last two share
+cost.py             measures what answers cost
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emonet.evaluation.answer_columns import make_answers
+    from emonet.evaluation.answers import Answers, read_answers, write_answers
+    from emonet.evaluation.comparison import compare_answers
+    from emonet.evaluation.differences import Comparison
     from emonet.evaluation.evaluation import Evaluation, evaluate
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = [
+    "Answers",
+    "Comparison",
+    "Evaluation",
+    "compare_answers",
+    "evaluate",
+    "make_answers",
+    "read_answers",
+    "write_answers",
+]
+
+_MODULES = {
+    "answer_columns": ("make_answers",),
+    "answers": ("Answers", "read_answers", "write_answers"),
+    "comparison": ("compare_answers",),
+    "differences": ("Comparison",),
+    "evaluation": ("Evaluation", "evaluate"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import both when they are first used: they bring torch, which commands do not need to show their help."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from emonet.evaluation import evaluation
-
-    return getattr(evaluation, name)
+    """Import a name when it is first used: some bring torch, which commands do not need to show their help."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"emonet.evaluation.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

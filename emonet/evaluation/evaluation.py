@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.head_scores import HeadScores, score_heads
+from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import ALL, Mask, average_sequences, find_parts
+from emonet.evaluation.parts import ALL, Mask, find_parts, name_sequences, score_sequences
+from emonet.evaluation.remarks import list_remarks
 from emonet.evaluation.sizes import SizeScores, score_sizes
 from emonet.evaluation.votes import VoteScores, score_votes
 from emonet.faces import Faces, read_faces
@@ -28,13 +30,12 @@ from emonet.heads import sizes as head_sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import Classifier, open_classifier
 from emonet.inference.devices import Machine, open_machine
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from emonet.labels import Emotion
 
 PER_SEQUENCE = "per sequence"
+ALL_SPLITS = "all"  # in the place of a split: every image of the data set
 
-Answers = Mapping[str, NDArray[np.float32]]  # view -> probabilities (N, classes)
+ByView = Mapping[str, NDArray[np.float32]]  # view -> probabilities (N, classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Evaluation:
         name: The name of the model, for people.
         checkpoint: The model.
         store: The data set.
-        split: The split of the data set.
+        split: The split of the data set, or `all`.
         faces: The images that are scored, with their labels.
         answers: View -> probabilities (N, classes), in the order in which the views were asked for.
         parts: Part -> which of the images it holds; `all` comes first.
@@ -56,6 +57,8 @@ class Evaluation:
         votes: View -> scores on FER+'s votes; empty where nobody voted.
         by_head: View -> scores of every head and prior.
         machine: Where the cost is measured; the best device if None.
+        sources: The data sets whose images are scored; all if empty.
+        head_answers: View -> probabilities of all heads side by side.
     """
 
     name: str
@@ -63,7 +66,7 @@ class Evaluation:
     store: Store
     split: str
     faces: Faces
-    answers: Answers
+    answers: ByView
     parts: Mapping[str, Mask]
     scores: Mapping[str, Mapping[str, Scores]]
     sizes: tuple[SizeScores, ...] = ()
@@ -72,6 +75,13 @@ class Evaluation:
     votes: Mapping[str, VoteScores] = field(default_factory=dict)
     by_head: Mapping[str, tuple[HeadScores, ...]] = field(default_factory=dict)
     machine: Machine | None = None
+    sources: tuple[str, ...] = ()
+    head_answers: ByView = field(default_factory=dict)
+
+    @property
+    def scored(self) -> str:
+        """What is scored, for people: the split, and the data sets where only some are scored."""
+        return f"{self.split} ({', '.join(self.sources)})" if self.sources else self.split
 
     @property
     def choice(self) -> HeadChoice:
@@ -99,7 +109,7 @@ class Evaluation:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What one has to know to read the figures."""
-        return tuple(_list_remarks(self))
+        return tuple(list_remarks(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures, as JSON takes them. Measures the cost."""
@@ -112,6 +122,7 @@ class Evaluation:
             "store": self.store.path.name,
             "data": dict(self.store.info.inputs),
             "split": self.split,
+            "sources": list(self.sources),
             "head": self.choice.head,
             "prior": self.choice.prior,
             "classes": [str(emotion) for emotion in self.faces.classes],
@@ -132,6 +143,7 @@ def evaluate(
     store: Store,
     split: str = "validation",
     *,
+    sources: Sequence[str] = (),
     name: str = "",
     views: Sequence[str] = ("none", "mirror"),
     machine: Machine | None = None,
@@ -147,7 +159,8 @@ def evaluate(
     Args:
         checkpoint: The model.
         store: The data set.
-        split: The split of the data set.
+        split: The split of the data set, or `all` for every image.
+        sources: Score the images of these data sets only; all if empty.
         name: The name of the model, for people.
         views: Ways to look at an image; each is scored apart.
         machine: Where the model runs; the best device if None.
@@ -157,8 +170,8 @@ def evaluate(
         prior: `training`, `even` or `sqrt`; the default of the model if empty.
 
     Raises:
-        OptionError: There is no such view, head or split, the model does not store what the prior needs, or it knows
-            none of the classes of the split.
+        OptionError: There is no such view, head, split or source, the model does not store what the prior needs, or it
+            knows none of the classes of the split.
 
     Examples:
         A data set that `emonet build` wrote is scored in two lines::
@@ -170,15 +183,13 @@ def evaluate(
         raise OptionError(f"views must be one or more different ones, got {', '.join(views) or 'none'}")
     choice = checkpoint.choice(head, prior)
     machine = machine or open_machine()
-    columns = store.table(split, ["key", "sequence"])  # refuses a split that is not there
-    faces = _read_known(checkpoint, choice, store, split)
+    faces = _read_known(checkpoint, choice, store, split, sources)
     network = checkpoint.network().to(machine.device)
     heads = head_sizes(checkpoint.heads)
     classifiers = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
     all_heads = {view: classify(faces.pixels) for view, classify in classifiers.items()}
     answers = {view: choice(probabilities) for view, probabilities in all_heads.items()}
-    rows, sequences = _find_rows(columns, faces)
-    parts = find_parts(store, split, rows)
+    parts = find_parts(store, faces)
     plain = replace(classifiers[views[0]], view="none")
     return Evaluation(
         name or checkpoint.model,
@@ -188,7 +199,7 @@ def evaluate(
         faces,
         answers,
         parts,
-        scores={view: _score(probabilities, faces, parts, sequences, beta) for view, probabilities in answers.items()},
+        scores={view: _score(probabilities, faces, parts, beta) for view, probabilities in answers.items()},
         sizes=score_sizes(lambda pixels: choice(plain(pixels)), faces.pixels, faces.labels, faces.classes, sizes),
         head=choice.head,
         prior=choice.prior,
@@ -197,58 +208,43 @@ def evaluate(
             view: score_heads(checkpoint.heads, probabilities, faces) for view, probabilities in all_heads.items()
         },
         machine=machine,
+        sources=tuple(sources),
+        head_answers=all_heads,
     )
 
 
-def _find_rows(columns: pa.Table, faces: Faces) -> tuple[list[int], list[str | None]]:
-    """Find the row of each image in the split, and the sequence that it is a frame of."""
-    row_of = {key: row for row, key in enumerate(columns["key"].to_pylist())}
-    rows = [row_of[key] for key in faces.keys]
-    return rows, columns["sequence"].take(rows).to_pylist()
-
-
-def _read_known(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split: str) -> Faces:
-    faces = read_faces(store, [split], checkpoint.input, classes=choice.classes)
+def _read_known(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split: str, sources: Sequence[str]) -> Faces:
+    """Read the images that the model has a class for."""
+    if unknown := sorted(set(sources) - set(store.info.counts)):
+        raise OptionError(f"{store.path} has no source {', '.join(unknown)}; it has {', '.join(store.info.counts)}")
+    if split not in (ALL_SPLITS, *store.splits):
+        raise OptionError(f"{store.path} has no split {split!r}; it has {', '.join(store.splits)}, or {ALL_SPLITS}")
+    splits = list(store.splits) if split == ALL_SPLITS else [split]
+    faces = read_faces(store, splits, checkpoint.input, classes=choice.classes, sources=sources)
+    faces = replace(faces, left_out={name: n for name, n in faces.left_out.items() if name in set(Emotion)})
     if not len(faces):
         known, there = ", ".join(choice.classes), ", ".join(sorted(faces.left_out)) or "empty"
-        raise OptionError(f"{store.path} has nothing to score in {split!r}: the model knows {known}, the split {there}")
+        of = f" of {', '.join(sources)}" if sources else ""
+        raise OptionError(
+            f"{store.path} has nothing to score in {split!r}{of}: the model knows {known}, the split {there}"
+        )
     return faces
 
 
 def _score(
-    probabilities: NDArray[np.float32],
-    faces: Faces,
-    parts: Mapping[str, Mask],
-    sequences: Sequence[str | None],
-    beta: float,
+    probabilities: NDArray[np.float32], faces: Faces, parts: Mapping[str, Mask], beta: float
 ) -> dict[str, Scores]:
+    clusters = find_clusters(faces)
     scores = {
-        name: score(probabilities[mask], faces.labels[mask], faces.classes, beta=beta) for name, mask in parts.items()
+        name: score(probabilities[mask], faces.labels[mask], faces.classes, beta=beta, clusters=clusters.part(mask))
+        for name, mask in parts.items()
     }
-    if any(sequences):
-        scores[PER_SEQUENCE] = score(
-            *average_sequences(probabilities, faces.labels, sequences), faces.classes, beta=beta
-        )
-    return scores
+    whole = score_sequences(
+        probabilities, faces.labels, name_sequences(faces), faces.classes, beta=beta, clusters=clusters
+    )
+    return scores if whole is None else {**scores, PER_SEQUENCE: whole}
 
 
-def _score_votes(answers: Answers, faces: Faces) -> dict[str, VoteScores]:
+def _score_votes(answers: ByView, faces: Faces) -> dict[str, VoteScores]:
     scored = {view: score_votes(probabilities, faces) for view, probabilities in answers.items()}
     return {view: scores for view, scores in scored.items() if scores is not None}
-
-
-def _list_remarks(evaluation: Evaluation) -> list[str]:
-    checkpoint, faces, split = evaluation.checkpoint, evaluation.faces, evaluation.split
-    remarks = []
-    if faces.left_out:
-        left_out = ", ".join(f"{name} {count:,}" for name, count in sorted(faces.left_out.items()))
-        whole = len(faces) + sum(faces.left_out.values())
-        remarks.append(f"{len(faces):,} of {whole:,} images are scored; the model does not know {left_out}")
-    if split in ("train", "dev"):
-        remarks.append(f"the model may have learned from {split}, or been chosen on it: this is no test")
-    if missing := [str(emotion) for emotion in faces.classes if emotion not in evaluation.store.classes]:
-        remarks.append(f"the data know no {', '.join(missing)}: the model may answer what cannot be right")
-    cut, learned = evaluation.store.crop, checkpoint.crop
-    if (cut.margin, cut.align) != (learned.margin, learned.align):
-        remarks.append("the faces of the data were cropped differently from those that the model learned from")
-    return remarks

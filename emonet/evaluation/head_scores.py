@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.evaluation.agreement import Agreement, agree, emotion_places
+from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
 from emonet.heads import MEAN, PRIORS, Head, HeadChoice
@@ -46,12 +47,12 @@ def score_heads(heads: tuple[Head, ...], probabilities: NDArray[np.floating], fa
         faces: The images, whose labels and votes are the two truths.
     """
     labels, majority = emotion_places(faces.classes)[faces.labels], seen_majority(faces)
-    clear = majority >= 0
+    clear, clusters = majority >= 0, find_clusters(faces)
     found = []
     for choice in list_choices(heads):
         answers = emotion_places(choice.classes)[choice(probabilities).argmax(1)]
-        seen = agree(answers[clear], majority[clear]) if clear.any() else None
-        found.append(HeadScores(choice.head, choice.prior, agree(answers, labels), seen))
+        seen = agree(answers[clear], majority[clear], clusters.part(clear)) if clear.any() else None
+        found.append(HeadScores(choice.head, choice.prior, agree(answers, labels, clusters), seen))
     return tuple(found)
 
 

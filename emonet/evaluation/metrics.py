@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.errors import OptionError
+from emonet.evaluation.intervals import WILSON, Clusters, estimate_share, wilson_interval
+
+__all__ = ["Bin", "ClassScores", "Scores", "reliability", "score", "wilson_interval"]
 
 BINS = 15  # of confidence, as is usual
 SUM_TOLERANCE = 0.01  # by which the probabilities of an image may miss 1: half precision rounds
@@ -48,7 +51,7 @@ class Scores:
         n: Images.
         correct: Those whose answer is the true class.
         accuracy: The share of these.
-        accuracy_interval: Wilson's, 95 %.
+        accuracy_interval: Where it lies with 95 % confidence.
         top_2: The share of images whose class is among the two likeliest.
         macro_f1: The mean of the F1 of the classes.
         weighted_f1: The same, weighted by support.
@@ -59,6 +62,7 @@ class Scores:
         calibration_error: The expected one, over the bins of `reliability`.
         classes: Name -> scores of the class.
         confusion: Rows: the true class; columns: the answer.
+        interval_method: How the interval was computed: by Wilson's formula, or by a bootstrap over people.
     """
 
     n: int
@@ -75,6 +79,7 @@ class Scores:
     calibration_error: float
     classes: Mapping[str, ClassScores]
     confusion: tuple[tuple[int, ...], ...]
+    interval_method: str = WILSON
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON takes them."""
@@ -101,7 +106,12 @@ class Bin:
 
 
 def score(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str], *, beta: float = 2.0
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    classes: Sequence[str],
+    *,
+    beta: float = 2.0,
+    clusters: Clusters | None = None,
 ) -> Scores:
     """Score probabilities.
 
@@ -110,6 +120,7 @@ def score(
         labels: The index of the true class of each image, (N,).
         classes: Names of the classes.
         beta: How many times F-beta counts recall as much as precision.
+        clusters: Which images are of the same person or sequence; None if all are independent.
 
     Raises:
         OptionError: There is nothing to score, or the arrays do not fit each other.
@@ -126,11 +137,12 @@ def score(
     f1, f_beta, support = np.array(occurring).T
     exact = probabilities.astype(np.float64)
     correct = int(confusion.trace())
+    interval = estimate_share(probabilities.argmax(1) == labels, clusters)
     return Scores(
         n=len(labels),
         correct=correct,
         accuracy=correct / len(labels),
-        accuracy_interval=wilson_interval(correct, len(labels)),
+        accuracy_interval=interval.ends,
         top_2=float((np.argsort(-exact, axis=1, kind="stable")[:, :2] == labels[:, None]).any(1).mean()),
         macro_f1=float(f1.mean()),
         weighted_f1=float(np.average(f1, weights=support)),
@@ -141,6 +153,7 @@ def score(
         calibration_error=_compute_calibration_error(reliability(probabilities, labels)),
         classes=dict(zip(map(str, classes), by_class, strict=True)),
         confusion=tuple(map(tuple, confusion.tolist())),
+        interval_method=interval.method,
     )
 
 
@@ -162,19 +175,6 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
         means = (float(confidence[inside].mean()), float(right[inside].mean())) if inside.any() else (None, None)
         found.append(Bin(low, high, int(inside.sum()), *means))
     return tuple(found)
-
-
-def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Compute where a share lies with 95 % confidence.
-
-    Unlike the normal interval, it holds for few images and for shares near 1.
-    """
-    from scipy.stats import binomtest
-
-    if not 0 <= correct <= n or n < 1:
-        raise OptionError(f"of at least one image, 0 to all can be correct, got {correct} of {n}")
-    interval = binomtest(correct, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _compute_kappa(confusion: NDArray[np.integer]) -> float | None:

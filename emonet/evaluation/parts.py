@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store
-from emonet.datasets.store.leaks import has_training_copy
+from emonet.datasets.store.leaks import LEARNED, has_training_copy
+from emonet.evaluation.intervals import Clusters
+from emonet.evaluation.metrics import Scores, score
+from emonet.faces import Faces
 
 ALL = "all"
 WITH_COPY, WITHOUT_COPY = "training copy", "no training copy"
@@ -21,60 +24,95 @@ AGREEMENT = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0))
 Mask = NDArray[np.bool_]
 
 
-def find_parts(store: Store, split: str, rows: Sequence[int]) -> dict[str, Mask]:
-    """Find which rows of a split belong to which part.
+def find_parts(store: Store, faces: Faces) -> dict[str, Mask]:
+    """Find which of the images belong to which part.
 
     Args:
         store: The data set.
-        split: One of its splits.
-        rows: The rows that are scored.
+        faces: The images that are scored, of one split or of all.
 
     Returns:
-        Name of the part -> which of the rows it holds. `all` comes first; parts that hold none or all are left out.
+        Name of the part -> which of the images it holds. `all` comes first; parts that hold none or all are left out.
     """
-    columns = store.table(split, ["source", "emotion", "votes"]).take(rows).to_pydict()
-    copied = has_training_copy(store, split)[np.asarray(rows, np.int64)]
+    splits = faces.splits if faces.splits is not None else np.full(len(faces), "")
+    whole = len(set(splits.tolist())) > 1  # then images to learn from are a part of their own, beside their copies
+    learned = np.isin(splits, LEARNED) & whole
+    copied = _find_copied(store, faces, splits)
     named = {
-        WITHOUT_COPY: ~copied,
-        WITH_COPY: copied,
-        **dict(_split_by_source(columns)),
-        **dict(_split_by_votes(columns)),
+        **(dict(_split_by_name("split", splits)) if whole else {}),
+        WITHOUT_COPY: ~copied & ~learned,
+        WITH_COPY: copied & ~learned,
+        **dict(_split_by_name("source", faces.sources)),
+        **dict(_split_by_votes(faces)),
     }
-    return {ALL: np.ones(len(rows), np.bool_)} | {
+    return {ALL: np.ones(len(faces), np.bool_)} | {
         name: mask for name, mask in named.items() if mask.any() and not mask.all()
     }
 
 
-def _split_by_source(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
-    sources = np.array(columns["source"], np.str_)
-    for source in sorted(set(sources.tolist())):
-        yield f"source {source}", sources == source
+def _find_copied(store: Store, faces: Faces, splits: NDArray[np.str_]) -> Mask:
+    """Find the images of which the training data hold an exact copy."""
+    copied: set[str] = set()
+    for split in set(splits.tolist()):
+        keys = store.table(split, ["key"])["key"].to_pylist()
+        copied.update(compress(keys, has_training_copy(store, split)))
+    return np.array([key in copied for key in faces.keys], np.bool_)
 
 
-def _split_by_votes(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Mask]]:
+def _split_by_name(kind: str, names: NDArray[np.str_]) -> Iterator[tuple[str, Mask]]:
+    for name in sorted(set(names.tolist())):
+        yield f"{kind} {name}", names == name
+
+
+def _split_by_votes(faces: Faces) -> Iterator[tuple[str, Mask]]:
     """Split what people voted on by how many agreed with each other, and by whether they agreed with the label."""
-    tops = [_find_top(votes) for votes in columns["votes"]]
+    votes = [[]] * len(faces) if faces.votes is None else faces.votes.tolist()
+    tops = [_find_top(one) for one in votes]
     shares = np.array([share for _, share in tops])
     for low, high in AGREEMENT:
         yield f"FER+ agree {100 * low:.0f}-{100 * high:.0f} %", (shares > low) & (shares <= high)
-    agreed = np.array([name == emotion for (name, _), emotion in zip(tops, columns["emotion"], strict=True)], np.bool_)
+    labels = [str(faces.classes[label]) for label in faces.labels.tolist()]
+    agreed = np.array([name == label for (name, _), label in zip(tops, labels, strict=True)], np.bool_)
     yield "FER+ sees the label", agreed
     yield "FER+ sees another", (shares > 0) & ~agreed
 
 
-def _find_top(votes: Sequence[int] | None) -> tuple[str, float]:
+def _find_top(votes: Sequence[int]) -> tuple[str, float]:
     """Find the most frequent answer, the first of equals, and its share of the votes; without votes it is empty."""
     if not votes or not sum(votes):
         return "", 0.0
     return VOTES[int(np.argmax(votes))], max(votes) / sum(votes)
 
 
+def name_sequences(faces: Faces) -> list[str]:
+    """Name the sequence of each image, with its data set; empty for single images."""
+    sequences = np.full(len(faces), "") if faces.sequences is None else faces.sequences
+    return [f"{source}/{name}" if name else "" for source, name in zip(faces.sources, sequences, strict=True)]
+
+
+def group_sequences(labels: NDArray[np.integer], names: Sequence[str | None]) -> list[list[int]]:
+    """Group the frames that share a sequence and a label, in the order in which they first occur.
+
+    A sequence whose first frames are neutral and whose last are not counts once for each.
+
+    Args:
+        labels: The class of each image, (N,).
+        names: The sequence of each image; images without one are left out.
+
+    Returns:
+        The rows of each group.
+    """
+    frames: dict[tuple[str, int], list[int]] = {}
+    for row, (name, label) in enumerate(zip(names, labels.tolist(), strict=True)):
+        if name:
+            frames.setdefault((name, label), []).append(row)
+    return list(frames.values())
+
+
 def average_sequences(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], names: Sequence[str | None]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Average the probabilities of the frames that share a sequence and a label.
-
-    A sequence whose first frames are neutral and whose last are not counts once for each.
+    """Average the probabilities of the frames that share a sequence and a label; see `group_sequences`.
 
     Args:
         probabilities: Of each image, (N, classes).
@@ -84,9 +122,24 @@ def average_sequences(
     Returns:
         Mean probabilities (M, classes), and labels (M,), in the order in which they first occur.
     """
-    frames: dict[tuple[str, int], list[int]] = {}
-    for row, (name, label) in enumerate(zip(names, labels.tolist(), strict=True)):
-        if name is not None:
-            frames.setdefault((name, label), []).append(row)
-    means = [probabilities[rows].mean(0, dtype=np.float64) for rows in frames.values()]
-    return np.array(means).reshape(-1, probabilities.shape[1]), np.array([label for _, label in frames], np.int64)
+    groups = group_sequences(labels, names)
+    means = [probabilities[rows].mean(0, dtype=np.float64) for rows in groups]
+    firsts = [rows[0] for rows in groups]
+    return np.array(means).reshape(-1, probabilities.shape[1]), np.asarray(labels[firsts], np.int64)
+
+
+def score_sequences(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    names: Sequence[str | None],
+    classes: Sequence[str],
+    *,
+    beta: float = 2.0,
+    clusters: Clusters,
+) -> Scores | None:
+    """Score sequences by the mean of their frames' probabilities; None if no image is of a sequence."""
+    groups = group_sequences(labels, names)
+    if not groups:
+        return None
+    own = clusters.part(np.array([rows[0] for rows in groups]))
+    return score(*average_sequences(probabilities, labels, names), classes, beta=beta, clusters=own)

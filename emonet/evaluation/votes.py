@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from emonet.datasets.ferplus import find_majorities
 from emonet.evaluation.agreement import Agreement, agree, emotion_places
+from emonet.evaluation.intervals import find_clusters
 from emonet.faces import Faces
 from emonet.heads import SEEN_CLASSES
 
@@ -79,13 +80,13 @@ def score_votes(probabilities: NDArray[np.floating], faces: Faces) -> VoteScores
     places = emotion_places(faces.classes)
     answers = places[probabilities.argmax(1)]
     published = published_majority(votes)
-    kept = published >= 0
+    kept, clusters = published >= 0, find_clusters(faces)
     voted = votes.sum(1) > 0
     confusion = np.zeros((EIGHT, EIGHT), np.int64)
     np.add.at(confusion, (majority[clear], answers[clear]), 1)
     return VoteScores(
-        agree(answers[clear], majority[clear]),
-        agree(answers[kept], published[kept]) if kept.any() else None,
+        agree(answers[clear], majority[clear], clusters.part(clear)),
+        agree(answers[kept], published[kept], clusters.part(kept)) if kept.any() else None,
         _count_left_out(votes, majority),
         tuple(map(tuple, confusion.tolist())),
         *_compute_entropies(probabilities, votes[:, places]),

@@ -21,6 +21,7 @@ from emonet.protocols.round import (
 )
 from emonet.protocols.rows import ImageRow, name_groups, read_rows
 from emonet.training.config import TrainConfig
+from emonet.training.sampling import count_passes
 
 SEED = 0  # of the shares: the same for every training, so that curves can be compared
 SCORED = "validation"
@@ -96,10 +97,12 @@ class LearningCurve:
     def _adapt_config(self, config: TrainConfig, whole: int, own: int) -> TrainConfig:
         """Adapt the training of all images to a share, whose epochs have fewer steps."""
         if self.equal == "epochs":
-            return config
+            return replace(config, epoch_images=0)
+        whole *= count_passes(whole, config)  # the steps of a recipe are kept on a small data set
         times = -(-whole // config.batch_size) / -(-own // config.batch_size)
         return replace(
             config,
+            epoch_images=0,
             epochs=round(config.epochs * times),
             warmup=config.warmup * times,
             patience=round(config.patience * times),

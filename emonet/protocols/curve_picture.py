@@ -12,6 +12,7 @@ from emonet.protocols.result import Result
 
 SIZE_INCHES = (10, 5.5)
 COLOURS = (BLUE, ORANGE, GREEN)
+MOST_BESIDE = 2  # names of views in a line of the legend
 
 
 def draw_learning_curve(result: Result, path: Path) -> None:
@@ -32,5 +33,5 @@ def draw_learning_curve(result: Result, path: Path) -> None:
             if number == 0:
                 low, high = zip(*(one.accuracy_interval for one in scores), strict=True)
                 axes.vlines(images, low, high, color=colour, linewidth=1.5, alpha=0.6)
-        # above the panel and its title, where no curve comes
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1.05), ncols=len(COLOURS), frameon=False, fontsize=11)
+        # outside the panel, where neither a curve nor a title comes
+        figure.legend(loc="outside lower right", ncols=MOST_BESIDE, frameon=False, fontsize=11)

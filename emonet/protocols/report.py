@@ -26,6 +26,8 @@ def write_report(result: Result, path: Path, curve: Path | None = None) -> None:
         options={name: _words(value) for name, value in result.options.items() if value},
         curve=embed_png(curve) if curve else None,
         figures=[*_figure_rows(result)],
+        intervals=describe_intervals(result),
+        collapsed=describe_collapsed(result),
         has_spread=any(pool.rounds > 1 for pool in result.pooled.values()),
         round_rows=[row for one in result.rounds for row in _round_rows(one)],
         pools=[_describe_pool(name, pool) for name, pool in result.pooled.items()],
@@ -41,6 +43,22 @@ def _figure_rows(result: Result) -> Iterator[tuple[str | int, ...]]:
                 yield name, words, part, scores.n, *figures, macro_f1, over_rounds(pool, view, part)
 
 
+def describe_intervals(result: Result) -> list[str]:
+    """Say how the intervals were computed, each way once, and of what where they differ."""
+    found: dict[str, list[str]] = {}
+    for name, pool in result.pooled.items():
+        for method in {scores.interval_method for parts in pool.scores.values() for scores in parts.values()}:
+            found.setdefault(method, []).append(name)
+    if len(found) == 1:
+        return list(found)
+    return [f"{method} ({', '.join(names)})" for method, names in sorted(found.items())]
+
+
+def describe_collapsed(result: Result) -> list[str]:
+    """Say which rounds answer one class nearly always."""
+    return [f"{name} answers {emotion} to {percent(share)} of its images" for name, emotion, share in result.collapsed]
+
+
 def over_rounds(pool: Pool, view: str, part: str) -> str:
     """Return the mean accuracy of several rounds and its standard deviation; nothing for one round."""
     spread = pool.spread.get(view, {}).get(part)
@@ -53,7 +71,9 @@ def _round_rows(one: RoundResult) -> Iterator[tuple[str | int, ...]]:
     for name, outcome in one.outcomes.items():
         accuracy = next(iter(outcome.scores.values()))[ALL].accuracy
         people = ", ".join(person.partition("/")[2] for person in outcome.people)
-        scored = (name, len(outcome.keys), people, percent(accuracy, 2))
+        emotion, share = outcome.commonest
+        commonest = f"{emotion} {percent(share, 0)}{', collapsed' if outcome.collapsed else ''}"
+        scored = (name, len(outcome.keys), people, percent(accuracy, 2), commonest)
         yield one.round.name, one.learned, one.chosen_on, *scored, one.round.chosen, one.round.left_out
 
 

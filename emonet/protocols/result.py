@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.evaluation.answer_columns import make_answers
+from emonet.evaluation.answers import Answers, join_answers
 from emonet.evaluation.evaluation import PER_SEQUENCE, Evaluation
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import ALL, average_sequences
+from emonet.evaluation.parts import ALL, name_sequences, score_sequences
 from emonet.labels import Emotion
 from emonet.protocols.round import HeldOut, Round
 
 MEASURES = ("accuracy", "macro_f1")
+COLLAPSED = 0.9  # the share of the answers from which on one class is answered nearly always
 
 ScoresOf = Mapping[str, Mapping[str, Scores]]  # view -> part -> scores
 
@@ -38,10 +41,11 @@ class Outcome:
         classes: The classes of the answers.
         keys: The images.
         labels: Their places in `classes`.
-        sequences: Their sequences, None for single images.
+        sequences: Their sequences; empty for single images.
         answers: View -> probabilities.
         scores: View -> part -> scores.
         left_out: Class that the model does not know -> images.
+        collected: The answers as they are written to answers.parquet.
     """
 
     people: tuple[str, ...]
@@ -49,19 +53,18 @@ class Outcome:
     classes: tuple[Emotion, ...]
     keys: Sequence[str]
     labels: NDArray[np.int64]
-    sequences: Sequence[str | None]
+    sequences: Sequence[str]
     answers: Mapping[str, NDArray[np.float32]]
     scores: ScoresOf
     left_out: Mapping[str, int]
+    collected: Answers
 
     @classmethod
-    def of(cls, evaluation: Evaluation, held_out: HeldOut) -> Outcome:
-        """Take what is needed from an evaluation.
+    def of(cls, evaluation: Evaluation, held_out: HeldOut, title: str) -> Outcome:
+        """Take what is needed from an evaluation, whose name is that of the round.
 
         Scores with and without copies are kept only if the view knows the training rows.
         """
-        columns = held_out.store.table(held_out.split, ["key", "sequence"]).to_pydict()
-        sequences = dict(zip(columns["key"], columns["sequence"], strict=True))
         beside = "train" in held_out.store.splits
         scores = {
             view: {part: found for part, found in parts.items() if beside or part in (ALL, PER_SEQUENCE)}
@@ -74,11 +77,25 @@ class Outcome:
             faces.classes,
             faces.keys,
             faces.labels,
-            [sequences[key] for key in faces.keys],
+            name_sequences(faces),
             evaluation.answers,
             scores,
             faces.left_out,
+            make_answers(evaluation, scored=title, fold=evaluation.name),
         )
+
+    @property
+    def commonest(self) -> tuple[str, float]:
+        """The class that is answered most often by the first view, and its share of the answers."""
+        counts = np.bincount(next(iter(self.answers.values())).argmax(1), minlength=len(self.classes))
+        return str(self.classes[int(counts.argmax())]), float(counts.max() / len(self.keys))
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the network answers one class nearly always, and not because nearly all images are of it."""
+        name, share = self.commonest
+        labelled = float((self.labels == [*map(str, self.classes)].index(name)).mean())
+        return share >= COLLAPSED and labelled < share / 2
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON takes them."""
@@ -87,6 +104,8 @@ class Outcome:
             "people": list(self.people),
             "head": self.head,
             "left_out": dict(self.left_out),
+            "commonest": dict(zip(("class", "share"), self.commonest, strict=True)),
+            "collapsed": self.collapsed,
             "scores": scores_as_dict(self.scores),
         }
 
@@ -101,6 +120,7 @@ class RoundResult:
         chosen_on: How many images choices were made on.
         epoch: The epoch whose weights were kept; None if several networks were averaged.
         outcomes: Name -> what was answered.
+        identity: A hash of the network.
     """
 
     round: Round
@@ -108,6 +128,7 @@ class RoundResult:
     chosen_on: int
     epoch: int | None
     outcomes: Mapping[str, Outcome]
+    identity: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON takes them."""
@@ -187,6 +208,16 @@ class Result:
     rounds: Sequence[RoundResult]
 
     @property
+    def collapsed(self) -> list[tuple[str, str, float]]:
+        """The rounds whose network answers one class nearly always: round, class, its share of the answers."""
+        return [
+            (one.round.name, *outcome.commonest)
+            for one in self.rounds
+            for outcome in one.outcomes.values()
+            if outcome.collapsed
+        ]
+
+    @property
     def pooled(self) -> dict[str, Pool]:
         """Name of what was scored -> the scores of all rounds together."""
         names = dict.fromkeys(name for one in self.rounds for name in one.outcomes)
@@ -209,10 +240,10 @@ def _score_together(outcomes: Sequence[Outcome], view: str) -> dict[str, Scores]
     labels = np.concatenate([outcome.labels for outcome in outcomes])
     sequences = [name for outcome in outcomes for name in outcome.sequences]
     classes = outcomes[0].classes
-    scores = {ALL: score(answers, labels, classes)}
-    if any(sequences):
-        scores[PER_SEQUENCE] = score(*average_sequences(answers, labels, sequences), classes)
-    return scores
+    clusters = join_answers([outcome.collected for outcome in outcomes], {}).clusters
+    scores = {ALL: score(answers, labels, classes, clusters=clusters)}
+    whole = score_sequences(answers, labels, sequences, classes, clusters=clusters)
+    return scores if whole is None else {**scores, PER_SEQUENCE: whole}
 
 
 def _measure_spread(scores: Sequence[Mapping[str, Scores]]) -> dict[str, dict[str, Spread]]:

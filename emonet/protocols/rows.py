@@ -10,6 +10,7 @@ from emonet.datasets.curation.duplicates import join_groups
 from emonet.datasets.labels import CLASS_LISTS, LabelRules
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.labels import Emotion
 
 COLUMNS = ("key", "source", "emotion", "subject", "sequence", "duplicate_group", "near_group")
 
@@ -58,9 +59,20 @@ def read_rows(store: Store, classes: str = "") -> list[ImageRow]:
         wanted = set(LabelRules.parse(classes).classes)
         if missing := sorted(wanted - set(store.classes)):
             there = ", ".join(store.classes)
-            raise OptionError(f"{store.path} has no class {', '.join(missing)}; its classes are {there}")
+            whole = _name_list(wanted | set(store.classes))
+            raise OptionError(
+                f"{store.path} has no class {', '.join(missing)}; its classes are {there}. Leave {classes} out, or "
+                f"build the data set with the classes of both: emonet build ... --classes {whole}"
+            )
     cells = ((split, row) for split in store.splits for row in store.table(split, COLUMNS).to_pylist())
     return [ImageRow(split, **row) for split, row in cells if row["emotion"] in wanted]
+
+
+def _name_list(wanted: set[Emotion]) -> str:
+    """Name the shortest list of classes that holds all of these."""
+    return min(
+        (name for name, own in CLASS_LISTS.items() if wanted <= set(own)), key=lambda name: len(CLASS_LISTS[name])
+    )
 
 
 def select_source(store: Store, rows: Iterable[ImageRow], source: str) -> list[ImageRow]:

@@ -2,6 +2,7 @@
 
 OUT/<round>/...          the training of each round, as `emonet train` writes it
 OUT/protocol.json        what was chosen on what, and every figure, by round and pooled
+OUT/answers.parquet      the answers to every image that was scored, by round
 OUT/report.html          the same to read
 OUT/curve.png            a learning curve
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from emonet.atomic import write_atomically
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.evaluation.answers import ANSWERS, Answers, join_answers, write_answers
 from emonet.evaluation.evaluation import evaluate
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import Machine, open_machine
@@ -81,7 +83,7 @@ def run_protocol(
         results.append(_score_round(one, checkpoint, machine))
     name = next(name for name, kind in PROTOCOLS.items() if isinstance(protocol, kind))
     result = Result(name, protocol.title, protocol.to_dict(), config.to_dict(), dict(store.info.inputs), results)
-    _write(result, folder, with_curve=isinstance(protocol, LearningCurve))
+    _write(result, folder, store, with_curve=isinstance(protocol, LearningCurve))
     return result
 
 
@@ -94,33 +96,49 @@ def _check_heads(rounds: Sequence[Round]) -> None:
 
 def _clear(folder: Path, rounds: Sequence[Round]) -> None:
     """Clear all rounds before the first is trained, so that a run can be resumed without `overwrite`."""
-    for name in (RESULT, CURVE, REPORT):
+    for name in (RESULT, CURVE, REPORT, ANSWERS):
         (folder / name).unlink(missing_ok=True)
     for one in rounds:
         clear_folder(folder / one.name)
 
 
 def _score_round(one: Round, checkpoint: Checkpoint, machine: Machine) -> RoundResult:
-    outcomes = {name: _score(one, checkpoint, held_out, machine) for name, held_out in one.scored.items()}
+    outcomes = {title: _score(one, checkpoint, held_out, title, machine) for title, held_out in one.scored.items()}
     return RoundResult(
         one,
         learned=checkpoint.training["pictures"],
         chosen_on=checkpoint.scores.get("dev", {}).get("n", 0),
         epoch=checkpoint.training.get("chosen_epoch"),
         outcomes=outcomes,
+        identity=checkpoint.identity,
     )
 
 
-def _score(one: Round, checkpoint: Checkpoint, held_out: HeldOut, machine: Machine) -> Outcome:
+def _score(one: Round, checkpoint: Checkpoint, held_out: HeldOut, title: str, machine: Machine) -> Outcome:
     """Score the labels by the head that learned them, even if another answers by default."""
     head = find_label_head(one.config, held_out)
     evaluation = evaluate(checkpoint, held_out.store, held_out.split, name=one.name, machine=machine, head=head)
-    return Outcome.of(evaluation, held_out)
+    return Outcome.of(evaluation, held_out, title)
 
 
-def _write(result: Result, folder: Path, *, with_curve: bool) -> None:
+def _write(result: Result, folder: Path, store: Store, *, with_curve: bool) -> None:
+    about = {"name": folder.name, "protocol": result.name, "options": dict(result.options)}
+    rounds = {one.round.name: one.identity for one in result.rounds}
+    data = {"store": store.path.name, "store_identity": store.identity, "split": "", "model_identity": rounds}
+    outcomes = [outcome.collected for one in result.rounds for outcome in one.outcomes.values()]
+    write_answers(_name_splits(join_answers(outcomes, {**about, **data}), store), folder / ANSWERS)
     if with_curve:
         draw_learning_curve(result, folder / CURVE)
     write_report(result, folder / REPORT, folder / CURVE if with_curve else None)
     with write_atomically(folder / RESULT) as temporary:
         temporary.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def _name_splits(answers: Answers, store: Store) -> Answers:
+    """Name the split that each image has in the data set, in the place of that in the view of a round."""
+    import pyarrow as pa
+
+    splits = {key: split for split in store.splits for key in store.table(split, ["key"])["key"].to_pylist()}
+    column = pa.array([splits[key] for key in answers.keys], pa.string())
+    table = answers.table.set_column(answers.table.column_names.index("split"), "split", column)
+    return Answers(table, answers.about)

@@ -2,7 +2,7 @@
 
 `report.py` puts together what `emonet/html/templates/evaluation.html.j2` shows. `tables.py`, `provenance.py` and
 `leaderboard.py` give its numbers and words; `figures.py`, `sheets.py` and `inside_network.py` draw. `card.py` is the
-same in short, as Markdown beside a model file.
+same in short, as Markdown beside a model file. `comparison.py` writes the page of `emonet compare`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from emonet.report.tables import (
     HEADS_HEADER,
     VOTES_HEADER,
     choice_words,
+    describe_intervals,
     has_choice,
     head_rows,
     vote_rows,
@@ -89,13 +90,14 @@ def _choice(evaluation: Evaluation) -> str:
     dev = evaluation.checkpoint.scores.get("dev")
     scored = f" Its score there: {dev['accuracy']:.2%} of {dev['n']:,} images, as they are." if dev else ""
     words = chosen(evaluation.checkpoint.training)
-    part = f"The split `{evaluation.split}`, whose figures follow: {part_of_split(evaluation)}."
+    part = f"The split `{evaluation.scored}`, whose figures follow: {part_of_split(evaluation)}."
     return f"Chosen: {words}.{scored}\n\n{part}"
 
 
 def _figures(evaluation: Evaluation) -> str:
     header = ("view", "images", "n", "right", "accuracy", "95 %", "macro F1", "top 2", "kappa", "calibration error")
     rows = [(view, part, *_row(scores)) for view, parts in evaluation.scores.items() for part, scores in parts.items()]
+    intervals = describe_intervals(evaluation)
     classes = evaluation.summary.classes
     by_class = [
         (name, one.support, decimal(one.precision, 4), decimal(one.recall, 4), decimal(one.f1, 4))
@@ -106,18 +108,19 @@ def _figures(evaluation: Evaluation) -> str:
     command += "".join(f" --{name} {value}" for name, value in _asked(evaluation).items())
     class_header = ("class", "images", "precision", "recall", "F1")
     return (
-        f"From `{command}`. `none` looks at images as they are, `mirror` averages with the mirror image. Intervals "
-        f"are Wilson's.{remarks}\n\n{markdown_table(header, rows)}\n\n"
+        f"From `{command}`. `none` looks at images as they are, `mirror` averages with the mirror image. "
+        f"95 % intervals: {intervals}.{remarks}\n\n{markdown_table(header, rows)}\n\n"
         f"By class, view `{evaluation.view}`:\n\n{markdown_table(class_header, by_class)}"
         f"{_votes(evaluation)}{_head_table(evaluation)}{_sizes(evaluation)}"
     )
 
 
 def _asked(evaluation: Evaluation) -> dict[str, str]:
-    """The head and the prior, where they are not the file's own."""
+    """The sources, and the head and the prior where they are not the file's own."""
     own, choice = evaluation.checkpoint.choice(), evaluation.choice
     asked = {"head": (choice.head, own.head), "prior": (choice.prior, own.prior)}
-    return {name: value for name, (value, default) in asked.items() if value != default}
+    sources = {"source": ",".join(evaluation.sources)} if evaluation.sources else {}
+    return sources | {name: value for name, (value, default) in asked.items() if value != default}
 
 
 def _votes(evaluation: Evaluation) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from emonet.evaluation.evaluation import ALL_SPLITS
+from emonet.evaluation.remarks import count_known, list_learned_sources
+
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
 
@@ -56,8 +59,12 @@ def part_of_split(evaluation: Evaluation) -> str:
     config = training.get("config")
     if config is None:
         return "how the model came to be is not recorded: whether it knows these images is not known"
+    if (learned := list_learned_sources(evaluation.checkpoint)) and not set(learned) & set(evaluation.faces.sources):
+        return f"the model learned from {', '.join(learned)} alone, and none of these images is from there"
     if training["identity"]["data"] != evaluation.store.identity:
         return "the model was made on another data set, which may share images with this one"
+    if known := count_known(evaluation) if split == ALL_SPLITS else 0:
+        return f"{known:,} of its images are of train or dev, which the model learned from or was chosen on: no test"
     if split == "train" or (split == "dev" and config["all_train"]):
         return "the model learned from it: this is no test"
     if split == "dev" and config["fold"] < 0 and [*_choices(training)]:

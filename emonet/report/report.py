@@ -3,6 +3,7 @@
 FOLDER/report.html            the page, with all images in it
 FOLDER/card.md                the card of the model
 FOLDER/evaluation.json        the figures
+FOLDER/answers.parquet        what was answered to each image, for `emonet compare` and tools of your own
 FOLDER/*.png                  the plots, to be used elsewhere
 FOLDER/surest/*.png           sheets of faces, two a class
 FOLDER/workings/*.png         feature maps and attention
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emonet.atomic import write_atomically
+from emonet.evaluation.answer_columns import make_answers
+from emonet.evaluation.answers import ANSWERS, write_answers
 from emonet.evaluation.cost import BATCH
 from emonet.evaluation.metrics import reliability
 from emonet.evaluation.parts import ALL
@@ -73,6 +76,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / FIGURES, json.dumps(evaluation.to_dict(), indent=2) + "\n")
     _write(folder / CARD, model_card(evaluation))
+    write_answers(make_answers(evaluation), folder / ANSWERS)
     drawn: dict[str, Any] = _draw_surest(evaluation, folder / "surest")
     if model_class(evaluation.checkpoint.model).fit == "gradient":
         drawn["workings"] = draw_workings(evaluation, shown, folder / "workings")
@@ -115,9 +119,11 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
     """Return what the page says of an evaluation, beside what is drawn."""
     training = evaluation.checkpoint.training
     return {
-        "title": f"{evaluation.name} on {evaluation.split}",
+        "title": f"{evaluation.name} on {evaluation.scored}",
         "name": evaluation.name,
         "split": evaluation.split,
+        "scored": evaluation.scored,
+        "intervals": tables.describe_intervals(evaluation),
         "store": evaluation.store.path.name,
         "classes": evaluation.faces.classes,
         "model": evaluation.checkpoint.model,

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from emonet.atomic import write_atomically
+from emonet.evaluation.parts import name_sequences
 from emonet.html.formatting import percent
 from emonet.html.images import EmbeddedImage, embed_png
 from emonet.models.inputs import Pixels
@@ -87,11 +88,18 @@ def find_answer(evaluation: Evaluation, row: int) -> AnsweredFace:
 
 
 def find_surest(evaluation: Evaluation, truth: int, *, right: bool) -> list[AnsweredFace]:
-    """Return the images of a class that were answered rightly, or wrongly, the most probable answers first."""
+    """Return the images of a class that were answered rightly, or wrongly, the most probable answers first.
+
+    Of the frames of a sequence, which look alike, only the surest is returned.
+    """
     labels, probabilities = evaluation.faces.labels, evaluation.answers[evaluation.view]
     rows = np.flatnonzero((labels == truth) & ((probabilities.argmax(1) == labels) == right))
     order = np.argsort(-probabilities[rows].max(1), kind="stable")
-    return [find_answer(evaluation, int(row)) for row in rows[order]]
+    names = name_sequences(evaluation.faces)
+    firsts: dict[str | int, int] = {}
+    for row in rows[order].tolist():
+        firsts.setdefault(names[row] or row, row)
+    return [find_answer(evaluation, row) for row in firsts.values()]
 
 
 def draw_class_sheets(evaluation: Evaluation, folder: Path) -> list[ClassSheets]:

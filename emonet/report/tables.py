@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from emonet.evaluation.agreement import Agreement
     from emonet.evaluation.metrics import Scores
     from emonet.evaluation.votes import VoteScores
+
+SHOWN = 3  # ways to compute the intervals of parts that are named
 
 VOTES_HEADER = ("view", "n", "majority", "95 %", "macro recall", "cross-entropy", "one voter")
 HEADS_HEADER = ("head", "prior", "labels", "labels, macro recall", "voters", "voters, macro recall")
@@ -31,6 +34,18 @@ def score_rows(parts: Mapping[str, Scores]) -> list[tuple[str | int, ...]]:
         )
         for part, scores in parts.items()
     ]
+
+
+def describe_intervals(evaluation: Evaluation) -> str:
+    """Say how the intervals were computed: of all images, and of parts where they have another way."""
+    methods = Counter(scores.interval_method for parts in evaluation.scores.values() for scores in parts.values())
+    methods.update(scores.majority.interval_method for scores in evaluation.votes.values())
+    whole = evaluation.summary.interval_method
+    others = [name for name, _ in methods.most_common() if name != whole]
+    if not others:
+        return whole
+    own = f"of parts: {', '.join(others[:SHOWN])}{', and others' if len(others) > SHOWN else ''}"
+    return f"{whole}; {own}"
 
 
 def class_rows(scores: Scores) -> list[tuple[str | int, ...]]:

@@ -138,6 +138,14 @@ class TrainConfig:
     mix_until: Annotated[float, AUGMENTATION("Stop mixup and CutMix after this share of the epochs.", 0, 1)] = 1.0
 
     epochs: Annotated[int, LEARNING("Number of passes over the training data.", 1, 100_000)] = 60
+    epoch_images: Annotated[
+        int,
+        LEARNING(
+            "Show the images of a small data set several times an epoch, so that there are about so many; 0: once.",
+            0,
+            default="the recipe's, without --epochs, --steps and --init",
+        ),
+    ] = 0
     steps: Annotated[int, LEARNING("Stop after so many steps; 0: after the epochs.", 0)] = 0
     batch_size: Annotated[int, LEARNING("Number of images in a batch, for each process.", 1, 1_000_000)] = 128
     optimizer: Annotated[

@@ -11,6 +11,7 @@ RUN/teacher_labels.parquet   soft labels of all training images, from networks t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from emonet.training.folds import train_folds
 from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
+from emonet.training.sampling import count_passes
 from emonet.training.session import MODEL, TEACHER_LABELS, Session, clear_folder, list_run_folders
 from emonet.training.single import make_network, train_single
 
@@ -69,12 +71,25 @@ def train(
             check_packages(config, machine.device)
         material = gather_material(config, store)
         watch.note(material.summarize())
+        config = _settle_epochs(config, len(material.train), watch)
         session = Session(store, material, machine, processes, watch, draw)
         if overwrite and processes.first:
             make_network(session, config)  # raises before anything is removed if it cannot be trained
             clear_folder(folder)
         processes.wait()  # nobody looks into the folder before it is cleared
         return _train_into(session, config, folder)
+
+
+def _settle_epochs(config: TrainConfig, images: int, watch: Watch) -> TrainConfig:
+    """Say how often an epoch shows each image; a data set that is shown once is trained as without `epoch_images`."""
+    passes = count_passes(images, config)
+    if passes == 1:
+        return replace(config, epoch_images=0)
+    watch.note(
+        f"an epoch shows each of the {images:,} images {passes} times: so the recipe has as many steps as on the "
+        f"{config.epoch_images:,} images that it is for; --epochs or --steps make it shorter"
+    )
+    return config
 
 
 def _train_into(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:

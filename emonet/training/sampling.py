@@ -14,6 +14,11 @@ from emonet.training.config import TrainConfig
 Indices = NDArray[np.int64]
 
 
+def count_passes(images: int, config: TrainConfig) -> int:
+    """Count how often an epoch shows each image so that a small data set has about `epoch_images`."""
+    return max(1, round(config.epoch_images / images)) if images else 1
+
+
 class Sampling:
     """Draws the order of each epoch.
 
@@ -75,11 +80,12 @@ def _group_images(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]
     """Group the images by source and class, and count how many of each group an epoch shows."""
     sources = _weigh_sources(faces, config)
     classes = _weigh_classes(faces, config)
+    passes = count_passes(len(faces), config)
     groups = []
     for source in sorted(set(faces.sources.tolist())):
         for label, emotion in enumerate(faces.classes):
             places = np.flatnonzero((faces.sources == source) & (faces.labels == label))
-            count = round(len(places) * sources[source] * classes[emotion])
+            count = round(len(places) * sources[source] * classes[emotion]) * passes
             if count:
                 groups.append((places, count))
     if not groups:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.evaluation.intervals import Clusters, find_clusters
 from emonet.evaluation.metrics import Scores, score
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
@@ -38,22 +39,27 @@ def _name_figures(start: str, scores: Scores | None) -> dict[str, float]:
     }
 
 
-def score_dev(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> DevScores:
-    """Score the probabilities of all heads, side by side (N, all heads' classes)."""
+def score_dev(answers: Answers, faces: Faces, heads: tuple[Head, ...], clusters: Clusters | None = None) -> DevScores:
+    """Score the probabilities of all heads, side by side (N, all heads' classes).
+
+    Clusters are for the interval of the accuracy, which takes longer than the rest: the log of epochs needs none.
+    """
     own = select_label_answers(answers, faces, heads)
-    labels = None if own is None else score(own, faces.labels, faces.classes)
+    labels = None if own is None else score(own, faces.labels, faces.classes, clusters=clusters)
     return DevScores(labels, _score_seen(_split_heads(answers, heads), faces))
 
 
 def describe_scores(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> dict[str, Any]:
     """Score dev for a model file: all images, each source alone, and the votes."""
-    whole = score_dev(answers, faces, heads)
+    clusters = find_clusters(faces)
+    whole = score_dev(answers, faces, heads, clusters)
     found = {"dev": whole.labels, "dev_seen": whole.seen}
     scores: dict[str, Any] = {name: part.to_dict() for name, part in found.items() if part is not None}
     if (own := select_label_answers(answers, faces, heads)) is not None:
         parts = {source: faces.sources == source for source in sorted(set(faces.sources.tolist()))}
         scores["dev_by_source"] = {
-            source: score(own[part], faces.labels[part], faces.classes).to_dict() for source, part in parts.items()
+            source: score(own[part], faces.labels[part], faces.classes, clusters=clusters.part(part)).to_dict()
+            for source, part in parts.items()
         }
     return scores
 

@@ -110,6 +110,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     stored = read_run(folder)
     if stored is None:
         return
+    stored = TrainConfig().identity() | stored  # a run of before an option had its default
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise OptionError(
             f"{folder} holds a run with other {', '.join(differing)}; choose another folder or overwrite it"

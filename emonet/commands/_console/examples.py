@@ -19,6 +19,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "evaluate": (
         "emonet evaluate emonet merged -o report",
         "emonet evaluate runs/ours/model.safetensors merged --json",
+        "emonet evaluate emonet merged --split all --source jaffe",
+    ),
+    "compare": (
+        "emonet compare report-a report-b",
+        "emonet compare report-a report-b -o comparison --store merged",
+        "emonet compare a-1,a-2,a-3 b-1,b-2,b-3",
     ),
     "predict": (
         "emonet predict holiday",
