@@ -47,7 +47,7 @@ def test_single_subject_is_in_train(seed):
 
 
 @pytest.mark.parametrize(
-    "shares", [{"train": 0.5}, {"train": 0, "test": 1}, {"train": 1.5, "test": -0.5}, {"train": 0.9, "dev": 0.1}]
+    "shares", [{"train": 0.5}, {"test": 0.5}, {"train": 1.5, "test": -0.5}, {"train": 0.9, "dev": 0.1}]
 )
 def test_bad_shares_are_refused(shares):
     with pytest.raises(ValueError, match="shares must"):
