@@ -87,8 +87,8 @@ def test_croissant_is_valid_and_yields_the_rows(store):
         key for split in store.splits for key in store.table(split, ["key"])["key"].to_pylist()
     )
     assert (rows[0]["faces/image"].size, len(rows[0]["faces/votes"])) == ((48, 48), 10)
-    assert [row["classes/name"].decode() for row in described.records("classes")] == list(store.classes)
-    assert {row["splits/name"].decode() for row in described.records("splits")} == set(store.splits)
+    assert [row["classes/name"] for row in described.records("classes")] == list(store.classes)
+    assert {row["splits/name"] for row in described.records("splits")} == set(store.splits)
 
 
 def test_croissant_describes_each_column_and_names_each_shard_with_its_hash(store):

@@ -203,7 +203,7 @@ def _load(path: Path) -> dict[str, Any]:
         return dict(stored)
     known = f"format {found!r}, and this version of emonet reads {' and '.join(map(str, READ_FORMATS))}"
     if type(found) is int and found > FORMAT:
-        raise DatasetError(path, f"{known}: a newer version wrote it; `pip install --upgrade emonet` reads it")
+        raise DatasetError(path, f"{known}: a newer version wrote it; upgrade with `pip install --upgrade emonet`")
     raise DatasetError(path, f"{known}: no data set of emonet's, or a damaged one; build it again")
 
 
