@@ -110,7 +110,7 @@ class BuildFolder:
         for path in self._list_written():
             path.unlink(missing_ok=True)
         places = {self.finished / SHARDS, *((self.finished / name).parent for name in BESIDE)}
-        for folder in (self.work, self.chunks, *sorted(places)):
+        for folder in (self.path, self.work, self.chunks, *sorted(places)):
             folder.mkdir(parents=True, exist_ok=True)
             for part in find_leftovers(folder):
                 part.unlink()
