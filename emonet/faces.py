@@ -1,7 +1,7 @@
 """The images of a data set, as arrays in memory or as a torch data set.
 
-`FaceDataset` is for a DataLoader of your own. `read_faces` decodes all images once, which trains faster: into memory if
-they fit, or else into a file.
+`FaceDataset` is for a DataLoader of your own, as `Store.as_torch` returns it. `read_faces` decodes all images once,
+which trains faster: into memory if they fit, or else into a file.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store, decode
+from emonet.datasets.store.torch_faces import FaceDataset
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec, Pixels
-
-if TYPE_CHECKING:
-    import torch
 
 Storage = Literal["auto", "memory", "disk"]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -34,52 +32,6 @@ NO_VOTES = [0] * len(VOTES)
 
 COLUMNS = ("image", "label", "source", "key", "fold", "votes", "subject", "sequence")
 __all__ = ["FaceDataset", "Faces", "read_faces"]
-
-
-class FaceDataset:
-    """One split of a data set for torch's DataLoader: scaled images and their labels.
-
-    Images stay encoded in memory (FER2013 takes 60 MB) and are decoded when they are asked for, so loaders may use
-    several workers.
-
-    Args:
-        store: The data set, from `emonet.datasets.open_store`.
-        split: One of its splits.
-        spec: The size, channels and scaling of the images.
-
-    Attributes:
-        classes: The classes, in the order of the labels.
-        labels: The label of each image (N,).
-        keys: The key of each image.
-
-    Examples:
-        >>> from emonet.datasets import open_store
-        >>> from emonet.faces import FaceDataset
-        >>> from torch.utils.data import DataLoader
-        >>> dataset = FaceDataset(open_store("data/fer2013"), "train")  # doctest: +SKIP
-        >>> loader = DataLoader(dataset, batch_size=32, shuffle=True)  # doctest: +SKIP
-        >>> x, label = next(iter(loader))  # doctest: +SKIP
-        >>> x.shape, label.shape  # doctest: +SKIP
-        (torch.Size([32, 1, 48, 48]), torch.Size([32]))
-    """
-
-    def __init__(self, store: Store, split: str, spec: InputSpec | None = None) -> None:
-        rows = store.table(split, ["image", "label", "key"])
-        self.spec = spec or InputSpec()
-        self.classes = store.classes
-        self.labels: NDArray[np.int64] = np.asarray(rows["label"].to_numpy(), np.int64)
-        self.keys: list[str] = rows["key"].to_pylist()
-        self._images: list[dict[str, Any]] = rows["image"].to_pylist()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        """Return an image (channels, size, size) and its label."""
-        import torch
-
-        pixels = torch.from_numpy(self.spec.resize(decode(self._images[index])))
-        return self.spec.scale(pixels.permute(2, 0, 1)[None])[0], int(self.labels[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +112,7 @@ def read_faces(
     places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
     rows: list[_Row] = []
     left_out: dict[str, int] = {}
-    pixels = _make_room(sum(store.splits[split] for split in splits), spec, storage)
+    pixels = _make_room(sum(_count_rows(store, split) for split in splits), spec, storage)
     for split, row in _read_rows(store, splits):
         if folds is not None and (row["fold"] == folds[0]) is not folds[1]:
             continue
@@ -208,6 +160,11 @@ def _gather(rows: Sequence[_Row], pixels: Pixels, classes: tuple[Emotion, ...], 
         sequences=np.array([row.sequence for row in rows], np.str_),
         splits=np.array([row.split for row in rows], np.str_),
     )
+
+
+def _count_rows(store: Store, split: str) -> int:
+    store.files(split)  # raises an OptionError if there is no such split
+    return store.splits[split]
 
 
 def _read_rows(store: Store, splits: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -186,7 +186,7 @@ def test_changed_input_is_another_build(inputs, tmp_path):
 def test_shards_without_dataset_json_are_removed(inputs, tmp_path):
     store = built(inputs, tmp_path / "out")
     (tmp_path / "out" / "dataset.json").unlink()
-    store.files("train")[0].rename(tmp_path / "out" / "train-00007-of-00009.parquet")
+    store.files("train")[0].rename(tmp_path / "out" / "data" / "train-00007-of-00009.parquet")
     with pytest.raises(ValueError, match="is not empty and holds no data set"):
         built(inputs, tmp_path / "out")
     prepared = prepare(BuildOptions(inputs, detector="whole"))
@@ -214,10 +214,12 @@ def test_differences_finds_changed_and_missing_files(inputs, tmp_path):
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
     (tmp_path / "out" / "report.html").unlink()
-    (tmp_path / "out" / "test-00007-of-00008.parquet").write_bytes(b"")
+    for stray in ("data/mine.parquet", "test-00007-of-00008.parquet"):
+        (tmp_path / "out" / stray).write_bytes(b"")
     assert store.differences() == [
-        f"{shard.name} has other bytes",
+        f"data/{shard.name} has other bytes",
         "report.html is missing",
+        "data/mine.parquet does not belong to it",
         "test-00007-of-00008.parquet does not belong to it",
     ]
 

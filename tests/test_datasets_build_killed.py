@@ -101,7 +101,14 @@ def test_killed_build_keeps_finished_chunks(script, table, whole, tmp_path, done
 
 
 @pytest.mark.parametrize(
-    "sign", [".build/finished/train-*", ".build/finished/report.html", "train-*", "rejected.parquet"]
+    "sign",
+    [
+        ".build/finished/data/train-*",
+        ".build/finished/report.html",
+        "data/train-*",
+        "rejected/*.parquet",
+        "dataset.json",
+    ],
 )
 def test_build_killed_while_writing_resumes(script, table, whole, tmp_path, sign):
     out = tmp_path / "out"

@@ -47,11 +47,18 @@ def test_single_subject_is_in_train(seed):
 
 
 @pytest.mark.parametrize(
-    "shares", [{"train": 0.5}, {"train": 0, "test": 1}, {"train": 1.5, "test": -0.5}, {"train": 0.9, "dev": 0.1}]
+    "shares",
+    [{"train": 0.5}, {"validation": 0.5, "test": 0.5}, {"train": 1.5, "test": -0.5}, {"train": 0.9, "dev": 0.1}],
 )
 def test_bad_shares_are_refused(shares):
     with pytest.raises(ValueError, match="shares must"):
         check_shares(shares)
+
+
+@pytest.mark.parametrize("split", DEFAULT_SHARES)
+def test_one_split_may_take_all(split):
+    members = [Member(f"person {number}", "happy") for number in range(20)]
+    assert set(split_groups(members, {split: 1}, 0).values()) == {split}
 
 
 def test_hold_out_has_its_size_and_class_shares():

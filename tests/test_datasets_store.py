@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import imitations
 import numpy as np
@@ -12,9 +14,8 @@ import pytest
 from emonet.datasets import DatasetError, open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.ferplus import VOTES
-from emonet.datasets.store import decode
 from emonet.datasets.store.imagefolder import write_imagefolder
-from emonet.datasets.store.info import read_description
+from emonet.datasets.store.info import format_description, read_description
 from emonet.faces import FaceDataset
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
@@ -83,7 +84,7 @@ def imported_bytes(data):
 
 
 def test_pandas_opens_rejected_parquet(folder):
-    frame = pd.read_parquet(folder / "rejected.parquet")
+    frame = pd.read_parquet(folder / "rejected")
     assert list(frame.columns) == ["key", "source", "split", "reason", "detail"]
     assert frame["reason"].notna().all()
 
@@ -95,25 +96,20 @@ def test_table_and_batches_hold_the_same_rows(folder):
     assert pieces == whole.to_pylist()
 
 
-def test_imagefolder_holds_the_same_images(folder, tmp_path):
-    store = open_store(folder)
-    count = write_imagefolder(store, tmp_path / "pictures")
-    assert count == sum(store.splits.values()) == len(list((tmp_path / "pictures").rglob("*.png")))
-    row = store.table("test").to_pylist()[0]
-    path = tmp_path / "pictures" / "test" / row["emotion"] / row["image"]["path"]
-    assert (np.asarray(PIL.Image.open(path)) == decode(row["image"])[..., 0]).all()
+def test_imagefolder_is_not_mixed_with_other_files(folder, tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(ValueError, match="is not an empty folder"):
-        write_imagefolder(store, tmp_path / "pictures")
+        write_imagefolder(open_store(folder), tmp_path)
 
 
 def test_dataset_json_is_read_and_written_unchanged(folder):
     text = (folder / "dataset.json").read_text()
     info = read_description(folder / "dataset.json")
-    assert json.dumps(info.to_dict(), indent=1) + "\n" == text
+    assert format_description(info) == text
     assert info.classes[0] is Emotion.ANGRY
     assert info.sources["fer2013"].cropped_by_publisher == CropSpec.fer2013()
     assert (info.sources["ckplus"].cropped_by_publisher, info.detector) == (None, "mtcnn")
-    assert info.splits["train"][0].name == "train-00000-of-00001.parquet"
+    assert info.splits["train"][0].name == "data/train-00000-of-00001.parquet"
 
 
 @pytest.mark.parametrize(
@@ -143,14 +139,43 @@ def test_info_can_be_indexed_by_name_for_one_release(folder):
         assert info["files"] == info.files
 
 
-def test_face_dataset_feeds_a_data_loader(folder):
-    from torch.utils.data import DataLoader
+def test_torch_data_set_feeds_a_data_loader(folder):
+    from torch.utils.data import DataLoader, Dataset
 
     store = open_store(folder)
     dataset = FaceDataset(store, "train", InputSpec(28, 3))
+    assert isinstance(dataset, Dataset)
     x, labels = next(iter(DataLoader(dataset, batch_size=len(dataset))))
     assert x.shape == (store.splits["train"], 3, 28, 28)
     assert 0 <= x.min() < x.max() <= 1
     rows = store.table("train", ["key", "emotion"]).to_pylist()
     assert [dataset.classes[label] for label in labels] == [row["emotion"] for row in rows]
     assert dataset.keys == [row["key"] for row in rows]
+
+
+def test_as_torch_keeps_the_size_and_channels_of_the_data_set(folder):
+    store = open_store(folder)
+    dataset = store.as_torch("test")
+    assert isinstance(dataset, FaceDataset)
+    assert dataset[0][0].shape == (1, 48, 48)
+    shapes = store.as_torch("test", transform=lambda image: image.shape)
+    assert shapes[0] == ((48, 48, 3), dataset[0][1])
+
+
+def test_as_torch_is_read_by_several_workers(folder):
+    from torch.utils.data import DataLoader
+
+    dataset = open_store(folder).as_torch("test")
+    apart, together = (
+        [label for _, labels in DataLoader(dataset, batch_size=4, num_workers=workers) for label in labels.tolist()]
+        for workers in (2, 0)
+    )
+    assert apart == together == dataset.labels.tolist()
+
+
+def test_opening_a_data_set_does_not_import_torch(folder):
+    script = (
+        "import sys; from emonet.datasets import open_store; open_store(sys.argv[1]).table('test'); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
+    assert "torch" not in done.stdout.split()

@@ -108,12 +108,12 @@ def test_other_bytes_are_told_with_the_versions(run, table, tmp_path):
     run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first")
     stored = tmp_path / "first" / "dataset.json"
     info = json.loads(stored.read_text())
-    info["files"]["rejected.parquet"] = "0" * 64
+    info["files"]["rejected/rejected.parquet"] = "0" * 64
     info["versions"]["torch"] = "1.0"
     stored.write_text(json.dumps(info))
     result = run("--from", stored, "-o", tmp_path / "second")
     assert result.exit_code == 1
-    assert "not the same bytes: rejected.parquet; versions: torch 1.0 -> " in message(result)
+    assert "not the same bytes: rejected/rejected.parquet; versions: torch 1.0 -> " in message(result)
 
 
 def test_other_data_are_not_the_same_build(run, table, tmp_path):
@@ -141,10 +141,10 @@ def test_verifying(run, table, tmp_path):
     good = run("--verify", tmp_path / "out")
     assert good.exit_code == 0
     assert "files have the bytes that they were written with" in good.output
-    (tmp_path / "out" / "rejected.parquet").write_bytes(b"")
+    (tmp_path / "out" / "rejected" / "rejected.parquet").write_bytes(b"")
     bad = run("--verify", tmp_path / "out")
     assert bad.exit_code == 1
-    assert "is not what it was: rejected.parquet has other bytes" in message(bad)
+    assert "is not what it was: rejected/rejected.parquet has other bytes" in message(bad)
 
 
 def test_a_complete_build_says_so(run, table, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emonet.atomic import write_atomically
 from emonet.datasets.store import StoreInfo
+from emonet.datasets.store.layout import SHARDS
 from emonet.html.formatting import markdown_table
 
 CARD = """---
@@ -21,16 +22,30 @@ configs:
 
 {table}
 
-Classes, in the order of `label`: {classes}. Look at report.html for what was kept, dropped and why; dataset.json holds
-every option, and `emonet build --from dataset.json` repeats the build. The pictures are under their publishers' terms,
-which mostly forbid passing them on.
+Classes, in the order of `label`: {classes}.
+
+Look at report.html for what was kept, dropped and why. dataset.json holds every option: `emonet build --from
+dataset.json` repeats the build. The images are under their publishers' terms, which mostly forbid passing them on.
+
+The images are in `data`, whose column `split` says the split of each; what was left out is in `rejected`. Open them
+with any of these, with the path of this folder for FOLDER:
+
+```python
+emonet.datasets.open_store("FOLDER").as_torch("train")  # a torch Dataset
+datasets.load_dataset("FOLDER")
+pandas.read_parquet("FOLDER/data")
+polars.read_parquet("FOLDER/data")
+duckdb.sql("select split, emotion, count(*) from 'FOLDER/data/*.parquet' group by all")
+spark.read.parquet("FOLDER/data")
+mlcroissant.Dataset("FOLDER/croissant.json").records("faces")
+```
 """
 
 
 def write_card(path: Path, info: StoreInfo) -> None:
     """Write the card."""
     splits = list(info.splits)
-    files = "\n".join(f"  - split: {split}\n    path: {split}-*.parquet" for split in splits)
+    files = "\n".join(f"  - split: {split}\n    path: {SHARDS}/{split}-*.parquet" for split in splits)
     rows = [
         (source, *(f"{sum(counts.get(split, {}).values()):,}" for split in splits))
         for source, counts in info.counts.items()

@@ -115,7 +115,7 @@ def _find_pairs(rows: pa.Table, copies: Indices, threshold: float, images: Image
 
 
 def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
-    """Return the official split of each row, or else that of its subject, or else `train`."""
+    """Return the official split of each row, or else that of its subject, or else the split of all rows."""
     official: list[str | None] = rows.column("split").to_pylist()
     sources, emotions, sizes = (rows.column(name).to_pylist() for name in ("source", "emotion", "size"))
     subjects = _name_subjects(rows)
@@ -127,7 +127,8 @@ def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: Build
     drawn: dict[str, str] = {}
     for of_source in members.values():
         drawn |= split_groups(of_source, options.shares, options.seed)
-    return [split or drawn.get(subject or "", "train") for split, subject in zip(official, subjects, strict=True)]
+    rest = next((split for split, share in options.shares.items() if share == 1), "train")
+    return [split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)]
 
 
 def _name_subjects(rows: pa.Table) -> list[str | None]:

@@ -22,6 +22,7 @@ Neutral = Literal["drop", "first"]
 Leaks = Literal["drop", "near", "keep", "report"]
 SplitBy = Literal["auto", "subject", "none"]
 
+LARGEST_CROP = 1024  # pixels: networks take 224 or less, and a worker holds hundreds of crops in memory
 LARGEST_FACE = FilterRules(allow="largest")
 FER2013_CROP = CropSpec.fer2013()
 
@@ -46,7 +47,7 @@ RULES = Group(
     min_contrast=FACES("Reject faces with less contrast: the standard deviation of the brightness."),
 )
 CROP = Group(
-    size=CROPS("Side of the crops in pixels."),
+    size=CROPS("Side of the crops in pixels.", 1, LARGEST_CROP),
     margin=CROPS("Margin on each side, as a share of the face's width."),
     align=CROPS("Turn crops until the eyes are level."),
     grey=CROPS("Make crops grey; with --colour they keep their colours.", flag="--grey/--colour"),

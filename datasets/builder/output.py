@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from emonet.atomic import find_leftovers, write_atomically
-from emonet.datasets.sample import SPLITS
-from emonet.datasets.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, StoreInfo, open_store
+from emonet.datasets.store import DESCRIPTION, Store, StoreInfo, open_store
+from emonet.datasets.store.info import format_description
+from emonet.datasets.store.layout import BESIDE, OLD_REJECTED, SHARDS, find_shards
 from emonet.errors import OptionError
 
 WORK = ".build"
 PLAN = "plan.json"
+LOCK = "lock"
 
 # Options of the later stages: after a change of these no image has to be read again.
 LATER_OPTIONS = ("undetected", "filter_eval", "leaks", "near", "split", "shares", "dev", "folds", "seed")
@@ -24,10 +30,25 @@ _ADVICE = "choose another folder, or overwrite it"
 IDENTITY = ("options", "inputs", "versions")  # what makes two builds the same
 
 
+def check_output(out: str | os.PathLike[str], inputs: Mapping[str, str]) -> None:
+    """Refuse a folder inside an input, where the next build would read what this one wrote.
+
+    Args:
+        out: Where to write.
+        inputs: Reader -> path.
+
+    Raises:
+        OptionError: It is inside an input, or is one.
+    """
+    for name, path in inputs.items():
+        if Path(path).is_dir() and Path(out).resolve().is_relative_to(Path(path).resolve()):
+            raise OptionError(f"{out} is inside {path}, which {name} is read from: write to a folder outside it")
+
+
 class BuildFolder:
     """The folder of a data set.
 
-    Its subfolders `chunks` and `finished` are there until the build has ended.
+    Its subfolder `.build` with `chunks`, `finished` and the lock is there until the build has ended.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,23 +69,48 @@ class BuildFolder:
         if there is not None and (different := _describe_differences(there, identity)):
             if not overwrite:
                 raise OptionError(f"{self.path} holds another build: {different}; {_ADVICE}")
-            self._clear(keep_chunks=_early_part(there) == _early_part(identity))
             there = None
         if there is None and not overwrite and self._holds_other_files():
             raise OptionError(f"{self.path} is not empty and holds no data set; {_ADVICE}")
-        if there is not None and (self.path / DESCRIPTION).exists():
-            self.remove_work()
-            return open_store(self.path)
-        return None
+        return open_store(self.path) if there is not None and (self.path / DESCRIPTION).exists() else None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other builds out of the folder; the system frees the lock of a process that is killed.
+
+        Raises:
+            OptionError: Another build is at work in it.
+        """
+        self.work.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.work / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            message = f"another build is writing to {self.path}: wait until it has ended, or choose another folder"
+            raise OptionError(message) from error
+        try:
+            yield
+        finally:
+            if [path.name for path in self.work.iterdir()] == [LOCK]:
+                with suppress(OSError):  # on Windows the lock removes its file itself
+                    (self.work / LOCK).unlink()
+            lock.release()
+            with suppress(OSError):  # there is something in it
+                self.work.rmdir()
 
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Make room for a build.
 
         Shards without a dataset.json are from a build that was killed while it ended: they are removed.
         """
+        there = self._read_identity()
+        (self.path / DESCRIPTION).unlink(missing_ok=True)  # first: it is no data set any more
+        if there is not None and _early_part(there) != _early_part(identity):
+            self.remove_work()
         for path in self._list_written():
             path.unlink(missing_ok=True)
-        for folder in (self.path, self.work, self.chunks, self.finished):
+        places = {self.finished / SHARDS, *((self.finished / name).parent for name in BESIDE)}
+        for folder in (self.path, self.work, self.chunks, *sorted(places)):
             folder.mkdir(parents=True, exist_ok=True)
             for part in find_leftovers(folder):
                 part.unlink()
@@ -74,16 +120,19 @@ class BuildFolder:
     def finish(self, info: StoreInfo) -> Store:
         """Move everything to its place, dataset.json last, and open the data set."""
         for name in info.files:
+            (self.path / name).parent.mkdir(exist_ok=True)
             (self.finished / name).replace(self.path / name)
         with write_atomically(self.path / DESCRIPTION) as temporary:
-            temporary.write_text(json.dumps(info.to_dict(), indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(format_description(info), encoding="utf-8")
         self.remove_work()
         return open_store(self.path)
 
     def remove_work(self) -> None:
-        """Remove what the build no longer needs."""
-        if self.work.exists():
-            shutil.rmtree(self.work)
+        """Remove what the build no longer needs: all but the lock, which ends with the build."""
+        for folder in (self.chunks, self.finished):
+            if folder.exists():
+                shutil.rmtree(folder)
+        (self.work / PLAN).unlink(missing_ok=True)
 
     def _read_identity(self) -> dict[str, Any] | None:
         """Read the identity of the build that is here, finished or not."""
@@ -100,15 +149,8 @@ class BuildFolder:
         return self.path.is_dir() and any(path.name not in known for path in self.path.iterdir())
 
     def _list_written(self) -> Iterable[Path]:
-        yield from (self.path / name for name in (DESCRIPTION, CARD, REJECTED, REPORT))
-        for split in SPLITS:
-            yield from self.path.glob(f"{split}-*-of-*.parquet")
-
-    def _clear(self, keep_chunks: bool) -> None:
-        """Remove dataset.json, which makes it no data set any more; `begin` removes the rest."""
-        (self.path / DESCRIPTION).unlink(missing_ok=True)
-        if not keep_chunks:
-            self.remove_work()
+        yield from (self.path / name for name in (DESCRIPTION, *BESIDE, OLD_REJECTED))
+        yield from find_shards(self.path)
 
 
 def _early_part(identity: Mapping[str, Any]) -> dict[str, Any]:

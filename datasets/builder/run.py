@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.card import write_card
 from emonet.datasets.builder.chunks import chunk_path, run_chunks
+from emonet.datasets.builder.croissant import write_croissant
 from emonet.datasets.builder.decisions import check_subjects, make_index
 from emonet.datasets.builder.describe import describe
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
-from emonet.datasets.builder.output import BuildFolder
+from emonet.datasets.builder.output import BuildFolder, check_output
 from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, make_chunks, open_readers, survey
 from emonet.datasets.builder.report.report import write_report
 from emonet.datasets.builder.rows import read_rows_of
@@ -27,7 +28,8 @@ from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, Rejected
-from emonet.datasets.store import CARD, REJECTED, REPORT, Store, StoreInfo, decode
+from emonet.datasets.store import CARD, CROISSANT, REPORT, Store, StoreInfo, decode
+from emonet.datasets.store.layout import BESIDE
 from emonet.errors import DatasetError, OptionError
 from facecrop.detectors import detector_device
 from facecrop.images import Image
@@ -151,19 +153,25 @@ def build_dataset(
         progress: Shows how far the first stage has come.
 
     Raises:
-        OptionError: The folder holds something else.
+        OptionError: The folder holds something else, is inside an input, or another build is writing to it.
         MachineError: A worker was killed.
     """
     devices = worker_devices(prepared.options, prepared.chunks, workers)
+    check_output(path, prepared.options.inputs)
     folder = BuildFolder(Path(path))
     identity = identify(prepared.options)
     there = folder.find_finished(identity, overwrite)
-    if there is not None:
+    if there is not None and not folder.work.exists():
         return Built(there, new=False)
-    folder.begin(identity)
-    paths, seconds = _run_first_stage(prepared, folder, devices, progress or _silent)
-    info = _run_later_stages(prepared, folder, paths, identity)
-    return Built(folder.finish(info), seconds=seconds)
+    with folder.lock():
+        there = folder.find_finished(identity, overwrite)  # another build may have ended meanwhile
+        if there is not None:
+            folder.remove_work()
+            return Built(there, new=False)
+        folder.begin(identity)
+        paths, seconds = _run_first_stage(prepared, folder, devices, progress or _silent)
+        info = _run_later_stages(prepared, folder, paths, identity)
+        return Built(folder.finish(info), seconds=seconds)
 
 
 @contextmanager
@@ -210,8 +218,9 @@ def _run_later_stages(
     info = describe(prepared, index, identity, splits, rejected)
     write_card(folder.finished / CARD, info)
     write_report(folder.finished / REPORT, info, index, rejected, paths)
-    names = [shard.name for shards in splits.values() for shard in shards] + [REJECTED, REPORT, CARD]
-    return replace(info, files={name: hash_file(folder.finished / name) for name in names})
+    hashes = {shard.name: hash_file(folder.finished / shard.name) for shards in splits.values() for shard in shards}
+    write_croissant(folder.finished / CROISSANT, info, hashes)
+    return replace(info, files=hashes | {name: hash_file(folder.finished / name) for name in BESIDE})
 
 
 def _read_rows(paths: list[Path]) -> pa.Table:

@@ -12,6 +12,7 @@ from emonet.datasets.builder.rows import read_rows_of
 from emonet.datasets.sample import SPLITS, Rejected
 from emonet.datasets.store import REJECTED, shard_schema
 from emonet.datasets.store.info import Shard
+from emonet.datasets.store.layout import shard_name
 from emonet.labels import Emotion
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def write_shards(
         shards = _divide(index, split)
         rows = _read_rows(index, chunks, classes, [row for shard in shards for row in shard])
         for number, shard in enumerate(shards):
-            name = f"{split}-{number:05d}-of-{len(shards):05d}.parquet"
+            name = shard_name(split, number, len(shards))
             _write_shard(rows, len(shard), folder / name, classes)
             written.setdefault(split, []).append(Shard(name, len(shard)))
     return written
@@ -75,6 +76,7 @@ def _read_rows(
     for row, cells in read_rows_of(chunks, wanted):
         cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
         cells["label"] = labels[cells["emotion"]]
+        cells["split"] = index.split[row]
         cells["undetected"] = cells["reason"]
         cells["fold"] = index.fold[row]
         cells["duplicate_group"] = keys[copies[row]] if copies[row] in in_copies else None

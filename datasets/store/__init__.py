@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from emonet.datasets.store.info import FORMAT, StoreInfo, read_description
-from emonet.datasets.store.store import CARD, DESCRIPTION, REJECTED, REPORT, Store, decode, open_store, shard_schema
+from emonet.datasets.store.layout import CARD, CROISSANT, DESCRIPTION, REJECTED, REPORT
+from emonet.datasets.store.schema import shard_schema
+from emonet.datasets.store.store import Store, decode, open_store
 
 __all__ = [
     "CARD",
+    "CROISSANT",
     "DESCRIPTION",
     "FORMAT",
     "REJECTED",

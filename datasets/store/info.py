@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ from emonet.errors import DatasetError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
-FORMAT = 1
+FORMAT = 2
+READ_FORMATS = (1, 2)
+UNHASHED = "0" * 64  # stands where the hash of dataset.json will, while it is computed
 JSON_TYPES: Mapping[Any, Any] = {tuple: list, Mapping: dict, Emotion: str, float: int | float}
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # source -> split -> class -> images
@@ -22,7 +25,12 @@ Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # source -> split -> cla
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One Parquet file of a split."""
+    """One Parquet file of a split.
+
+    Attributes:
+        name: Its path in the folder of the data set, with slashes.
+        rows: How many rows of the split it holds.
+    """
 
     name: str
     rows: int
@@ -142,25 +150,61 @@ class StoreInfo:
         return self.to_dict()[name]
 
 
+def format_description(info: StoreInfo) -> str:
+    """Write what dataset.json holds; its last line is the hash of all others.
+
+    This `sha256` is the hash of the file with 64 zeros in its place.
+    """
+    text = json.dumps({**info.to_dict(), "sha256": UNHASHED}, indent=1) + "\n"
+    return _replace_last(text, UNHASHED, hashlib.sha256(text.encode()).hexdigest())
+
+
+def has_own_hash(path: Path) -> bool:
+    """Tell whether a dataset.json holds a hash of itself, as those of format 1 do not."""
+    return bool(_load(path)["format"] > 1)
+
+
+def differs_from_its_hash(path: Path) -> bool:
+    """Tell whether a dataset.json has changed since it was written; for one of format 1 nothing is known."""
+    if not has_own_hash(path):
+        return False
+    text, stored = path.read_bytes().decode(), str(_load(path).get("sha256"))
+    return hashlib.sha256(_replace_last(text, stored, UNHASHED).encode()).hexdigest() != stored
+
+
+def _replace_last(text: str, old: str, new: str) -> str:
+    before, found, after = text.rpartition(old)
+    return before + new + after if found else text
+
+
 def read_description(path: Path) -> StoreInfo:
     """Read a dataset.json.
 
     Raises:
         DatasetError: The file is no JSON, has another format, or something is missing in it or of another type.
     """
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DatasetError(path, f"not JSON: {error}") from error
-    found = stored.get("format") if isinstance(stored, dict) else None
-    if found != FORMAT:
-        raise DatasetError(path, f"format {found!r}, and this version reads {FORMAT}")
+    stored = _load(path)
     for source in stored["sources"].values() if isinstance(stored.get("sources"), dict) else ():
         if isinstance(source, dict) and source.get("cropped_by_publisher") is False:
             source["cropped_by_publisher"] = None
     info: StoreInfo = _check(StoreInfo, stored, "", path)
     _check(CropSpec, info.options.get("crop"), "options.crop", path)
     return info
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Read the JSON of a format that this version knows."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DatasetError(path, f"not JSON: {error}") from error
+    found = stored.get("format") if isinstance(stored, dict) else None
+    if type(found) is int and found in READ_FORMATS:
+        return dict(stored)
+    known = f"format {found!r}, and this version of emonet reads {' and '.join(map(str, READ_FORMATS))}"
+    if type(found) is int and found > FORMAT:
+        raise DatasetError(path, f"{known}: a newer version wrote it; upgrade with `pip install --upgrade emonet`")
+    raise DatasetError(path, f"{known}: no data set of emonet's, or a damaged one; build it again")
 
 
 def _check(kind: Any, value: Any, place: str, path: Path) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.datasets.sample import SPLITS
 from emonet.datasets.store import Store
 from emonet.datasets.store.info import Counts, Shard
+from emonet.datasets.store.shard import open_shard
 from emonet.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SHOWN = 3  # keys in a message
 
 @dataclass(frozen=True, slots=True)
 class Regrouped(Store):
-    """Rows of a store in other splits, in the order of the store.
+    """Rows of a store in other splits, in the order of the store; the column `split` says the split of the view.
 
     Attributes:
         keys: Split -> the keys of its rows.
@@ -104,14 +105,13 @@ def _source_and_class(store: Store) -> dict[str, tuple[str, str]]:
 
 def _shards(store: Store, split_of: Mapping[str, str]) -> dict[str, tuple[Shard, ...]]:
     """Split -> the files that hold rows of it, with the number of these rows."""
-    import pyarrow.parquet as pq
-
     found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for path in dict.fromkeys(path for split in store.splits for path in store.files(split)):
-        keys = pq.read_table(path, columns=["key"])["key"].to_pylist()
+        with open_shard(path) as file:
+            keys = file.read(columns=["key"])["key"].to_pylist()
         counts = Counter(split_of[key] for key in keys if key in split_of)
         for split, count in counts.items():
-            found[split].append(Shard(path.name, count))
+            found[split].append(Shard(path.relative_to(store.path).as_posix(), count))
     return {split: tuple(shards) for split, shards in found.items() if shards}
 
 

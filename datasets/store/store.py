@@ -1,6 +1,5 @@
-"""The data set on disk: Parquet shards for each split, dataset.json, rejected.parquet, report.html.
+"""The data set on disk: open it, and read its splits. `layout.py` shows its folder, and `schema.py` its columns.
 
-Any reader of Parquet opens the shards; `image` is Hugging Face's struct of bytes and path, and `label` its ClassLabel.
 dataset.json is written last: without it there is no data set.
 """
 
@@ -9,18 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emonet.datasets.ferplus import VOTES
 from emonet.datasets.formats.tree import hash_file
-from emonet.datasets.sample import SPLITS
-from emonet.datasets.store.info import StoreInfo, read_description
-from emonet.errors import DatasetError, MissingFileError, OptionError
+from emonet.datasets.store.info import StoreInfo, differs_from_its_hash, read_description
+from emonet.datasets.store.layout import DESCRIPTION, OLD_REJECTED, REJECTED, SHARDS, find_shards
+from emonet.datasets.store.schema import SPLIT, set_split
+from emonet.datasets.store.shard import choose_columns, open_shard
+from emonet.errors import DatasetError, ImageError, MissingFileError, OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import Image
@@ -28,10 +28,8 @@ from facecrop.images import Image
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DESCRIPTION = "dataset.json"
-REJECTED = "rejected.parquet"
-REPORT = "report.html"
-CARD = "README.md"
+    from emonet.datasets.store.torch_faces import FaceDataset
+    from emonet.models.inputs import InputSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,8 @@ class Store:
     @property
     def splits(self) -> dict[str, int]:
         """How many images each split holds; only splits that hold any."""
-        return {split: sum(shard.rows for shard in shards) for split, shards in self.info.splits.items()}
+        sizes = {split: sum(shard.rows for shard in shards) for split, shards in self.info.splits.items()}
+        return {split: size for split, size in sizes.items() if size}
 
     @property
     def identity(self) -> str:
@@ -67,9 +66,13 @@ class Store:
         return hashlib.sha256(json.dumps(dict(self.info.files), sort_keys=True).encode()).hexdigest()
 
     def files(self, split: str) -> list[Path]:
-        """List the shards of a split in order."""
-        if split not in self.info.splits:
-            raise OptionError(f"{self.path} has no split {split!r}; it has {', '.join(self.info.splits)}")
+        """List the shards of a split in order.
+
+        Raises:
+            OptionError: The data set has no such split, or nothing in it.
+        """
+        if split not in self.splits:
+            raise OptionError(f"{self.path} has no split {split!r}; it has {', '.join(self.splits) or 'none'}")
         return [self.path / shard.name for shard in self.info.splits[split]]
 
     def table(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -78,39 +81,78 @@ class Store:
         Args:
             split: One of `splits`.
             columns: The columns to read; all if None. Leave out `image` if you do not need the images.
+
+        Raises:
+            OptionError: There is no such split or column.
+            DatasetError: A shard is missing or damaged.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        chosen = None if columns is None else list(columns)
-        return pa.concat_tables(pq.read_table(file, columns=chosen) for file in self.files(split))
+        tables = []
+        for path in self.files(split):
+            with open_shard(path) as file:
+                tables.append(self._choose(file.read(columns=choose_columns(file, columns)), split, columns))
+        return pa.concat_tables(tables)
 
     def batches(self, split: str, columns: Sequence[str] | None = None, size: int = 1024) -> Iterator[pa.RecordBatch]:
-        """Read a split in batches of at most `size` rows."""
-        import pyarrow.parquet as pq
-
-        chosen = None if columns is None else list(columns)
+        """Read a split in batches of at most `size` rows; the arguments and errors are those of `table`."""
         for path in self.files(split):
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(size, columns=chosen)
+            with open_shard(path) as file:
+                for batch in file.iter_batches(size, columns=choose_columns(file, columns)):
+                    yield self._choose(batch, split, columns)
+
+    def as_torch(
+        self, split: str, spec: InputSpec | None = None, transform: Callable[[Image], Any] | None = None
+    ) -> FaceDataset:
+        """Return a split as a PyTorch data set of images and labels.
+
+        Args:
+            split: One of `splits`.
+            spec: The size, channels and scaling of the images. By default they stay as they are stored, with pixels
+                from 0 to 1.
+            transform: What to do with an image (H, W, 3; RGB, uint8) instead of scaling it.
+
+        Returns:
+            A `torch.utils.data.Dataset` of (image, label).
+
+        Examples:
+            >>> from emonet.datasets import open_store
+            >>> from torch.utils.data import DataLoader
+            >>> faces = open_store("merged").as_torch("train")  # doctest: +SKIP
+            >>> x, label = next(iter(DataLoader(faces, batch_size=32, shuffle=True)))  # doctest: +SKIP
+            >>> x.shape, label.shape  # doctest: +SKIP
+            (torch.Size([32, 1, 48, 48]), torch.Size([32]))
+        """
+        from emonet.datasets.store.torch_faces import FaceDataset
+
+        return FaceDataset(self, split, spec, transform)
 
     def rejected(self) -> pa.Table:
         """Read what was left out: key, source, split, reason and detail."""
-        import pyarrow.parquet as pq
-
-        return pq.read_table(self.path / REJECTED)
+        with open_shard(self.path / (OLD_REJECTED if OLD_REJECTED in self.info.files else REJECTED)) as file:
+            return file.read()
 
     def differences(self) -> list[str]:
-        """Say what has changed since the data set was written; empty if nothing has."""
-        found = []
+        """Say what has changed since the data set was written; empty if nothing has.
+
+        dataset.json is compared, too, unless it is of format 1, which has no hash of it.
+        """
+        found = [f"{DESCRIPTION} has other bytes"] if differs_from_its_hash(self.path / DESCRIPTION) else []
         for name, expected in self.info.files.items():
             path = self.path / name
             if not path.is_file():
                 found.append(f"{name} is missing")
             elif hash_file(path) != expected:
                 found.append(f"{name} has other bytes")
-        shards = {path.name for split in SPLITS for path in self.path.glob(f"{split}-*.parquet")}
-        return found + [f"{name} does not belong to it" for name in sorted(shards - set(self.info.files))]
+        shards = [*find_shards(self.path), *(self.path / SHARDS).glob("*.parquet")]  # readers take all in there
+        others = {path.relative_to(self.path).as_posix() for path in shards} - set(self.info.files)
+        return found + [f"{name} does not belong to it" for name in sorted(others)]
+
+    def _choose(self, rows: Any, split: str, columns: Sequence[str] | None) -> Any:
+        """Return the columns in the order that was asked for; `split` is the split that was."""
+        if columns is None or SPLIT in columns:
+            rows = set_split(rows, split, self.classes)
+        return rows if columns is None else rows.select(list(columns))
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
@@ -158,53 +200,7 @@ def decode(image: dict[str, Any]) -> Image:
     """Decode a cell of the column `image` as RGB."""
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(image["bytes"], np.uint8), cv2.IMREAD_COLOR_RGB)
+    pixels = cv2.imdecode(np.frombuffer(image["bytes"], np.uint8), cv2.IMREAD_COLOR_RGB) if image["bytes"] else None
+    if pixels is None:
+        raise ImageError(image["path"], "its bytes in the data set are no image")
     return np.asarray(pixels, np.uint8)
-
-
-def shard_schema(classes: Sequence[Emotion]) -> pa.Schema:
-    """List the columns of a shard, with the metadata that Hugging Face needs."""
-    import pyarrow as pa
-
-    numbers = pa.list_(pa.float32())
-    schema = pa.schema(
-        [
-            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-            ("label", pa.int64()),
-            ("emotion", pa.string()),
-            ("source", pa.string()),
-            ("subject", pa.string()),
-            ("sequence", pa.string()),
-            ("frame", pa.int32()),
-            ("activation", pa.float32()),
-            ("key", pa.string()),
-            ("sha1", pa.string()),
-            ("box", numbers),
-            ("landmarks", pa.list_(numbers)),
-            ("score", pa.float32()),
-            ("detector", pa.string()),
-            ("undetected", pa.string()),  # why the face fails the rules, in rows that are never filtered
-            ("votes", pa.list_(pa.int16())),
-            ("fold", pa.int32()),
-            ("duplicate_group", pa.string()),
-            ("near_group", pa.string()),
-        ]
-    )
-    described = {"info": {"features": {field.name: _feature(field, classes) for field in schema}}}
-    return schema.with_metadata({"huggingface": json.dumps(described), "emonet.votes": json.dumps(VOTES)})
-
-
-def _feature(field: pa.Field, classes: Sequence[Emotion]) -> Any:
-    if field.name == "image":
-        return {"_type": "Image"}
-    if field.name == "label":
-        return {"names": [str(emotion) for emotion in classes], "_type": "ClassLabel"}
-    return _plain_feature(field.type)
-
-
-def _plain_feature(kind: pa.DataType) -> Any:
-    import pyarrow as pa
-
-    if pa.types.is_list(kind):
-        return [_plain_feature(kind.value_type)]  # old versions of Hugging Face's library know this form, too
-    return {"dtype": {"float": "float32"}.get(str(kind), str(kind)), "_type": "Value"}

@@ -13,6 +13,7 @@ from emonet.commands.compare import compare
 from emonet.commands.demo import demo
 from emonet.commands.evaluate import evaluate
 from emonet.commands.export import export
+from emonet.commands.export_images import export_images
 from emonet.commands.faces import faces
 from emonet.commands.info import info
 from emonet.commands.models import models
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (info, faces, build, train, evaluate, compare, predict, models, export, demo):
+for command in (info, faces, build, train, evaluate, compare, predict, models, export, export_images, demo):
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(protocol, name="protocol")
 

@@ -17,9 +17,11 @@ from emonet.commands._console.output import print_table
 from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare
+from emonet.datasets.builder.output import check_output
 from emonet.datasets.sample import BROKEN, SPLITS
-from emonet.datasets.store import read_description
+from emonet.datasets.store import DESCRIPTION, read_description
 from emonet.datasets.store.imagefolder import write_imagefolder
+from emonet.datasets.store.info import has_own_hash
 from emonet.errors import MachineError, OptionError
 from emonet.labels import Emotion
 from facecrop import open_detector
@@ -65,7 +67,9 @@ def build(
     ] = None,
     imagefolder: Annotated[
         Path | None,
-        typer.Option(rich_help_panel=RUNNING, help="Also write the crops to this folder, as split/expression/*.png."),
+        typer.Option(
+            rich_help_panel=RUNNING, help="Also write the crops to this folder, as `emonet export-images` does."
+        ),
     ] = None,
     given: Given,
 ) -> None:
@@ -81,6 +85,8 @@ def build(
     if given.print_config:
         print_options(options)
         return
+    for place in filter(None, (out, imagefolder)):
+        check_output(place, options.inputs)
     prepared = prepare(_resolve_device(options) if stored is None else options)
     if dry_run:
         _show_plan(prepared)
@@ -149,7 +155,10 @@ def _verify(path: Path) -> None:
     store = open_store(path)
     if differences := store.differences():
         raise OptionError(f"{path} is not what it was: {'; '.join(differences)}")
-    typer.echo(f"{path}: all {len(store.info.files)} files have the bytes that they were written with")
+    hashed = has_own_hash(path / DESCRIPTION)
+    typer.echo(f"{path}: all {len(store.info.files) + hashed} files have the bytes that they were written with")
+    if not hashed:
+        typer.echo(f"{DESCRIPTION} was not checked: an older version wrote it, without a hash of itself")
 
 
 def _compare(store: Store, stored: Path) -> None:

@@ -40,6 +40,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet models runs/ours/model.safetensors --set-default seen,even",
     ),
     "export": ("emonet export emonet_fast", "emonet export runs/ours/model.safetensors -o faces.onnx"),
+    "export_images": (
+        "emonet export-images merged -o images",
+        "emonet export-images merged --splits test --sources jaffe -o images",
+    ),
     "demo": ("emonet demo -o demo",),
 }
 
