@@ -33,11 +33,12 @@ def main() -> None:
     parser.add_argument("fer2013", type=Path)
     parser.add_argument("--faces", type=int, default=1000)
     parser.add_argument("--model", default="emonet")
+    parser.add_argument("--detectors", nargs="+", default=["yunet", "mtcnn", "dlib"])
     arguments = parser.parse_args()
     samples = [sample for sample in READERS["fer2013"](arguments.fer2013) if sample.split == "validation"]
     chosen = np.random.default_rng(0).permutation(len(samples))[: arguments.faces]
     samples = [samples[place] for place in chosen]
-    for name in ("mtcnn", "dlib"):
+    for name in arguments.detectors:
         predictor = EmotionPredictor(arguments.model, detector=open_detector(name))
         direct = predictor.predict_faces(sample.image.read() for sample in samples)
         found = [result.largest for result in predictor.predict_many(pasted(samples))]
