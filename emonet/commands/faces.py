@@ -19,6 +19,7 @@ from emonet.commands._console.tally import skipped_lines
 from emonet.errors import ImageError, MissingFileError, OptionError
 from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, Face, FilterRules, Selection
+from facecrop.detectors import DEFAULT_DETECTOR
 from facecrop.errors import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class FacesOptions:
 
     detector: Annotated[
         str, Option("Find faces with yunet, mtcnn or dlib; with whole, each photo is a face.", panel=FACES)
-    ] = "mtcnn"
+    ] = DEFAULT_DETECTOR
     device: Annotated[str, Option("Run on auto, cpu, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)] = "auto"
     detector_options: Annotated[
         Mapping[str, Any], Option("Set an option of the detector, such as min_face=40.", panel=FACES, flag="--option")

@@ -19,7 +19,7 @@ from facecrop.images import Image, check_image
 
 # Small faces get low scores where they are alone in a large image. What has this share of the threshold is looked at
 # again, enlarged: `python benchmarks/yunet.py` shows what that finds.
-UNSURE = 0.43
+UNSURE = 0.3
 
 SLACK = 0.75  # faces down to this share of the least size are kept where they are found, as MTCNN does
 

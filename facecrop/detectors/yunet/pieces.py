@@ -1,6 +1,6 @@
 """Cut an image into the pieces that YuNet searches: the image at several scales, and large scales in tiles.
 
-The network knows faces of about 15 to 300 pixels. So an image is first drawn at the scale at which its smallest faces
+The network knows faces of about 20 to 300 pixels. So an image is first drawn at the scale at which its smallest faces
 are as large as the network needs, and then at coarser scales for larger faces, until it is so small that no face in it
 can be too large. A scale that is larger than a tile is searched in tiles, which keeps memory flat and gives every
 thread something to do. Tiles overlap; each face belongs to the tile in whose core its centre lies.
@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 # All in pixels of the drawn image, which the network sees; `python benchmarks/yunet.py` shows why.
-SHARP = 16  # height of the smallest faces: sharp ones are found nearly always
-BLURRED = 20  # the same for images that cost little, in which blurred faces are found too
-CHEAP_SIDE = 1024  # longer side of images that cost little
+SMALLEST = 20  # height of the smallest faces; smaller ones are found too, if they are sharp and among others
 TINY_SIDE = 96  # longer side to which tiny images are enlarged, which often are one blurred face
 COARSE_SIDE = 320  # longer side of images of which a face may fill all
 TILE = 1024  # longer side of a tile
 MARGIN = 64  # overlap of a tile on each side, so that faces of 128 pixels lie whole in one tile at least
 AROUND = 3  # how much is seen of what may be a face, in heights of its box
-AGAIN_SIDE = 128  # side at which that is looked at again
+AGAIN_SIDE = 96  # side at which that is looked at again
 STEP = 4  # from one scale to the next: faces of 80 to 128 pixels are found at both
 
 Range = tuple[int, int]
@@ -81,7 +79,7 @@ def _frame_side(centre: float, length: int, side: int) -> Range:
 def _choose_scales(longer: int, least: float) -> Iterator[float]:
     """Yield the scales at which an image is searched, the finest first."""
     tiny = TINY_SIDE / longer
-    scale = max(SHARP / least, min(BLURRED / least, CHEAP_SIDE / longer), tiny)
+    scale = max(SMALLEST / least, tiny)
     yield scale
     while scale * longer > COARSE_SIDE:
         scale = max(scale / STEP, tiny)
