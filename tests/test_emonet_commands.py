@@ -89,7 +89,7 @@ def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, 
         assert np.asarray(crop).std() > 20
 
 
-@pytest.mark.parametrize("arguments", [["--min-size", 200], ["--option", "thresholds=[0.6,0.7,0.99999]"]])
+@pytest.mark.parametrize("arguments", [["--min-size", 200], ["--option", "threshold=0.99"]])
 def test_rules_and_detector_options_are_passed_on(run, album, arguments):
     result = run("faces", album / "portrait.png", "--json", *arguments)
     assert result.exit_code == 0
