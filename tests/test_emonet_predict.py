@@ -276,16 +276,15 @@ def test_models_are_averaged_over_the_chosen_head(several, portrait):
         several([two_heads(), other])
 
 
-@pytest.mark.parametrize("made_with", ["dlib", "mtcnn", "whole"])
-def test_photos_are_searched_by_yunet_whatever_the_model_was_made_with(made_with):
+@pytest.mark.parametrize(("made_with", "finds"), [("dlib", "dlib"), ("mtcnn", "mtcnn"), ("whole", "mtcnn")])
+def test_the_default_detector_is_the_models_own(made_with, finds):
     checkpoint = replace(load_model("emonet_fast"), detector=made_with)
-    assert EmotionPredictor(checkpoint, device="cpu").detector.name == "yunet"
-    assert EmotionPredictor(checkpoint, device="cpu", detector="dlib").detector.name == "dlib"
+    assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
 
 
 @pytest.mark.parametrize(
     ("device", "detector", "finds_on"),
-    [("cuda:1", "mtcnn", "cuda:1"), ("cuda", None, "cpu"), ("mps", "mtcnn", "cpu"), ("cuda:1", "dlib", "cpu")],
+    [("cuda:1", "mtcnn", "cuda:1"), ("cuda", None, "cuda"), ("mps", "mtcnn", "cpu"), ("cuda:1", "dlib", "cpu")],
 )
 def test_the_detector_runs_on_the_device_of_the_network_if_it_can(monkeypatch, device, detector, finds_on):
     pretend_devices(monkeypatch, "cuda", "mps")

@@ -19,7 +19,6 @@ from emonet.commands._console.tally import skipped_lines
 from emonet.errors import ImageError, MissingFileError, OptionError
 from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, Face, FilterRules, Selection
-from facecrop.detectors import DEFAULT_DETECTOR
 from facecrop.errors import printable
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ class FacesOptions:
     """The options of `emonet faces`."""
 
     detector: Annotated[
-        str, Option("Find faces with yunet, mtcnn or dlib; with whole, each photo is a face.", panel=FACES)
-    ] = DEFAULT_DETECTOR
+        str, Option("Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.", panel=FACES)
+    ] = "mtcnn"
     device: Annotated[str, Option("Run on auto, cpu, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)] = "auto"
     detector_options: Annotated[
         Mapping[str, Any], Option("Set an option of the detector, such as min_face=40.", panel=FACES, flag="--option")

@@ -28,7 +28,6 @@ from emonet.commands._console.tally import Tally
 from emonet.errors import MissingFileError, OptionError
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView
-from facecrop.detectors import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from emonet.album import AlbumRun, AlbumScore, Entry
@@ -53,8 +52,13 @@ class PredictOptions:
     prior: PriorName = None
     tta: Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)] = "mirror"
     detector: Annotated[
-        str, Option("Find faces with yunet, mtcnn or dlib; with whole, each photo is a face.", panel=FACES)
-    ] = DEFAULT_DETECTOR
+        str | None,
+        Option(
+            "Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.",
+            panel=FACES,
+            default="the model's",
+        ),
+    ] = None
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64

@@ -19,7 +19,7 @@ from emonet.inference.devices import open_machine
 from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
-from facecrop.detectors import DEFAULT_DETECTOR, detector_class
+from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
@@ -27,7 +27,8 @@ from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan
 Model = str | os.PathLike[str] | Checkpoint
 Name = str | os.PathLike[str] | int  # the source of a PhotoResult
 
-WHOLE = "whole"  # the detector of faces that are cropped already
+WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
+DEFAULT_DETECTOR = "mtcnn"  # finds the faces in photos for models of such data sets
 
 
 class AnsweredPhoto(NamedTuple):
@@ -40,14 +41,13 @@ class AnsweredPhoto(NamedTuple):
 class EmotionPredictor:
     """Finds the faces in images and predicts their expressions.
 
-    It uses one model or several, and crops faces as they were cropped for training. All detectors give boxes of one
-    shape, so a model can be used with another detector than its data set was made with.
+    It uses one model or several, with the detector and the crop that they were trained with.
 
     Args:
         model: `emonet`, `emonet_fast`, a model file, an open model, or a list of these. The probabilities of several
             models are averaged; they must know the same classes.
-        detector: A name or an open detector; by default `yunet`. A name is opened at first use. `predict_faces` needs
-            no detector.
+        detector: A name or an open detector; by default, the one that the first model was made with. A name is opened
+            at first use. `predict_faces` needs no detector.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32` or `bf16`.
         rules: Which faces may be used, and how many an image may have. What they leave out is among the rejections.
@@ -89,7 +89,7 @@ class EmotionPredictor:
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch = batch
-        self._asked = DEFAULT_DETECTOR if detector is None else detector
+        self._asked = _choose_detector(self.checkpoints[0]) if detector is None else detector
         self._check()
         self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
 
@@ -237,6 +237,10 @@ def _open_models(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
     if not models:
         raise OptionError("model must be a name, a model file or a list of these, got an empty list")
     return tuple(one if isinstance(one, Checkpoint) else load_model(one) for one in models)
+
+
+def _choose_detector(checkpoint: Checkpoint) -> str:
+    return DEFAULT_DETECTOR if checkpoint.detector == WHOLE else checkpoint.detector
 
 
 def _name_images(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:

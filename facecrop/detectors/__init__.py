@@ -24,8 +24,6 @@ DETECTORS: dict[str, type[Detector]] = {
     "whole": WholeDetector,
 }
 
-DEFAULT_DETECTOR = "yunet"  # finds faces in photos unless another is asked for
-
 logger = logging.getLogger(__name__)
 
 
@@ -88,7 +86,7 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
     return detector
 
 
-def find_faces(image: Source, detector: str = DEFAULT_DETECTOR) -> list[Face]:
+def find_faces(image: Source, detector: str = "mtcnn") -> list[Face]:
     """Find the faces in one image.
 
     The detector is opened at the first call and kept. To choose its options or device, or to search many images at
