@@ -31,6 +31,7 @@ Detect = Callable[[Sequence[Image]], list[list[Face]]]
 
 FACES = 500  # FER2013 faces that the peer is timed on
 OURS, PEER = "facecrop mtcnn", "facenet-pytorch"
+NAMES = ("yunet", "mtcnn", "dlib")
 
 
 def main() -> None:
@@ -46,11 +47,12 @@ def main() -> None:
     pictures = read_pictures(arguments.folder)
     pictures += [montage(pictures, *shape) for shape in MONTAGES]
     contenders = {PEER: facenet_pytorch(), "dlib, enlarged once": own_dlib()}
-    contenders |= {f"facecrop {name}": open_detector(name).detect for name in ("mtcnn", "dlib")}
+    contenders |= {f"facecrop {name}": open_detector(name).detect for name in NAMES}
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
     answers = compare(pictures, contenders, arguments.repeats)
     print_agreement(answers[PEER], answers[OURS])
-    print_eyes(answers)
+    for name in ("yunet", "dlib"):
+        print_eyes(answers, name)
     if arguments.fer2013:
         compare_crops(arguments.fer2013, arguments.rows, arguments.repeats)
 
@@ -119,17 +121,17 @@ def print_agreement(peers: list[list[Face]], ours: list[list[Face]]) -> None:
     print(f"\nOf the {len(overlaps)} faces of {PEER}, {OURS} finds {len(both)}; mean IoU of those {np.mean(both):.3f}")
 
 
-def print_eyes(answers: dict[str, list[list[Face]]]) -> None:
+def print_eyes(answers: dict[str, list[list[Face]]], other: str) -> None:
     """Where the eyes (as MTCNN sees them) lie in each detector's canonical box, over the faces that both found."""
     pairs = [
         (face, max(mtcnn, key=face.overlap))
-        for mtcnn, dlib in zip(answers[OURS], answers["facecrop dlib"], strict=True)
-        for face in dlib
+        for mtcnn, others in zip(answers[OURS], answers[f"facecrop {other}"], strict=True)
+        for face in others
         if mtcnn and max(map(face.overlap, mtcnn)) >= 0.5
     ]
-    places = np.array([[eyes_in(box, mtcnn) for box in (mtcnn, dlib)] for dlib, mtcnn in pairs])
+    places = np.array([[eyes_in(box, mtcnn) for box in (mtcnn, theirs)] for theirs, mtcnn in pairs])
     print(f"\nEyes in the canonical box, medians over {len(pairs)} faces that both found")
-    for name, (distance, line) in zip(("mtcnn", "dlib"), np.median(places, axis=0), strict=True):
+    for name, (distance, line) in zip(("mtcnn", other), np.median(places, axis=0), strict=True):
         print(f"  {name:6} eye distance {distance:.3f} of the box's width, eye line {line:.3f} of its height")
 
 
@@ -145,17 +147,19 @@ def compare_crops(path: Path, rows: int, repeats: int) -> None:
         cv2.resize(image, (160, 160), interpolation=cv2.INTER_CUBIC).astype(np.uint8) for image in images[:FACES]
     ]
     print(f"\nFER2013, {len(images)} Training faces of 48 pixels ({PEER}: {len(enlarged)} of them, enlarged to 160)")
-    ours, peer = open_detector("mtcnn").detect, facenet_pytorch()
-    peer_seconds, peer_found = min((timed(peer, enlarged) for _ in range(repeats)), key=lambda run: run[0])
-    our_seconds, our_found = min((timed(ours, images[: 8 * FACES]) for _ in range(repeats)), key=lambda run: run[0])
-    all_found = ours(images)
-    for name, seconds, done in ((PEER, peer_seconds, peer_found), (OURS, our_seconds, our_found)):
-        rate = len(done) / seconds
-        print(f"  {name:22} {rate:8.0f} faces/s {rate * peer_seconds / len(peer_found):7.2f} x the peer's")
-    for name, found in ((PEER, peer_found), (OURS, all_found)):
-        any_face, one_face = np.mean([[len(faces) > 0, len(faces) == 1] for faces in found], axis=0)
-        print(f"  {name:22} a face in {any_face:.1%} of {len(found)}, exactly one in {one_face:.1%}")
-    print_quality([(image, faces[0]) for image, faces in zip(images, all_found, strict=True) if faces])
+    contenders = {PEER: (facenet_pytorch(), enlarged)}
+    contenders |= {f"facecrop {name}": (open_detector(name).detect, images) for name in ("yunet", "mtcnn")}
+    answers, peer_rate = {}, None
+    for name, (detect, searched) in contenders.items():
+        part = searched[: 8 * FACES]
+        seconds, _ = min((timed(detect, part) for _ in range(repeats)), key=lambda run: run[0])
+        rate = len(part) / seconds
+        peer_rate = peer_rate or rate
+        answers[name] = detect(searched)
+        any_face, one_face = np.mean([[len(faces) > 0, len(faces) == 1] for faces in answers[name]], axis=0)
+        print(f"  {name:22} {rate:8.0f} faces/s {rate / peer_rate:7.2f} x the peer's")
+        print(f"  {'':22} a face in {any_face:.1%} of {len(searched)}, exactly one in {one_face:.1%}")
+    print_quality([(image, faces[0]) for image, faces in zip(images, answers[OURS], strict=True) if faces])
 
 
 def print_quality(found: list[tuple[Image, Face]]) -> None:

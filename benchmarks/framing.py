@@ -4,12 +4,13 @@
 
 Faces of PublicTest are enlarged to several sizes and put at several places into pictures of 0.8 megapixels, their edges
 repeated for a while. What the model answers to the crops of those that a detector finds is compared with what it
-answers to the same faces directly.
+answers to the same faces directly, and between detectors on the faces that both find.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,15 +34,33 @@ def main() -> None:
     parser.add_argument("fer2013", type=Path)
     parser.add_argument("--faces", type=int, default=1000)
     parser.add_argument("--model", default="emonet")
+    parser.add_argument("--detectors", nargs="+", default=["yunet", "mtcnn", "dlib"])
     arguments = parser.parse_args()
     samples = [sample for sample in READERS["fer2013"](arguments.fer2013) if sample.split == "validation"]
     chosen = np.random.default_rng(0).permutation(len(samples))[: arguments.faces]
     samples = [samples[place] for place in chosen]
-    for name in ("mtcnn", "dlib"):
+    answers = {}
+    for name in arguments.detectors:
         predictor = EmotionPredictor(arguments.model, detector=open_detector(name))
         direct = predictor.predict_faces(sample.image.read() for sample in samples)
-        found = [result.largest for result in predictor.predict_many(pasted(samples))]
-        report(name, samples, direct, found)
+        answers[name] = [result.largest for result in predictor.predict_many(pasted(samples))]
+        report(name, samples, direct, answers[name])
+    for first, second in itertools.combinations(answers, 2):
+        compare(first, second, samples, answers)
+
+
+def compare(first: str, second: str, samples: list[Sample], answers: dict[str, list[Prediction | None]]) -> None:
+    """Prints how the answers agree on the faces that two detectors both find."""
+    rows = [
+        (one.emotion == other.emotion, sample.emotion == one.emotion, sample.emotion == other.emotion)
+        for sample, one, other in zip(samples, answers[first], answers[second], strict=True)
+        if one is not None and other is not None
+    ]
+    same, rightly, other_rightly = np.mean(rows, axis=0)
+    print(
+        f"{first} and {second} both find {len(rows):,}: same answer {same:.1%}, right with {first} {rightly:.1%}, "
+        f"with {second} {other_rightly:.1%}"
+    )
 
 
 def pasted(samples: list[Sample]) -> Iterator[Image]:

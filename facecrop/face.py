@@ -30,8 +30,8 @@ class Face:
 
     Attributes:
         box: x1, y1, x2, y2. All detectors give boxes of the same shape, so a crop does not depend on the detector.
-        score: How sure the detector is. Compare scores of one detector only: MTCNN's are probabilities, dlib's are
-            distances from a decision plane.
+        score: How sure the detector is. Compare scores of one detector only: those of YuNet and MTCNN are from 0
+            to 1, dlib's are distances from a decision plane.
         landmarks: Five points in the order of LANDMARK_NAMES; None from a detector without landmarks.
         detector: The name of the detector.
         raw_box: The box that the detector itself gave.

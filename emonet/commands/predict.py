@@ -53,7 +53,11 @@ class PredictOptions:
     tta: Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)] = "mirror"
     detector: Annotated[
         str | None,
-        Option("Find faces with mtcnn or dlib; with whole, each photo is a face.", panel=FACES, default="the model's"),
+        Option(
+            "Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.",
+            panel=FACES,
+            default="the model's",
+        ),
     ] = None
     rules: FaceRules = ANY_FACE
     device: Device = "auto"

@@ -11,12 +11,14 @@ from facecrop.detectors.dlib_hog import DlibDetector
 from facecrop.detectors.mtcnn import MtcnnDetector
 from facecrop.detectors.protocol import Detector
 from facecrop.detectors.whole import WholeDetector
+from facecrop.detectors.yunet import YunetDetector
 from facecrop.devices import KINDS, allowed_devices, resolve_device
 from facecrop.errors import OptionError
 from facecrop.face import Face
 from facecrop.images import Source, read_image
 
 DETECTORS: dict[str, type[Detector]] = {
+    "yunet": YunetDetector,
     "mtcnn": MtcnnDetector,
     "dlib": DlibDetector,
     "whole": WholeDetector,
@@ -52,9 +54,10 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
     """Open a face detector.
 
     Args:
-        name: `mtcnn`, `dlib`, or `whole`, for images that are crops of faces already.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`. `dlib` and `whole` run on the CPU alone.
-        options: Options of the detector, such as `min_face=40` for `mtcnn`; see MtcnnOptions and DlibOptions.
+        name: `yunet`, `mtcnn`, `dlib`, or `whole`, for images that are crops of faces already.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. All but `mtcnn` run on the CPU alone.
+        options: Options of the detector, such as `min_face=40` for `yunet`; see YunetOptions, MtcnnOptions and
+            DlibOptions.
 
     Returns:
         The detector; its `device` tells where it runs.
@@ -66,7 +69,7 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
     Examples:
         >>> import numpy as np
         >>> from facecrop import open_detector
-        >>> detector = open_detector("mtcnn", min_face=40)
+        >>> detector = open_detector("yunet", min_face=40)
         >>> detector.detect([np.zeros((60, 90, 3), np.uint8)])  # a black image has no face
         [[]]
     """
@@ -91,7 +94,7 @@ def find_faces(image: Source, detector: str = "mtcnn") -> list[Face]:
 
     Args:
         image: A path, the bytes of a file, a Pillow image or an array.
-        detector: `mtcnn`, `dlib` or `whole`.
+        detector: `yunet`, `mtcnn`, `dlib` or `whole`.
 
     Returns:
         The faces, best score first; an empty list without a face.

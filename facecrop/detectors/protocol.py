@@ -27,7 +27,7 @@ class Detector(Protocol):
     Examples:
         >>> from facecrop import DETECTORS
         >>> {name: kind.has_landmarks for name, kind in DETECTORS.items()}
-        {'mtcnn': True, 'dlib': False, 'whole': False}
+        {'yunet': True, 'mtcnn': True, 'dlib': False, 'whole': False}
     """
 
     name: ClassVar[str]
