@@ -2,7 +2,7 @@
 
 options.py   the options of a search; spaces.py reads them from files, of which some come with emonet
 domains.py   what one option may be: values or a range; space.py: all that vary, checked before the first trial
-run.py       the search itself; trial.py trains what one trial asks for; study.py keeps all trials in Optuna's journal.py
+domains.py   what one option may be: values or a range; space.py: all options that vary, checked at once
 table.py     trials.csv and best.toml; report.py: the page, with the plots of plots.py
 """
 

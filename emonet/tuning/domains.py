@@ -129,7 +129,7 @@ def _parse_range(name: str, text: str, whole: bool | None) -> Range:
         raise OptionError(f"search: {name} must be a list of values or {GRAMMAR}, got {text!r}")
     low_text, high_text, how = found.groups()
     if whole is None:
-        whole = all(re.fullmatch(r"[-+]?\d+", part) for part in (low_text, high_text))
+        whole = all(re.fullmatch(r"[-+]?\d+|log", part) for part in found.groups() if part)
     log = how == "log"
     numbers = [float(part) for part in (low_text, high_text, *([how] if how and not log else []))]
     if whole and any(number != round(number) for number in numbers):

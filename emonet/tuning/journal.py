@@ -76,15 +76,12 @@ def open_journal(path: Path, pruner: Pruner, longest: int, *, lowest: bool) -> o
     lock = JournalFileOpenLock(os.fspath(path))
     with get_lock_file(lock):
         _drop_torn_line(path)
+    made_of = {"study_name": NAME, "pruner": _make_pruner(pruner, longest)}
     try:
-        backend = JournalFileBackend(os.fspath(path), lock_obj=lock)
-        return optuna.create_study(
-            storage=JournalStorage(backend),
-            study_name=NAME,
-            direction="minimize" if lowest else "maximize",
-            pruner=_make_pruner(pruner, longest),
-            load_if_exists=True,
-        )
+        storage = JournalStorage(JournalFileBackend(os.fspath(path), lock_obj=lock))
+        if NAME in optuna.get_all_study_names(storage):  # else opening would write
+            return optuna.load_study(storage=storage, **made_of)
+        return optuna.create_study(storage=storage, direction="minimize" if lowest else "maximize", **made_of)
     except (ValueError, KeyError) as error:
         raise OptionError(f"{path} is damaged or no journal of a search; begin again with overwrite") from error
 

@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from emonet.options import to_table
 from emonet.training.config import Panel, TrainConfig
 from emonet.training.log import Silent, Watch
 from emonet.tuning.journal import check_optuna
-from emonet.tuning.options import TuneOptions, flatten_search
+from emonet.tuning.options import TuneOptions
 from emonet.tuning.report import PLOTS, REPORT, write_report
 from emonet.tuning.space import FIELDS, Space, count_epochs, make_space
 from emonet.tuning.study import JOURNAL, Study, Trial
@@ -126,10 +126,10 @@ def _open(folder: Path, space: Space, options: TuneOptions, store: Store, longes
     base = space.make_config({})
     machine = {name for name, option in FIELDS.items() if option.option.panel == Panel.MACHINE} - {"precision"}
     identity = {
-        "search": flatten_search(options.search),
+        "search": {one.name: asdict(one.domain) for one in space.parameters},
         "objective": options.objective,
         "data": store.identity,
-        **{name: value for name, value in space.make_config({}).to_dict().items() if name not in machine},
+        **{name: value for name, value in base.to_dict().items() if name not in machine},
     }
     return Study(folder, space, options, identity, longest=longest, lowest=base.choose_by == "loss")
 

@@ -139,11 +139,11 @@ class Study:
             self._free_interrupted()
             if not self._count_waiting() and not self._add_new():
                 return None
-            trials = self._study.get_trials(deepcopy=False)
-            self._study.sampler = make_sampler(self._options.sampler, self._options.sampler_seed, len(trials))
+            new = 1 + _find_last(self._study.get_trials(deepcopy=False))
+            self._study.sampler = make_sampler(self._options.sampler, self._options.sampler_seed, new)
             trial = self._study.ask()
             values = {one.name: suggest(trial, one) for one in self._space.parameters}
-            number = trial.user_attrs.get(NUMBER) or _find_last(trials) + 1
+            number = trial.user_attrs.get(NUMBER, new)
             self.find_folder(number).mkdir(exist_ok=True)
             lock = make_lock(self.find_folder(number))
             lock.acquire(timeout=0)
