@@ -28,7 +28,7 @@ class TuneOptions:
     Raises:
         OptionError: A value cannot be used.
 
-    Example:
+    Examples:
         >>> from emonet.tuning import TuneOptions
         >>> TuneOptions(search={"learning_rate": "0.001..0.1:log", "batch_size": [32, 64]}).trials
         50

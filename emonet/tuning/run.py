@@ -78,7 +78,7 @@ def tune(
         MissingPackageError: Optuna is not installed.
         OptionError: The search cannot be understood, a value cannot be used, or the folder holds another study.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from emonet.datasets import open_store
         >>> from emonet.tuning import TuneOptions, tune

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).with_name("spaces")
 def list_spaces() -> tuple[str, ...]:
     """List the names of the spaces that come with emonet.
 
-    Example:
+    Examples:
         >>> from emonet.tuning import list_spaces
         >>> list_spaces()
         ('ckplus_team', 'emonet_fast', 'tiny_vgg')
@@ -36,7 +36,7 @@ def read_space(name: str) -> dict[str, Any]:
         MissingFileError: There is no such space, and no such file.
         OptionError: The file is not TOML, or names an option that does not exist.
 
-    Example:
+    Examples:
         >>> from emonet.tuning import read_space
         >>> read_space("tiny_vgg")["model"]
         'tiny_vgg'
