@@ -198,6 +198,13 @@ def test_a_trial_of_another_process_is_left_to_it(open_study):
     assert (again.number, again.values) == (2, other.values)
 
 
+def test_a_study_that_is_worked_on_is_not_replaced(open_study, store):
+    study = open_study()
+    with study.claim(), pytest.raises(OptionError, match=r"another process works on .*trial-0001"):
+        tune(THREE, store, study.folder, TRAINING, overwrite=True)
+    assert (study.folder / "study.journal").is_file()
+
+
 def test_an_interrupted_trial_keeps_what_it_reported(open_study):
     study = open_study(pruner="median")
     with study.claim() as claim:
@@ -208,6 +215,20 @@ def test_an_interrupted_trial_keeps_what_it_reported(open_study):
         again.report(2, 0.5)
         again.finish(0.5, {})
     assert [(one.number, one.state, one.score) for one in study.list_trials()] == [(1, "complete", 0.5)]
+
+
+def test_a_trial_that_was_killed_while_it_failed_is_run_again(open_study, monkeypatch):
+    def kill(*_, **__):
+        raise KeyboardInterrupt
+
+    with open_study().claim() as claim, monkeypatch.context() as patch:
+        patch.setattr("optuna.Study.tell", kill)
+        with pytest.raises(KeyboardInterrupt):
+            claim.give_up({}, "odd")
+    assert [(one.state, one.error) for one in open_study().list_trials()] == [("interrupted", "")]
+    with open_study().claim() as claim:
+        claim.finish(0.5, {})
+    assert [(one.state, one.error) for one in open_study().list_trials()] == [("complete", "")]
 
 
 def test_a_torn_line_of_the_journal_is_dropped(open_study):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from emonet.errors import OptionError
 from emonet.training.chance import sample_seed
@@ -43,6 +43,19 @@ def make_lock(folder: Path) -> FileLock:
     return FileLock(folder / LOCK, thread_local=False)
 
 
+def is_locked(folder: Path) -> bool:
+    """Say whether a process holds the lock of a folder."""
+    from filelock import Timeout
+
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        with make_lock(folder).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Keep Optuna from reporting what the search reports itself."""
@@ -71,17 +84,20 @@ def open_journal(path: Path, pruner: Pruner, longest: int, *, lowest: bool) -> o
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-    from optuna.storages.journal._file import get_lock_file
 
     lock = JournalFileOpenLock(os.fspath(path))
-    with get_lock_file(lock):
+    lock.acquire()
+    try:
         _drop_torn_line(path)
-    made_of = {"study_name": NAME, "pruner": _make_pruner(pruner, longest)}
+    finally:
+        lock.release()
+    direction: Literal["minimize", "maximize"] = "minimize" if lowest else "maximize"
+    chosen = _make_pruner(pruner, longest)
     try:
         storage = JournalStorage(JournalFileBackend(os.fspath(path), lock_obj=lock))
         if NAME in optuna.get_all_study_names(storage):  # else opening would write
-            return optuna.load_study(storage=storage, **made_of)
-        return optuna.create_study(storage=storage, direction="minimize" if lowest else "maximize", **made_of)
+            return optuna.load_study(study_name=NAME, storage=storage, pruner=chosen)
+        return optuna.create_study(study_name=NAME, storage=storage, pruner=chosen, direction=direction)
     except (ValueError, KeyError) as error:
         raise OptionError(f"{path} is damaged or no journal of a search; begin again with overwrite") from error
 

@@ -54,6 +54,7 @@ def draw_values(trials: Sequence[Trial], parameters: Sequence[Parameter], path: 
     complete = [one for one in trials if one.score is not None]
     rows = math.ceil(len(parameters) / COLUMNS)
     with open_figure(path, WIDTH, 0.4 + 2.6 * rows) as figure:
+        figure.set_layout_engine("constrained", h_pad=0.12)  # inches between rows
         panels = figure.subplots(rows, min(COLUMNS, len(parameters)), sharey=True, squeeze=False).flatten()
         for axes in panels[len(parameters) :]:
             axes.set_visible(False)

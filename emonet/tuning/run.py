@@ -23,7 +23,7 @@ from emonet.errors import OptionError
 from emonet.options import to_table
 from emonet.training.config import Panel, TrainConfig
 from emonet.training.log import Silent, Watch
-from emonet.tuning.journal import check_optuna
+from emonet.tuning.journal import check_optuna, is_locked
 from emonet.tuning.options import TuneOptions
 from emonet.tuning.report import PLOTS, REPORT, write_report
 from emonet.tuning.space import FIELDS, Space, count_epochs, make_space
@@ -197,8 +197,15 @@ def _write(study: Study, space: Space, options: TuneOptions, store: Store) -> No
 
 
 def _clear(folder: Path) -> None:
-    """Remove the files that searches write, and nothing else."""
+    """Remove the files that searches write, and nothing else.
+
+    Raises:
+        OptionError: Another process works on the study.
+    """
+    trials = [*folder.glob("trial-[0-9]*")]
+    if busy := [trial for trial in trials if is_locked(trial)]:
+        raise OptionError(f"another process works on {busy[0]}: stop it before you overwrite {folder}")
     for name in (JOURNAL, TRIALS, BEST, REPORT, *PLOTS):
         (folder / name).unlink(missing_ok=True)
-    for trial in folder.glob("trial-[0-9]*"):
+    for trial in trials:
         shutil.rmtree(trial)

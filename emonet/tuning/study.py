@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from emonet.errors import OptionError
-from emonet.tuning.journal import ENOUGH, decode, encode, make_lock, make_sampler, open_journal, quietly, suggest
+from emonet.tuning.journal import (
+    ENOUGH,
+    decode,
+    encode,
+    is_locked,
+    make_lock,
+    make_sampler,
+    open_journal,
+    quietly,
+    suggest,
+)
 from emonet.tuning.options import TuneOptions
 from emonet.tuning.space import Space
 
@@ -188,27 +198,15 @@ class Study:
         return dict(get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=0)))
 
     def _read(self, trial: optuna.trial.FrozenTrial) -> Trial:
-        error = trial.user_attrs.get(ERROR, "")
+        error = trial.user_attrs.get(ERROR, "") if trial.state.is_finished() else ""
         state: State = "failed" if error else _STATES[trial.state.name]
-        if state == "running" and not self._is_locked(trial.user_attrs[NUMBER]):
+        if state == "running" and not is_locked(self.find_folder(trial.user_attrs[NUMBER])):
             state = "interrupted"
         values = {
             one.name: decode(one, trial.params[one.name]) for one in self._space.parameters if one.name in trial.params
         }
         score = trial.value if state == "complete" else None
         return Trial(trial.user_attrs[NUMBER], state, values, score, error, trial.user_attrs.get(FACTS, {}))
-
-    def _is_locked(self, number: int) -> bool:
-        from filelock import Timeout
-
-        folder = self.find_folder(number)
-        if not folder.is_dir():
-            return False
-        try:
-            with make_lock(folder).acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
 
     def _free_interrupted(self) -> None:
         """Put each interrupted trial into the queue, with its values and what it reported, and close its own entry."""
@@ -219,7 +217,7 @@ class Study:
         waiting = {trial.user_attrs.get(NUMBER) for trial in trials if trial.state == TrialState.WAITING}
         for trial in trials:
             number = trial.user_attrs.get(NUMBER)
-            if trial.state != TrialState.RUNNING or (number is not None and self._is_locked(number)):
+            if trial.state != TrialState.RUNNING or (number is not None and is_locked(self.find_folder(number))):
                 continue
             if number is not None and number not in waiting:
                 again = optuna.create_trial(
@@ -227,7 +225,7 @@ class Study:
                     params=trial.params,
                     distributions=trial.distributions,
                     intermediate_values=trial.intermediate_values,
-                    user_attrs=trial.user_attrs,
+                    user_attrs={NUMBER: number},  # what it failed by, if it was killed then, may not happen again
                 )
                 self._study.add_trial(again)
             self._study.tell(trial.number, state=TrialState.FAIL)
