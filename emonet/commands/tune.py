@@ -10,6 +10,7 @@ import typer
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
+from emonet.html.formatting import count_of
 from emonet.options import format_toml, from_table
 from emonet.training import TrainConfig
 from emonet.tuning import TuneOptions, list_spaces, read_space
@@ -66,7 +67,6 @@ def _show(found: Tuned, out: Path, store: Path) -> None:
     if found.config is None:
         typer.echo(f"no trial is complete yet; look at {out / 'tuning.html'}")
         return
-    typer.echo(
-        f"{out / 'best.toml'}: {found.config.choose_by} {found.score:.4f}, the best of {len(found.trials)} trials"
-    )
+    config, trials = found.config, count_of(len(found.trials), "trial")
+    typer.echo(f"{out / 'best.toml'}: {config.choose_by} {found.score:.4f}, the best of {trials}")
     typer.echo(f"look at {out / 'tuning.html'}; train with emonet train {store} -o RUN --config {out / 'best.toml'}")

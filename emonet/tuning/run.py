@@ -20,6 +20,7 @@ from typing import Any
 
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.html.formatting import count_of
 from emonet.options import to_table
 from emonet.training.config import Panel, TrainConfig
 from emonet.training.log import Silent, Watch
@@ -94,7 +95,7 @@ def tune(
     training = dict(training or {})
     space = make_space(options.search, training)
     if options.sampler == "grid":
-        watch.note(f"the grid has {space.count_grid():,} points")
+        watch.note(f"the grid has {count_of(space.count_grid(), 'point')}")
     folds = _find_folds(options, space, store)
     if overwrite:
         _clear(folder)
@@ -103,7 +104,7 @@ def tune(
     study = _open(folder, space, options, store, epochs * max(1, len(folds)))
     runner = Runner(space, store, folds, epochs, watch, ends_at, options.trials)
     if known := study.list_trials():
-        watch.note(f"{folder} has {len(known)} trials; {describe_best(study.find_best())}")
+        watch.note(f"{folder} has {count_of(len(known), 'trial')}; {describe_best(study.find_best())}")
     try:
         _run_trials(study, runner, watch)
     finally:
@@ -165,7 +166,7 @@ def _run_trials(study: Study, runner: Runner, watch: Watch) -> None:
                 watch.note(f"the time is up within trial {claim.number}; run the same command again to go on")
                 return
         with study.locked():
-            write_trials(study)
+            _write_tables(study, runner.space, runner.store)
             _drop_models(study)
         watch.note(describe_trial(study, claim.number, runner.trials))
         _check_hope(study.list_trials())
@@ -187,12 +188,15 @@ def _drop_models(study: Study) -> None:
                 file.unlink(missing_ok=True)
 
 
+def _write_tables(study: Study, space: Space, store: Store) -> None:
+    write_trials(study)
+    if (best := study.find_best()) is not None:
+        write_best(study, best, make_best(space, best, store))
+
+
 def _write(study: Study, space: Space, options: TuneOptions, store: Store) -> None:
     with study.locked():
-        write_trials(study)
-        best = study.find_best()
-        if best is not None:
-            write_best(study, best, make_best(space, best, store))
+        _write_tables(study, space, store)
         write_report(study, space, to_table(options), store)
 
 

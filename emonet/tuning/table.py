@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from emonet.atomic import write_atomically
+from emonet.html.formatting import count_of
 from emonet.options import write_toml
 from emonet.training.config import TrainConfig
 from emonet.tuning.domains import show_value
@@ -39,7 +40,7 @@ def _write_cell(value: Any) -> Any:
 
 def write_best(study: Study, best: Trial, config: TrainConfig) -> None:
     """Write the options of the best trial, for `emonet train --config`."""
-    measured = f"{config.choose_by} {best.score:.4f}, the best of {len(study.list_trials())} trials"
+    measured = f"{config.choose_by} {best.score:.4f}, the best of {count_of(len(study.list_trials()), 'trial')}"
     heading = f"emonet train --config this-file; trial {best.number}: {measured}"
     write_toml(config, study.folder / BEST, heading)
 
@@ -50,7 +51,7 @@ def describe_trial(study: Study, number: int, count: int) -> str:
     epochs, minutes = one.facts.get("epochs", 0), one.facts.get("seconds", 0.0) / 60
     what = {
         "complete": "" if one.score is None else f"{one.score:.4f}",
-        "pruned": f"stopped early after {epochs} epochs",
+        "pruned": f"pruned after {count_of(epochs, 'epoch')}",
         "failed": f"failed: {one.error}",
     }.get(one.state, one.state)
     best = study.find_best()
