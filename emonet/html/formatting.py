@@ -25,6 +25,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def count_of(value: int, noun: str) -> str:
+    """Write a number with its noun: `1 photo`, `1,204 photos`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
 def number(value: float | str | None) -> str:
     """Write a cell of a table: whole numbers with commas, fractions in percent, a dash for None, text as it is."""
     if isinstance(value, float):

@@ -11,6 +11,7 @@ from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
+from emonet.training.scoring import measure_on_dev
 from emonet.training.session import Session, check_folder
 from emonet.training.single import train_single
 
@@ -31,8 +32,7 @@ def train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpo
     singles = [replace(config, orders=1, order=config.order + number) for number in range(config.orders)]
     tried = _train_each(session, singles, folder / "order")
     sign = -1 if config.choose_by == "loss" else 1
-    name = "log_loss" if config.choose_by == "loss" else config.choose_by
-    values = [_measure_on_dev(checkpoint, name) for checkpoint in tried]
+    values = [measure_on_dev(checkpoint.scores, config.choose_by) for checkpoint in tried]
     best = max(range(len(tried)), key=lambda number: sign * values[number])
     training = {**tried[best].training, **about, "orders": {"values": values, "best": best + 1}}
     return session.write(folder, replace(tried[best], training=training))
@@ -84,9 +84,3 @@ def average_members(
         training=training,
         scores=session.score(network),
     )
-
-
-def _measure_on_dev(checkpoint: Checkpoint, name: str) -> float:
-    """Return a figure on dev: the mean of labels and votes where both are scored."""
-    scored = [checkpoint.scores[part][name] for part in ("dev", "dev_seen") if part in checkpoint.scores]
-    return float(sum(scored) / len(scored))

@@ -130,7 +130,10 @@ class Watch(Protocol):
         """Show a step: mean loss and accuracy of its batch, and the learning rate."""
 
     def epoch(self, row: EpochRow) -> None:
-        """Show an epoch that has ended."""
+        """Show an epoch that has ended.
+
+        The run stops if this raises an exception. The state was saved: the run can be resumed.
+        """
 
 
 class Silent:

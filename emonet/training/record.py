@@ -60,6 +60,9 @@ class Record:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._rows:
+            write_rows(
+                self._folder / LOG, self._rows
+            )  # a watch that stopped the run did so before its last row was added
             self._draw()
         if self._board is not None:
             self._board.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +63,18 @@ def describe_scores(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> 
             for source, part in parts.items()
         }
     return scores
+
+
+def measure_on_dev(scores: Mapping[str, Any], measure: str) -> float:
+    """Return the figure on dev that networks are compared by: the mean of labels and votes where both are scored.
+
+    Args:
+        scores: What `describe_scores` returned, as a model file has it.
+        measure: `accuracy`, `macro_f1` or `loss`.
+    """
+    name = "log_loss" if measure == "loss" else measure
+    scored = [scores[part][name] for part in ("dev", "dev_seen") if part in scores]
+    return float(sum(scored) / len(scored))
 
 
 def select_label_answers(answers: Answers, faces: Faces, heads: tuple[Head, ...]) -> Answers | None:

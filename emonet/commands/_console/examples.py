@@ -16,6 +16,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet train merged -o runs/tuned --init emonet --sources ckplus,jaffe --learning-rate 0.01",
         "emonet train merged -o runs/ours --print-config > ours.toml",
     ),
+    "tune": (
+        "emonet tune merged -o runs/search --space emonet_fast --minutes 60",
+        "emonet tune merged -o runs/search --model lenet28 --search learning_rate=0.001..0.1:log --epochs 5",
+        "emonet tune merged -o runs/search --model tuned_five --search arguments.activations.each=relu,elu,tanh "
+        "--sampler grid",
+    ),
     "evaluate": (
         "emonet evaluate emonet merged -o report",
         "emonet evaluate runs/ours/model.safetensors merged --json",

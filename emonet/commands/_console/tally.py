@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from emonet.html.formatting import count_of
+
 if TYPE_CHECKING:
     from emonet.prediction import PhotoResult
 
@@ -43,11 +45,6 @@ class Tally:
         photos, faces = count_of(self.read + self.unreadable, "photo"), count_of(self._faces.total(), "face")
         lines.append(f"{photos}{before}: {faces}; {self.unreadable:,} could not be read")
         return "\n".join(lines)
-
-
-def count_of(count: int, noun: str) -> str:
-    """Write a number with its noun: `1 photo`, `1,204 photos`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def format_counts(counts: Counter[str]) -> str:

@@ -1,0 +1,28 @@
+"""Searches for better options of a training: many short trainings, compared on dev or on inner folds.
+
+options.py   the options of a search; spaces.py reads them from files, of which some come with emonet
+domains.py   what one option may be: values or a range; space.py: all that vary, checked before the first trial
+domains.py   what one option may be: values or a range; space.py: all options that vary, checked at once
+table.py     trials.csv and best.toml; report.py: the page, with the plots of plots.py
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from emonet.tuning.options import TuneOptions
+from emonet.tuning.spaces import list_spaces, read_space
+
+if TYPE_CHECKING:
+    from emonet.tuning.run import Tuned, tune
+
+__all__ = ["TuneOptions", "Tuned", "list_spaces", "read_space", "tune"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `tune` when it is first used: it needs torch, which a command that only shows its help does not."""
+    if name not in ("Tuned", "tune"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from emonet.tuning import run
+
+    return getattr(run, name)
