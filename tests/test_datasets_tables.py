@@ -35,6 +35,12 @@ def test_absolute_and_relative_paths_of_one_file_have_one_key(photos):
     assert "the same file as in row 2" in reader.rejected[0].detail
 
 
+def test_files_of_one_name_in_two_folders_have_two_keys(photos):
+    rows = ["path,label", "1.png,happy", f"{photos}/b/1.png,sad"]
+    table = imitations.write_text(photos / "a" / "list.csv", "\n".join(rows))
+    assert keys(READERS["folder"](table)) == ["folder/1.png", "folder/../b/1.png"]
+
+
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
 def test_photo_list_has_any_line_ends(photos, end):
     text = end.join(["path,label,subject", "a/1.png,happy,anna", "b/1.png,sad,otto", ""])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class PhotoTable:
         name: Its name in the tree.
         columns: Its columns, by their names in COLUMNS.
         rows: The number of each row, counted from 1 for the header, and its cells.
-        base: The folder that all absolute paths in it lie in; keys leave it out.
+        base: The folder that absolute paths in it are made relative to, for keys.
     """
 
     tree: Tree
@@ -62,13 +62,13 @@ def _to_slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
-def _find_base(paths: Iterable[str], folder: Path) -> str:
-    """Find the folder that keys are relative to: the table's own, or else what all absolute paths have in common."""
-    absolute = [posixpath.normpath(path) for path in map(_to_slashes, paths) if posixpath.isabs(path)]
+def _find_base(paths: Sequence[str], folder: Path) -> str:
+    """Find the folder of keys: the table's own, or what its paths have in common if all lie elsewhere."""
+    places = [posixpath.normpath(_to_slashes(path)) for path in paths]
     own = _to_slashes(str(folder.absolute()))
-    if not absolute or all(path.startswith(f"{own}/") for path in absolute):
-        return own
-    return posixpath.commonpath([posixpath.dirname(path) for path in absolute])
+    if places and all(posixpath.isabs(place) and not place.startswith(f"{own}/") for place in places):
+        return posixpath.commonpath([posixpath.dirname(place) for place in places])
+    return own
 
 
 def _is_file(path: Path) -> bool:
@@ -102,7 +102,7 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
             raise DatasetError(shown, f"{found} named {names}; found {header.strip()[:200]}", rows[0][0])
     here, place = tree.members[name], columns.index("path")
     folder = here.path.parent if isinstance(here, FileBlob | GzipBlob) else Path("/")
-    base = _find_base((cells[place].strip() for _, cells in rows[1:] if place < len(cells)), folder)
+    base = _find_base([cells[place].strip() for _, cells in rows[1:] if place < len(cells)], folder)
     return PhotoTable(tree, name, columns, rows[1:], base)
 
 
