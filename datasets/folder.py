@@ -48,5 +48,12 @@ class Folder(Reader):
         table = open_photo_table(tree, tables[0])
         entries = list(read_photos(self, table))
         samples = [entry for entry in entries if isinstance(entry, Sample)]
-        known = bool(samples) and all(sample.subject for sample in samples)
-        return Layout(f"CSV ({', '.join(table.columns)})", lambda: iter(entries), subjects=known)
+        named = sum(sample.subject is not None for sample in samples)
+        title = f"CSV ({', '.join(table.columns)})"
+        if 0 < named < len(samples):
+            title += f", a subject in {named:,} of {len(samples):,} rows"
+            self.notes.append(
+                f"the column subject is filled in {named:,} of {len(samples):,} rows: the others may show the same "
+                "people in another split, and a split by subject is impossible"
+            )
+        return Layout(title, lambda: iter(entries), subjects=0 < named == len(samples))

@@ -90,5 +90,5 @@ def fer2013_table(tmp_path_factory):
 def fer2013_store(fer2013_table, tmp_path_factory):
     """All of them, every one taken for a face, with votes and a hold-out."""
     votes = str(FER2013 / "fer2013new.csv")
-    options = BuildOptions({"fer2013": str(fer2013_table)}, detector="whole", dev=3000, ferplus=votes)
+    options = BuildOptions({"fer2013": str(fer2013_table)}, detector="whole", dev=3000, ferplus=votes, leaks="exact")
     return build_dataset(prepare(options), tmp_path_factory.mktemp("store") / "out").store

@@ -25,7 +25,9 @@ def build_merged(folder, portrait, *, people=4, **options):
         "jaffe": imitations.write_jaffe(folder / "jaffe", portrait, people=imitations.JAFFE_PEOPLE[:people]),
     }
     return trainings.build_store(
-        folder / "store", inputs, **{"classes": "ck8", "neutral": "first", "dev": 14, "near": 0.9999, **options}
+        folder / "store",
+        inputs,
+        **{"classes": "ck8", "neutral": "first", "dev": 14, "near": 0.9999, "leaks": "exact", **options},
     )
 
 

@@ -34,14 +34,16 @@ def inputs(tmp_path_factory, portrait):
 
 @pytest.fixture(scope="module")
 def merged(inputs, tmp_path_factory):
-    """All four in one data set, as the command builds it by default, with a hold-out."""
+    """All four in one data set, with a hold-out. All faces are of one photo, so that near copies stay."""
     folder = tmp_path_factory.mktemp("merged")
-    return build_dataset(prepare(BuildOptions(inputs, dev=14)), folder / "out", workers=1).store
+    return build_dataset(prepare(BuildOptions(inputs, dev=14, leaks="exact")), folder / "out", workers=1).store
 
 
 def built(inputs, path, **options):
-    """A quick build: every picture is a face."""
-    return build_dataset(prepare(BuildOptions(inputs, **{"detector": "whole", **options})), path, workers=1).store
+    """A quick build: every picture is a face, and near copies stay, because all are of one photo."""
+    return build_dataset(
+        prepare(BuildOptions(inputs, **{"detector": "whole", "leaks": "exact", **options})), path, workers=1
+    ).store
 
 
 def rows(store, *columns):
@@ -125,7 +127,7 @@ def test_each_subject_is_in_one_split(merged):
 def test_import_error_of_a_detector_reaches_the_parent(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
     monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)
-    prepared = prepare(BuildOptions(inputs, detector="dlib"))
+    prepared = prepare(BuildOptions(inputs, detector="dlib", leaks="exact"))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "dlib.py").write_text("raise ImportError('a library of dlib is missing')")
     monkeypatch.syspath_prepend(tmp_path / "broken")  # workers begin with this process's path
@@ -136,14 +138,14 @@ def test_import_error_of_a_detector_reaches_the_parent(inputs, tmp_path, monkeyp
 def test_one_and_two_workers_write_the_same_bytes(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("emonet.datasets.builder.plan.CHUNK", 32)
     monkeypatch.setattr("emonet.datasets.builder.run.CHUNK", 32)
-    prepared = prepare(BuildOptions({name: inputs[name] for name in ("fer2013", "ckplus")}))
+    prepared = prepare(BuildOptions({name: inputs[name] for name in ("fer2013", "ckplus")}, leaks="exact"))
     for workers in (1, 2):
         assert build_dataset(prepared, tmp_path / str(workers), workers=workers).new
     assert files(tmp_path / "1") == files(tmp_path / "2")
 
 
 def test_finished_build_is_not_repeated(inputs, tmp_path):
-    prepared = prepare(BuildOptions(inputs, detector="whole"))
+    prepared = prepare(BuildOptions(inputs, detector="whole", leaks="exact"))
     first = build_dataset(prepared, tmp_path / "out", workers=1)
     again = build_dataset(prepared, tmp_path / "out", workers=1)
     assert (first.new, again.new) == (True, False)
@@ -153,7 +155,7 @@ def test_finished_build_is_not_repeated(inputs, tmp_path):
 def test_other_options_need_overwrite(inputs, tmp_path):
     built(inputs, tmp_path / "out")
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    other = prepare(BuildOptions(inputs, detector="whole", classes="fer6"))
+    other = prepare(BuildOptions(inputs, detector="whole", classes="fer6", leaks="exact"))
     with pytest.raises(ValueError, match=r"holds another build: classes was 'fer7', is 'fer6'"):
         build_dataset(other, tmp_path / "out", workers=1)
     assert "disgust" in open_store(tmp_path / "out").info.classes
@@ -165,9 +167,9 @@ def test_other_options_need_overwrite(inputs, tmp_path):
 
 def test_later_options_reuse_the_chunks(faceless, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="a hold-out must be smaller than the 1 images"):
-        made(faceless, tmp_path / "out", dev=2)
+        made(faceless, tmp_path / "out", dev=2, undetected="drop")
     monkeypatch.setattr("facecrop.detectors.mtcnn.MtcnnDetector.detect", lambda *_: pytest.fail("looked again"))
-    options = BuildOptions(faceless, undetected="keep")
+    options = BuildOptions(faceless, undetected="keep", leaks="exact")
     with pytest.raises(ValueError, match="holds another build: undetected was 'drop', is 'keep'; dev was 2, is 0"):
         build_dataset(prepare(options), tmp_path / "out", workers=1)
     store = build_dataset(prepare(options), tmp_path / "out", workers=1, overwrite=True).store
@@ -189,7 +191,7 @@ def test_shards_without_dataset_json_are_removed(inputs, tmp_path):
     store.files("train")[0].rename(tmp_path / "out" / "data" / "train-00007-of-00009.parquet")
     with pytest.raises(ValueError, match="is not empty and holds no data set"):
         built(inputs, tmp_path / "out")
-    prepared = prepare(BuildOptions(inputs, detector="whole"))
+    prepared = prepare(BuildOptions(inputs, detector="whole", leaks="exact"))
     again = build_dataset(prepared, tmp_path / "out", workers=1, overwrite=True).store
     assert again.differences() == []
     assert files(tmp_path / "out").keys() == {Path("dataset.json"), *map(Path, again.info.files)}
@@ -225,7 +227,9 @@ def test_differences_finds_changed_and_missing_files(inputs, tmp_path):
 
 
 def test_options_survive_dataset_json(inputs, tmp_path):
-    options = BuildOptions(inputs, detector="whole", dev=5, rules=FilterRules(min_contrast=5, allow="largest"))
+    options = BuildOptions(
+        inputs, detector="whole", dev=5, leaks="exact", rules=FilterRules(min_contrast=5, allow="largest")
+    )
     store = build_dataset(prepare(options), tmp_path / "out", workers=1).store
     assert BuildOptions.from_dict(store.info.options) == options
     with pytest.raises(ValueError, match="unknown options of a build: speed"):
@@ -268,7 +272,9 @@ def test_corrections_change_labels(inputs, tmp_path):
         "key,label\nfer2013/fer0000000,happy\nfer2013/fer0000001,drop\nckplus/S010_001,sad\nfer2013/none,sad\n"
     )
     own = {name: inputs[name] for name in ("fer2013", "ckplus")}
-    prepared = prepare(BuildOptions(own, detector="whole", relabel=str(tmp_path / "corrections.csv"), onset="last=1"))
+    prepared = prepare(
+        BuildOptions(own, detector="whole", relabel=str(tmp_path / "corrections.csv"), onset="last=1", leaks="exact")
+    )
     assert "1 keys in the corrections are in none of the data sets: fer2013/none" in list(prepared.warnings())
     store = build_dataset(prepared, tmp_path / "out", workers=1).store
     labels = {row["key"]: row["emotion"] for row in rows(store, "key", "emotion")}
@@ -326,11 +332,11 @@ def faceless(portrait, tmp_path):
 
 
 def made(data, path, **options):
-    return build_dataset(prepare(BuildOptions(data, **options)), path, workers=1).store
+    return build_dataset(prepare(BuildOptions(data, **{"leaks": "exact", **options})), path, workers=1).store
 
 
 def test_only_training_images_are_filtered(faceless, tmp_path):
-    store = made(faceless, tmp_path / "out")
+    store = made(faceless, tmp_path / "out", undetected="drop")
     assert store.splits == {"train": 1, "validation": 2, "test": 2}
     assert store.info.rejected["fer2013"] == {"no_face": 1, "blank": 1}
     assert store.info.evaluated["test"] == Completeness(2, 2)
@@ -339,14 +345,26 @@ def test_only_training_images_are_filtered(faceless, tmp_path):
 
 
 def test_filter_eval_filters_and_counts(faceless, tmp_path):
-    store = made(faceless, tmp_path / "out", filter_eval=True)
+    store = made(faceless, tmp_path / "out", undetected="drop", filter_eval=True)
     assert store.splits == {"train": 1, "validation": 1, "test": 1}
     assert store.info.evaluated == {"validation": Completeness(1, 2), "test": Completeness(1, 2)}
 
 
-def test_undetected_faces_can_be_kept(faceless, tmp_path):
-    store = made(faceless, tmp_path / "out", undetected="keep")
+def test_undetected_faces_that_their_publisher_cropped_are_kept_and_counted(faceless, tmp_path):
+    store = made(faceless, tmp_path / "out")
     assert [row["undetected"] for row in store.table("train").to_pylist()] == [None, "no_face"]
+    assert store.info.kept_without_face == {"fer2013": {"train": 1, "validation": 1, "test": 1}}
+    assert "kept without a face found" in (store.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_undetected_faces_of_whole_photos_are_dropped(portrait, tmp_path):
+    rng = np.random.default_rng(0)
+    for number, emotion in enumerate(("happy", "sad")):
+        imitations.save(tmp_path / emotion / "face.png", portrait)
+        imitations.save(tmp_path / emotion / "wall.png", rng.integers(0, 256, (90 + number, 90, 3), np.uint8))
+    store = made({"folder": str(tmp_path)}, tmp_path.parent / f"{tmp_path.name}-out", leaks="keep")
+    assert store.info.rejected["folder"] == {"no_face": 2}
+    assert store.info.kept_without_face == {}
 
 
 def test_recrop_cuts_published_crops(faceless, tmp_path):
@@ -453,7 +471,7 @@ def test_folds_are_by_subject(inputs, tmp_path):
         ({"inputs": {}}, "nothing to build from"),
         ({"inputs": {"affectnet": "x"}}, "unknown data sets: affectnet; known: fer2013, ckplus, jaffe, folder"),
         ({"undetected": "maybe"}, "undetected must be one of drop, keep, got 'maybe'"),
-        ({"leaks": "all"}, "leaks must be one of drop, near, keep, report"),
+        ({"leaks": "all"}, "leaks must be one of near, exact, report, keep, drop"),
         ({"near": 0}, "near must be a number above 0"),
         ({"folds": 1}, "folds must be"),
         ({"dev": 10**6}, "dev must be smaller than the"),

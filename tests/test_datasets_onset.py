@@ -189,12 +189,27 @@ def test_amount_of_auto_sets_the_first_frame(smile, share, first):
     assert abs(kept.index(True) - first) <= 1
 
 
-def test_frames_that_fall_back_after_the_apex_are_dropped(smile):
-    there_and_back = [*smile, *smile[10:4:-1]]  # half of the apex is left in frame 15
-    kept = find_onset(there_and_back, [FACE] * 18, AUTO).kept
-    assert abs(kept.index(True) - RISEN_AT) <= 1
-    assert abs(kept.index(False, RISEN_AT + 2) - 16) <= 1
-    assert not any(kept[17:])
+def test_what_follows_the_rise_is_kept_where_the_face_falls_back(smile):
+    there_and_back = [*smile, *smile[10:4:-1], *smile[4:2:-1]]
+    onset = find_onset(there_and_back, [FACE] * len(there_and_back), AUTO)
+    assert abs(onset.kept.index(True) - RISEN_AT) <= 1
+    assert all(onset.kept[RISEN_AT + 1 :])
+    assert "doubtful" in onset.note
+
+
+def test_last_frame_whose_motion_is_lost_is_kept(smile):
+    """The flow breaks down in the last frame: the frame is kept, and the sequence is called doubtful."""
+    broken = [*smile[:-1], smile[0]]
+    onset = find_onset(broken, [FACE] * len(broken), AUTO)
+    assert onset.activation[-1] < 0.5
+    assert abs(onset.kept.index(True) - RISEN_AT) <= 1
+    assert all(onset.kept[RISEN_AT + 1 :])
+    assert "in the last frame" in onset.note
+
+
+def test_earlier_peak_makes_a_sequence_doubtful(smile):
+    flaring = [*smile[:2], smile[9], smile[9], *smile[:2], *smile]
+    assert "before the rise" in find_onset(flaring, [FACE] * 18, AUTO).note
 
 
 def test_peak_before_the_rise_is_dropped(smile):

@@ -34,6 +34,7 @@ def folder(tmp_path_factory, portrait):
         },
         ferplus=str(imitations.write_ferplus_votes(place / "fer2013new.csv", rows)),
         dev=7,
+        leaks="exact",
     )
     build_dataset(prepare(options), place / "out", workers=1)
     return place / "out"

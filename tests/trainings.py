@@ -32,8 +32,9 @@ def write_faces(path, portrait, *, training=35, tests=7):
 
 
 def build_store(folder, inputs, **options):
-    """Build a store from images that are used whole, without a detector."""
-    chosen = BuildOptions({name: str(path) for name, path in inputs.items()}, detector="whole", **options)
+    """Build a store from images that are used whole. All are of one photo, so that near copies stay."""
+    options = {"detector": "whole", "leaks": "exact", **options}
+    chosen = BuildOptions({name: str(path) for name, path in inputs.items()}, **options)
     return build_dataset(prepare(chosen), folder, workers=1).store
 
 

@@ -39,7 +39,7 @@ duckdb.sql("select split, emotion, count(*) from 'FOLDER/data/*.parquet' group b
 spark.read.parquet("FOLDER/data")
 mlcroissant.Dataset("FOLDER/croissant.json").records("faces")
 ```
-"""
+{warnings}"""
 
 
 def write_card(path: Path, info: StoreInfo) -> None:
@@ -51,6 +51,7 @@ def write_card(path: Path, info: StoreInfo) -> None:
         for source, counts in info.counts.items()
     ]
     table = markdown_table(("source", *splits), rows, align_right=True)
-    card = CARD.format(files=files, table=table, classes=", ".join(info.classes))
+    warnings = "".join(f"\n- Warning: {text}." for text in info.warnings)
+    card = CARD.format(files=files, table=table, classes=", ".join(info.classes), warnings=warnings and warnings + "\n")
     with write_atomically(path) as temporary:
         temporary.write_text(card, encoding="utf-8")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk
+from emonet.datasets.builder.rows import has_all_columns
 from emonet.datasets.builder.work import Seconds, Workshop
 from emonet.errors import MachineError
 
@@ -69,7 +70,8 @@ def run_chunks(
 
 def _find_missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:
     for chunk in chunks:
-        if chunk_path(folder, chunk).exists():
+        path = chunk_path(folder, chunk)
+        if path.exists() and has_all_columns(path):
             done(chunk, {})
         else:
             yield chunk

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.curation.duplicates import Indices, NearPair, find_copies, find_near_pairs, join_groups
-from emonet.datasets.curation.splits import Member, assign_folds, hold_out, split_groups
+from emonet.datasets.curation.likeness import Likeness
+from emonet.datasets.curation.near_copies import find_altered_copies
+from emonet.datasets.curation.people import Seen, warn_of_divided_people
+from emonet.datasets.curation.splits import Member, assign_folds, hold_out, split_groups, warn_of_shortage
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import DropReason
 from emonet.datasets.store.leaks import COPY_OF
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 EVALUATED = ("validation", "test")
 TRAINED = ("train", "dev")
+ALTERED = ("near", "report")  # values of `leaks` that look for copies in another crop and for mirrored ones
 
 Images = Callable[[Indices], Iterable[Image]]
 Reasons = list[str | None]  # of each row; None if it is in the data set
@@ -42,6 +46,7 @@ class Index:
         copies: The first exact copy of each row.
         near_groups: The first row of each group of near and exact copies.
         pairs: Near copies.
+        warnings: What makes figures on the data set doubtful.
     """
 
     rows: pa.Table
@@ -52,6 +57,7 @@ class Index:
     copies: Indices
     near_groups: Indices
     pairs: list[NearPair] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def column(self, name: str) -> list[Any]:
         """Return what the first stage found, for all rows."""
@@ -80,15 +86,19 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
         images: Returns the crops of some rows, given in rising order.
     """
     copies = find_copies(rows.column("sha1").to_pylist())
-    pairs = [] if options.leaks == "keep" else _find_pairs(rows, copies, options.near, images)
-    near_groups = join_groups(len(copies), [*enumerate(copies.tolist()), *((p.first, p.second) for p in pairs)])
     official = _choose_splits(rows, readers, options)
+    pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, images)
+    near_groups = join_groups(len(copies), [*enumerate(copies.tolist()), *((p.first, p.second) for p in pairs)])
     reason = _spare_rows(rows, official, options)
     reason, detail = _drop_leaks(rows, official, reason, copies, near_groups, options)
     members = _make_members(rows, near_groups) if options.dev or options.folds else []
     split = _take_dev(official, reason, members, options) if options.dev else official
     fold = _choose_folds(split, reason, members, options)
-    return Index(rows, split, reason, detail, fold, copies, near_groups, pairs)
+    warnings = [*warn_of_divided_people(_list_people(rows, split, reason))]
+    if options.dev:
+        training = [(members[row], split[row] == "dev") for row in _find_training_rows(split, reason)]
+        warnings += warn_of_shortage(training, options.dev)
+    return Index(rows, split, reason, detail, fold, copies, near_groups, pairs, warnings)
 
 
 def check_subjects(readers: Mapping[str, Reader], options: BuildOptions) -> None:
@@ -102,22 +112,65 @@ def check_subjects(readers: Mapping[str, Reader], options: BuildOptions) -> None
             )
 
 
-def _find_pairs(rows: pa.Table, copies: Indices, threshold: float, images: Images) -> list[NearPair]:
-    """Find near copies among different images; frames of one sequence look alike and do not count."""
+def list_resplit(readers: Mapping[str, Reader], options: BuildOptions) -> set[str]:
+    """List the sources whose own splits are not used, because they are to be split by subject."""
+    return {name for name, reader in readers.items() if options.split == "subject" and reader.layout.subjects}
+
+
+def _list_people(rows: pa.Table, split: Sequence[str], reason: Reasons) -> Iterator[Seen]:
+    columns = (rows.column("source").to_pylist(), rows.column("subject").to_pylist(), split, reason)
+    for source, subject, name, why in zip(*columns, strict=True):
+        if why is None:
+            yield Seen(source, subject, name)
+
+
+def _find_pairs(
+    rows: pa.Table, split: Sequence[str], copies: Indices, options: BuildOptions, images: Images
+) -> list[NearPair]:
+    """Find near copies among different images; frames of one sequence look alike and do not count.
+
+    Copies in another crop and mirrored ones are looked for only if they are to be dropped or reported: for the same
+    options the answer stays what it was before these were known.
+    """
     hashes = rows.column("perceptual").to_pylist()
     firsts = np.array([i for i, name in enumerate(hashes) if name is not None and copies[i] == i], np.int64)
-    found = find_near_pairs(
-        np.array([hashes[i] for i in firsts], np.uint64), lambda wanted: images(firsts[wanted]), threshold
-    )
+
+    def read(wanted: Indices) -> Iterable[Image]:
+        return images(firsts[wanted])
+
+    found = find_near_pairs(np.array([hashes[i] for i in firsts], np.uint64), read, options.near)
+    if options.leaks in ALTERED:
+        likeness = Likeness.decode(rows.column("likeness").take(firsts).to_pylist())
+        together = np.array(_number_people(rows, split), np.int64)[firsts]
+        evaluated = np.array([name in EVALUATED for name in split], np.bool_)[firsts]
+        found = _join_pairs(found, find_altered_copies(likeness, together, evaluated, read, options.near))
     sequences = list(zip(rows.column("source").to_pylist(), rows.column("sequence").to_pylist(), strict=True))
-    pairs = [NearPair(int(firsts[pair.first]), int(firsts[pair.second]), pair.correlation) for pair in found]
+    pairs = [replace(pair, first=int(firsts[pair.first]), second=int(firsts[pair.second])) for pair in found]
     return [p for p in pairs if sequences[p.first][1] is None or sequences[p.first] != sequences[p.second]]
+
+
+def _join_pairs(*found: list[NearPair]) -> list[NearPair]:
+    """Keep of each pair the first that was found."""
+    pairs = {(pair.first, pair.second): pair for pairs in reversed(found) for pair in pairs}
+    return [pairs[place] for place in sorted(pairs)]
+
+
+def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
+    """Give images of one person in one split the same number, and -1 to those of nobody knows whom.
+
+    All images of a person look alike, and no model can profit from it as long as they are in one split.
+    """
+    numbers: dict[tuple[str, str], int] = {}
+    names = zip(_name_subjects(rows), split, strict=True)
+    return [-1 if subject is None else numbers.setdefault((subject, name), len(numbers)) for subject, name in names]
 
 
 def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
     """Return the official split of each row, or else that of its subject, or else the split of all rows."""
-    official: list[str | None] = rows.column("split").to_pylist()
     sources, emotions, sizes = (rows.column(name).to_pylist() for name in ("source", "emotion", "size"))
+    resplit = list_resplit(readers, options)
+    published: list[str | None] = rows.column("split").to_pylist()
+    official = [None if source in resplit else split for source, split in zip(sources, published, strict=True)]
     subjects = _name_subjects(rows)
     by_subject = {name for name, reader in readers.items() if reader.layout.subjects and options.split != "none"}
     members: dict[str, list[Member]] = defaultdict(list)
@@ -158,7 +211,7 @@ def _drop_leaks(
 ) -> tuple[Reasons, Reasons]:
     """Leave out training rows that are copies of an evaluated row; return reasons and details."""
     kinds = [(near_groups, DropReason.NEAR_LEAK, f"nearly {COPY_OF}")] if options.leaks == "near" else []
-    if options.leaks in ("drop", "near"):
+    if options.leaks in ("exact", "drop", "near"):
         kinds.append((copies, DropReason.LEAK, COPY_OF))  # last: it replaces the other reasons
     keys, reason, detail = rows.column("key").to_pylist(), list(reason), rows.column("detail").to_pylist()
     for groups, leak, words in kinds:
@@ -191,7 +244,9 @@ def _make_members(rows: pa.Table, near_groups: Indices) -> list[Member]:
             links.append((first.setdefault(("sequence", source, sequence), row), row))
     groups = join_groups(len(keys), links).tolist()
     labels = zip(sources, emotions, strict=True)
-    return [Member(subjects[group] or keys[group], label) for group, label in zip(groups, labels, strict=True)]
+    return [
+        Member(subjects[group] or keys[group], label, label[0]) for group, label in zip(groups, labels, strict=True)
+    ]
 
 
 def _find_training_rows(split: Sequence[str], reason: Reasons) -> list[int]:

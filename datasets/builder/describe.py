@@ -13,6 +13,7 @@ from emonet.datasets.sample import SPLITS, DropReason
 from emonet.datasets.store import StoreInfo
 from emonet.datasets.store.info import Completeness, CopyCounts, Counts, Shard, SourceInfo
 from emonet.labels import Emotion
+from facecrop import Reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +47,8 @@ def describe(
         sources={name: _describe_source(prepared, name) for name in prepared.readers},
         votes=VOTES,
         files={},
+        kept_without_face=_count_without_face(index),
+        warnings=tuple(index.warnings),
         **identity,
     )
 
@@ -75,6 +78,16 @@ def _count_images(index: Index) -> Counts:
         for source, by_split in counts.items()
         if (here := [split for split in SPLITS if split in by_split])
     }
+
+
+def _count_without_face(index: Index) -> dict[str, dict[str, int]]:
+    """Count the images in the data set in which no face was found, by source and split."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    columns = zip(index.column("source"), index.split, index.column("reason"), index.reason, strict=True)
+    for source, split, found, final in columns:
+        if found == Reason.NO_FACE and final is None:
+            counts[source][split] += 1
+    return {source: {split: splits[split] for split in SPLITS if splits[split]} for source, splits in counts.items()}
 
 
 def _count_reasons(rejected: pa.Table) -> dict[str, dict[str, int]]:
@@ -107,6 +120,7 @@ def _count_copies(index: Index) -> CopyCounts:
         conflicting_groups=len(conflicting),
         conflicting_pictures=sum(map(len, conflicting)),
         blank=dict(sorted(blank.items())),
+        mirrored_pairs=sum(pair.mirrored for pair in index.pairs),
     )
 
 

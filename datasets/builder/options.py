@@ -19,7 +19,7 @@ from facecrop.detectors import detector_class
 
 Undetected = Literal["drop", "keep"]
 Neutral = Literal["drop", "first"]
-Leaks = Literal["drop", "near", "keep", "report"]
+Leaks = Literal["near", "exact", "report", "keep", "drop"]
 SplitBy = Literal["auto", "subject", "none"]
 
 LARGEST_CROP = 1024  # pixels: networks take 224 or less, and a worker holds hundreds of crops in memory
@@ -90,16 +90,20 @@ class BuildOptions:
         "cpu"  # what "auto" became: other devices round otherwise
     )
     undetected: Annotated[
-        Undetected, FACES("Treat training images that are cropped already and show no face: drop or keep.")
-    ] = "drop"
+        Undetected,
+        FACES("Treat training images that their publisher cropped and in which no face is found: keep or drop."),
+    ] = "keep"
     filter_eval: Annotated[bool, FACES("Reject faces of validation and test, too.")] = False
     recrop: Annotated[bool, FACES("Crop images anew that are cropped already, at the face in them.")] = False
     rules: Annotated[FilterRules, RULES] = LARGEST_FACE
     crop: Annotated[CropSpec, CROP] = FER2013_CROP
     leaks: Annotated[
         Leaks,
-        COPIES("Treat training copies of test images: drop, near (drop near copies, too), report, or keep."),
-    ] = "drop"
+        COPIES(
+            "Drop training copies of validation and test images: near (in any crop or light, and mirrored ones), exact "
+            "(drop is its old name), or none: report, or keep, which does not look for near ones."
+        ),
+    ] = "near"
     near: Annotated[float, COPIES("Least correlation of near copies.", at_most=1, above=0)] = 0.97
     split: Annotated[
         SplitBy, COPIES("Split data without official splits by person (auto, or subject: must be known), or none.")

@@ -33,6 +33,7 @@ class CropRow:
     preview: bytes | None = None  # a small image of what gave no crop
     sha1: str | None = None
     perceptual: int | None = None
+    likeness: bytes | None = None
     blank: bool = False
     box: list[float] | None = None
     landmarks: list[list[float]] | None = None
@@ -51,6 +52,13 @@ def write_rows(rows: list[CropRow], path: Path) -> None:
     table = pa.table(columns, schema=_schema())
     with write_atomically(path) as temporary:
         pq.write_table(table, temporary)
+
+
+def has_all_columns(path: Path) -> bool:
+    """Tell whether the file of a chunk has all columns; those of an older version lack some."""
+    import pyarrow.parquet as pq
+
+    return set(_schema().names) <= set(pq.read_schema(path).names)
 
 
 def read_rows_of(
@@ -91,6 +99,7 @@ def _schema() -> Any:
         "size": pa.int32(),
         "preview": pa.binary(),
         "perceptual": pa.uint64(),
+        "likeness": pa.binary(),
         "blank": pa.bool_(),
         "box": numbers,
         "landmarks": pa.list_(numbers),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.datasets.builder.card import write_card
 from emonet.datasets.builder.chunks import chunk_path, run_chunks
 from emonet.datasets.builder.croissant import write_croissant
-from emonet.datasets.builder.decisions import check_subjects, make_index
+from emonet.datasets.builder.decisions import check_subjects, list_resplit, make_index
 from emonet.datasets.builder.describe import describe
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
@@ -25,6 +25,7 @@ from emonet.datasets.builder.shards import write_rejected, write_shards
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.builder.workers import worker_devices
 from emonet.datasets.curation.duplicates import Indices
+from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, Rejected
@@ -68,14 +69,22 @@ class Prepared:
 
     @property
     def rejected(self) -> list[Rejected]:
-        """What has no label, or could not be read."""
-        return [one for found in self.surveys.values() for one in found.rejected]
+        """What has no label, or could not be read. Without a split, if the source's own splits are not used."""
+        resplit = list_resplit(self.readers, self.options)
+        return [
+            replace(one, split=None) if name in resplit else one
+            for name, found in self.surveys.items()
+            for one in found.rejected
+        ]
 
     def warnings(self) -> Iterator[str]:
         """Yield what a user should know before the build begins."""
         for name, reader in self.readers.items():
             found = self.surveys[name]
             yield from (f"{name}: {note}" for note in [*reader.notes, *([found.warning] if found.warning else [])])
+        resplit = list_resplit(self.readers, self.options)
+        images = (one for name, found in self.surveys.items() if name not in resplit for one in found.samples)
+        yield from warn_of_divided_people(Seen(one.source, one.subject, one.split) for one in images)
         unused = self.labeller.corrections.unused()
         if unused:
             shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
@@ -125,9 +134,7 @@ def prepare(options: BuildOptions) -> Prepared:
     )
     if not prepared.samples:
         reasons = Counter(one.reason for one in prepared.rejected)
-        raise DatasetError(
-            next(iter(options.inputs.values())), f"nothing usable; rejected: {dict(reasons) or 'nothing'}"
-        )
+        raise DatasetError(next(iter(options.inputs.values())), f"nothing usable; rejected: {_list_reasons(reasons)}")
     if options.dev >= prepared.samples:
         raise OptionError(f"dev must be smaller than the {prepared.samples:,} images there are, got {options.dev}")
     return prepared
@@ -214,13 +221,17 @@ def _run_later_stages(
     rejected = write_rejected(index, prepared.rejected, folder.finished)
     if not splits:
         reasons = Counter(rejected.column("reason").to_pylist())
-        raise DatasetError(folder.path, f"nothing usable is left; rejected: {dict(reasons)}")
+        raise DatasetError(folder.path, f"nothing usable is left; rejected: {_list_reasons(reasons)}")
     info = describe(prepared, index, identity, splits, rejected)
     write_card(folder.finished / CARD, info)
     write_report(folder.finished / REPORT, info, index, rejected, paths)
     hashes = {shard.name: hash_file(folder.finished / shard.name) for shards in splits.values() for shard in shards}
     write_croissant(folder.finished / CROISSANT, info, hashes)
     return replace(info, files=hashes | {name: hash_file(folder.finished / name) for name in BESIDE})
+
+
+def _list_reasons(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.items()) or "nothing"
 
 
 def _read_rows(paths: list[Path]) -> pa.Table:

@@ -17,6 +17,7 @@ from emonet.datasets.builder.plan import Chunk, Unit
 from emonet.datasets.builder.rows import CropRow, write_rows
 from emonet.datasets.ckplus import read_points
 from emonet.datasets.curation.duplicates import hash_pixels, is_blank, is_grey, perceptual_hash
+from emonet.datasets.curation.likeness import describe_likeness
 from emonet.datasets.curation.onset import OnsetRule, find_onset
 from emonet.datasets.ferplus import is_no_face
 from emonet.datasets.formats.pixel_table import PixelText, read_rows
@@ -68,10 +69,11 @@ class Workshop:
                 batch, pixels = [], 0
         yield batch
 
-    def _make_rows(self, batch: list[tuple[Unit, list[Read]]], chunk: Chunk) -> Iterator[CropRow]:
+    def _make_rows(self, batch: list[tuple[Unit, list[Read]]], chunk: Chunk) -> list[CropRow]:
         readable = [image for _, images in batch for image in images if not isinstance(image, ImageError)]
         with self._measure("detect"):
             found = iter(self.detector.detect(readable))
+        rows_of_batch, crops = [], []
         for unit, images in batch:
             rows = [_make_row(sample) for sample in unit]
             seen = []
@@ -84,9 +86,13 @@ class Workshop:
                 with self._measure("onset"):
                     self._drop_onset(seen)
             with self._measure("cut"):
-                for one in seen:
-                    self._cut(one, chunk.framing)
-            yield from rows
+                crops += [(one.row, crop) for one in seen if (crop := self._cut(one, chunk.framing)) is not None]
+            rows_of_batch += rows
+        with self._measure("compare"):
+            likeness = describe_likeness([crop for _, crop in crops])
+            for (row, _), packed in zip(crops, likeness.encode(), strict=True):
+                row.likeness = packed
+        return rows_of_batch
 
     def _choose_face(self, image: Image, faces: list[Face]) -> tuple[Face | None, str | None, str | None]:
         """Choose a face, and say what is wrong with it, if anything is."""
@@ -110,11 +116,11 @@ class Workshop:
                 activation = "" if one.row.activation is None else f"activation {one.row.activation:.2f}"
                 one.row.reason, one.row.detail = DropReason.ONSET, activation
 
-    def _cut(self, one: _Seen, framing: CropSpec | None) -> None:
+    def _cut(self, one: _Seen, framing: CropSpec | None) -> Image | None:
         """Make the crop and the hashes of an image, or a small preview if there is no face to cut out."""
         row, image, face = one.row, one.image, one.face
         if row.reason == DropReason.ONSET:
-            return
+            return None
         row.sha1, row.blank = hash_pixels(image), is_blank(image)
         if face is not None:
             row.box, row.score, row.detector = list(face.box), face.score, face.detector
@@ -126,10 +132,11 @@ class Workshop:
             face = Face((0, 0, width, height), 1.0, framed=True)
         if face is None:
             row.preview = _make_preview(image)
-            return
+            return None
         crop = self._make_crop(image, face)
         row.image, row.perceptual = _encode_png(crop), perceptual_hash(crop)
         row.size = len(row.image)
+        return crop
 
     def _make_crop(self, image: Image, face: Face) -> Image:
         spec = self.options.crop

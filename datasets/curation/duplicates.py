@@ -27,11 +27,12 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class NearPair:
-    """Two images by their indices, and the correlation of their pixels."""
+    """Two images by their indices, and the correlation of their pixels, one of them mirrored if that is said."""
 
     first: int
     second: int
     correlation: float
+    mirrored: bool = False
 
 
 def hash_pixels(image: Image) -> str:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 from emonet.errors import OptionError
 
 Shares = Mapping[str, float]  # split -> share
+T = TypeVar("T", bound=Hashable)
+Place = tuple[str, Hashable]  # source and class
+Groups = dict[str, Counter[Place]]  # group -> how many images of what, in the order of the draw
 
 DEFAULT_SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
@@ -28,6 +32,7 @@ class Member:
 
     group: str  # never divided
     label: Hashable  # what is spread evenly over the splits: the class, or source and class
+    source: str = ""  # every hold-out shall hold some of it
 
 
 def check_shares(shares: Shares) -> None:
@@ -99,37 +104,112 @@ def _can_leave(group: str, splits: Mapping[str, str], labels: Mapping[str, set[H
 
 
 def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
-    """Draw groups for a hold-out, with every class in its proportion.
+    """Draw groups for a hold-out, with every class in its proportion and something of every source.
 
     Args:
         members: All images that it may be taken from.
-        size: How many images it shall hold. It gets a few less if no group is small enough to fill it.
+        size: How many images it shall hold. It gets a few less if no group is small enough to fill it, and more if a
+            source has larger groups only. Of no source it gets more than half for that.
         seed: Of the draw.
 
     Returns:
-        The groups.
+        The groups. `warn_of_shortage` says what they lack.
     """
     if not 0 <= size < len(members):
         raise OptionError(f"a hold-out must be smaller than the {len(members)} images there are, got {size}")
-    counts: dict[str, Counter[Hashable]] = defaultdict(Counter)
+    counts: Groups = defaultdict(Counter)
     for member in members:
-        counts[member.group][member.label] += 1
-    quota = _share_out(Counter(member.label for member in members), size)
-    chosen = set()
+        counts[member.group][member.source, member.label] += 1
     order = sorted(counts, key=lambda name: (draw_number(seed, name), name))
+    groups = {group: counts[group] for group in order}
+    chosen = _fill_quota(groups, size)
+    if whole := _choose_of_missing_sources(groups, chosen, size):
+        room = size - sum(groups[group].total() for group in whole)
+        chosen = whole | _fill_quota({group: groups[group] for group in order if group not in whole}, max(0, room))
+    _add_missing_classes(groups, chosen, size)
+    left = size - sum(groups[group].total() for group in chosen)
     for group in order:
-        if all(quota[label] >= count for label, count in counts[group].items()):
-            quota.subtract(counts[group])
-            chosen.add(group)
-    left = quota.total()
-    for group in order:
-        if group not in chosen and counts[group].total() <= left:
-            left -= counts[group].total()
+        if group not in chosen and groups[group].total() <= left:
+            left -= groups[group].total()
             chosen.add(group)
     return chosen
 
 
-def _share_out(counts: Counter[Hashable], size: int) -> Counter[Hashable]:
+def _fill_quota(groups: Groups, size: int) -> set[str]:
+    """Choose groups in order while no class of a source gets more than its share."""
+    quota = _share_out(_count(groups), size)
+    chosen = set()
+    for group, counts in groups.items():
+        if all(quota[place] >= count for place, count in counts.items()):
+            quota.subtract(counts)
+            chosen.add(group)
+    return chosen
+
+
+def _count(groups: Groups) -> Counter[Place]:
+    counts: Counter[Place] = Counter()
+    for of_group in groups.values():
+        counts.update(of_group)
+    return counts
+
+
+def _choose_of_missing_sources(groups: Groups, chosen: Iterable[str], size: int) -> set[str]:
+    """Choose a group of each source of which none was chosen, unless it holds more than half of the source."""
+    everything, held = _count(groups), {source for group in chosen for source, _ in groups[group]}
+    quota = _share_out(everything, size)
+    found = set()
+    for source in sorted({source for source, _ in everything} - held):
+        own = [group for group, counts in groups.items() if any(name == source for name, _ in counts)]
+        total, share = (sum(n for (name, _), n in of.items() if name == source) for of in (everything, quota))
+        smallest = min(groups[group].total() for group in own)
+        fitting = [group for group in own if groups[group].total() <= min(max(share, smallest), total // 2)]
+        found.update(fitting[:1])
+    return found
+
+
+def _add_missing_classes(groups: Groups, chosen: set[str], size: int) -> None:
+    """Choose a group of each class of a source that is due and has none, as long as there is room."""
+    quota = _share_out(_count(groups), size)
+    held = {place for group in chosen for place in groups[group]}
+    for place in sorted((place for place in quota if quota[place]), key=str):
+        left = size - sum(groups[group].total() for group in chosen)
+        fitting = (group for group, counts in groups.items() if place in counts and counts.total() <= left)
+        if place not in held and (group := next(fitting, None)) is not None:
+            chosen.add(group)
+            held |= set(groups[group])
+
+
+def warn_of_shortage(members: Iterable[tuple[Member, bool]], size: int) -> list[str]:
+    """Say what a hold-out lacks.
+
+    Args:
+        members: All images that it was taken from, and whether each is in it.
+        size: How many images it should hold.
+    """
+    everything: Counter[Place] = Counter()
+    held: Counter[Place] = Counter()
+    for member, is_held in members:
+        everything[member.source, member.label] += 1
+        held[member.source, member.label] += is_held
+    due = _share_out(everything, min(size, everything.total()))
+    whole = "people and copies are not divided"
+    if not held.total():
+        return [f"there is no dev split: {whole}, and no group of images fits into the {size:,} that were asked for"]
+    found = [] if held.total() == size else [f"dev holds {held.total():,} images, not {size:,}: {whole}"]
+    for source in sorted({source for source, _ in everything}):
+        labels = [label for name, label in everything if name == source]
+        if not sum(held[source, label] for label in labels):
+            found.append(f"dev holds no image of {source}: {whole}, and its groups are too large or too few")
+        elif missing := [label for label in labels if due[source, label] and not held[source, label]]:
+            found.append(f"dev holds no {_name_labels(missing)} of {source}: {whole}")
+    return found
+
+
+def _name_labels(labels: Iterable[Hashable]) -> str:
+    return ", ".join(sorted(str(label[-1] if isinstance(label, tuple) else label) for label in labels))
+
+
+def _share_out(counts: Counter[T], size: int) -> Counter[T]:
     """Return whole numbers in proportion to the counts, which add up to `size`."""
     exact = {label: size * count / counts.total() for label, count in counts.items()}
     quota = Counter({label: int(share) for label, share in exact.items()})

@@ -131,6 +131,12 @@ def unpack_member(blob: ZipBlob) -> Scratch:
         return _unpack(packed, blob.path)
 
 
+def unpack_file(path: Path) -> Scratch:
+    """Unpack a file that was packed by itself into a temporary file."""
+    with _decompress(path) as packed:
+        return _unpack(packed, path)
+
+
 def _list_zip(path: Path) -> Archive:
     _open_zip_in.cache_clear()  # the file may have changed since
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emonet.datasets.formats.tree import FileBlob, Tree
+from emonet.datasets.formats.tree import FileBlob, GzipBlob, Tree
 from emonet.datasets.labels import find_emotion, find_split
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
@@ -32,22 +32,43 @@ class PhotoTable:
         name: Its name in the tree.
         columns: Its columns, by their names in COLUMNS.
         rows: The number of each row, counted from 1 for the header, and its cells.
+        base: The folder that absolute paths in it are made relative to, for keys.
     """
 
     tree: Tree
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[int, list[str]]]
+    base: str = ""
 
     def find(self, written: str) -> tuple[str, Blob | None]:
-        """Find the file that a row names; in an archive, a member of the archive."""
-        path = written.replace("\\", "/")
+        """Find the file that a row names; in an archive, a member of the archive.
+
+        Returns:
+            Its name for keys, which is never absolute, and the file, if there is one.
+        """
+        path = _to_slashes(written)
         name = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), path))
         here = self.tree.members[self.name]
-        if not isinstance(here, FileBlob):
+        if not isinstance(here, FileBlob | GzipBlob):
             return name, self.tree.members.get(name)
         file = here.path.parent / path
+        if posixpath.isabs(name):
+            name = posixpath.relpath(name, self.base)
         return name, FileBlob(file) if _is_file(file) else None
+
+
+def _to_slashes(path: str) -> str:
+    return path.replace("\\", "/")
+
+
+def _find_base(paths: Sequence[str], folder: Path) -> str:
+    """Find the folder of keys: the table's own, or what its paths have in common if all lie elsewhere."""
+    places = [posixpath.normpath(_to_slashes(path)) for path in paths]
+    own = _to_slashes(str(folder.absolute()))
+    if places and all(posixpath.isabs(place) and not place.startswith(f"{own}/") for place in places):
+        return posixpath.commonpath([posixpath.dirname(place) for place in places])
+    return own
 
 
 def _is_file(path: Path) -> bool:
@@ -65,7 +86,7 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
     """
     shown = tree.path if tree.path.name == name else tree.path / name
     try:
-        text = tree.members[name].read().decode("utf-8-sig")
+        text = tree.members[name].read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         header = text.partition("\n")[0]
         delimiter = max(",;\t", key=header.count)  # spreadsheets of some countries write semicolons
         rows = [row for row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1) if row[1]]
@@ -79,7 +100,10 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
             found = f"{columns.count(column)} columns" if column in columns else "no column"
             names = ", ".join(COLUMNS[column])
             raise DatasetError(shown, f"{found} named {names}; found {header.strip()[:200]}", rows[0][0])
-    return PhotoTable(tree, name, columns, rows[1:])
+    here, place = tree.members[name], columns.index("path")
+    folder = here.path.parent if isinstance(here, FileBlob | GzipBlob) else Path("/")
+    base = _find_base([cells[place].strip() for _, cells in rows[1:] if place < len(cells)], folder)
+    return PhotoTable(tree, name, columns, rows[1:], base)
 
 
 def _name_column(cell: str) -> str:

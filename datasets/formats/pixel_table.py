@@ -129,6 +129,8 @@ def open_pixel_table(tree: Tree, name: str, required: tuple[str, ...] = (PIXELS,
     with path.open("rb") as file:
         file.seek(start)
         line = file.readline(min(size, MAX_ROW))
+    if b"\r" in line.rstrip(b"\r\n"):
+        raise DatasetError(shown, "its lines end with CR alone, as on old Macs: save it with LF or CR LF", 1)
     if not line.strip():
         raise DatasetError(shown, "the file is empty")
     columns = parse_header(line)

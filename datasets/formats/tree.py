@@ -9,11 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from emonet.datasets.formats.archives import Scratch, SpanBlob, ZipBlob, is_archive, open_archive, unpack_member
+from emonet.datasets.formats.archives import (
+    Scratch,
+    SpanBlob,
+    ZipBlob,
+    is_archive,
+    open_archive,
+    unpack_file,
+    unpack_member,
+)
 from emonet.datasets.sample import Blob
 from emonet.errors import MissingFileError
 from facecrop.folders import iter_files
 from facecrop.images import IMAGE_SUFFIXES, MAX_BYTES
+
+PACKED_TABLE = ".csv.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,22 @@ class FileBlob:
 
     def read(self) -> bytes:
         with self.path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class GzipBlob:
+    """A file that is packed by itself, such as fer2013.csv.gz."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def read(self) -> bytes:
+        scratch = unpack_file(self.path)
+        with scratch.path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
 
 
@@ -92,9 +118,9 @@ class Tree:
             return blob.path, blob.offset, blob.size
         if isinstance(blob, FileBlob):
             return blob.path, 0, blob.path.stat().st_size
-        if not isinstance(blob, ZipBlob):
+        if not isinstance(blob, ZipBlob | GzipBlob):
             raise TypeError(f"{name} is no file")
-        copy = unpack_member(blob)
+        copy = unpack_member(blob) if isinstance(blob, ZipBlob) else unpack_file(blob.path)
         self.scratch.append(copy)
         return copy.path, 0, copy.path.stat().st_size
 
@@ -109,7 +135,7 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
     if is_archive(root.name):
         archive = open_archive(root)
         return Tree(root, archive.members, scratch=list(archive.scratch))
-    return Tree(root, {root.name: FileBlob(root)})
+    return Tree(root, dict([_open_file(root.name, root)]))
 
 
 def hash_inputs(path: Path) -> str:
@@ -144,6 +170,15 @@ def _folder_tree(root: Path) -> Tree:
         if failure:
             tree.failures[name] = failure.reason
         else:
-            tree.members[name] = FileBlob(file)
+            name, blob = _open_file(name, file)
+            if isinstance(blob, FileBlob) or not (root / name).is_file():  # a table may lie beside its packed copy
+                tree.members[name] = blob
     tree.members = dict(sorted(tree.members.items()))
     return tree
+
+
+def _open_file(name: str, path: Path) -> tuple[str, FileBlob | GzipBlob]:
+    """Return a file as a member of a tree; a packed table has the name that it has unpacked."""
+    if name.lower().endswith(PACKED_TABLE):
+        return name[: -len(".gz")], GzipBlob(path)
+    return name, FileBlob(path)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -54,6 +54,7 @@ class CopyCounts:
         evaluated_with_a_training_copy: Images of validation and test that training data hold, too.
         evaluated_with_a_near_training_copy: The same with near copies counted.
         near_pairs: Pairs of near copies; 0 where they were not looked for.
+        mirrored_pairs: Those of them in which one image is mirrored.
         conflicting_groups: Groups of exact copies with different labels.
         conflicting_pictures: Images in these groups.
         blank: Split -> images whose pixels are all the same.
@@ -67,6 +68,7 @@ class CopyCounts:
     conflicting_groups: int
     conflicting_pictures: int
     blank: Mapping[str, int]
+    mirrored_pairs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class StoreInfo:
         inputs: Input -> SHA-256.
         versions: Package -> version, None if it was not installed.
         files: File -> SHA-256.
+        kept_without_face: Source -> split -> images in which the detector found no face and that are kept all the same.
+        warnings: What makes figures on the data set doubtful, in sentences.
         regrouped: Why a view has other splits; None for the data set itself.
     """
 
@@ -122,6 +126,8 @@ class StoreInfo:
     inputs: Mapping[str, str]
     versions: Mapping[str, str | None]
     files: Mapping[str, str]
+    kept_without_face: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     regrouped: Mapping[str, Any] | None = None
 
     @property
@@ -229,10 +235,14 @@ def _check(kind: Any, value: Any, place: str, path: Path) -> Any:
         raise DatasetError(path, f"{place}: {error}") from error
 
 
+def _is_required(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
+
+
 def _check_fields(kind: Any, value: Mapping[str, Any], place: str, path: Path) -> Any:
     """Make a dataclass of a JSON object; names that are not known are passed over."""
     own, hints = fields(kind), get_type_hints(kind)
-    if missing := [one.name for one in own if one.name not in value and one.default is MISSING]:
+    if missing := [one.name for one in own if one.name not in value and _is_required(one)]:
         raise DatasetError(path, f"no {', '.join(missing)} in {place or 'it'}")
     there = {one.name: value[one.name] for one in own if one.name in value}
     return kind(**{name: _check(hints[name], one, f"{place}.{name}".lstrip("."), path) for name, one in there.items()})

@@ -29,7 +29,7 @@ from facecrop.detectors import detector_device
 
 if TYPE_CHECKING:
     from emonet.datasets.builder import Built, Prepared
-    from emonet.datasets.store import Store
+    from emonet.datasets.store import Store, StoreInfo
 
 RUNNING = "Running"
 BESIDE = ("ferplus", "relabel")  # files that belong to the data
@@ -214,13 +214,26 @@ def _show_result(built: Built) -> None:
                 f"{split} has {numbers.kept:,} of its {numbers.of:,} images: do not compare scores on it with "
                 "scores on all of them"
             )
-    copies = info.copies
-    typer.echo(
-        f"{copies.redundant_exact_copies:,} redundant copies in {copies.exact_groups:,} groups; "
-        f"{copies.evaluated_with_a_training_copy:,} test or validation images have a training copy"
-    )
+    _show_kept_without_face(info)
+    _show_copies(info)
+    for warning in info.warnings:
+        typer.echo(f"emonet: {warning}", err=True)
     _show_broken(built)
     typer.echo(f"{store.path}: look at {store.path / 'report.html'}")
+
+
+def _show_kept_without_face(info: StoreInfo) -> None:
+    for source, splits in info.kept_without_face.items():
+        typer.echo(f"{source}, kept though no face was found in them: {_format_numbers(splits)}")
+
+
+def _show_copies(info: StoreInfo) -> None:
+    copies = info.copies
+    near = f", {copies.evaluated_with_a_near_training_copy:,} an exact or a near one" if copies.near_pairs else ""
+    typer.echo(
+        f"{copies.redundant_exact_copies:,} redundant copies in {copies.exact_groups:,} groups; "
+        f"{copies.evaluated_with_a_training_copy:,} test or validation images have an exact training copy{near}"
+    )
 
 
 def _show_broken(built: Built) -> None:

@@ -80,6 +80,7 @@ def _data(evaluation: Evaluation) -> str:
         return "Not recorded: the terms of the images that it learned from are not known."
     sources = training["sources"].items()
     lines = [f"- {source}: {count:,} images. {find_terms(source)}" for source, count in sources]
+    lines += [f"- Warning: {text}." for text in training.get("data_warnings", ())]
     if "seconds" in training:
         seed, hours = training["config"]["seed"], training["seconds"] / 3600
         lines += ["", f"Trained for {hours:.1f} hours on {training['machine']}, seed {seed}."]

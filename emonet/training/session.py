@@ -68,6 +68,7 @@ class Session:
             "pictures": len(train),
             "sources": dict(Counter(train.sources.tolist())),
             "left_out": train.left_out,
+            "data_warnings": [*self.store.info.warnings],
             "machine": str(self.machine),
             "processes": self.processes.count,
             "versions": {name: installed_version(name) for name in ("emonet", "torch", "albumentations", "numpy")},

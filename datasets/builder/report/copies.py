@@ -7,16 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emonet.datasets.builder.decisions import Index
+from emonet.datasets.builder.decisions import ALTERED, Index
 from emonet.datasets.curation.duplicates import NearPair
+from emonet.datasets.sample import DropReason
 from emonet.datasets.store import StoreInfo
 
 SHOWN = 12  # groups or pairs of each kind
 MEMBERS = 8  # that are listed of each group
 
 LEAKS = {
-    "drop": "training rows that are exact copies were left out",
     "near": "training rows that are exact or near copies were left out",
+    "exact": "training rows that are exact copies were left out, near ones were not",
+    "drop": "training rows that are exact copies were left out, near ones were not",
     "report": "no training row was left out for it: leaks were only to be reported",
     "keep": "no training row was left out for it, and near copies were not looked for",
 }
@@ -41,6 +43,7 @@ class Copies:
     count: int
     labels: Sequence[tuple[str, int]]  # how many copies have each label
     correlation: float | None  # of near copies
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,15 @@ def _facts(info: StoreInfo, crossing: int) -> Iterator[str]:
     yield f"groups of exact copies whose labels contradict each other: {conflicts:,}; images in them: {among:,}"
     if options["leaks"] != "keep":
         pairs, least = numbers.near_pairs, options["near"]
-        yield f"pairs of near copies (correlation of {least} or more): {pairs:,}; across splits: {crossing:,}"
+        kinds = f"mirrored: {numbers.mirrored_pairs:,}" if options["leaks"] in ALTERED else "as cropped, not mirrored"
+        yield f"pairs of near copies (correlation of {least} or more): {pairs:,}; {kinds}; across splits: {crossing:,}"
+        left = Counter[str]()
+        for reasons in info.rejected.values():
+            left.update({reason: reasons.get(reason, 0) for reason in (DropReason.LEAK, DropReason.NEAR_LEAK)})
+        yield (
+            f"training images left out for it: {left[DropReason.LEAK]:,} exact copies, "
+            f"{left[DropReason.NEAR_LEAK]:,} near ones"
+        )
     blank = [f"{split} {count:,}" for split, count in numbers.blank.items()]
     yield f"blank images: {', '.join(blank) or 'none'}"
 
@@ -104,7 +115,7 @@ class _Lines:
 
     def of_pair(self, pair: NearPair) -> Copies:
         rows = (pair.first, pair.second)
-        return Copies(rows, [self._line(row) for row in rows], len(rows), (), pair.correlation)
+        return Copies(rows, [self._line(row) for row in rows], len(rows), (), pair.correlation, pair.mirrored)
 
     def _line(self, row: int) -> CopyLine:
         return CopyLine(self.keys[row], self.splits[row], self.emotions[row], self.reasons[row])

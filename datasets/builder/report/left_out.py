@@ -34,7 +34,7 @@ MEANINGS: Mapping[str, str] = {
     DropReason.BLANK: "all pixels are the same",
     DropReason.NOT_A_FACE: "half of the people who voted saw no face",
     DropReason.LEAK: "a training image that is in an evaluated split too",
-    DropReason.NEAR_LEAK: "a training image that is nearly one of an evaluated split",
+    DropReason.NEAR_LEAK: "a training image of a photo in an evaluated split, in another crop or light, or mirrored",
     Reason.NO_FACE: "the detector found no face",
     Reason.SEVERAL_FACES: "more than one face, where one was asked for",
     Reason.NOT_CHOSEN: "another face of the image was chosen",
@@ -70,6 +70,18 @@ class Kept:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Faceless:
+    """Images of a source that are in the data set although no face was found in them."""
+
+    source: str
+    count: int
+    splits: Mapping[str, int]
+    shares: Mapping[str, float]  # of each class
+    cropped: bool  # by the publisher
+    images: Sequence[int]  # rows
+
+
 def describe_left_out(info: StoreInfo, index: Index, rejected: pa.Table) -> dict[str, Any]:
     """Return how much was left out, by source and reason, and what is shown of it."""
     counts = {(source, reason): count for source, reasons in info.rejected.items() for reason, count in reasons.items()}
@@ -81,6 +93,7 @@ def describe_left_out(info: StoreInfo, index: Index, rejected: pa.Table) -> dict
             for (source, reason), count in counts.items()
         ],
         "kept": [*_kept(index)],
+        "faceless": [*_faceless(info, index)],
         "blocks": [LeftOut(*place, count, details[place], faces[place]) for place, count in counts.items()],
     }
 
@@ -120,4 +133,18 @@ def _kept(index: Index) -> Iterator[Kept]:
             found[split][reason] += 1
     for split in (split for split in SPLITS if split in found):
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(found[split].items()))
-        yield Kept(split, reasons, "it is not filtered" if split in EVALUATED else "as asked for")
+        yield Kept(split, reasons, "it is not filtered" if split in EVALUATED else "their publisher cropped them")
+
+
+def _faceless(info: StoreInfo, index: Index) -> Iterator[Faceless]:
+    """Describe the images in which no face was found and that were kept, by source."""
+    sources, emotions = index.column("source"), index.column("emotion")
+    kept = index.kept()
+    without = [reason == Reason.NO_FACE for reason in index.column("reason")]
+    for source, splits in info.kept_without_face.items():
+        rows = [row for row, name in enumerate(sources) if name == source and kept[row]]
+        totals, missed = Counter(emotions[row] for row in rows), [row for row in rows if without[row]]
+        counts = Counter(emotions[row] for row in missed)
+        shares = {str(emotion): counts[emotion] / totals[emotion] for emotion in info.classes if totals[emotion]}
+        cropped = info.sources[source].cropped_by_publisher is not None
+        yield Faceless(source, len(missed), splits, shares, cropped, spread(missed, FACES))

@@ -53,6 +53,7 @@ def describe_overview(info: StoreInfo, rejected: pa.Table) -> dict[str, Any]:
     framed = [name for name, source in info.sources.items() if source.cropped_by_publisher]
     return {
         "totals": [*_by_split(info, *info.sources).items(), ("left out", left_out)],
+        "warnings": info.warnings,
         "remarks": [*_remarks(info)],
         "evaluated": [*_evaluated_splits(info, rejected)],
         "classes": info.classes,

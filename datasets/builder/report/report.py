@@ -36,7 +36,7 @@ def write_report(path: Path, info: StoreInfo, index: Index, rejected: pa.Table, 
     """Write the report of a build; `chunks` are the files that hold the images of the rows."""
     sheets = plan_sheets(info, index)
     left_out, copies = describe_left_out(info, index, rejected), describe_copies(info, index)
-    faces = {row for block in left_out["blocks"] for row in block.images}
+    faces = {row for name in ("blocks", "faceless") for block in left_out[name] for row in block.images}
     faces |= {row for block in copies["blocks"] for shown in block.shown for row in shown.images}
     in_sheets = (row for found in sheets.values() for sheet in found for row in sheet.rows)
     images = read_images(chunks, faces.union(in_sheets))
