@@ -27,10 +27,10 @@ from emonet.datasets.store import Store, open_store
 from emonet.faces import read_faces
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.classifier import CPU_BATCH, Classifier
 from emonet.inference.devices import open_machine
 from emonet.inference.loading import BUNDLED, load_model
 from emonet.inference.onnx import INPUT, export_onnx
+from emonet.inference.torch_classifier import CPU_BATCH, TorchClassifier
 from emonet.models.inputs import Pixels
 
 FITTED = 512  # faces to which ranges of 8-bit numbers are fitted
@@ -91,7 +91,7 @@ def contenders(checkpoint: Checkpoint, fitted: Pixels, folder: Path) -> Iterator
 
 def eager(checkpoint: Checkpoint, network: nn.Module, precision: str) -> Classify:
     machine, choose = open_machine("cpu", precision), checkpoint.choice()
-    classifier = Classifier(network, checkpoint.input, machine, heads=sizes(checkpoint.heads))
+    classifier = TorchClassifier(network, checkpoint.input, machine, heads=sizes(checkpoint.heads))
     return lambda pixels: choose(classifier(pixels))
 
 

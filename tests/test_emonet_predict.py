@@ -413,7 +413,7 @@ def largest_difference(image, other):
 
 def test_an_explanation_is_of_the_head_that_answers(portrait, several, prediction):
     model = two_heads()
-    silent = model.weights["head.weight"].clone()
+    silent = model.weights["head.weight"].copy()
     silent[7:] = 0  # nothing in a face speaks for what the second head answers
     half = replace(model, weights={**model.weights, "head.weight": silent})
     shown = {

@@ -26,6 +26,7 @@ from emonet.commands._console.output import print_table
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import Tally
 from emonet.errors import MissingFileError, OptionError
+from emonet.inference.backends import Backend
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView
 
@@ -46,7 +47,11 @@ class PredictOptions:
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
     model: Annotated[
         tuple[str, ...],
-        Option("Model to use: emonet, emonet_fast or a model file; of several, the mean.", panel=MODEL, path=True),
+        Option(
+            "Model to use: emonet, emonet_fast, a model file or an ONNX file; of several, the mean.",
+            panel=MODEL,
+            path=True,
+        ),
     ] = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
@@ -61,6 +66,14 @@ class PredictOptions:
     ] = None
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
+    backend: Annotated[
+        Backend,
+        Option(
+            "Run the model with torch, with onnx (ONNX Runtime, on the processor), or auto: with onnx if it can and "
+            "there is no GPU.",
+            panel=RUNNING,
+        ),
+    ] = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
 
     def __post_init__(self) -> None:
@@ -134,8 +147,12 @@ def _open_predictor(options: PredictOptions) -> EmotionPredictor:
         batch=options.batch,
         head=options.head,
         prior=options.prior,
+        backend=options.backend,
     )
-    typer.echo(f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}", err=True)
+    backend = predictor.answered_by["backend"]
+    typer.echo(
+        f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True
+    )
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     return predictor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from emonet.errors import OptionError
 from facecrop.devices import resolve_device
@@ -21,6 +21,8 @@ class Machine:
         device: As torch names it.
         bf16: Whether the network runs in bfloat16, where torch's autocast allows it; else in float32.
     """
+
+    backend: ClassVar[str] = "torch"
 
     device: torch.device
     bf16: bool
