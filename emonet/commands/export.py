@@ -30,7 +30,7 @@ def export(
     from emonet.inference import load_model
     from emonet.inference.onnx_model import list_outputs
 
-    with importing("an export to ONNX", "emonet[onnx,train]"):
+    with importing("an export to ONNX", "emonet[onnx]"):
         from emonet.inference.onnx import describe, export_onnx
 
     checkpoint = load_model(model)

@@ -163,6 +163,8 @@ def _beside(photos: Path) -> Path:
 
 
 def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
+    from emonet.album.tables import writes_parquet
+
     tally.others = run.others
     with progress_bars({"photos": len(run)}) as advance:
 
@@ -173,6 +175,8 @@ def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
                 typer.echo(json.dumps(entry.result.to_dict() | run.predictor.answered_by))
 
         album = run.run(watch)
+    if not writes_parquet():
+        typer.echo('predictions.csv only; Parquet too: pip install "emonet[tables]"', err=True)
     typer.echo(f"look at {album}", err=as_json)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
@@ -137,6 +138,7 @@ def learning_curve(store: StorePath, out: Out, *, overwrite: Overwrite = False, 
 
 def _run(chosen: Protocol, store: Path, out: Path, given: Given, *options: Any, overwrite: bool) -> None:
     """Train and score the rounds of a protocol; `options` are those beside the training's, for `--print-config`."""
+    check_training_packages("protocol")
     from emonet.commands._console.progress import training_bar
     from emonet.datasets.store import open_store
     from emonet.protocols.run import run_protocol
