@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.endings import SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare

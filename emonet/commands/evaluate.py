@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.arguments import RUNNING, Device, HeadName, ModelArgument, PriorName, StorePath
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView, Precision
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.commands.train import with_recipe
 from emonet.options import Option, check_options
 from emonet.training import TrainConfig

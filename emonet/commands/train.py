@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.packages import check_training_packages
 from emonet.training import TrainConfig, recipe
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from typing import ClassVar, Literal, get_args
 
 from emonet.errors import OptionError
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.devices import Machine, open_machine
+from emonet.inference.devices import Machine, check_precision, open_machine
 from emonet.inference.graphs import find_graph
 from emonet.inference.model import Model
-from emonet.inference.views import check_pixel_view
+from emonet.inference.views import check_pixel_view, find_view
+from facecrop.devices import resolve_device
 from facecrop.packages import importing, installed_version
 
 Backend = Literal["auto", "torch", "onnx"]
@@ -71,6 +72,8 @@ def choose_machine(
     """
     if backend not in get_args(Backend):
         raise OptionError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
+    find_view(view)
+    check_precision(precision)
     hindrance = _find_hindrance(models, device, precision, view)
     needs_onnx = [model for model in models if not isinstance(model, Checkpoint)]
     if backend == "onnx" or (backend == "auto" and needs_onnx):
@@ -81,7 +84,11 @@ def choose_machine(
         raise OptionError("torch cannot run ONNX files: use the back end onnx, or the model file it was exported from")
     if backend == "auto" and hindrance is None and not _has_gpu(device):
         return _open_processor()
-    with importing(f"torch ({hindrance})" if hindrance else "torch", "emonet[train]"):
+    resolve_device(device)
+    with importing(
+        "prediction with torch" + (f", for ONNX Runtime cannot do it ({hindrance})," if hindrance else ""),
+        "emonet[train]",
+    ):
         import torch  # noqa: F401
     return open_machine(device, precision)
 

@@ -53,9 +53,14 @@ def open_machine(device: str = "auto", precision: str = "auto") -> Machine:
     import torch
 
     chosen = torch.device(resolve_device(device))
+    check_precision(precision)
+    return Machine(chosen, precision == "bf16" or (precision == "auto" and _has_bf16(chosen)))
+
+
+def check_precision(precision: str) -> None:
+    """Raise an OptionError unless a precision is one of those that `open_machine` takes."""
     if precision not in ("auto", "fp32", "bf16"):
         raise OptionError(f"precision must be auto, fp32 or bf16, got {precision!r}")
-    return Machine(chosen, precision == "bf16" or (precision == "auto" and _has_bf16(chosen)))
 
 
 def _has_bf16(device: torch.device) -> bool:

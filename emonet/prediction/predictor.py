@@ -93,12 +93,12 @@ class EmotionPredictor:
         self.models = _open_models(model)
         self.choices = tuple(one.choice(head or "", prior or "") for one in self.models)
         self.classes = self.choices[0].classes
-        self.machine = choose_machine(self.models, backend, device, precision, tta)
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch = batch
         self._asked = _choose_detector(self.models[0]) if detector is None else detector
         self._check()
+        self.machine = choose_machine(self.models, backend, device, precision, tta)
         self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.models]
 
     def _check(self) -> None:
