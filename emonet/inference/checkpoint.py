@@ -158,7 +158,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"its description cannot be understood: {error}") from error
     object.__setattr__(checkpoint, "path", Path(path))
-    if "torch" in sys.modules:
+    if sys.modules.get("torch") is not None:
         _check_weights(_create_empty(checkpoint), checkpoint)
     return checkpoint
 
