@@ -110,8 +110,6 @@ def predict(
     Stopped and run again, it goes on; photos that are new or have changed are done anew. Exit status: 0 all photos
     were read, 3 some were not, 1 none was or the call was mistaken.
     """
-    from emonet.album import AlbumRun
-
     options = given.choose(PredictOptions)
     if given.print_config:
         print_options(options)
@@ -122,6 +120,8 @@ def predict(
     tally = Tally()
     with say_how_to_resume():
         if photos.is_dir() and (out is not None or not as_json):
+            from emonet.album import AlbumRun
+
             run = AlbumRun(photos, out or _beside(photos), predictor, annotate=options.annotate)
             _write(run, tally, as_json)
             _score(run, photos, labels, as_json)
