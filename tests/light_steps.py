@@ -22,6 +22,7 @@ MISSING += ("skimage", "sklearn", "tensorboard", "torch", "torchvision")
 MISTAKES = {  # commands that need more, and what they say is to be installed
     ("train", "STORE", "-o", "OUT"): "emonet[train]",
     ("evaluate", "emonet", "STORE", "-o", "OUT"): "emonet[train]",
+    ("compare", "STORE", "STORE"): "emonet[train]",
     ("protocol", "fer2013", "STORE", "-o", "OUT"): "emonet[train]",
     ("build", "--folder", "PHOTOS", "-o", "OUT"): "emonet[train]",
     ("models",): "emonet[train]",
