@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 from facecrop.detectors.dlib_hog import DlibDetector
@@ -25,8 +24,6 @@ DETECTORS: dict[str, type[Detector]] = {
     "whole": WholeDetector,
 }
 
-PACKAGES = {"mtcnn": ("torch", "torchvision", "facenet_pytorch"), "dlib": ("dlib",)}  # what each imports
-
 logger = logging.getLogger(__name__)
 
 
@@ -35,11 +32,6 @@ def detector_class(name: str) -> type[Detector]:
     if name not in DETECTORS:
         raise OptionError(f"unknown detector {name!r}; known detectors: {', '.join(DETECTORS)}")
     return DETECTORS[name]
-
-
-def is_installed(name: str) -> bool:
-    """Tell whether there is a detector of this name, and what it imports is installed; nothing is imported."""
-    return name in DETECTORS and all(find_spec(package) is not None for package in PACKAGES.get(name, ()))
 
 
 def detector_device(name: str, device: str = "auto") -> str:
