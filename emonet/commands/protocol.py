@@ -77,6 +77,7 @@ def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: 
 
     Example: emonet protocol fer2013 data/fer2013 -o runs/fer2013
     """
+    check_training_packages("protocol")
     from emonet.protocols import OfficialSplits
 
     _run(OfficialSplits(), store, out, given, overwrite=overwrite)
@@ -92,6 +93,7 @@ def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: G
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """
+    check_training_packages("protocol")
     from emonet.protocols import SubjectFolds
 
     options = given.choose(FoldOptions)
@@ -105,6 +107,7 @@ def jaffe(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Gi
 
     Example: emonet protocol jaffe data/jaffe -o runs/jaffe
     """
+    check_training_packages("protocol")
     from emonet.protocols import LeaveOneSubjectOut
 
     _run(LeaveOneSubjectOut(), store, out, given, overwrite=overwrite)
@@ -117,6 +120,7 @@ def cross(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Gi
 
     Example: emonet protocol cross data/merged -o runs/cross --from fer2013 --to ckplus,jaffe
     """
+    check_training_packages("protocol")
     from emonet.protocols import Cross
 
     options = given.choose(CrossOptions)
@@ -130,6 +134,7 @@ def learning_curve(store: StorePath, out: Out, *, overwrite: Overwrite = False, 
 
     Example: emonet protocol learning-curve data/fer2013 -o runs/curve --shares 0.1,0.5,1
     """
+    check_training_packages("protocol")
     from emonet.protocols import LearningCurve
 
     options = given.choose(CurveOptions)
@@ -138,7 +143,6 @@ def learning_curve(store: StorePath, out: Out, *, overwrite: Overwrite = False, 
 
 def _run(chosen: Protocol, store: Path, out: Path, given: Given, *options: Any, overwrite: bool) -> None:
     """Train and score the rounds of a protocol; `options` are those beside the training's, for `--print-config`."""
-    check_training_packages("protocol")
     from emonet.commands._console.progress import training_bar
     from emonet.datasets.store import open_store
     from emonet.protocols.run import run_protocol

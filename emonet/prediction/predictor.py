@@ -21,7 +21,7 @@ from emonet.inference.model import Model
 from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
-from facecrop.detectors import detector_class
+from facecrop.detectors import detector_class, first_installed
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
@@ -33,7 +33,7 @@ GivenModel = str | os.PathLike[str] | Model
 Name = str | os.PathLike[str] | int  # the source of a PhotoResult
 
 WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
-DEFAULT_DETECTOR = "mtcnn"  # finds the faces in photos for models of such data sets
+PHOTO_DETECTORS = ("mtcnn", "yunet")  # find the faces in photos, where the model's own does not; best first
 
 
 class AnsweredPhoto(NamedTuple):
@@ -51,8 +51,8 @@ class EmotionPredictor:
     Args:
         model: `emonet`, `emonet_fast`, a model file, an ONNX file of `emonet export`, an open model, or a list of
             these. The probabilities of several models are averaged; they must know the same classes.
-        detector: A name or an open detector; by default, the one that the first model was made with. A name is opened
-            at first use. `predict_faces` needs no detector.
+        detector: A name or an open detector; by default, the one that the first model was made with, or `yunet` where
+            that is not installed. A name is opened at first use. `predict_faces` needs no detector.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32` or `bf16`.
         backend: `torch`, `onnx` (ONNX Runtime, on the processor), or `auto`, which takes ONNX Runtime on a processor
@@ -275,7 +275,8 @@ def _open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
 
 
 def _choose_detector(model: Model) -> str:
-    return DEFAULT_DETECTOR if model.detector == WHOLE else model.detector
+    """Choose the detector that the model was made with, or another where that is not installed."""
+    return first_installed([*([model.detector] if model.detector != WHOLE else []), *PHOTO_DETECTORS])
 
 
 def _name_images(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:

@@ -7,6 +7,6 @@ from facecrop.packages import check_installed
 TRAINING = ("torch", "torchvision", "pyarrow", "sklearn", "scipy", "matplotlib")
 
 
-def check_training_packages(command: str) -> None:
-    """Refuse a command before its first step where packages of the extra `train` are missing."""
-    check_installed(f"emonet {command}", "emonet[train]", TRAINING)
+def check_training_packages(command: str, *others: str, extra: str = "train") -> None:
+    """Refuse a command before its first step where packages that it needs are missing; say which extra brings them."""
+    check_installed(f"emonet {command}", f"emonet[{extra}]", (*TRAINING, *others))
