@@ -15,16 +15,17 @@ LOWEST := .venv-lowest
 
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --progress-bar off)
-CHECKOUT := -e '.[demo,log,onnx,tune]' --group dev
+CHECKOUT := -e '.[all]' --group dev
 
 # Networks as small as those of the tests gain nothing from a second thread, and wait for it on busy machines. The tests
 # of a file stay together, so that each process makes what they share once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile --durations=10
 
-.PHONY: help demo test test-all check format docs docs-serve wheel bare smoke lowest bench soak clean
+.PHONY: help demo demo-light test test-all check format docs docs-serve wheel bare smoke lowest bench soak clean
 
 help:
 	@echo "make demo      name the expressions in sample photos; leaves demo/album/album.html to look at"
+	@echo "make demo-light  the same from the wheel alone, in an environment of its own without torch"
 	@echo "make test      run the tests, but for the slow ones"
 	@echo "make test-all  run all tests, with coverage"
 	@echo "make check     formatting, lint and types"
@@ -52,6 +53,9 @@ $(DOCS_READY): $(READY)
 
 demo: $(READY)
 	$(BIN)/emonet demo -o demo
+
+demo-light:
+	PYTHON="$(PYTHON)" .ci/light
 
 test: $(READY)
 	$(PYTEST) -m "not slow and not soak"
@@ -108,4 +112,4 @@ soak: $(READY)
 	$(BIN)/pytest -m soak
 
 clean:
-	rm -rf $(VENV) $(LOWEST) demo build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis
+	rm -rf $(VENV) .venv-light $(LOWEST) demo demo-light build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

@@ -26,9 +26,9 @@ from annotated import MONTAGES, Picture, montage, read_pictures, recall
 
 from emonet import EmotionPredictor
 from emonet.album import AlbumRun
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
 from emonet.inference.loading import BUNDLED, load_model
+from emonet.inference.torch_classifier import TorchClassifier
 from facecrop import Face
 
 FACES = 4096  # that are classified
@@ -119,7 +119,7 @@ def classify(repeats: int) -> None:
     print(f"\n{FACES:,} faces in batches")
     for name, precision, view in itertools.product(BUNDLED, ("fp32", "bf16"), ("none", "mirror")):
         checkpoint = load_model(name)
-        classifier = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", precision), view=view)
+        classifier = TorchClassifier(checkpoint.network(), checkpoint.input, open_machine("cpu", precision), view=view)
         size, channels = checkpoint.input.size, checkpoint.input.channels
         pixels = np.random.default_rng(0).integers(0, 256, (FACES, size, size, channels), np.uint8)
         classifier(pixels[:512])

@@ -1,10 +1,14 @@
 """Which way of running a network is the fastest, and what it costs in accuracy, in one run.
 
     python benchmarks/runtimes.py STORE [--models emonet emonet_fast] [--repeats 3]
+    python benchmarks/runtimes.py STORE --back-ends [--threads 1 2] [--batches 1 8 128]
 
 STORE is what `emonet build` wrote; the faces of its split `validation` are classified in batches of one size, without
 test-time augmentation, and 8-bit numbers are fitted to a few of `dev`. Agreement is with the answers in fp32. The first
 call of each, in which some compile, is timed on its own.
+
+With --back-ends, the two that `emonet predict` chooses from are compared instead: milliseconds a face, the median of
+repeats that take turns, and the median of their ratios.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +31,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from emonet.datasets.store import Store, open_store
 from emonet.faces import read_faces
 from emonet.heads import sizes
+from emonet.inference.backends import Processor
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.classifier import CPU_BATCH, Classifier
+from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
 from emonet.inference.loading import BUNDLED, load_model
-from emonet.inference.onnx import INPUT, export_onnx
+from emonet.inference.onnx import export_onnx
+from emonet.inference.onnx_model import INPUT
+from emonet.inference.torch_classifier import CPU_BATCH, TorchClassifier
 from emonet.models.inputs import Pixels
 
+LEAST_FACES = 64  # that are classified in a measurement of a back end
 FITTED = 512  # faces to which ranges of 8-bit numbers are fitted
 
 Classify = Callable[[Pixels], NDArray[np.float32]]
@@ -43,11 +52,44 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("--models", nargs="+", default=list(BUNDLED))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--back-ends", action="store_true")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 128])
     arguments = parser.parse_args()
     store = open_store(arguments.store)
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, onnxruntime {version('onnxruntime')}")
     for model in arguments.models:
-        compare(load_model(model), store, arguments.repeats)
+        checkpoint = load_model(model)
+        if not arguments.back_ends:
+            compare(checkpoint, store, arguments.repeats)
+            continue
+        pixels = read_faces(store, ["validation"], checkpoint.input, classes=checkpoint.classes).pixels
+        for threads in arguments.threads:
+            for batch in arguments.batches:
+                compare_back_ends(checkpoint, pixels[:batch], threads, arguments.repeats)
+
+
+def compare_back_ends(checkpoint: Checkpoint, pixels: Pixels, threads: int, repeats: int) -> None:
+    """Print how long both take for a face, in batches of this size."""
+    torch.set_num_threads(threads)
+    machines = (open_machine("cpu"), Processor(threads))
+    contenders = [open_classifier(checkpoint, machine) for machine in machines]
+    calls = max(1, LEAST_FACES // len(pixels))
+    times = np.array([[time_calls(classify, pixels, calls) for classify in contenders] for _ in range(repeats + 1)])
+    by_torch, by_onnx = 1000 * np.median(times[1:], axis=0) / len(pixels)  # the first round sets things up
+    ratio = np.median(times[1:, 0] / times[1:, 1])
+    print(
+        f"{checkpoint.model:12} {threads} threads, batches of {len(pixels):3}: torch {by_torch:6.2f} ms, "
+        f"onnxruntime {by_onnx:6.2f} ms a face, torch / onnxruntime {ratio:.2f}"
+    )
+
+
+def time_calls(classify: Classify, pixels: Pixels, calls: int) -> float:
+    """Measure the mean time of some calls."""
+    started = time.perf_counter()
+    for _ in range(calls):
+        classify(pixels)
+    return (time.perf_counter() - started) / calls
 
 
 def compare(checkpoint: Checkpoint, store: Store, repeats: int) -> None:
@@ -91,7 +133,7 @@ def contenders(checkpoint: Checkpoint, fitted: Pixels, folder: Path) -> Iterator
 
 def eager(checkpoint: Checkpoint, network: nn.Module, precision: str) -> Classify:
     machine, choose = open_machine("cpu", precision), checkpoint.choice()
-    classifier = Classifier(network, checkpoint.input, machine, heads=sizes(checkpoint.heads))
+    classifier = TorchClassifier(network, checkpoint.input, machine, heads=sizes(checkpoint.heads))
     return lambda pixels: choose(classifier(pixels))
 
 

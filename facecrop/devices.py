@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from facecrop.errors import OptionError
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     import torch
@@ -26,15 +28,18 @@ def resolve_device(device: str = "auto", kinds: Sequence[str] = KINDS) -> str:
 
     Raises:
         OptionError: The name is unknown, or there is no such device.
+        MissingPackageError: The device needs torch, which is not installed.
     """
     device = str(device)  # a torch.device is as good as its name
     if device == "auto":
-        return next(kind for kind in kinds if _is_available(kind))
+        return next(kind for kind in kinds if kind == "cpu" or (find_spec("torch") and _is_available(kind)))
     kind, colon, number = device.partition(":")
     numbered = kind == "cuda" and number.isascii() and number.isdigit()
     if kind not in kinds or (colon and not numbered):
         raise OptionError(f"device must be {allowed_devices(kinds)}, got {device!r}")
-    if not _is_available(kind):
+    with importing(f"the device {device!r}", "emonet[train]"):
+        available = _is_available(kind)
+    if not available:
         raise OptionError(f"device {device!r} was asked for, and {_name_torch()} sees none")
     return _check_card(int(number)) if colon else kind
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from importlib.util import find_spec
 
 from facecrop.errors import MissingPackageError
 
@@ -26,6 +27,21 @@ def importing(feature: str, requirement: str) -> Iterator[None]:
         raise MissingPackageError(
             f'{feature} needs a package that cannot be imported ({error}): pip install "{requirement}"'
         ) from error
+
+
+def check_installed(feature: str, requirement: str, modules: Iterable[str]) -> None:
+    """Say what to install where a module is missing, without importing any: before work that would be lost.
+
+    Args:
+        feature: What needs the modules; the message begins with it.
+        requirement: What pip is to install.
+        modules: Their names.
+
+    Raises:
+        MissingPackageError: At least one is missing.
+    """
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise MissingPackageError(f'{feature} needs {", ".join(missing)}: pip install "{requirement}"')
 
 
 def installed_version(package: str) -> str | None:

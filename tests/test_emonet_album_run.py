@@ -13,9 +13,9 @@ from emonet.album import AlbumRun, Entry, list_photos
 EXIF_MAKER = 0x010F
 
 
-@pytest.fixture(scope="module")
-def predictor(mtcnn):
-    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32")
+@pytest.fixture(scope="module", params=["torch", "onnx"])
+def predictor(mtcnn, request):
+    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", backend=request.param)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from two_heads import two_heads
 
@@ -15,8 +15,8 @@ from emonet.datasets.labels import CLASS_LISTS
 from emonet.errors import CheckpointError
 from emonet.heads import Head
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint, set_default
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.labels import Emotion
 from emonet.models import create_model
 from emonet.models.inputs import InputSpec
@@ -56,7 +56,7 @@ def pictures(count=5):
 
 
 def probabilities(checkpoint, **options):
-    return Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"), **options)(pictures())
+    return TorchClassifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"), **options)(pictures())
 
 
 def header(path):
@@ -70,7 +70,7 @@ def test_a_saved_model_is_loaded_bit_for_bit(checkpoint, path):
         assert getattr(loaded, name) == getattr(checkpoint, name)
     assert loaded.classes[0] is Emotion.ANGRY
     assert loaded.weights.keys() == checkpoint.weights.keys()
-    assert all(torch.equal(loaded.weights[name], tensor) for name, tensor in checkpoint.weights.items())
+    assert all(np.array_equal(loaded.weights[name], array) for name, array in checkpoint.weights.items())
     assert (probabilities(loaded) == probabilities(checkpoint)).all()
 
 
@@ -83,10 +83,10 @@ def test_a_loaded_network_is_ready_to_predict(path):
 def test_half_precision_keeps_biases_and_batch_norm_exactly(checkpoint, tmp_path):
     checkpoint.save(tmp_path / "half.safetensors", half=True)
     loaded = load_checkpoint(tmp_path / "half.safetensors")
-    for name, tensor in checkpoint.weights.items():
-        expected = tensor.half().float() if tensor.ndim > 1 else tensor
-        assert torch.equal(loaded.weights[name], expected)
-        assert loaded.weights[name].dtype == tensor.dtype
+    for name, array in checkpoint.weights.items():
+        expected = array.astype(np.float16).astype(np.float32) if array.ndim > 1 else array
+        assert np.array_equal(loaded.weights[name], expected)
+        assert loaded.weights[name].dtype == array.dtype
     assert probabilities(loaded) == pytest.approx(probabilities(checkpoint), abs=0.01)
     assert {tensor.dtype for tensor in load_file(tmp_path / "half.safetensors").values() if tensor.ndim > 1} == {
         torch.float16
@@ -120,10 +120,8 @@ def test_files_of_the_first_format_open_with_one_head(path):
 
 def test_a_failed_save_leaves_the_file_before(checkpoint, path):
     before = path.read_bytes()
-    twice = {"one": torch.zeros(3)}
-    twice["other"] = twice["one"]
-    with pytest.raises(RuntimeError, match="share memory"):
-        replace(checkpoint, weights=twice).save(path)
+    with pytest.raises(SafetensorError, match="dtype"):
+        replace(checkpoint, weights={"one": np.array(["words"])}).save(path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -283,7 +281,7 @@ def test_the_batch_size_changes_no_answer(checkpoint):
 
 
 def test_answers_in_bf16_are_nearly_those_in_fp32(checkpoint):
-    classify = Classifier(checkpoint.network().train(), SPEC, open_machine("cpu", "bf16"))
+    classify = TorchClassifier(checkpoint.network().train(), SPEC, open_machine("cpu", "bf16"))
     found = classify(pictures())
     assert found.dtype == np.float32
     assert found == pytest.approx(probabilities(checkpoint), abs=0.02)

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from emonet import __version__
 from emonet.commands import app, main
-from emonet.samples import write_samples
 
 
 @pytest.fixture
@@ -182,9 +181,3 @@ def test_the_demo_leaves_an_album_of_samples(run, tmp_path):
         "broken.jpg": "unreadable",
         "sea.jpg": "no_face",
     }
-
-
-def test_the_demo_says_what_it_needs(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(ImportError, match=r'pip install "emonet\[demo\]"'):
-        write_samples(tmp_path)

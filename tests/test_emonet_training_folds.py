@@ -5,14 +5,13 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 import trainings
 
 from emonet.faces import read_faces
 from emonet.heads import sizes
 from emonet.inference.checkpoint import load_checkpoint
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.training.heads import check_examples
 from emonet.training.teacher_labels import load_teacher_labels
 
@@ -36,7 +35,7 @@ def run(store, tmp_path_factory):
 def said(checkpoint, faces, view="mirror"):
     machine = open_machine("cpu", "fp32")
     network = checkpoint.network()
-    return Classifier(network, checkpoint.input, machine, view=view, heads=sizes(checkpoint.heads))(faces.pixels)
+    return TorchClassifier(network, checkpoint.input, machine, view=view, heads=sizes(checkpoint.heads))(faces.pixels)
 
 
 def fold(store, checkpoint, number):
@@ -93,7 +92,7 @@ def test_networks_of_all_folds_scale_images_alike(store, tmp_path, monkeypatch, 
     networks = [load_checkpoint(tmp_path / "run" / f"fold-{number}" / "model.safetensors") for number in range(3)]
     assert all(network.input == checkpoint.input for network in networks)
     alone = trainings.trained(store, tmp_path / "alone", leave_out=1, epochs=1, **options)
-    assert all(torch.equal(tensor, alone.weights[name]) for name, tensor in networks[1].weights.items())
+    assert all(np.array_equal(tensor, alone.weights[name]) for name, tensor in networks[1].weights.items())
 
 
 def test_a_resumed_out_of_fold_run_writes_the_same_labels(store, run, tmp_path):

@@ -8,8 +8,8 @@ import trainings
 
 from emonet.evaluation.metrics import score
 from emonet.faces import read_faces
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.training.sampling import Sampling
 
 SOURCES = ("ckplus", "fer2013", "jaffe")
@@ -52,7 +52,7 @@ def test_balance_sources_shows_sources_equally_often(store, checkpoint):
 
 def test_dev_is_scored_by_source(store, checkpoint):
     dev = read_faces(store, ["dev"], checkpoint.input)
-    answers = Classifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(dev.pixels)
+    answers = TorchClassifier(checkpoint.network(), checkpoint.input, open_machine("cpu", "fp32"))(dev.pixels)
     parts = checkpoint.scores["dev_by_source"]
     assert {source: part["n"] for source, part in parts.items()} == counted(store, "dev")
     for source, part in parts.items():
@@ -69,7 +69,7 @@ def test_a_source_with_weight_is_learned_better(store, tmp_path):
     for name, weights in {"fer2013": {"jaffe": 0}, "jaffe": {"fer2013": 0}}.items():
         trained = trainings.trained(store, tmp_path / name, source_weights=weights, **options)
         faces = read_faces(store, ["train"], trained.input, sources=["jaffe"])
-        answers = Classifier(trained.network(), trained.input, open_machine("cpu", "fp32"))(faces.pixels)
+        answers = TorchClassifier(trained.network(), trained.input, open_machine("cpu", "fp32"))(faces.pixels)
         losses[name] = score(answers, faces.labels, faces.classes).log_loss
     assert losses["jaffe"] < losses["fer2013"]
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import open_machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.inference.views import VIEWS, find_view
 from emonet.models import create_model
 from emonet.models.inputs import InputSpec
@@ -38,7 +38,7 @@ def classified(view, pixels):
     torch.manual_seed(0)
     network = create_model("emonet_fast", stem=[4], widths=[4, 8], blocks=[1, 1])
     spec = InputSpec(scaling="unit")
-    return Classifier(network, spec, open_machine("cpu", "fp32"), view=view)(pixels)
+    return TorchClassifier(network, spec, open_machine("cpu", "fp32"), view=view)(pixels)
 
 
 @pytest.mark.parametrize("view", ["mirror", "ten_crop"])

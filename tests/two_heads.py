@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from emonet.heads import SEEN, SEEN_CLASSES, Head
@@ -29,8 +30,8 @@ def two_heads(seed=1, **changes):
     untaught = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) / 5
     weights = {
         **one.weights,
-        "head.weight": torch.cat([one.weights["head.weight"], untaught]),
-        "head.bias": torch.cat([one.weights["head.bias"], torch.zeros(len(SEEN_CLASSES))]),
+        "head.weight": np.concatenate([one.weights["head.weight"], untaught.numpy()]),
+        "head.bias": np.concatenate([one.weights["head.bias"], np.zeros(len(SEEN_CLASSES), np.float32)]),
     }
     heads = (Head("fer2013", one.classes, LABELS_PRIOR), Head(SEEN, SEEN_CLASSES, SEEN_PRIOR))
     return replace(one, **{"heads": heads, "weights": weights, **changes})

@@ -1,6 +1,8 @@
 """Make a trained model one of those that come with the package: in 16 bits, with its scores and its card.
 
 python tools/bundle_model.py runs/emonet/model.safetensors merged emonet --default-head mean --default-prior sqrt
+
+`tools/bundle_graphs.py` writes only the ONNX graphs, for the weights that are there now.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.sizes import SIZES
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.loading import BUNDLED, FOLDER
+from emonet.inference.onnx import export_graph
 from emonet.report.card import model_card, stored_scores
 
 
@@ -34,7 +37,7 @@ def bundle(
         str, typer.Option(help="Default prior: training, even or sqrt. (default: the file's)")
     ] = "",
 ) -> None:
-    """Score a model as it will be published, on labels and votes, and add it to the package."""
+    """Score a model as it will be published, on labels and votes, and add it to the package with its ONNX graph."""
     if name not in BUNDLED:
         raise OptionError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
     path = FOLDER / f"{name}.safetensors"
@@ -45,6 +48,7 @@ def bundle(
     evaluation = evaluate(given_out, open_store(store), name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
     _write_card(evaluation, path.with_suffix(".md"))
+    export_graph(given_out, path.with_suffix(".onnx"))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
 
 

@@ -24,6 +24,7 @@ from emonet.errors import DatasetError, ImageError, MissingFileError, OptionErro
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import Image
+from facecrop.packages import check_installed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,6 +168,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     Raises:
         MissingFileError: There is no such folder.
         DatasetError: The folder holds no data set, its build was not finished, or its dataset.json is damaged.
+        MissingPackageError: pyarrow is not installed.
 
     Examples:
         Build a data set of 14 small images, and open it:
@@ -187,6 +189,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
         >>> store.table("dev", ["key", "emotion"]).to_pylist()[0]
         {'key': 'fer2013/fer0000000', 'emotion': 'angry'}
     """
+    check_installed("a data set", "emonet[tables]", ["pyarrow"])
     folder = Path(path)
     if not folder.is_dir():
         raise MissingFileError(f"no such folder: {folder}; `emonet build` writes data sets")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from emonet.album.entry import Entry
-from emonet.album.labelled import AlbumScore, Labels, find_labels, read_labels, score_album
-from emonet.album.photos import PhotoFile, PhotoListing, list_photos, read_photos
-from emonet.album.run import AlbumRun
+if TYPE_CHECKING:
+    from emonet.album.entry import Entry
+    from emonet.album.labelled import AlbumScore, Labels, find_labels, read_labels, score_album
+    from emonet.album.photos import PhotoFile, PhotoListing, list_photos, read_photos
+    from emonet.album.run import AlbumRun
 
 __all__ = [
     "AlbumRun",
@@ -24,23 +26,40 @@ __all__ = [
     "score_album",
 ]
 
-if not TYPE_CHECKING:  # type checkers shall report the old names
-
-    def __getattr__(name: str) -> Any:
-        """Return what had another name in the last release, with a warning."""
-        if name not in _RENAMED:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = _RENAMED[name]
-        warnings.warn(f"emonet.album.{name} is now {found.__name__}", DeprecationWarning, stacklevel=2)
-        return found
-
+_MODULES = {
+    "AlbumRun": "run",
+    "AlbumScore": "labelled",
+    "Entry": "entry",
+    "Labels": "labelled",
+    "PhotoFile": "photos",
+    "PhotoListing": "photos",
+    "find_labels": "labelled",
+    "list_photos": "photos",
+    "read_labels": "labelled",
+    "read_photos": "photos",
+    "score_album": "labelled",
+}
 
 _RENAMED = {
-    "FolderRun": AlbumRun,
-    "FolderScore": AlbumScore,
-    "Found": PhotoListing,
-    "Photo": PhotoFile,
-    "folder_labels": find_labels,
-    "listed_labels": read_labels,
-    "score_folder": score_album,
+    "FolderRun": "AlbumRun",
+    "FolderScore": "AlbumScore",
+    "Found": "PhotoListing",
+    "Photo": "PhotoFile",
+    "folder_labels": "find_labels",
+    "listed_labels": "read_labels",
+    "score_folder": "score_album",
 }
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: one photo is predicted without the pages. Old names give a warning."""
+    if name in _RENAMED:
+        warnings.warn(f"emonet.album.{name} is now {_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from emonet.commands._console.endings import run_application
 from emonet.commands._console.examples import epilog
-from emonet.commands.build import build
-from emonet.commands.compare import compare
-from emonet.commands.demo import demo
-from emonet.commands.evaluate import evaluate
-from emonet.commands.export import export
-from emonet.commands.export_images import export_images
-from emonet.commands.faces import faces
-from emonet.commands.info import info
-from emonet.commands.models import models
-from emonet.commands.predict import predict
-from emonet.commands.protocol import protocol
-from emonet.commands.train import train
-from emonet.commands.tune import tune
 
-app = typer.Typer(
-    name="emonet",
-    help="From raw facial-expression data sets to a model that reads the faces in your own photos.",
-    epilog="Add --debug to any command to see the traceback of an error.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+COMMANDS = (  # the names of their modules
+    *("info", "faces", "build", "train", "tune", "evaluate", "compare", "predict", "models", "export"),
+    *("export_images", "demo", "protocol"),
 )
-for command in (info, faces, build, train, tune, evaluate, compare, predict, models, export, export_images, demo):
-    app.command(epilog=epilog(command.__name__))(command)
-app.add_typer(protocol, name="protocol")
+
+if TYPE_CHECKING:
+    app: typer.Typer
+
+
+def create_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Create the console command with some of its commands, whose modules are imported."""
+    made = typer.Typer(
+        name="emonet",
+        help="From raw facial-expression data sets to a model that reads the faces in your own photos.",
+        epilog="Add --debug to any command to see the traceback of an error.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    made.callback()(lambda: None)  # so that a single command keeps its name
+    for name in names:
+        command = getattr(import_module(f"emonet.commands.{name}"), name)
+        if isinstance(command, typer.Typer):
+            made.add_typer(command, name=name)
+        else:
+            made.command(epilog=epilog(name))(command)
+    return made
 
 
 def main() -> None:
-    """Run the console command `emonet`."""
-    run_application(app)
+    """Run the console command `emonet`. Only the module of the command that is asked for is imported."""
+    asked = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
+    run_application(create_app([asked] if asked in COMMANDS else COMMANDS))
 
 
 def run(command: Callable[..., None]) -> None:
@@ -44,3 +51,11 @@ def run(command: Callable[..., None]) -> None:
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command()(command)
     run_application(alone)
+
+
+def __getattr__(name: str) -> Any:
+    """Create `app`, with all commands, when it is first asked for."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = globals()["app"] = create_app()
+    return made

@@ -14,6 +14,7 @@ import typer
 from emonet.commands._console.endings import SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, identify, prepare
@@ -87,6 +88,7 @@ def build(
         return
     for place in filter(None, (out, imagefolder)):
         check_output(place, options.inputs)
+    check_training_packages("build")
     prepared = prepare(_resolve_device(options) if stored is None else options)
     if dry_run:
         _show_plan(prepared)

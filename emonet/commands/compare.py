@@ -11,6 +11,7 @@ import typer
 
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.errors import OptionError
 from emonet.options import Option, check_options, split_names
 
@@ -61,6 +62,7 @@ def compare(
     The difference is the second minus the first, with its 95 % interval: over people or sequences where they are known,
     over images where not. McNemar's exact test is of the images that one alone answers rightly.
     """
+    check_training_packages("compare")
     options = given.choose(CompareOptions)
     if given.print_config:
         print_options(options)

@@ -12,9 +12,9 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("demo"),
     model: Annotated[str, typer.Option(help="Model to use: emonet, emonet_fast or a model file.")] = "emonet",
 ) -> None:
-    r"""Name the expressions in sample photos, one of them broken, and write an album.
+    """Name the expressions in sample photos, one of them broken, and write an album.
 
-    Works offline. Needs the extra emonet\[demo], for a portrait of scikit-image.
+    Works offline.
     """
     from emonet.album import AlbumRun
     from emonet.commands._console.tally import Tally

@@ -11,6 +11,7 @@ import typer
 from emonet.commands._console.arguments import RUNNING, Device, HeadName, ModelArgument, PriorName, StorePath
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView, Precision
 
@@ -88,6 +89,7 @@ def evaluate(
 
 def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -> Evaluation:
     """Evaluate; each size of face costs as much as the whole split, so only a report has them unasked."""
+    check_training_packages("evaluate")
     from emonet.datasets.store import open_store
     from emonet.evaluation import evaluate as run
     from emonet.evaluation.sizes import SIZES

@@ -13,7 +13,7 @@ from emonet.errors import OptionError
 
 if TYPE_CHECKING:
     from emonet.heads import Head
-    from emonet.inference.checkpoint import Checkpoint
+    from emonet.inference.model import Model
     from emonet.models import Network
     from emonet.models._summary import Summary
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME|FILE", help="Show this network's layers, or the heads of this model file."),
+        typer.Argument(
+            metavar="NAME|FILE", help="Show this network's layers, or the heads of this model file or ONNX file."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -165,30 +167,30 @@ def _change_default(path: str, asked: str) -> None:
 
 def _show_file(path: str, *, as_json: bool) -> None:
     """Say which network a file holds, and with which heads it answers."""
-    from emonet.inference.checkpoint import load_checkpoint
+    from emonet.inference.loading import load_to_predict
 
-    checkpoint = load_checkpoint(path)
+    opened = load_to_predict(path)
     if as_json:
-        facts = {"model": checkpoint.model, "input": checkpoint.input.to_dict(), "detector": checkpoint.detector}
-        print_json(facts | _head_facts(checkpoint))
+        facts = {"model": opened.model, "input": opened.input.to_dict(), "detector": opened.detector}
+        print_json(facts | _head_facts(opened))
         return
-    typer.echo(f"{path}: {checkpoint.model}")
-    _show_heads(checkpoint)
+    typer.echo(f"{path}: {opened.model}")
+    _show_heads(opened)
 
 
-def _head_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+def _head_facts(opened: Model) -> dict[str, Any]:
     """Give the heads with their classes and priors, and the default answer, as JSON takes them."""
-    choice = checkpoint.choice()
+    choice = opened.choice()
     return {
-        "heads": [head.to_dict() for head in checkpoint.heads],
+        "heads": [head.to_dict() for head in opened.heads],
         "default": {"head": choice.head, "prior": choice.prior, "classes": list(choice.classes)},
     }
 
 
-def _show_heads(checkpoint: Checkpoint) -> None:
+def _show_heads(opened: Model) -> None:
     """Show each head with its classes, and the default answer."""
-    choice = checkpoint.choice()
-    print_table(("head", "classes (share in training)"), [(head.name, _classes(head)) for head in checkpoint.heads])
+    choice = opened.choice()
+    print_table(("head", "classes (share in training)"), [(head.name, _classes(head)) for head in opened.heads])
     typer.echo(f"answers by default: head {choice.head}, prior {choice.prior}")
 
 

@@ -26,6 +26,7 @@ from emonet.commands._console.output import print_table
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import Tally
 from emonet.errors import MissingFileError, OptionError
+from emonet.inference.backends import Backend
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView
 
@@ -46,7 +47,11 @@ class PredictOptions:
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
     model: Annotated[
         tuple[str, ...],
-        Option("Model to use: emonet, emonet_fast or a model file; of several, the mean.", panel=MODEL, path=True),
+        Option(
+            "Model to use: emonet, emonet_fast, a model file or an ONNX file; of several, the mean.",
+            panel=MODEL,
+            path=True,
+        ),
     ] = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
@@ -61,6 +66,14 @@ class PredictOptions:
     ] = None
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
+    backend: Annotated[
+        Backend,
+        Option(
+            "Run the model with torch, with onnx (ONNX Runtime, on the processor), or auto: with onnx if it can and "
+            "there is no GPU.",
+            panel=RUNNING,
+        ),
+    ] = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
 
     def __post_init__(self) -> None:
@@ -97,8 +110,6 @@ def predict(
     Stopped and run again, it goes on; photos that are new or have changed are done anew. Exit status: 0 all photos
     were read, 3 some were not, 1 none was or the call was mistaken.
     """
-    from emonet.album import AlbumRun
-
     options = given.choose(PredictOptions)
     if given.print_config:
         print_options(options)
@@ -109,6 +120,8 @@ def predict(
     tally = Tally()
     with say_how_to_resume():
         if photos.is_dir() and (out is not None or not as_json):
+            from emonet.album import AlbumRun
+
             run = AlbumRun(photos, out or _beside(photos), predictor, annotate=options.annotate)
             _write(run, tally, as_json)
             _score(run, photos, labels, as_json)
@@ -134,8 +147,12 @@ def _open_predictor(options: PredictOptions) -> EmotionPredictor:
         batch=options.batch,
         head=options.head,
         prior=options.prior,
+        backend=options.backend,
     )
-    typer.echo(f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}", err=True)
+    backend = predictor.answered_by["backend"]
+    typer.echo(
+        f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True
+    )
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     return predictor
 
@@ -146,6 +163,8 @@ def _beside(photos: Path) -> Path:
 
 
 def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
+    from emonet.album.tables import writes_parquet
+
     tally.others = run.others
     with progress_bars({"photos": len(run)}) as advance:
 
@@ -156,6 +175,8 @@ def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
                 typer.echo(json.dumps(entry.result.to_dict() | run.predictor.answered_by))
 
         album = run.run(watch)
+    if not writes_parquet():
+        typer.echo('predictions.csv only; Parquet too: pip install "emonet[tables]"', err=True)
     typer.echo(f"look at {album}", err=as_json)
 
 

@@ -12,6 +12,7 @@ from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
+from emonet.commands._console.packages import check_training_packages
 from emonet.commands.train import with_recipe
 from emonet.options import Option, check_options
 from emonet.training import TrainConfig
@@ -76,6 +77,7 @@ def fer2013(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: 
 
     Example: emonet protocol fer2013 data/fer2013 -o runs/fer2013
     """
+    check_training_packages("protocol")
     from emonet.protocols import OfficialSplits
 
     _run(OfficialSplits(), store, out, given, overwrite=overwrite)
@@ -91,6 +93,7 @@ def ckplus(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: G
 
     Example: emonet protocol ckplus data/ckplus -o runs/ckplus --classes ck6,ck7,ck8
     """
+    check_training_packages("protocol")
     from emonet.protocols import SubjectFolds
 
     options = given.choose(FoldOptions)
@@ -104,6 +107,7 @@ def jaffe(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Gi
 
     Example: emonet protocol jaffe data/jaffe -o runs/jaffe
     """
+    check_training_packages("protocol")
     from emonet.protocols import LeaveOneSubjectOut
 
     _run(LeaveOneSubjectOut(), store, out, given, overwrite=overwrite)
@@ -116,6 +120,7 @@ def cross(store: StorePath, out: Out, *, overwrite: Overwrite = False, given: Gi
 
     Example: emonet protocol cross data/merged -o runs/cross --from fer2013 --to ckplus,jaffe
     """
+    check_training_packages("protocol")
     from emonet.protocols import Cross
 
     options = given.choose(CrossOptions)
@@ -129,6 +134,7 @@ def learning_curve(store: StorePath, out: Out, *, overwrite: Overwrite = False, 
 
     Example: emonet protocol learning-curve data/fer2013 -o runs/curve --shares 0.1,0.5,1
     """
+    check_training_packages("protocol")
     from emonet.protocols import LearningCurve
 
     options = given.choose(CurveOptions)

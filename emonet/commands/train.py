@@ -12,6 +12,7 @@ import typer
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.packages import check_training_packages
 from emonet.training import TrainConfig, recipe
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def train(
     Options that are not given are those of the network's recipe, from its publication or our measurements. Everything
     is chosen on the split dev; validation and test are not opened. Stopped and run again, it goes on where it was.
     """
+    check_training_packages("train")
     from emonet.commands._console.progress import training_bar
     from emonet.datasets.store import open_store
     from emonet.training.run import train as run

@@ -10,6 +10,7 @@ import typer
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.packages import check_training_packages
 from emonet.html.formatting import count_of
 from emonet.options import format_toml, from_table
 from emonet.training import TrainConfig
@@ -39,6 +40,7 @@ def tune(
     Trials are compared on the split dev, or on folds of train; validation and test are not opened. Options of the
     training hold for all trials. Stopped and run again, it goes on; run several times at once, it goes faster.
     """
+    check_training_packages("tune", "optuna", extra="tune")
     from emonet.tuning.journal import check_optuna
 
     check_optuna()

@@ -22,6 +22,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from facecrop.packages import importing
+
 if TYPE_CHECKING:
     from emonet.evaluation.answer_columns import make_answers
     from emonet.evaluation.answers import Answers, read_answers, write_answers
@@ -53,5 +55,7 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is first used: some bring torch, which commands do not need to show their help."""
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"emonet.evaluation.{module}"), name)
+            with importing("an evaluation", "emonet[train]"):
+                found = import_module(f"emonet.evaluation.{module}")
+            return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from emonet.inference.classifier import Classifier
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.models import Network
 from emonet.models._summary import summarise
 from emonet.models.inputs import Pixels
@@ -44,7 +44,7 @@ class Cost:
         return asdict(self)
 
 
-def measure_cost(classify: Classifier, pixels: Pixels) -> Cost:
+def measure_cost(classify: TorchClassifier, pixels: Pixels) -> Cost:
     """Count the network of a classifier, and time it without test-time augmentation.
 
     Args:
@@ -64,7 +64,7 @@ def measure_cost(classify: Classifier, pixels: Pixels) -> Cost:
     )
 
 
-def _time(classify: Classifier, pixels: Pixels) -> float:
+def _time(classify: TorchClassifier, pixels: Pixels) -> float:
     classify(pixels)  # the first call also sets things up
     times: list[float] = []
     while sum(times) < SECONDS:

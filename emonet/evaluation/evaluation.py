@@ -28,8 +28,9 @@ from emonet.faces import Faces, read_faces
 from emonet.heads import HeadChoice
 from emonet.heads import sizes as head_sizes
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.classifier import Classifier, open_classifier
+from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine, open_machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.labels import Emotion
 
 PER_SEQUENCE = "per sequence"
@@ -186,7 +187,7 @@ def evaluate(
     faces = _read_known(checkpoint, choice, store, split, sources)
     network = checkpoint.network().to(machine.device)
     heads = head_sizes(checkpoint.heads)
-    classifiers = {view: Classifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
+    classifiers = {view: TorchClassifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
     all_heads = {view: classify(faces.pixels) for view, classify in classifiers.items()}
     answers = {view: choice(probabilities) for view, probabilities in all_heads.items()}
     parts = find_parts(store, faces)

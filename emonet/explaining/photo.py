@@ -10,7 +10,7 @@ import numpy as np
 from emonet.errors import OptionError
 from emonet.explaining.grad_cam import Maps, grad_cam, overlay_heat, scale_maps
 from emonet.heads import HeadChoice
-from emonet.inference.classifier import Classifier, images_as_tensor
+from emonet.inference.torch_classifier import TorchClassifier, images_as_tensor
 from emonet.labels import Emotion
 from emonet.models import Network
 from facecrop import CropSpec, Face, crop_face
@@ -19,7 +19,7 @@ from facecrop.images import Image
 
 
 def explain_face(
-    image: Image, face: Face, emotion: Emotion, *, classifier: Classifier, crop: CropSpec, choice: HeadChoice
+    image: Image, face: Face, emotion: Emotion, *, classifier: TorchClassifier, crop: CropSpec, choice: HeadChoice
 ) -> Image:
     """Colour on a copy of an image what in a face speaks for an expression.
 
@@ -51,7 +51,7 @@ def _find_logits(choice: HeadChoice, emotion: Emotion) -> list[int]:
     return [columns[choice.classes.index(emotion)] for columns, _ in choice.parts()]
 
 
-def _find_evidence(classifier: Classifier, crop_image: Image, logits: list[int]) -> Maps:
+def _find_evidence(classifier: TorchClassifier, crop_image: Image, logits: list[int]) -> Maps:
     """Compute the mean of the Grad-CAM maps of some logits, from 0 to 1."""
     x = images_as_tensor(crop_image[None]).to(classifier.machine.device)
     x = classifier.spec.scale(x).expand(len(logits), -1, -1, -1)

@@ -1,95 +1,90 @@
-"""Classify faces: from pixels to probabilities, in batches, on one device."""
+"""Classify faces: what all back ends have in common, and how one is opened.
+
+- `torch_classifier.py` runs networks with torch, on any device.
+- `onnx_classifier.py` runs graphs with ONNX Runtime, on the processor.
+- `backends.py` chooses between the two.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.heads import sizes, softmax_heads
+from emonet.heads import sizes
+from emonet.inference.backends import Processor
+from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import Machine
-from emonet.inference.views import find_view
+from emonet.inference.model import Model
 from emonet.models.inputs import InputSpec, Pixels
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from emonet.inference.checkpoint import Checkpoint
-
-BATCH = 512
-CPU_BATCH = 128  # faces whose activations still fit a processor's caches
+    from emonet.inference.onnx_classifier import OnnxClassifier
+    from emonet.inference.torch_classifier import TorchClassifier
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Classifier:
+class Classifier(Protocol):
     """Turn faces into probabilities, in float32.
 
-    The probabilities of several heads stand side by side: `Checkpoint.choice` makes one answer of them.
-
-    Attributes:
-        network: The network, on the device.
-        spec: The crops that it takes, and how they are scaled.
-        machine: The device and the precision.
-        batch_size: Faces that are classified together; None takes what suits the device.
-        view: Test-time augmentation: the probabilities are the mean over the views of this name.
-        heads: How many classes each head has; one head if empty.
+    The probabilities of several heads stand side by side: `Model.choice` makes one answer of them.
     """
 
-    network: nn.Module
-    spec: InputSpec
-    machine: Machine
-    batch_size: int | None = None
-    view: str = "none"
-    heads: tuple[int, ...] = ()
+    @property
+    def spec(self) -> InputSpec:
+        """The crops that the network takes."""
+        ...
 
-    def __post_init__(self) -> None:
-        find_view(self.view)
+    @property
+    def machine(self) -> Machine | Processor:
+        """Where the network runs."""
+        ...
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify faces (N, size, size, channels): probabilities (N, all heads' classes)."""
-        import torch
-
-        self.network.eval()
-        size = self.batch_size or (CPU_BATCH if self.machine.device.type == "cpu" else BATCH)
-        with torch.inference_mode():
-            pieces = [self._probabilities(piece) for piece in torch.split(images_as_tensor(pixels), size)]
-            return np.asarray(torch.cat(pieces).cpu().numpy(), np.float32)
-
-    def _probabilities(self, piece: Tensor) -> Tensor:
-        return self.answers(self.spec.scale(piece.to(self.machine.device)))
-
-    def answers(self, x: Tensor) -> Tensor:
-        """Classify one batch of scaled faces that is on the device already.
-
-        The caller sets the network to evaluation, and switches gradients off.
-
-        Args:
-            x: Faces (N, channels, size, size), scaled by `spec`.
-
-        Returns:
-            Probabilities (N, all heads' classes), in float32.
-        """
-        import torch
-
-        views = find_view(self.view)(x)
-        with self.machine.autocast():
-            logits = [self.network(x.contiguous(memory_format=torch.channels_last)) for x in views]
-        return torch.stack([softmax_heads(one.float(), self.heads) for one in logits]).mean(0)
+        ...
 
 
-def open_classifier(checkpoint: Checkpoint, machine: Machine, view: str = "none") -> Classifier:
-    """Put the network of a checkpoint on a device, ready to be used."""
-    network = checkpoint.network().to(machine.device)
-    return Classifier(network, checkpoint.input, machine, view=view, heads=sizes(checkpoint.heads))
+@overload
+def open_classifier(model: Checkpoint, machine: Machine, view: str = "none") -> TorchClassifier: ...
 
 
-def images_as_tensor(pixels: Pixels) -> Tensor:
-    """Turn images (N, height, width, channels) into a tensor with channels first, a view."""
-    import torch
-
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+@overload
+def open_classifier(model: Model, machine: Processor, view: str = "none") -> OnnxClassifier: ...
 
 
-pictures_as_tensor = images_as_tensor  # its name before 0.2
+@overload
+def open_classifier(model: Model, machine: Machine | Processor, view: str = "none") -> Classifier: ...
+
+
+def open_classifier(model: Model, machine: Machine | Processor, view: str = "none") -> Classifier:
+    """Open a model on a machine, ready to be used.
+
+    Args:
+        model: An open model.
+        machine: What `open_machine` or `choose_machine` returned.
+        view: Test-time augmentation: none, mirror or ten_crop.
+
+    Raises:
+        CheckpointError: The weights of the model do not fit its network.
+        OptionError: The model does not run there, or there is no such view.
+        MissingPackageError: The back end is not installed.
+    """
+    if isinstance(machine, Processor):
+        from emonet.inference.onnx_classifier import open_onnx_classifier
+
+        return open_onnx_classifier(model, machine, view)
+    from emonet.inference.torch_classifier import TorchClassifier
+
+    assert isinstance(model, Checkpoint)  # noqa: S101  # choose_machine gives ONNX files a Processor
+    network = model.network().to(machine.device)
+    return TorchClassifier(network, model.input, machine, view=view, heads=sizes(model.heads))
+
+
+def __getattr__(name: str) -> Any:
+    """Find the names of before 0.2 where they are now."""
+    if name not in ("BATCH", "CPU_BATCH", "images_as_tensor", "pictures_as_tensor"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from emonet.inference import torch_classifier
+
+    return getattr(torch_classifier, name)

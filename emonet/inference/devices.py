@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from emonet.errors import OptionError
 from facecrop.devices import resolve_device
@@ -21,6 +21,8 @@ class Machine:
         device: As torch names it.
         bf16: Whether the network runs in bfloat16, where torch's autocast allows it; else in float32.
     """
+
+    backend: ClassVar[str] = "torch"
 
     device: torch.device
     bf16: bool
@@ -51,9 +53,14 @@ def open_machine(device: str = "auto", precision: str = "auto") -> Machine:
     import torch
 
     chosen = torch.device(resolve_device(device))
+    check_precision(precision)
+    return Machine(chosen, precision == "bf16" or (precision == "auto" and _has_bf16(chosen)))
+
+
+def check_precision(precision: str) -> None:
+    """Raise an OptionError unless a precision is one of those that `open_machine` takes."""
     if precision not in ("auto", "fp32", "bf16"):
         raise OptionError(f"precision must be auto, fp32 or bf16, got {precision!r}")
-    return Machine(chosen, precision == "bf16" or (precision == "auto" and _has_bf16(chosen)))
 
 
 def _has_bf16(device: torch.device) -> bool:

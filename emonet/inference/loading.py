@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emonet.errors import OptionError
+from emonet.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
     from emonet.inference.checkpoint import Checkpoint
+    from emonet.inference.onnx_model import OnnxModel
 
 FOLDER = Path(__file__).parents[1] / "weights"
 BUNDLED = ("emonet", "emonet_fast")  # each is a model file in FOLDER, beside its card
@@ -22,7 +23,7 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
         model: `emonet`, `emonet_fast`, or a path. A path has a dot or a folder in it.
 
     Returns:
-        The model with its weights, checked to fit its own description.
+        The model with its weights.
 
     Raises:
         OptionError: No model of this name comes with the package.
@@ -37,11 +38,36 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
     """
     from emonet.inference.checkpoint import load_checkpoint
 
+    if is_onnx_file(model):
+        raise CheckpointError(model, "an ONNX file, which can only predict; here a model file is needed")
     if is_file_name(model):
         return load_checkpoint(model)
     if str(model) not in BUNDLED:
         raise OptionError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
     return load_checkpoint(FOLDER / f"{model}.safetensors")
+
+
+def load_to_predict(model: str | os.PathLike[str]) -> Checkpoint | OnnxModel:
+    """Open whatever predicts: what `load_model` opens, or an ONNX file that `emonet export` wrote.
+
+    Args:
+        model: `emonet`, `emonet_fast`, or a path.
+
+    Raises:
+        OptionError: No model of this name comes with the package.
+        MissingFileError: There is no such file.
+        CheckpointError: The file is neither, or is damaged.
+    """
+    if is_onnx_file(model):
+        from emonet.inference.onnx_model import load_onnx_model
+
+        return load_onnx_model(Path(model))
+    return load_model(model)
+
+
+def is_onnx_file(model: str | os.PathLike[str]) -> bool:
+    """Tell whether an ONNX file is meant, by its ending."""
+    return Path(model).suffix.lower() == ".onnx"
 
 
 def is_file_name(model: str | os.PathLike[str]) -> bool:

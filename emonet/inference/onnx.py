@@ -1,13 +1,17 @@
 """Export trained networks to ONNX, for other languages and devices: from the pixels of a face to probabilities.
 
 Scaling is part of the graph. How faces are found and cut out cannot be, and stands in the file's metadata as JSON.
-The first output, `probabilities`, is the default answer of the model. If there are several heads, each has a further
-output, such as `probabilities_seen` for the head `seen`, from which no prior is divided out.
+The first output, `probabilities`, is the default answer of the model. If there are several heads, or a prior is divided
+out of the only one, each has a further output, such as `probabilities_seen` for the head `seen`, with the probabilities
+as they are.
+
+The package's own graphs are the same without weights, which a model file gives, and without the default answer.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -15,36 +19,38 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emonet.atomic import write_atomically
 from emonet.datasets import find_terms
-from emonet.errors import OptionError
+from emonet.errors import CheckpointError, OptionError
 from emonet.heads import HeadChoice, sizes, softmax_heads
 from emonet.inference.checkpoint import Checkpoint
-from emonet.labels import Emotion
+from emonet.inference.onnx_classifier import open_graph
+from emonet.inference.onnx_model import INPUT, list_outputs, name_output, open_session, refusing
 from emonet.models import Network, model_class
 from emonet.models.inputs import InputSpec
 from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from onnxruntime import InferenceSession
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 OPSET = 18  # the first that torch writes by itself
 LARGEST = 2**31  # bytes: what protobuf, and so one file, can hold
 TOLERANCE = 1e-3  # of probabilities
-INPUT, OUTPUT = "pixels", "probabilities"
+WEIGHTS = "network."  # before the names of weights, in what torch exports
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     """Write an ONNX file that maps pixels to probabilities.
 
     Its input `pixels` is (N, channels, size, size), uint8; its output `probabilities` is (N, classes), float32. If
-    there are several heads, each has a further output: `probabilities_NAME` (N, its classes). The file is only written
-    if onnxruntime gives torch's probabilities, within 0.001.
+    there are several heads, or the default answer is not that of the only one, each has a further output:
+    `probabilities_NAME` (N, its classes). The file is only written if onnxruntime gives torch's probabilities, within
+    0.001.
 
     Args:
         checkpoint: The model.
@@ -62,22 +68,46 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
     import onnx
 
     whole = Whole(checkpoint.network(), checkpoint.input, checkpoint.choice()).eval()
-    names = list(list_outputs(checkpoint))
-    model = _export_graph(whole, checkpoint.model, names)
+    names = list(list_outputs(checkpoint.heads, checkpoint.choice()))
+    model = _export(whole, checkpoint.model, names)
     _describe(model, describe(checkpoint))
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
-    _check_answers(content, whole, checkpoint.model)
+    _check_answers(whole, checkpoint.model, lambda: _open(content))
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(path) as temporary:
         temporary.write_bytes(content)
     return path
 
 
-def list_outputs(checkpoint: Checkpoint) -> dict[str, tuple[Emotion, ...]]:
-    """List the outputs of the file in their order, each with its classes."""
-    several = checkpoint.heads if len(checkpoint.heads) > 1 else ()
-    return {OUTPUT: checkpoint.classes} | {f"{OUTPUT}_{head.name}": head.classes for head in several}
+def export_graph(checkpoint: Checkpoint, path: Path) -> Path:
+    """Write the graph of a network without its weights, for all model files with the same network.
+
+    Its initialisers have the names of the weights in a model file. Its outputs are the probabilities of each head,
+    `probabilities_NAME`. It is only written if onnxruntime gives torch's probabilities, within 0.001.
+
+    Args:
+        checkpoint: A model with this network.
+        path: The file.
+
+    Returns:
+        The same path.
+
+    Raises:
+        OptionError: The network cannot be exported.
+        MissingPackageError: A package is missing.
+    """
+    _check_packages()
+    _check_exportable(checkpoint)
+    whole = Whole(checkpoint.network(), checkpoint.input, checkpoint.choice(), answers=False).eval()
+    model = _export(whole, checkpoint.model, list(map(name_output, checkpoint.heads)), optimise=False)
+    _describe(model, {"emonet": version("emonet"), "model": checkpoint.model})
+    _leave_out_weights(model, checkpoint)
+    content = model.SerializeToString()
+    _check_answers(whole, checkpoint.model, lambda: open_graph(content, path, checkpoint.weights, threads=1))
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content)
+    return path
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -102,19 +132,23 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 class Whole(nn.Module):
-    """Scale pixels, apply a network, and answer."""
+    """Scale pixels, apply a network, and give the default answer, if wanted, and the probabilities of each head."""
 
-    def __init__(self, network: Network, spec: InputSpec, choice: HeadChoice) -> None:
+    def __init__(self, network: Network, spec: InputSpec, choice: HeadChoice, *, answers: bool = True) -> None:
         super().__init__()
         self.network = network
         self.spec = spec
         self.choice = choice
+        self.answers = answers
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:  # (N, channels, size, size), uint8 -> each (N, classes)
         counts = sizes(self.choice.heads)
         probabilities = softmax_heads(self.network(self.spec.scale(pixels)), counts)
-        parts = torch.split(probabilities, list(counts), dim=1) if len(counts) > 1 else ()
-        return self._answer(probabilities), *parts
+        parts = torch.split(probabilities, list(counts), dim=1)
+        if not self.answers:
+            return parts
+        needed = len(list_outputs(self.choice.heads, self.choice)) > 1
+        return self._answer(probabilities), *(parts if needed else ())
 
     def _answer(self, probabilities: Tensor) -> Tensor:
         """Compute the default answer, as HeadChoice does for arrays."""
@@ -133,7 +167,7 @@ def _check_packages() -> None:
 def _check_exportable(checkpoint: Checkpoint) -> None:
     if model_class(checkpoint.model).fit == "memorise":
         raise _refuse(checkpoint.model, "it memorises images, and scikit-learn compares faces with all of them")
-    size = sum(tensor.nbytes for tensor in checkpoint.weights.values())
+    size = sum(array.nbytes for array in checkpoint.weights.values())
     if size >= LARGEST:
         raise _refuse(checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}")
 
@@ -142,7 +176,8 @@ def _refuse(model: str, reason: str) -> OptionError:
     return OptionError(f"the network {model!r} cannot be exported to ONNX: {reason}")
 
 
-def _export_graph(whole: Whole, model: str, names: list[str]) -> ModelProto:
+def _export(whole: Whole, model: str, names: list[str], *, optimise: bool = True) -> ModelProto:
+    """Let torch write the graph; unless it is optimised, weights stay as they are, under their names."""
     try:
         program = torch.onnx.export(
             whole,
@@ -152,11 +187,28 @@ def _export_graph(whole: Whole, model: str, names: list[str]) -> ModelProto:
             input_names=[INPUT],
             output_names=names,
             opset_version=OPSET,
+            optimize=optimise,
             verbose=False,
         )
     except torch.onnx.OnnxExporterError as error:
         raise _refuse(model, _find_cause(error)) from error
     return cast("torch.onnx.ONNXProgram", program).model_proto
+
+
+def _leave_out_weights(model: ModelProto, checkpoint: Checkpoint) -> None:
+    """Leave the values of weights to a model file, and name them as it does."""
+    from onnx import TensorProto
+
+    names = {f"{WEIGHTS}{name}": name for name in checkpoint.weights}
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    for weights in model.graph.initializer:
+        if weights.name in names:
+            weights.name = names[weights.name]
+            weights.ClearField("raw_data")
+            weights.data_location = TensorProto.EXTERNAL
+            weights.external_data.add(key="location", value="the model file")
+    del model.graph.value_info[:]  # ONNX Runtime finds the shapes by itself
 
 
 def _find_cause(error: BaseException) -> str:
@@ -177,29 +229,24 @@ def _describe(model: ModelProto, facts: dict[str, Any]) -> None:
     set_model_props(model, {name: json.dumps(value) for name, value in facts.items()})
 
 
-def _check_answers(content: bytes, whole: Whole, model: str) -> None:
-    """Refuse a file whose answers in onnxruntime are not torch's, for one face and for several."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
+def _check_answers(whole: Whole, model: str, opened: Callable[[], InferenceSession]) -> None:
+    """Refuse a graph whose answers in onnxruntime are not torch's, for one face and for several."""
     batches = [_draw_images(whole.spec, 1), _draw_images(whole.spec, 5)]
     with torch.inference_mode():
         expected = torch.cat([torch.cat(whole(pixels), dim=1) for pixels in batches]).numpy()
     try:
-        found = _run(content, batches)
-    except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.NotImplemented) as error:
-        raise _refuse(model, f"onnxruntime says {_find_cause(error)}") from error
+        with refusing(Path(model)):
+            session = opened()
+            found = np.concatenate([np.hstack(session.run(None, {INPUT: pixels.numpy()})) for pixels in batches])
+    except CheckpointError as error:
+        raise _refuse(model, error.reason) from error
     if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
         apart = np.abs(found - expected).max()
         raise _refuse(model, f"onnxruntime's probabilities are up to {apart:.3f} from torch's")
 
 
-def _run(content: bytes, batches: list[Tensor]) -> NDArray[np.float32]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # more would try to leave the processors that we were given
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return np.concatenate([np.hstack(session.run(None, {INPUT: pixels.numpy()})) for pixels in batches])
+def _open(content: bytes) -> InferenceSession:
+    return open_session(content, Path("the exported file"), threads=1)  # more would wait for processors that others use
 
 
 def _draw_images(spec: InputSpec, count: int) -> Tensor:

@@ -29,7 +29,7 @@ class Facenet(Network):
     input = InputSpec(size=160, channels=3, scaling="centred")
 
     def __init__(self, classes: int = 7, *, pretrained: Literal["vggface2"] | None = None) -> None:
-        with importing("the model 'facenet'", "facenet-pytorch==2.5.3"):
+        with importing("the model 'facenet'", "emonet[train]"):
             from facenet_pytorch import InceptionResnetV1
 
         super().__init__()

@@ -37,7 +37,7 @@ class TorchvisionNet(Network):
     input = InputSpec(size=96, channels=3, scaling="standardised", mean=MEAN, std=STD)
 
     def __init__(self, classes: int = 7, *, architecture: str = "resnet50", pretrained: bool = False) -> None:
-        with importing("the model 'torchvision'", "torchvision"):
+        with importing("the model 'torchvision'", "emonet[train]"):
             from torchvision import models
 
         super().__init__()

@@ -10,6 +10,7 @@ from emonet.prediction.prediction import PhotoResult, Prediction
 from emonet.prediction.predictor import EmotionPredictor
 from emonet.prediction.table import to_table
 from facecrop import Image, Source, read_image
+from facecrop.packages import importing
 
 __all__ = ["EmotionPredictor", "PhotoResult", "Prediction", "draw", "explain", "predict", "predict_many", "to_table"]
 
@@ -118,17 +119,19 @@ def explain(
         RGB uint8.
 
     Raises:
-        OptionError: The head that answers has no such class.
+        OptionError: The head that answers has no such class, or the model is an ONNX file.
+        MissingPackageError: PyTorch is not installed.
     """
-    from emonet.explaining.photo import explain_face
+    with importing("an explanation", "emonet[train]"):
+        from emonet.explaining.photo import explain_face
 
     asked = predictor or _bundled(None, None)
     return explain_face(
         read_image(image),
         prediction.face,
         emotion or prediction.emotion,
-        classifier=asked.classifiers[0],
-        crop=asked.checkpoints[0].crop,
+        classifier=asked.network,
+        crop=asked.models[0].crop,
         choice=asked.choices[0],
     )
 

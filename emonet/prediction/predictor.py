@@ -7,28 +7,33 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from emonet.errors import ImageError, OptionError
-from emonet.inference import load_model
+from emonet.inference.backends import choose_machine, describe_backend
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
-from emonet.inference.devices import open_machine
+from emonet.inference.devices import Machine, open_machine
+from emonet.inference.loading import load_to_predict
+from emonet.inference.model import Model
 from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
-from facecrop.detectors import detector_class
+from facecrop.detectors import detector_class, first_installed
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
 
-Model = str | os.PathLike[str] | Checkpoint
+if TYPE_CHECKING:
+    from emonet.inference.torch_classifier import TorchClassifier
+
+GivenModel = str | os.PathLike[str] | Model
 Name = str | os.PathLike[str] | int  # the source of a PhotoResult
 
 WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
-DEFAULT_DETECTOR = "mtcnn"  # finds the faces in photos for models of such data sets
+PHOTO_DETECTORS = ("mtcnn", "yunet")  # find the faces in photos, where the model's own does not; best first
 
 
 class AnsweredPhoto(NamedTuple):
@@ -44,12 +49,14 @@ class EmotionPredictor:
     It uses one model or several, with the detector and the crop that they were trained with.
 
     Args:
-        model: `emonet`, `emonet_fast`, a model file, an open model, or a list of these. The probabilities of several
-            models are averaged; they must know the same classes.
-        detector: A name or an open detector; by default, the one that the first model was made with. A name is opened
-            at first use. `predict_faces` needs no detector.
+        model: `emonet`, `emonet_fast`, a model file, an ONNX file of `emonet export`, an open model, or a list of
+            these. The probabilities of several models are averaged; they must know the same classes.
+        detector: A name or an open detector; by default, the one that the first model was made with, or `yunet` where
+            that is not installed. A name is opened at first use. `predict_faces` needs no detector.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32` or `bf16`.
+        backend: `torch`, `onnx` (ONNX Runtime, on the processor), or `auto`, which takes ONNX Runtime on a processor
+            where it can run the models.
         rules: Which faces may be used, and how many an image may have. What they leave out is among the rejections.
         tta: Test-time augmentation: `none`, `mirror` (also the mirror image) or `ten_crop` (also shifts to the
             corners).
@@ -71,7 +78,7 @@ class EmotionPredictor:
 
     def __init__(
         self,
-        model: Model | Sequence[Model] = "emonet",
+        model: GivenModel | Sequence[GivenModel] = "emonet",
         *,
         detector: str | Detector | None = None,
         device: str = "auto",
@@ -81,17 +88,18 @@ class EmotionPredictor:
         batch: int = BATCH_IMAGES,
         head: str | None = None,
         prior: str | None = None,
+        backend: str = "auto",
     ) -> None:
-        self.checkpoints = _open_models(model)
-        self.choices = tuple(checkpoint.choice(head or "", prior or "") for checkpoint in self.checkpoints)
+        self.models = _open_models(model)
+        self.choices = tuple(one.choice(head or "", prior or "") for one in self.models)
         self.classes = self.choices[0].classes
-        self.machine = open_machine(device, precision)
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch = batch
-        self._asked = _choose_detector(self.checkpoints[0]) if detector is None else detector
+        self._asked = _choose_detector(self.models[0]) if detector is None else detector
         self._check()
-        self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.checkpoints]
+        self.machine = choose_machine(self.models, backend, device, precision, tta)
+        self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.models]
 
     def _check(self) -> None:
         for choice in self.choices[1:]:
@@ -100,7 +108,7 @@ class EmotionPredictor:
                     "models that are averaged must know the same classes in one order: "
                     f"{', '.join(self.classes)} and {', '.join(choice.classes)}"
                 )
-        aligned = ["aligned crops"] if any(checkpoint.crop.align for checkpoint in self.checkpoints) else []
+        aligned = ["aligned crops"] if any(model.crop.align for model in self.models) else []
         wants = [*self.rules.landmark_rules(), *aligned]
         detector = detector_class(self._asked) if isinstance(self._asked, str) else self._asked
         if wants and not detector.has_landmarks:
@@ -111,24 +119,51 @@ class EmotionPredictor:
         """The detector, opened at first use."""
         if not isinstance(self._asked, str):
             return self._asked
-        device = self.machine.device
-        runs_there = device.type in detector_class(self._asked).device_kinds  # dlib runs on the CPU alone
-        return open_detector(self._asked, str(device) if runs_there else "cpu")
+        device = str(self.machine.device)
+        runs_there = device.partition(":")[0] in detector_class(self._asked).device_kinds  # dlib: on the CPU alone
+        return open_detector(self._asked, device if runs_there else "cpu")
+
+    @cached_property
+    def network(self) -> TorchClassifier:
+        """The network of the first model in torch, which explains answers, whichever back end gives them.
+
+        Raises:
+            OptionError: The model is an ONNX file, which holds no such network.
+            MissingPackageError: PyTorch is not installed.
+        """
+        model = self.models[0]
+        if not isinstance(model, Checkpoint):
+            raise OptionError("an ONNX file holds no network of torch: give the model file that it was exported from")
+        if isinstance(self.machine, Machine):
+            return cast("TorchClassifier", self.classifiers[0])
+        return open_classifier(model, open_machine("cpu", "fp32"))
+
+    @property
+    def checkpoints(self) -> tuple[Model, ...]:
+        """The name of `models` before 0.2."""
+        return self.models
 
     @property
     def answered_by(self) -> dict[str, str]:
-        """The `head` and the `prior` that answer; those of several models with commas, where they differ."""
+        """The `head` and the `prior` that answer, and the `backend` with its version.
+
+        Heads and priors of several models are listed with commas, where they differ.
+        """
         heads, priors = zip(*((choice.head, choice.prior) for choice in self.choices), strict=True)
-        return {"head": ", ".join(dict.fromkeys(heads)), "prior": ", ".join(dict.fromkeys(priors))}
+        return {
+            "head": ", ".join(dict.fromkeys(heads)),
+            "prior": ", ".join(dict.fromkeys(priors)),
+            "backend": describe_backend(self.machine),
+        }
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the predictions depend on beside the image, as plain values for JSON.
 
-        The device and the size of batches are left out: they change the last digits only.
+        The back end, the device and the size of batches are left out: they change the last digits only.
         """
         return {
-            "models": [checkpoint.identity for checkpoint in self.checkpoints],
+            "models": [model.identity for model in self.models],
             "answers": [{"head": choice.head, "prior": choice.prior} for choice in self.choices],
             "detector": {"name": self.detector.name, "options": asdict(self.detector.options)},
             "rules": self.rules.to_dict(),
@@ -211,8 +246,8 @@ class EmotionPredictor:
         if not faces:
             return []
         answers = [
-            choose(classify(_make_pixels(faces, checkpoint)))
-            for checkpoint, choose, classify in zip(self.checkpoints, self.choices, self.classifiers, strict=True)
+            choose(classify(_make_pixels(faces, model)))
+            for model, choose, classify in zip(self.models, self.choices, self.classifiers, strict=True)
         ]
         rows = np.stack(answers).mean(0, dtype=np.float64)
         return [
@@ -221,9 +256,9 @@ class EmotionPredictor:
         ]
 
 
-def _make_pixels(faces: Sequence[tuple[Image, Face]], checkpoint: Checkpoint) -> Pixels:
-    """Crop faces as the network of a checkpoint sees them."""
-    return np.stack([checkpoint.input.resize(crop_face(image, face, checkpoint.crop)) for image, face in faces])
+def _make_pixels(faces: Sequence[tuple[Image, Face]], model: Model) -> Pixels:
+    """Crop faces as the network of a model sees them."""
+    return np.stack([model.input.resize(crop_face(image, face, model.crop)) for image, face in faces])
 
 
 def _choose_faces(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
@@ -232,15 +267,16 @@ def _choose_faces(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
     return choose_faces(photo.image, photo.faces, rules)
 
 
-def _open_models(model: Model | Sequence[Model]) -> tuple[Checkpoint, ...]:
-    models = [model] if isinstance(model, str | os.PathLike | Checkpoint) else list(model)
+def _open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
+    models = [model] if isinstance(model, str | os.PathLike | Model) else list(model)
     if not models:
         raise OptionError("model must be a name, a model file or a list of these, got an empty list")
-    return tuple(one if isinstance(one, Checkpoint) else load_model(one) for one in models)
+    return tuple(one if isinstance(one, Model) else load_to_predict(one) for one in models)
 
 
-def _choose_detector(checkpoint: Checkpoint) -> str:
-    return DEFAULT_DETECTOR if checkpoint.detector == WHOLE else checkpoint.detector
+def _choose_detector(model: Model) -> str:
+    """Choose the detector that the model was made with, or another where that is not installed."""
+    return first_installed([*([model.detector] if model.detector != WHOLE else []), *PHOTO_DETECTORS])
 
 
 def _name_images(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:

@@ -9,10 +9,12 @@ from emonet.labels import Emotion
 from emonet.prediction.prediction import PhotoResult, Prediction, as_text
 from facecrop import Face, Rejection
 from facecrop.face import LANDMARK_NAMES
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ARROW = "emonet[tables]"  # the extra that brings pyarrow
 BOX = ("x1", "y1", "x2", "y2")
 LANDMARKS = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 
@@ -35,6 +37,9 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
         - `reason`, why there is no prediction, and `detail`, more about it;
         - `x1`, `y1`, `x2`, `y2`, the box; `score`, the detector's; `left_eye_x`, `left_eye_y`, ..., the landmarks.
 
+    Raises:
+        MissingPackageError: pyarrow is not installed.
+
     Examples:
         >>> from emonet import PhotoResult, to_table
         >>> from facecrop import Reason, Rejection
@@ -42,7 +47,8 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
         >>> table["path"][0].as_py(), table["reason"][0].as_py()
         ('sea.jpg', 'no_face')
     """
-    import pyarrow as pa
+    with importing("a table", ARROW):
+        import pyarrow as pa
 
     found = list(results)
     first = next((prediction for result in found for prediction in result.predictions), None)
@@ -50,16 +56,20 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
     return pa.Table.from_pylist([row for result in found for row in make_rows(result)], schema=make_schema(classes))
 
 
-def make_schema(classes: Sequence[Emotion]) -> pa.Schema:
-    """Return the columns of a table, as `to_table` describes them."""
-    import pyarrow as pa
+def list_columns(classes: Sequence[Emotion]) -> dict[str, str]:
+    """List the columns of a table, as `to_table` describes them, with the names of their Arrow types."""
+    columns = {"path": "string", "face": "int32", "emotion": "string", "confidence": "float64"}
+    columns |= dict.fromkeys(map(name_column, classes), "float64")
+    columns |= {"reason": "string", "detail": "string"}
+    return columns | dict.fromkeys((*BOX, "score", *LANDMARKS), "float64")
 
-    fields = [("path", pa.string()), ("face", pa.int32())]
-    fields += [("emotion", pa.string()), ("confidence", pa.float64())]
-    fields += [(name_column(emotion), pa.float64()) for emotion in classes]
-    fields += [("reason", pa.string()), ("detail", pa.string())]
-    fields += [(name, pa.float64()) for name in (*BOX, "score", *LANDMARKS)]
-    return pa.schema(fields)
+
+def make_schema(classes: Sequence[Emotion]) -> pa.Schema:
+    """Make the Arrow schema of a table."""
+    with importing("a table", ARROW):
+        import pyarrow as pa
+
+    return pa.schema([(name, getattr(pa, kind)()) for name, kind in list_columns(classes).items()])
 
 
 def name_column(emotion: Emotion) -> str:

@@ -14,6 +14,7 @@ from emonet.protocols.curve import LearningCurve
 from emonet.protocols.official_splits import OfficialSplits
 from emonet.protocols.round import Protocol, Round
 from emonet.protocols.subjects import LeaveOneSubjectOut, SubjectFolds
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from emonet.protocols.run import run_protocol
@@ -44,7 +45,8 @@ _OLD_NAMES: dict[str, type[Protocol]] = {"Fer2013": OfficialSplits, "CkPlus": Su
 def __getattr__(name: str) -> Any:
     """Import `run_protocol` when it is first used, for it loads torch; and know the names from before 0.2."""
     if name == "run_protocol":
-        from emonet.protocols import run
+        with importing("a protocol", "emonet[train]"):
+            from emonet.protocols import run
 
         return run.run_protocol
     if name in _OLD_NAMES:

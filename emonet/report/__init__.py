@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from facecrop.packages import importing
+
 if TYPE_CHECKING:
     from emonet.report.report import write_report
 
@@ -19,6 +21,7 @@ def __getattr__(name: str) -> Any:
     """Import `write_report` when it is first used: it brings torch, which commands that show their help do without."""
     if name != "write_report":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from emonet.report import report
+    with importing("a report", "emonet[train]"):
+        from emonet.report import report
 
     return report.write_report

@@ -18,7 +18,7 @@ from emonet.explaining.feature_maps import FeatureMaps, feature_maps
 from emonet.explaining.grad_cam import Maps, grad_cam, overlay_heat
 from emonet.heads import MEAN
 from emonet.html.images import embed_png
-from emonet.inference.classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models import Network
 from emonet.models.inputs import InputSpec, Pixels
 from emonet.palette import INK

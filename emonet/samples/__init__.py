@@ -1,4 +1,4 @@
-"""Sample photos, made from scikit-image's public-domain portrait: as phones store them, broken, and of nobody."""
+"""Sample photos, made from a portrait in the public domain (NASA): as phones store them, broken, and of nobody."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from shutil import copyfile
 import numpy as np
 import PIL.Image
 
-from facecrop.packages import importing
-
 ORIENTATION = 0x0112  # EXIF
+PORTRAIT = Path(__file__).with_name("portrait.jpg")
 HEIC = Path(__file__).with_name("portrait.heic")  # shipped, because the package that writes HEIC is under the GPL
 
 
@@ -23,21 +22,13 @@ def write_samples(folder: Path) -> list[Path]:
 
     Returns:
         The files.
-
-    Raises:
-        MissingPackageError: scikit-image is missing, which the extra [demo] installs.
     """
-    portrait = _open_portrait()
+    with PIL.Image.open(PORTRAIT) as file:
+        portrait = file.convert("RGB")
     folder.mkdir(parents=True, exist_ok=True)
     for name, write in _SAMPLES.items():
         write(portrait, folder / name)
     return [folder / name for name in _SAMPLES]
-
-
-def _open_portrait() -> PIL.Image.Image:
-    with importing("the demo", "emonet[demo]"):
-        from skimage import data
-    return PIL.Image.fromarray(data.astronaut())
 
 
 def _save_plain(portrait: PIL.Image.Image, path: Path) -> None:

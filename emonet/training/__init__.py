@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.training.config import TrainConfig
 from emonet.training.recipes import recipe
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from emonet.training.run import train
@@ -26,6 +27,7 @@ def __getattr__(name: str) -> Any:
     """Import `train` when it is first used: it needs torch, which a command that only shows its help does not."""
     if name != "train":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from emonet.training import run
+    with importing("training", "emonet[train]"):
+        from emonet.training import run
 
     return run.train

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
@@ -64,12 +66,12 @@ def average_members(
         "arguments": dict(members[0].arguments),
     } | ({"heads": list(counts)} if len(counts) > 1 else {})
     weights = {
-        f"members.{place}.{name}": tensor
+        f"members.{place}.{name}": array
         for place, member in enumerate(members)
-        for name, tensor in member.weights.items()
+        for name, array in member.weights.items()
     }
     network = create_model("averaged", classes=sum(counts), **arguments)
-    network.load_state_dict(weights)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     training = {
         **about,
         "seconds": sum(member.training["seconds"] for member in members),

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emonet.errors import OptionError
-from emonet.inference.classifier import Classifier
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.feeding import Batch, choose_view
@@ -43,7 +43,12 @@ class Preparation:
     """
 
     def __init__(
-        self, material: Material, targets: Tensor, teachers: list[Classifier], config: TrainConfig, device: torch.device
+        self,
+        material: Material,
+        targets: Tensor,
+        teachers: list[TorchClassifier],
+        config: TrainConfig,
+        device: torch.device,
     ) -> None:
         self._spec, self._config, self._teachers, self._device = material.spec, config, teachers, device
         self._images, self._classes = targets.shape

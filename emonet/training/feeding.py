@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emonet.inference.classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.chance import sample_seed

@@ -12,8 +12,8 @@ from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint
-from emonet.inference.classifier import Classifier
 from emonet.inference.devices import Machine
+from emonet.inference.torch_classifier import TorchClassifier
 from emonet.models import Network
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
@@ -79,7 +79,9 @@ class Session:
         dev, heads = self.material.dev, self.material.heads
         if dev is None:
             return {}
-        classify = Classifier(network.to(self.machine.device), self.material.spec, self.machine, heads=sizes(heads))
+        classify = TorchClassifier(
+            network.to(self.machine.device), self.material.spec, self.machine, heads=sizes(heads)
+        )
         return describe_scores(classify(dev.pixels), dev, heads)
 
     def write(self, folder: Path, checkpoint: Checkpoint) -> Checkpoint:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from emonet.atomic import write_atomically
 from emonet.errors import OptionError
-from emonet.inference.classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.chance import sample_seed

@@ -14,7 +14,7 @@ import torch
 from emonet.errors import OptionError
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint
-from emonet.inference.classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models import Network, create_model
 from emonet.models.inputs import InputSpec
 from emonet.options import write_toml

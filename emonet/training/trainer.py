@@ -15,8 +15,9 @@ from torch.optim.swa_utils import update_bn
 
 from emonet.errors import TrainingError
 from emonet.heads import sizes
-from emonet.inference.classifier import Classifier, open_classifier, pictures_as_tensor
+from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine
+from emonet.inference.torch_classifier import TorchClassifier, pictures_as_tensor
 from emonet.models._network import Network
 from emonet.training.averaging import make_average
 from emonet.training.chance import sample_seed
@@ -216,7 +217,7 @@ class Trainer:
             return None
         network = self._choose_network()
         processes.share_buffers(network)
-        classify = Classifier(network, self._material.spec, self._machine, heads=sizes(self._material.heads))
+        classify = TorchClassifier(network, self._material.spec, self._machine, heads=sizes(self._material.heads))
         own = classify(dev.pixels[processes.rank :: processes.count])
         answers = processes.gather(own, len(dev))
         if not np.isfinite(answers).all():

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from emonet.errors import OptionError
@@ -34,10 +37,12 @@ def average_starts(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpo
     return replace(starts[0], weights=_average_weights([one.weights for one in starts]))
 
 
-def _average_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Average all floating-point tensors; counters are taken from the first."""
+def _average_weights(several: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Average all floating-point weights; counters are taken from the first."""
     return {
-        name: torch.stack([weights[name] for weights in several]).mean(0) if first.is_floating_point() else first
+        name: np.stack([weights[name] for weights in several]).mean(0)
+        if np.issubdtype(first.dtype, np.floating)
+        else first
         for name, first in several[0].items()
     }
 
@@ -76,7 +81,8 @@ def load_start(network: Network, start: Checkpoint, heads: tuple[Head, ...], con
     own = network.state_dict()
     of_heads = _find_head_weights(config, sum(sizes(heads)))
     weights: dict[str, Tensor] = {}
-    for name, tensor in start.weights.items():
+    for name, array in start.weights.items():
+        tensor = torch.from_numpy(array)
         if name in of_heads and tensor.shape[1:] == own[name].shape[1:]:
             weights[name] = own[name].clone()
             weights[name][ours] = tensor[theirs].to(own[name].dtype)

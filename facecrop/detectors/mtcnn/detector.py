@@ -14,6 +14,7 @@ from facecrop.detectors.protocol import check_option, round_coordinate
 from facecrop.errors import OptionError
 from facecrop.face import Face, check_landmarks
 from facecrop.images import Image, check_image
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from facecrop.detectors.mtcnn.cascade import Detections
@@ -65,7 +66,8 @@ class MtcnnDetector:
 
     def __init__(self, device: str, options: MtcnnOptions, kind: type[ImageBatch] | None = None) -> None:
         """Open the networks; `kind` says how batches are drawn, by default as suits the device."""
-        from facecrop.detectors.mtcnn.networks import Networks
+        with importing("the detector 'mtcnn'", "emonet[train]"):
+            from facecrop.detectors.mtcnn.networks import Networks
 
         self.device = device
         self.options = options

@@ -84,7 +84,7 @@ def open_network(kind: type[nn.Module]) -> nn.Module:
 
 def _find_weights() -> Path:
     wheel = find_spec("facenet_pytorch")
-    with importing("the detector 'mtcnn'", "facenet-pytorch==2.5.3"):
+    with importing("the detector 'mtcnn'", "emonet[train]"):
         if wheel is None or not wheel.submodule_search_locations:
             raise ModuleNotFoundError("No module named 'facenet_pytorch'")
     return Path(wheel.submodule_search_locations[0]) / "data"
