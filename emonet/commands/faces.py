@@ -33,8 +33,13 @@ class FacesOptions:
     """The options of `emonet faces`."""
 
     detector: Annotated[
-        str, Option("Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.", panel=FACES)
-    ] = "mtcnn"
+        str | None,
+        Option(
+            "Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.",
+            panel=FACES,
+            default="mtcnn, or yunet where that is not installed",
+        ),
+    ] = None
     device: Annotated[str, Option("Run on auto, cpu, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)] = "auto"
     detector_options: Annotated[
         Mapping[str, Any], Option("Set an option of the detector, such as min_face=40.", panel=FACES, flag="--option")
@@ -74,6 +79,7 @@ def faces(
     """
     from emonet.album import list_photos
     from facecrop import open_detector
+    from facecrop.detectors import choose_detector
     from facecrop.scanning import read_ahead, scan_photos
 
     options = given.choose(FacesOptions)
@@ -82,11 +88,12 @@ def faces(
         return
     if not source.exists():
         raise MissingFileError(f"no such photo or folder: {source}")
-    rules = replace(options.rules, detector=options.detector)
+    detector = options.detector or choose_detector()
+    rules = replace(options.rules, detector=detector)
     for folder in (crops, draw):
         _check_outside(source, folder)
-    finder = open_detector(options.detector, options.device, **options.detector_options)
-    typer.echo(f"{options.detector} on {finder.device}", err=True)
+    finder = open_detector(detector, options.device, **options.detector_options)
+    typer.echo(f"{detector} on {finder.device}", err=True)
     found = list_photos(source)
     listing = JsonListing() if as_json else TableListing(source)
     with listing, progress_bars({"photos": len(found.photos)}) as advance:

@@ -21,7 +21,7 @@ from emonet.inference.model import Model
 from emonet.models.inputs import Pixels
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
-from facecrop.detectors import detector_class, first_installed
+from facecrop.detectors import choose_detector, detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
@@ -33,7 +33,6 @@ GivenModel = str | os.PathLike[str] | Model
 Name = str | os.PathLike[str] | int  # the source of a PhotoResult
 
 WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
-PHOTO_DETECTORS = ("mtcnn", "yunet")  # find the faces in photos, where the model's own does not; best first
 
 
 class AnsweredPhoto(NamedTuple):
@@ -276,7 +275,7 @@ def _open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
 
 def _choose_detector(model: Model) -> str:
     """Choose the detector that the model was made with, or another where that is not installed."""
-    return first_installed([*([model.detector] if model.detector != WHOLE else []), *PHOTO_DETECTORS])
+    return choose_detector() if model.detector == WHOLE else choose_detector(model.detector)
 
 
 def _name_images(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:
