@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from annotated import Picture
+from annotated import AnnotatedPhoto
 from numpy.typing import NDArray
 
 from facecrop import Face, open_detector
@@ -278,7 +278,7 @@ def template() -> Array:
 # ---- actors
 
 
-def find_actors(images: Sequence[Picture]) -> list[Actor]:
+def find_actors(images: Sequence[AnnotatedPhoto]) -> list[Actor]:
     """The faces that are large enough and turned to the camera, each alone in a frame, 200 to 280 pixels wide."""
     detector, rng = open_detector("mtcnn"), np.random.default_rng(0)
     actors = []
@@ -298,7 +298,7 @@ def framed(image: Image, face: Face, width: float) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, SIZE_WH, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
-def portrait() -> Picture:
+def portrait() -> AnnotatedPhoto:
     from skimage import data
 
-    return Picture(data.astronaut(), None)
+    return AnnotatedPhoto(data.astronaut(), None)

@@ -1,4 +1,4 @@
-"""What the benchmarks on detection run on: pictures with the boxes people drew, montages of them, FER2013's faces."""
+"""What the benchmarks on detection run on: photos with the boxes people drew, montages of them, FER2013's faces."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MONTAGES = ((4, 4), (6, 5), (8, 8))  # columns and rows of tiles: 3, 5.6 and 12 
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture and the boxes drawn into it; None where nobody drew any."""
+class AnnotatedPhoto:
+    """A photo and the boxes drawn into it; None where nobody drew any."""
 
     image: Image
     boxes: tuple[Box, ...] | None
@@ -35,11 +35,13 @@ class Picture:
         return float(height * width) / 1e6
 
 
-def read_pictures(folder: Path) -> list[Picture]:
-    """The folder's pictures, with boxes from its XML files in dlib's format."""
+def read_photos(folder: Path) -> list[AnnotatedPhoto]:
+    """The folder's photos, with boxes from its XML files in dlib's format."""
     drawn = dict(item for file in sorted(folder.glob("*.xml")) for item in _read_boxes(file))
     return [
-        Picture(image, drawn.get(path.name)) for path, image in iter_images(folder) if not isinstance(image, ImageError)
+        AnnotatedPhoto(image, drawn.get(path.name))
+        for path, image in iter_images(folder)
+        if not isinstance(image, ImageError)
     ]
 
 
@@ -49,9 +51,9 @@ def _read_boxes(file: Path) -> Iterator[tuple[str, tuple[Box, ...]]]:
         yield image.get("file", ""), tuple((x, y, x + width, y + height) for x, y, width, height in sides)
 
 
-def montage(pictures: Sequence[Picture], columns: int, rows: int) -> Picture:
-    """Pictures side by side as tiles of one size, drawn by lot (seeded), with their boxes."""
-    tiles = [picture for picture in pictures if picture.boxes is not None] or list(pictures)
+def montage(photos: Sequence[AnnotatedPhoto], columns: int, rows: int) -> AnnotatedPhoto:
+    """Photos side by side as tiles of one size, drawn by lot (seeded), with their boxes."""
+    tiles = [photo for photo in photos if photo.boxes is not None] or list(photos)
     rng = np.random.default_rng(0)
     canvas = np.zeros((rows * TILE_WH[1], columns * TILE_WH[0], 3), np.uint8)
     boxes: list[Box] = []
@@ -62,11 +64,11 @@ def montage(pictures: Sequence[Picture], columns: int, rows: int) -> Picture:
         scale_x, scale_y = TILE_WH[0] / tile.image.shape[1], TILE_WH[1] / tile.image.shape[0]
         for x1, y1, x2, y2 in tile.boxes or ():
             boxes.append((x + x1 * scale_x, y + y1 * scale_y, x + x2 * scale_x, y + y2 * scale_y))
-    return Picture(canvas, tuple(boxes) if tiles[0].boxes is not None else None)
+    return AnnotatedPhoto(canvas, tuple(boxes) if tiles[0].boxes is not None else None)
 
 
 def fer2013_faces(path: Path) -> Iterator[Image]:
-    """The Training rows of fer2013.csv, as grey pictures in three channels."""
+    """The Training rows of fer2013.csv, as grey photos in three channels."""
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["Usage"] == "Training":
@@ -85,9 +87,9 @@ def count_found(boxes: Sequence[Box], faces: Sequence[Face]) -> tuple[int, int]:
     return found, len(free)
 
 
-def recall(pictures: Sequence[Picture], found: Sequence[Sequence[Face]]) -> str:
+def recall(photos: Sequence[AnnotatedPhoto], found: Sequence[Sequence[Face]]) -> str:
     """How many of the faces that people marked were found, in words; nothing where nobody marked any."""
-    marked = [(one.boxes, faces) for one, faces in zip(pictures, found, strict=True) if one.boxes is not None]
+    marked = [(one.boxes, faces) for one, faces in zip(photos, found, strict=True) if one.boxes is not None]
     if not marked:
         return ""
     hits, extra = (sum(column) for column in zip(*itertools.starmap(count_found, marked), strict=True))

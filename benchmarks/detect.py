@@ -1,4 +1,4 @@
-"""Compares facecrop's detectors with the libraries they are built on, on the same pictures in one run.
+"""Compares facecrop's detectors with the libraries they are built on, on the same photos in one run.
 
     python benchmarks/detect.py FOLDER [--fer2013 fer2013.csv] [--rows 28709] [--repeats 3]
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from annotated import MONTAGES, Picture, fer2013_faces, montage, read_pictures, recall
+from annotated import MONTAGES, AnnotatedPhoto, fer2013_faces, montage, read_photos, recall
 
 from facecrop import Face, iter_images, open_detector
 from facecrop.filtering import contrast, sharpness
@@ -44,12 +44,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.photos:  # first, while this process is small: a child inherits the peak of its parent
         print_memory(arguments.folder, arguments.photos)
-    pictures = read_pictures(arguments.folder)
-    pictures += [montage(pictures, *shape) for shape in MONTAGES]
+    photos = read_photos(arguments.folder)
+    photos += [montage(photos, *shape) for shape in MONTAGES]
     contenders = {PEER: facenet_pytorch(), "dlib, enlarged once": own_dlib()}
     contenders |= {f"facecrop {name}": open_detector(name).detect for name in NAMES}
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
-    answers = compare(pictures, contenders, arguments.repeats)
+    answers = compare(photos, contenders, arguments.repeats)
     print_agreement(answers[PEER], answers[OURS])
     for name in ("yunet", "dlib"):
         print_eyes(answers, name)
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def facenet_pytorch() -> Detect:
-    """facenet-pytorch as its README has it: one picture at a time, at full size."""
+    """facenet-pytorch as its README has it: one photo at a time, at full size."""
     from facenet_pytorch import MTCNN
 
     mtcnn = MTCNN(keep_all=True)
@@ -81,19 +81,19 @@ def own_dlib() -> Detect:
     return detect
 
 
-def compare(pictures: list[Picture], contenders: dict[str, Detect], repeats: int) -> dict[str, list[list[Face]]]:
-    """Prints rates and recall by size of picture; returns everybody's faces in the order of the groups."""
+def compare(photos: list[AnnotatedPhoto], contenders: dict[str, Detect], repeats: int) -> dict[str, list[list[Face]]]:
+    """Prints rates and recall by size of photo; returns everybody's faces in the order of the groups."""
     groups = {
-        "small, under 0.3 MP": [picture for picture in pictures if picture.megapixels < 0.3],
-        "middle": [picture for picture in pictures if 0.3 <= picture.megapixels < 2.5],
-        "large, 2.5 to 12 MP": [picture for picture in pictures if picture.megapixels >= 2.5],
+        "small, under 0.3 MP": [photo for photo in photos if photo.megapixels < 0.3],
+        "middle": [photo for photo in photos if 0.3 <= photo.megapixels < 2.5],
+        "large, 2.5 to 12 MP": [photo for photo in photos if photo.megapixels >= 2.5],
     }
     answers: dict[str, list[list[Face]]] = {name: [] for name in contenders}
     for title, group in groups.items():
         if not group:
             continue
-        print(f"{title}: {len(group)} pictures, {sum(picture.megapixels for picture in group):.1f} megapixels")
-        images = [picture.image for picture in group]
+        print(f"{title}: {len(group)} photos, {sum(photo.megapixels for photo in group):.1f} megapixels")
+        images = [photo.image for photo in group]
         rates = {}
         for name, detect in contenders.items():
             detect(images[:2])

@@ -1,8 +1,8 @@
-"""Whether a face in a photo is cut out as it was for training: FER2013's faces in large pictures, found and cropped.
+"""Whether a face in a photo is cut out as it was for training: FER2013's faces in large photos, found and cropped.
 
     python benchmarks/framing.py fer2013.csv [--faces 1000] [--model emonet]
 
-Faces of PublicTest are enlarged to several sizes and put at several places into pictures of 0.8 megapixels, their edges
+Faces of PublicTest are enlarged to several sizes and put at several places into photos of 0.8 megapixels, their edges
 repeated for a while. What the model answers to the crops of those that a detector finds is compared with what it
 answers to the same faces directly, and between detectors on the faces that both find.
 """
@@ -24,7 +24,7 @@ from emonet.prediction import Prediction
 from facecrop import open_detector
 from facecrop.images import Image
 
-SIDES = (70, 110, 170, 260)  # pixels of a FER2013 picture, whose face is 0.8 as wide
+SIDES = (70, 110, 170, 260)  # pixels of a FER2013 photo, whose face is 0.8 as wide
 WIDTH, HEIGHT = 1024, 768
 EDGE = 0.5  # of the side: how far the edge is repeated, and fades into the background
 
@@ -64,7 +64,7 @@ def compare(first: str, second: str, samples: list[Sample], answers: dict[str, l
 
 
 def pasted(samples: list[Sample]) -> Iterator[Image]:
-    """Each in a picture of its own."""
+    """Each in a photo of its own."""
     rng = np.random.default_rng(1)
     for number, sample in enumerate(samples):
         side = SIDES[number % len(SIDES)]

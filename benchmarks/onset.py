@@ -32,7 +32,7 @@ from acting import (
     portrait,
     scripted,
 )
-from annotated import read_pictures
+from annotated import read_photos
 
 from emonet.datasets.curation.onset import OnsetRule, find_onset
 from facecrop import Face, open_detector
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--detect", action="store_true", help="take the boxes from MTCNN")
     arguments = parser.parse_args()
     started = time.perf_counter()
-    actors = find_actors(read_pictures(arguments.folder) if arguments.folder else [portrait()])
+    actors = find_actors(read_photos(arguments.folder) if arguments.folder else [portrait()])
     scores = list(play(actors, arguments.repeats, arguments.detect))
     frames = sum(score.frames for score in scores)
     print(f"{len(scores)} sequences of {len(actors)} faces, {frames} frames of {SIZE_WH[0]} x {SIZE_WH[1]} pixels\n")

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import torch
-from annotated import MONTAGES, Picture, montage, read_pictures, recall
+from annotated import MONTAGES, AnnotatedPhoto, montage, read_photos, recall
 
 from emonet import EmotionPredictor
 from emonet.album import AlbumRun
@@ -32,7 +32,7 @@ from emonet.inference.torch_classifier import TorchClassifier
 from facecrop import Face
 
 FACES = 4096  # that are classified
-THUMBNAIL = 320  # pixels a side of the pictures in the memory run
+THUMBNAIL = 320  # pixels a side of the photos in the memory run
 
 Read = Callable[[list[Path]], list[list[Face]]]
 
@@ -43,45 +43,43 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--photos", type=int, default=10_000, help="photos of the memory run; 0 leaves it out")
     arguments = parser.parse_args()
-    pictures = read_pictures(arguments.folder)
+    photos = read_photos(arguments.folder)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.photos:  # first, while this process is small: a child inherits the peak of its parent
-            print_memory(pictures, Path(folder), arguments.photos)
+            print_memory(photos, Path(folder), arguments.photos)
         print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
-        compare(pictures + [montage(pictures, *shape) for shape in MONTAGES], Path(folder), arguments.repeats)
+        compare(photos + [montage(photos, *shape) for shape in MONTAGES], Path(folder), arguments.repeats)
     classify(arguments.repeats)
 
 
-def compare(pictures: list[Picture], folder: Path, repeats: int) -> None:
-    """Prints rates and recall by size of picture."""
+def compare(photos: list[AnnotatedPhoto], folder: Path, repeats: int) -> None:
+    """Prints rates and recall by size of photo."""
     predictor = EmotionPredictor()
     contenders: dict[str, Read] = {"one at a time": one_at_a_time(predictor), "emonet": together(predictor)}
-    paths = dict(written(pictures, folder))
+    paths = dict(written(photos, folder))
     groups = {
-        "small, under 0.3 MP": [place for place, one in enumerate(pictures) if one.megapixels < 0.3],
-        "middle": [place for place, one in enumerate(pictures) if 0.3 <= one.megapixels < 2.5],
-        "large, 2.5 to 12 MP": [place for place, one in enumerate(pictures) if one.megapixels >= 2.5],
-        "all": list(range(len(pictures))),
+        "small, under 0.3 MP": [place for place, one in enumerate(photos) if one.megapixels < 0.3],
+        "middle": [place for place, one in enumerate(photos) if 0.3 <= one.megapixels < 2.5],
+        "large, 2.5 to 12 MP": [place for place, one in enumerate(photos) if one.megapixels >= 2.5],
+        "all": list(range(len(photos))),
     }
     for title, places in groups.items():
         if places:
-            print(
-                f"{title}: {len(places)} photos, {sum(pictures[place].megapixels for place in places):.1f} megapixels"
-            )
+            print(f"{title}: {len(places)} photos, {sum(photos[place].megapixels for place in places):.1f} megapixels")
             rate = None
             for name, read in contenders.items():
                 files = [paths[place] for place in places]
                 read(files[:2])
                 seconds, found = min((timed(read, files) for _ in range(repeats)), key=lambda run: run[0])
                 rate = rate or len(files) / seconds
-                said = recall([pictures[place] for place in places], found)
+                said = recall([photos[place] for place in places], found)
                 print(f"  {name:14} {len(files) / seconds:7.2f} photos/s {len(files) / seconds / rate:6.2f} x   {said}")
 
 
-def written(pictures: list[Picture], folder: Path) -> Iterator[tuple[int, Path]]:
-    for place, picture in enumerate(pictures):
+def written(photos: list[AnnotatedPhoto], folder: Path) -> Iterator[tuple[int, Path]]:
+    for place, photo in enumerate(photos):
         path = folder / f"{place}.jpg"
-        PIL.Image.fromarray(picture.image).save(path, quality=95)
+        PIL.Image.fromarray(photo.image).save(path, quality=95)
         yield place, path
 
 
@@ -131,17 +129,17 @@ def classify(repeats: int) -> None:
         print(f"  {name:12} {precision} {view:7} {FACES / best:8,.0f} faces/s")
 
 
-def print_memory(pictures: list[Picture], folder: Path, photos: int) -> None:
-    for count in (photos // 10, photos):
+def print_memory(photos: list[AnnotatedPhoto], folder: Path, most: int) -> None:
+    for count in (most // 10, most):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            most = pool.apply(peak_memory, (pictures, folder / f"{count}", count))
-        print(f"Peak memory of emonet predict, its tables and album: {most} MB for {count:,} photos")
+            megabytes = pool.apply(peak_memory, (photos, folder / f"{count}", count))
+        print(f"Peak memory of emonet predict, its tables and album: {megabytes} MB for {count:,} photos")
 
 
-def peak_memory(pictures: list[Picture], folder: Path, photos: int) -> int:
+def peak_memory(photos: list[AnnotatedPhoto], folder: Path, count: int) -> int:
     """Of a run over small photos."""
-    for number in range(photos):
-        thumbnail = PIL.Image.fromarray(pictures[number % len(pictures)].image)
+    for number in range(count):
+        thumbnail = PIL.Image.fromarray(photos[number % len(photos)].image)
         thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
         (folder / "photos" / f"{number // 1000}").mkdir(parents=True, exist_ok=True)
         thumbnail.save(folder / "photos" / f"{number // 1000}" / f"{number:05}.jpg")

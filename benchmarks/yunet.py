@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from annotated import MONTAGES, Picture, count_found, fer2013_faces, montage, read_pictures
+from annotated import MONTAGES, AnnotatedPhoto, count_found, fer2013_faces, montage, read_photos
 from numpy.typing import NDArray
 
 from facecrop import Face, open_detector
@@ -27,8 +27,10 @@ from facecrop.detectors.yunet.pieces import Piece
 from facecrop.images import Image, read_image
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8)
-FACELESS = ("brick", "cell", "checkerboard", "chelsea", "clock", "coffee", "coins", "colorwheel", "grass", "gravel")
-FACELESS += ("horse", "hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "rocket", "text")
+FACELESS = (
+    *("brick", "cell", "checkerboard", "chelsea", "clock", "coffee", "coins", "colorwheel", "grass", "gravel"),
+    *("horse", "hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "rocket", "text"),
+)
 HEIGHTS = (10, 12, 14, 16, 18, 20, 24, 32, 48, 64, 96, 150, 220, 300)
 CANONICAL_HEIGHT = 1.15  # of a face, in widths of the box that people drew: medians of `canonical_box.py`
 BLURRED = 200  # faces of FER2013
@@ -39,28 +41,28 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fer2013", type=Path, help="fer2013.csv: blurred faces are looked for as well")
     arguments = parser.parse_args()
-    pictures = [picture for picture in read_pictures(arguments.folder) if picture.boxes]
-    study_thresholds(pictures)
-    study_heights("faces of the photos", reduced(pictures))
+    photos = [photo for photo in read_photos(arguments.folder) if photo.boxes]
+    study_thresholds(photos)
+    study_heights("faces of the photos", reduced(photos))
     if arguments.fer2013:
         faces = list(itertools.islice(fer2013_faces(arguments.fer2013), BLURRED))
         study_heights("faces of FER2013", enlarged(faces))
 
 
-def study_thresholds(pictures: list[Picture]) -> None:
+def study_thresholds(photos: list[AnnotatedPhoto]) -> None:
     """Prints faces found and mistakes by threshold, mtcnn's own below."""
-    groups = {"photos": pictures, "montages": [montage(pictures, *shape) for shape in MONTAGES]}
-    groups["without faces"] = [Picture(image, ()) for image in faceless()]
+    groups = {"photos": photos, "montages": [montage(photos, *shape) for shape in MONTAGES]}
+    groups["without faces"] = [AnnotatedPhoto(image, ()) for image in faceless()]
     contenders = {f"yunet {threshold}": open_detector("yunet", threshold=threshold) for threshold in THRESHOLDS}
     contenders["mtcnn"] = open_detector("mtcnn")
     for title, group in groups.items():
-        images = [picture.image for picture in group]
-        print(f"{title}: {len(group)} images, {sum(len(picture.boxes or ()) for picture in group)} marked faces")
+        images = [photo.image for photo in group]
+        print(f"{title}: {len(group)} images, {sum(len(photo.boxes or ()) for photo in group)} marked faces")
         for name, detector in contenders.items():
             print(f"  {name:10} {counts(group, detector.detect(images))}", flush=True)
 
 
-def counts(group: list[Picture], found: list[list[Face]]) -> str:
+def counts(group: list[AnnotatedPhoto], found: list[list[Face]]) -> str:
     pairs = [count_found(one.boxes or (), faces) for one, faces in zip(group, found, strict=True)]
     hits, extra = (sum(column) for column in zip(*pairs, strict=True))
     return f"found {hits}, {extra} extra"
@@ -74,15 +76,15 @@ def faceless() -> Iterator[Image]:
         yield read_image(image.astype(np.uint8) * 255 if image.dtype == bool else image)
 
 
-def reduced(pictures: list[Picture]) -> Iterator[tuple[float, Image, NDArray[np.float64]]]:
+def reduced(photos: list[AnnotatedPhoto]) -> Iterator[tuple[float, Image, NDArray[np.float64]]]:
     """Each marked face at every height below its own, with something of what is around it."""
-    for picture, height in itertools.product(pictures, HEIGHTS):
-        for box in picture.boxes or ():
+    for photo, height in itertools.product(photos, HEIGHTS):
+        for box in photo.boxes or ():
             scale = height / ((box[2] - box[0]) * CANONICAL_HEIGHT)
             if scale <= 2:
-                size_wh = tuple(max(1, round(side * scale)) for side in picture.image.shape[1::-1])
+                size_wh = tuple(max(1, round(side * scale)) for side in photo.image.shape[1::-1])
                 how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-                yield height, np.asarray(cv2.resize(picture.image, size_wh, interpolation=how)), np.array(box) * scale
+                yield height, np.asarray(cv2.resize(photo.image, size_wh, interpolation=how)), np.array(box) * scale
 
 
 def enlarged(faces: list[Image]) -> Iterator[tuple[float, Image, NDArray[np.float64]]]:
@@ -102,7 +104,9 @@ def study_heights(title: str, drawn: Iterator[tuple[float, Image, NDArray[np.flo
     rows = []
     for height, image, box in drawn:
         found = [Face((x, y, x + w, y + h), 1) for x, y, w, h in yunet.search(image, whole(image))[:, :4].tolist()]
-        rows.append([height, *(any(face.overlap(box) > 0.35 for face in f) for f in (found, *mtcnn.detect([image])))])
+        rows.append(
+            [height, *(any(face.overlap(box.tolist()) > 0.35 for face in f) for f in (found, *mtcnn.detect([image])))]
+        )
     table = np.array(rows, float)
     print(f"{title}: share found by height")
     for height in HEIGHTS:

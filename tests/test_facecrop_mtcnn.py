@@ -103,9 +103,9 @@ def test_all_annotated_faces_and_no_others_are_found(mtcnn, photos, root, place)
     import sys
 
     sys.path.insert(0, str(root / "benchmarks"))
-    from annotated import count_found, read_pictures
+    from annotated import count_found, read_photos
 
-    pictures = [picture for picture in read_pictures(photos) if picture.boxes is not None]
+    pictures = [picture for picture in read_photos(photos) if picture.boxes is not None]
     detector = mtcnn if place == "processor" else as_on_a_card()
     found = detector.detect([picture.image for picture in pictures])
     counts = [count_found(picture.boxes, faces) for picture, faces in zip(pictures, found, strict=True)]

@@ -153,9 +153,9 @@ def test_the_number_of_threads_changes_no_answer(yunet, portrait, opencv_threads
 
 def test_all_annotated_faces_and_no_others_are_found(yunet, photos, root):
     sys.path.insert(0, str(root / "benchmarks"))
-    from annotated import count_found, read_pictures
+    from annotated import count_found, read_photos
 
-    pictures = [picture for picture in read_pictures(photos) if picture.boxes is not None]
+    pictures = [picture for picture in read_photos(photos) if picture.boxes is not None]
     found = yunet.detect([picture.image for picture in pictures])
     counts = [count_found(picture.boxes, faces) for picture, faces in zip(pictures, found, strict=True)]
     assert [sum(column) for column in zip(*counts, strict=True)] == [43, 0]
