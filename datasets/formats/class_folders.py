@@ -15,9 +15,11 @@ from facecrop.images import IMAGE_SUFFIXES
 
 SPLIT_FOLDERS = ("train", "training", "validation", "valid", "val", "test")  # not `private`: it holds private photos
 
-# File names of published images: FER2013, FER+, CK+ and JAFFE.
+# File names of published images: FER2013, FER+, CK+ and JAFFE; RAF-DB, KDEF, RaFD and SFEW.
 PUBLISHED_NAME = re.compile(
-    r"(Training|PublicTest|PrivateTest)_\d|fer\d{7}|S\d+_\d+_\d+|[A-Z]{2}[.\-_][A-Z]{2}\d[.\-_]\d", re.IGNORECASE
+    r"(Training|PublicTest|PrivateTest)_\d|fer\d{7}|S\d+_\d+_\d+|[A-Z]{2}[.\-_][A-Z]{2}\d[.\-_]\d|"
+    r"(train|test)_\d{4,5}(_aligned)?\.|[AB][FM]\d\d(AF|AN|DI|HA|NE|SA|SU)|Rafd\d{3}_\d\d_|.+_\d{9}_\d{8}\.",
+    re.IGNORECASE,
 )
 
 COPIES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg")  # the nearest to what was published first
