@@ -4,10 +4,10 @@
     FER2013Train/fer0000000.png      the image tree that FER+'s script makes: see ferplus.py
     FER2013Train/label.csv, FER2013Valid/, FER2013Test/
 
-Eight classes: FER2013's seven and contempt (`--classes ck8` keeps it). Images that have no majority have no label, and
-those in which half of the people saw no face are left out, as in the paper. Splits: Training is `train`, PublicTest
-`validation`, PrivateTest `test`. To keep FER2013's labels and store the votes beside them, give `--fer2013` and
-`--ferplus` instead. Terms: the votes bear the MIT licence; the images are FER2013's. Home:
+Eight classes: FER2013's seven and contempt (`--classes ck8` keeps it). Images without a majority have no label. Those
+in which half of the people saw no face are no part of FER+, and have none either. Splits: Training is `train`,
+PublicTest `validation`, PrivateTest `test`. To keep FER2013's labels and store the votes beside them, give `--fer2013`
+and `--ferplus` instead. Terms: the votes bear the MIT licence; the images are FER2013's. Home:
 https://github.com/microsoft/FERPlus
 """
 
@@ -77,7 +77,8 @@ class Fer2013Plus(Reader):
         votes = sample.votes or ()
         if is_no_face(votes):
             key = sample.key.removeprefix(f"{self.name}/")
-            return self.reject(key, DropReason.NOT_A_FACE, f"{votes[-1]} of {sum(votes)} votes", sample.split)
+            detail = f"{votes[-1]} of {sum(votes)} people saw no face"
+            return self.reject(key, DropReason.NO_LABEL, detail, sample.split)
         return replace(sample, emotion=find_majority(votes))
 
 

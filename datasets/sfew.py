@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import ClassVar
 
+from emonet.datasets.formats.archives import ZipBlob
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import find_emotion
 from emonet.datasets.reader import Choice, Layout, Published, Reader
@@ -66,11 +67,11 @@ class Sfew(Reader):
 
     def recognise(self, tree: Tree) -> Layout | None:
         images = [*tree.images()]
-        usable = [place for place, _ in images if FILE_NAME.fullmatch(place.stem) and find_emotion(place.parent.name)]
-        if not usable or not any(_find_split(tree, place) for place in usable):
+        usable = [one for one in images if FILE_NAME.fullmatch(one[0].stem) and find_emotion(one[0].parent.name)]
+        if not any(_find_split(tree, place) for place, _ in usable):
             return None
         chosen = self.chosen["images"]
-        versions = {_find_version(place) for place in usable}
+        versions = {_find_version(place, blob) for place, blob in usable}
         if chosen not in versions:
             (other,) = versions
             if tree.archives():
@@ -86,7 +87,7 @@ class Sfew(Reader):
             split = _find_split(tree, place)
             folder = place.parent.name if find_emotion(place.parent.name) else ""
             key = "/".join(filter(None, (split, folder, place.stem)))
-            if _find_version(place) != self.chosen["images"]:
+            if _find_version(place, blob) != self.chosen["images"]:
                 yield self.reject(key, DropReason.NOT_SELECTED, f"{place} is the other version", split)
             elif (known := first.setdefault(key, place)) != place:
                 yield self.reject(key, DropReason.CONVERTED_COPY, f"{place} has the name of {known}", split)
@@ -112,5 +113,7 @@ def _find_split(tree: Tree, place: PurePosixPath) -> str | None:
     return SPLITS[found[1].lower()] if found else None
 
 
-def _find_version(place: PurePosixPath) -> str:
-    return "aligned" if any("aligned" in part.lower() for part in place.parts[:-1]) else "original"
+def _find_version(place: PurePosixPath, blob: Blob) -> str:
+    """The version that a folder names, or the archive: some hold the class folders alone."""
+    archive = blob.path.name if isinstance(blob, ZipBlob) else ""
+    return "aligned" if any("aligned" in part.lower() for part in (*place.parts[:-1], archive)) else "original"

@@ -436,7 +436,7 @@ SFEW_FOLDERS = ("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral
 
 def face_of(portrait, number, emotion, side):
     """One of many square colour faces."""
-    face = framed(expression(person(portrait, number), emotion, 1.0), (side, side), side / 160, grey=False)
+    face = framed(expression(person(portrait, number), emotion, 1.0), (side, side), side / 125, grey=False)
     return noisy(face, (side, number))
 
 

@@ -1,5 +1,6 @@
 """Data sets by their published layouts: codes of labels, choices, and what is damaged or missing."""
 
+import shutil
 from collections import Counter
 
 import imitations
@@ -335,3 +336,24 @@ def test_a_face_box_outside_its_photo_is_told_when_read(portrait, tmp_path):
     (sample,) = read("expw", tmp_path).values()
     with pytest.raises(ImageError, match=r"a\.jpg: the face box .* outside its 512 x 320"):
         sample.image.read()
+
+
+# The archives that they come in
+
+
+def test_rafdb_is_read_from_the_zips_in_its_folders(portrait, tmp_path):
+    imitations.write_rafdb(tmp_path, portrait, versions=("aligned", "original"))
+    for version in ("aligned", "original"):
+        place = tmp_path / "Image" / version
+        imitations.pack(place, tmp_path / "Image" / f"{version}.zip")
+        shutil.rmtree(place)
+    assert len(read("rafdb", tmp_path)) == len(read("rafdb", tmp_path, images="original")) == 14
+
+
+def test_sfew_is_read_from_zips_of_class_folders(portrait, tmp_path):
+    imitations.write_sfew(tmp_path, portrait)
+    for place in (tmp_path / "Train/Train_Aligned_Faces", tmp_path / "Val/Val_Aligned_Faces_new/Val_Aligned_Faces"):
+        imitations.pack(place, place.parent / f"{place.name}.zip")
+        shutil.rmtree(place)
+    splits = Counter(sample.split for sample in read("sfew", tmp_path).values())
+    assert splits == {"train": 7, "validation": 7}

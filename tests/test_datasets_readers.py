@@ -130,7 +130,7 @@ VARIANTS = {
         "fer2013.csv with fer2013new.csv",
         25,
         {"train": 13, "validation": 6, "test": 6},
-        {"not_a_face": 3},
+        {"no_label": 3},
         framed=True,
     ),
     "FER+ images": Variant(
