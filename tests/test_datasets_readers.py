@@ -341,6 +341,7 @@ WRONG = [
     ("jaffe", "SFEW"),
     ("jaffe", "KDEF"),
     ("ckplus", "Oulu-CASIA"),
+    ("jaffe", "Oulu-CASIA"),
     ("ckplus", "SFEW"),
     ("fer2013plus", "fer2013.csv"),
     ("fer2013plus", "Kaggle tree"),

@@ -22,6 +22,8 @@ PUBLISHED_NAME = re.compile(
     re.IGNORECASE,
 )
 
+PUBLISHED_PLACE = re.compile(r"(^|/)P\d{3}/[^/]+/\d{3}\.[^/]+$")  # Oulu-CASIA's files are known by their folders
+
 COPIES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg")  # the nearest to what was published first
 
 
@@ -87,8 +89,13 @@ def find_labelled_images(tree: Tree) -> list[LabelledFile]:
 
 
 def were_renamed(files: list[LabelledFile]) -> bool:
-    """Tell whether there are files, and none has the name of a published image."""
-    return bool(files) and not any(PUBLISHED_NAME.match(PurePosixPath(file.name).name) for file in files)
+    """Tell whether there are files, and none has the name or the place of a published image."""
+    return bool(files) and not any(map(_is_published, files))
+
+
+def _is_published(file: LabelledFile) -> bool:
+    known = PUBLISHED_NAME.match(PurePosixPath(file.name).name) or PUBLISHED_PLACE.search(file.name)
+    return known is not None
 
 
 def sort_copies(names: list[str]) -> list[str]:
