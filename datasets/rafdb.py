@@ -86,7 +86,7 @@ class RafDb(Reader):
             raise DatasetError(tree.path, f"{len(found)} lists of basic expressions: give the folder basic")
         base = found[0].parent.parent if found[0].parent.name.lower() == "emolabel" else found[0].parent
         images = self._find_images(tree, base)
-        if not any(images.values()) and tree.archives():
+        if not images[self.chosen["images"]] and tree.archives():
             return None  # they may lie in their zip
         self._check_version(tree, images)
         rows = [*read_text_rows(tree, str(found[0]))]
@@ -155,7 +155,9 @@ class RafDb(Reader):
             for stem in versions[version]:
                 yield self.reject(stem, DropReason.NOT_SELECTED, f"the {version} image", _find_split(stem))
         for place, _ in tree.images():
-            if place not in known:
+            if place not in known and "compound" in str(place).lower():
+                yield self.reject(str(place), DropReason.NOT_SELECTED, "of the compound expressions")
+            elif place not in known:
                 yield self.reject(str(place), DropReason.BAD_LABEL, "it is no image of the list, or there twice")
 
     def _make(self, tree: Tree, stem: str, code: str, place: PurePosixPath | None, where: str) -> Sample | Rejected:

@@ -350,6 +350,22 @@ def test_rafdb_is_read_from_the_zips_in_its_folders(portrait, tmp_path):
     assert len(read("rafdb", tmp_path)) == len(read("rafdb", tmp_path, images="original")) == 14
 
 
+def test_rafdb_finds_the_chosen_images_in_a_zip_beside_the_others(portrait, tmp_path):
+    imitations.write_rafdb(tmp_path, portrait, versions=("aligned", "original"))
+    imitations.pack(tmp_path / "Image/aligned", tmp_path / "Image/aligned.zip")
+    shutil.rmtree(tmp_path / "Image/aligned")
+    assert len(read("rafdb", tmp_path)) == 14
+
+
+def test_rafdb_leaves_the_compound_expressions_beside_it_out(tmp_path):
+    for part, code in (("basic", 5), ("compound", 11)):
+        imitations.touched(tmp_path, f"{part}/Image/aligned/train_00001_aligned.jpg")
+        imitations.write_text(tmp_path / part / "EmoLabel/list_patition_label.txt", f"train_00001.jpg {code}\n")
+    reader = READERS["rafdb"](tmp_path)
+    assert [(sample.key, sample.emotion) for sample in reader] == [("rafdb/train_00001", Emotion.SAD)]
+    assert [reason for reason, _ in rejections(reader).values()] == ["not_selected"]
+
+
 def test_sfew_is_read_from_zips_of_class_folders(portrait, tmp_path):
     imitations.write_sfew(tmp_path, portrait)
     for place in (tmp_path / "Train/Train_Aligned_Faces", tmp_path / "Val/Val_Aligned_Faces_new/Val_Aligned_Faces"):
