@@ -122,6 +122,12 @@ class CkPlus(Reader):
     """
 
     name: ClassVar[str] = "ckplus"
+    title: ClassVar[str] = "CK+"
+    accepts: ClassVar[str] = "the folder with its four parts, or CK+48"
+    classes: ClassVar[tuple[Emotion, ...]] = tuple(CODES.values())
+    sequences: ClassVar[int | None] = 593
+    people: ClassVar[int | None] = 123
+    published: ClassVar[Published | None] = Published({"": SEQUENCES}, "sequences")
     expected: ClassVar[str] = (
         "cohn-kanade-images/S005/001/S005_001_00000001.png and Emotion/S005/001/S005_001_00000011_emotion.txt, "
         "CK+48/anger/S010_004_00000017.png, or ckextended.csv"
@@ -148,7 +154,7 @@ class CkPlus(Reader):
             lambda: self._read_sequences(tree, files),
             subjects=True,
             starts_neutral=True,
-            published=Published({"": SEQUENCES}, "sequences"),
+            published=self.published,
         )
 
     def _read_sequences(self, tree: Tree, files: Files) -> Iterator[Sample | Rejected]:

@@ -24,15 +24,16 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from emonet.datasets.ferplus import VotedRow, find_label_files, read_tree, read_votes
+from emonet.datasets.ferplus import VotedRows, find_label_files, read_tree
+from emonet.datasets.formats.class_folders import PUBLISHED_NAME
 from emonet.datasets.formats.coded_rows import USAGES, read_coded_rows
 from emonet.datasets.formats.parquet_table import open_parquet_table
-from emonet.datasets.formats.pixel_table import PixelRow, PixelTable, open_pixel_table
+from emonet.datasets.formats.pixel_table import PixelTable, open_pixel_table
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import find_emotion, find_split
 from emonet.datasets.reader import Layout, Published, Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
-from emonet.errors import DatasetError, OptionError
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -75,6 +76,11 @@ class Fer2013(Reader):
     """
 
     name: ClassVar[str] = "fer2013"
+    title: ClassVar[str] = "FER2013"
+    accepts: ClassVar[str] = "a CSV, a folder of images, or an archive"
+    classes: ClassVar[tuple[Emotion, ...]] = tuple(CODES.values())
+    images: ClassVar[int | None] = 35_887
+    published: ClassVar[Published | None] = Published(COUNTS)
     expected: ClassVar[str] = "fer2013.csv, icml_face_data.csv, train.csv, or folders train/angry/Training_12.jpg"
     home: ClassVar[str] = "Kaggle: challenges in representation learning, facial expression recognition"
     terms: ClassVar[str] = (
@@ -95,7 +101,7 @@ class Fer2013(Reader):
         return next(filter(None, (known(tree) for known in layouts)), None)
 
     def _make_layout(self, title: str, samples: Callable[[], Iterator[Sample | Rejected]]) -> Layout:
-        return Layout(title, samples, framing=CropSpec.fer2013(), published=Published(COUNTS))
+        return Layout(title, samples, framing=CropSpec.fer2013(), published=self.published)
 
     def _whole_table(self, tree: Tree) -> Layout | None:
         """One CSV with a split in each row: the one with a published name, or else the only one."""
@@ -127,24 +133,8 @@ class Fer2013(Reader):
         )
 
     def _rows(self, table: PixelTable, prefix: str = "fer", split: str | None = None) -> Iterator[Sample | Rejected]:
-        votes = None if self.votes is None else read_votes(self.votes)
-        return read_coded_rows(
-            self.name, table, CODES, prefix=prefix, split=split, votes=lambda row: self._votes_of(votes, row)
-        )
-
-    def _votes_of(self, votes: list[VotedRow] | None, row: PixelRow) -> tuple[int, ...] | None:
-        if votes is None or self.votes is None:
-            return None
-        if row.number >= len(votes):
-            raise DatasetError(self.votes, f"{len(votes)} rows of votes, and the data have more")
-        voted = votes[row.number]
-        if voted.usage.lower() != row.cells.get("usage", "").lower():
-            raise DatasetError(
-                self.votes,
-                f"{voted.usage}, where {self.path.name} has {row.cells.get('usage')}: these are votes on other rows",
-                row.line,
-            )
-        return voted.votes
+        votes = None if self.votes is None else VotedRows.read(self.votes).find
+        return read_coded_rows(self.name, table, CODES, prefix=prefix, split=split, votes=votes)
 
     def _parquet(self, tree: Tree) -> Layout | None:
         """Shards with the split in their names."""
@@ -174,7 +164,8 @@ class Fer2013(Reader):
         images = [place for place, _ in tree.images()]
         placed = [place for place in images if _find_folder_label(place) and _find_folder_split(place)]
         named = [place for place in images if IMAGE_NAME.match(place.name)]
-        if not images or (not named and len(placed) < len(images)):
+        others = any(PUBLISHED_NAME.match(place.name) for place in images)  # of another data set, if none is named
+        if not images or (not named and (others or len(placed) < len(images))):
             return None
         if len(named) < len(images):
             self.notes = ["splits are the folders': file names do not tell PublicTest from PrivateTest"]

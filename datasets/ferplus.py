@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.datasets.formats.pixel_table import PixelRow
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import find_emotion
 from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample
@@ -43,6 +44,33 @@ class VotedRow:
 
     usage: str
     votes: Votes
+
+
+@dataclass(frozen=True, slots=True)
+class VotedRows:
+    """The rows of fer2013new.csv, which belong to those of fer2013.csv by their order."""
+
+    path: Path
+    rows: list[VotedRow]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> VotedRows:
+        """Read the votes from a file."""
+        return cls(Path(path), read_votes(path))
+
+    def find(self, row: PixelRow) -> Votes:
+        """Return the votes on a row of fer2013.csv.
+
+        Raises:
+            DatasetError: There are votes on fewer rows, or on others.
+        """
+        if row.number >= len(self.rows):
+            raise DatasetError(self.path, f"{len(self.rows)} rows of votes, and the data have more")
+        voted, usage = self.rows[row.number], row.cells.get("usage")
+        if voted.usage.lower() != (usage or "").lower():
+            differ = f"{voted.usage}, where {row.image.path.name} has {usage}: these are votes on other rows"
+            raise DatasetError(self.path, differ, row.line)
+        return voted.votes
 
 
 def read_votes(path: str | os.PathLike[str]) -> list[VotedRow]:

@@ -35,6 +35,8 @@ class Folder(Reader):
     """
 
     name: ClassVar[str] = "folder"
+    title: ClassVar[str] = "your own photos"
+    accepts: ClassVar[str] = "folders named after expressions, or from a CSV"
     expected: ClassVar[str] = "folders named after expressions (photos/happy/anna.jpg) or a CSV of path,label"
     home: ClassVar[str] = "your own photos"
 

@@ -59,6 +59,12 @@ class Jaffe(Reader):
     """
 
     name: ClassVar[str] = "jaffe"
+    title: ClassVar[str] = "JAFFE"
+    accepts: ClassVar[str] = "the folder with its images, or an archive"
+    classes: ClassVar[tuple[Emotion, ...]] = tuple(CODES.values())
+    images: ClassVar[int | None] = 213
+    people: ClassVar[int | None] = 10
+    published: ClassVar[Published | None] = PUBLISHED
     expected: ClassVar[str] = "KA.AN1.39.tiff in any folder, or class folders of renamed pictures"
     home: ClassVar[str] = "by request from Zenodo, record 3451524"
     terms: ClassVar[str] = "JAFFE is given out for research only, not for business; its pictures may not be passed on."

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from emonet.datasets.formats.tree import Tree, open_tree
 from emonet.datasets.sample import DropReason, Rejected, Sample
-from emonet.errors import DatasetError, MissingFileError
+from emonet.errors import DatasetError, MissingFileError, OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
 
@@ -27,6 +27,19 @@ class Published:
 
     counts: Counts
     unit: Literal["pictures", "sequences"] = "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice of how a data set is read.
+
+    Attributes:
+        help: What is chosen, as `--help` says it.
+        values: What can be chosen. The first is the default.
+    """
+
+    help: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +66,74 @@ class Layout:
 class Reader(ABC):
     """A data set as it was downloaded.
 
-    Iterating yields a Sample for every image whose label is missing or can be read.
+    Iterating yields a Sample for every image whose label is missing or can be read. `emonet build` gets an option for
+    each reader in READERS, and one for each of its choices; `emonet datasets` lists what the class says of itself.
 
     Attributes:
         path: What was given.
+        chosen: How it is read: a value for each of the class's `choices`.
         layout: How the data lie there.
         rejected: After an iteration: everything that could not become a sample, and why.
         notes: Remarks for the user.
 
     Args:
         path: A folder, an archive or a file.
+        choices: Values of the class's `choices`, by name.
 
     Raises:
         MissingFileError: There is nothing at `path`.
         DatasetError: What is there is not this data set in any layout that is known.
+        OptionError: There is no such choice, or no such value of it.
 
     Examples:
         >>> from emonet.datasets import READERS
-        >>> for name, reader in READERS.items():
-        ...     print(f"{name}: {reader.home}")
+        >>> for name in ("fer2013", "kdef"):
+        ...     print(f"{name}: {READERS[name].home}")
         fer2013: Kaggle: challenges in representation learning, facial expression recognition
-        ckplus: by request from the University of Pittsburgh
-        jaffe: by request from Zenodo, record 3451524
-        folder: your own photos
+        kdef: https://kdef.se
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]  # as papers write it; the name, if it is not given
+    accepts: ClassVar[str] = "a folder or an archive"  # what the option takes, for `--help`
     expected: ClassVar[str]  # layouts that are known, for the message when nothing is recognised
     home: ClassVar[str]  # where to get the data
     terms: ClassVar[str] = "The terms of the images themselves apply."  # for weights that learn from the data
+    classes: ClassVar[tuple[Emotion, ...]] = tuple(Emotion)
+    images: ClassVar[int | None] = None  # how many the publisher states
+    sequences: ClassVar[int | None] = None
+    people: ClassVar[int | None] = None
+    published: ClassVar[Published | None] = None  # the publisher's counts of the most usual layout
+    choices: ClassVar[Mapping[str, Choice]] = {}
     needs_subjects: ClassVar[bool] = True  # a fair test keeps people apart
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "title" not in vars(cls):
+            cls.title = getattr(cls, "name", "")
+
+    def __init__(self, path: str | os.PathLike[str], **choices: str) -> None:
         self.path = Path(path)
+        self.chosen = self.choose(choices)
         self.rejected: list[Rejected] = []
         self.notes: list[str] = []
         self.tree: Tree
         if not self.path.exists():
             raise MissingFileError(f"no such file or folder: {self.path}; expected {self.expected} ({self.home})")
         self.layout = self._find_layout(open_tree(self.path))
+
+    @classmethod
+    def choose(cls, given: Mapping[str, str]) -> dict[str, str]:
+        """Return a value for each choice: the given one, or the default."""
+        if unknown := sorted(set(given) - set(cls.choices)):
+            raise OptionError(
+                f"{cls.name} has no choice {', '.join(unknown)}; it has {', '.join(cls.choices) or 'none'}"
+            )
+        for name, value in given.items():
+            if value not in cls.choices[name].values:
+                known = ", ".join(cls.choices[name].values)
+                raise OptionError(f"{name} of {cls.name} must be one of {known}, got {value!r}")
+        return {name: given.get(name, choice.values[0]) for name, choice in cls.choices.items()}
 
     @abstractmethod
     def recognise(self, tree: Tree) -> Layout | None:

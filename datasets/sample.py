@@ -14,6 +14,7 @@ from emonet.labels import Emotion
 from facecrop.images import Image, read_image
 
 SPLITS = ("train", "dev", "validation", "test")
+REGION_MARGIN = 0.3  # of a published face box, on each side: detectors need some surroundings
 PUBLISHED_SPLITS = ("train", "validation", "test")  # `dev` is only ever taken from train, by the build
 
 
@@ -31,6 +32,7 @@ class DropReason(StrEnum):
     CORRECTED = "corrected"  # dropped by the user's corrections
     CONTEMPT = "contempt"
     NOT_IN_CLASSES = "not_in_classes"
+    NOT_SELECTED = "not_selected"  # by a choice of the reader: another angle, light or version of the image
     AUGMENTED_COPY = "augmented_copy"
     CONVERTED_COPY = "converted_copy"
     ONSET = "onset"
@@ -82,6 +84,32 @@ class EncodedImage:
             raise ImageError(self.blob.name, error.reason) from error
         except OSError as error:
             raise ImageError(self.blob.name, f"cannot be opened: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RegionImage:
+    """A face in a larger photo, with its surroundings, so that a detector finds this face and no other.
+
+    Attributes:
+        photo: The whole photo.
+        box: The face as its publisher marked it: left, top, right and bottom in pixels.
+    """
+
+    photo: EncodedImage
+    box: tuple[float, float, float, float]
+
+    def read(self) -> Image:
+        image = self.photo.read()
+        left, top, right, bottom = self.box
+        across, down = REGION_MARGIN * (right - left), REGION_MARGIN * (bottom - top)
+        x0, y0 = (max(0, round(edge)) for edge in (left - across, top - down))
+        region = image[y0 : max(0, round(bottom + down)), x0 : max(0, round(right + across))]
+        if not region.size:
+            height, width = image.shape[:2]
+            raise ImageError(
+                self.photo.blob.name, f"the face box {self.box} lies outside its {width} x {height} pixels"
+            )
+        return np.ascontiguousarray(region)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -398,6 +398,191 @@ def write_fer2013_parquet(folder, rows, *, names=KAGGLE_FOLDERS):
     return folder
 
 
+SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+RAFDB_CODES = {"surprise": 1, "fear": 2, "disgust": 3, "happy": 4, "sad": 5, "angry": 6, "neutral": 7}
+AFFECTNET_NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")  # by code
+AFFECTNET_HEADER = (
+    "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
+)
+KDEF_WORDS = {
+    "AF": "fear",
+    "AN": "angry",
+    "DI": "disgust",
+    "HA": "happy",
+    "NE": "neutral",
+    "SA": "sad",
+    "SU": "surprise",
+}
+RAFD_WORDS = {
+    "angry": "angry",
+    "contemptuous": "contempt",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happy": "happy",
+    "neutral": "neutral",
+    "sad": "sad",
+    "surprised": "surprise",
+}
+OULU_FOLDERS = {
+    "Anger": "angry",
+    "Disgust": "disgust",
+    "Fear": "fear",
+    "Happiness": "happy",
+    "Sadness": "sad",
+    "Surprise": "surprise",
+}
+SFEW_FOLDERS = ("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral")  # in the order of SEVEN
+
+
+def face_of(portrait, number, emotion, side):
+    """One of many square colour faces."""
+    face = framed(expression(person(portrait, number), emotion, 1.0), (side, side), side / 125, grey=False)
+    return noisy(face, (side, number))
+
+
+def write_rafdb(folder, portrait, *, each=2, versions=("aligned",)):
+    """The folder basic: the list of labels, with aligned faces, original photos, or both."""
+    lines = []
+    for number in range(7 * each):
+        emotion = SEVEN[number % 7]
+        stem = f"test_{number:04d}" if number >= 7 * (each - 1) else f"train_{number:05d}"
+        if "aligned" in versions:
+            save(folder / "Image/aligned" / f"{stem}_aligned.jpg", face_of(portrait, number, emotion, 100))
+        if "original" in versions:
+            write_photo(folder / "Image/original" / f"{stem}.jpg", portrait, number, emotion)
+        lines.append(f"{stem}.jpg {RAFDB_CODES[emotion]}")
+    write_text(folder / "EmoLabel/list_patition_label.txt", "\n".join(lines) + "\n")
+    return folder
+
+
+def write_rafdb_kaggle(folder, portrait):
+    """DATASET/train/5: folders by split and code, with tables that say the same."""
+    for split, numbers in {"train": range(7), "test": range(7, 14)}.items():
+        lines = ["image,label"]
+        for number in numbers:
+            emotion = SEVEN[number % 7]
+            name = f"{split}_{number:0{5 if split == 'train' else 4}d}_aligned.jpg"
+            code = RAFDB_CODES[emotion]
+            save(folder / "DATASET" / split / str(code) / name, face_of(portrait, number, emotion, 100))
+            lines.append(f"{name},{code}")
+        write_text(folder / f"{split}_labels.csv", "\n".join(lines) + "\n")
+    return folder
+
+
+def photo_row(number):
+    """The face box of a photo of `write_photo`: left, top, width and height."""
+    half = FACE_SIDE / 2 + number % 3
+    return tuple(round(value) for value in (FACE_CENTRE_XY[0] - half, FACE_CENTRE_XY[1] - half, 2 * half, 2 * half))
+
+
+def write_affectnet(folder, portrait, *, kind="Manually", lists=("training.csv", "validation.csv"), header=True):
+    """The first release: lists of photos with face boxes; codes 8 to 10 are no expressions."""
+    for part, name in enumerate(lists):
+        lines = [AFFECTNET_HEADER] if header else []
+        for code in range(11):
+            number = 100 * part + code
+            path = f"{689 + code % 2}/{kind.lower()}{number:04d}.jpg"
+            emotion = AFFECTNET_NAMES[code] if code < 8 else "neutral"
+            write_photo(folder / f"{kind}_Annotated_Images" / path, portrait, number, emotion)
+            box = ",".join(map(str, photo_row(number)))
+            lines.append(f"{path},{box},{';'.join(['10.5'] * 136)},{code},-0.25,0.5")
+        write_text(folder / f"{kind}_Annotated_file_lists" / name, "\n".join(lines) + "\n")
+    return folder
+
+
+def write_affectnet_sets(folder, portrait):
+    """The later release: faces, each with arrays of its label, valence, arousal and landmarks."""
+    for part, place in enumerate((folder / "train_set", folder / "val_set")):
+        (place / "annotations").mkdir(parents=True)
+        for code, emotion in enumerate(AFFECTNET_NAMES):
+            number = 50 * part + code
+            save(place / "images" / f"{number}.jpg", face_of(portrait, number, emotion, 224))
+            for kind, value in {"exp": str(code), "val": "-0.25", "aro": "0.5"}.items():
+                np.save(place / "annotations" / f"{number}_{kind}.npy", np.array(value))
+            np.save(place / "annotations" / f"{number}_lnd.npy", np.zeros(136))
+    return folder
+
+
+def write_kdef(folder, portrait, *, people=("F01", "M02", "M33"), angles=("S", "HL", "FR"), sessions="A"):
+    """KDEF and AKDEF; two of the files have lost part of their names, as in the published set."""
+    for place, subject in enumerate(people):
+        for session in sessions:
+            for code, emotion in KDEF_WORDS.items():
+                for angle in angles:
+                    stem = f"{session}{subject}{code}{angle}"
+                    number = 10 * place + ord(session)
+                    photo = framed(expression(person(portrait, number), emotion, 1.0), (562, 762), 2.0, grey=False)
+                    save(folder / "KDEF" / f"{session}{subject}" / f"{stem}.JPG", noisy(photo, (place, ord(code[1]))))
+    write_photo(folder / "AKDEF" / "FANS.JPG", portrait, 1)
+    write_photo(folder / "KDEF" / "AF31" / "AF31V.JPG", portrait, 2)
+    return folder
+
+
+def write_rafd(folder, portrait, *, people=3, angles=("090", "045"), gazes=("frontal", "left")):
+    """RaFD: two adults and a child."""
+    names = ("01_Caucasian_female", "29_Moroccan_male", "63_Kid_female")
+    for place, person_name in enumerate(names[:people]):
+        for word, emotion in RAFD_WORDS.items():
+            for angle in angles:
+                for gaze in gazes:
+                    photo = framed(expression(person(portrait, place), emotion, 1.0), (340, 512), 1.5, grey=False)
+                    name = f"Rafd{angle}_{person_name}_{word}_{gaze}.jpg"
+                    save(folder / name, noisy(photo, (place, len(word), len(gaze), int(angle))))
+    return folder
+
+
+def write_oulucasia(folder, portrait, *, people=2, frames=5, lights=("Strong", "Dark"), version="OriginalImg/VL"):
+    """Sequences from neutral to the peak, 320 x 240."""
+    for number in range(1, people + 1):
+        for place, (name, emotion) in enumerate(OULU_FOLDERS.items()):
+            for frame, activation in enumerate(activations(frames)):
+                for light in lights:
+                    image = expression(person(portrait, number), emotion, activation)
+                    image = noisy(framed(image, (320, 240), 1.2, grey=False), (number, place, frame))
+                    save(folder / version / light / f"P{number:03d}" / name / f"{frame:03d}.jpeg", image)
+    return folder
+
+
+def write_sfew(folder, portrait, *, versions=("aligned",)):
+    """Train and Val in class folders, and Test without labels."""
+    places = {"Train": "Train_Aligned_Faces", "Val": "Val_Aligned_Faces_new/Val_Aligned_Faces"}
+    for part, (split, aligned) in enumerate(places.items()):
+        for place, emotion in enumerate(SEVEN):
+            number = 10 * part + place
+            name = f"{SFEW_FOLDERS[place]}/Film{part}_{number:09d}_00000005.png"
+            if "aligned" in versions:
+                face = framed(expression(person(portrait, number), emotion, 1.0), (143, 181), 1.1, grey=False)
+                save(folder / split / aligned / name, noisy(face, number))
+            if "original" in versions:
+                write_photo(folder / split / name, portrait, number, emotion)
+    save(folder / "Test/Test_Aligned_Faces/0001.png", framed(portrait, (143, 181), 1.1, grey=False))
+    return folder
+
+
+def write_expw(folder, portrait):
+    """label.lst with two faces in the first photo, which shows the same scene twice side by side."""
+    lines = []
+    for number, emotion in enumerate((*SEVEN, *SEVEN[:3])):
+        name = f"{emotion}_search_{number}.jpg"
+        photo = expression(person(portrait, number), emotion, 1.0)
+        wide = np.hstack([photo, photo]) if number == 0 else photo
+        save(folder / "image/origin" / name, wide)
+        for face in range(2 if number == 0 else 1):
+            left, top, width, height = photo_row(number)
+            left += face * photo.shape[1]
+            box = f"{top} {left} {left + width} {top + height}"
+            lines.append(f"{name} {face} {box} 22.9362 {SEVEN.index(emotion)}")
+    write_text(folder / "label/label.lst", "\n".join(lines) + "\n")
+    return folder
+
+
+def write_fer2013plus(folder, rows):
+    """fer2013.csv with fer2013new.csv beside it."""
+    write_fer2013_csv(folder / "fer2013.csv", rows)
+    write_ferplus_votes(folder / "fer2013new.csv", rows)
+    return folder
+
+
 def pack(folder, archive):
     """The folder's content as a .zip or a .tar.gz."""
     kind = {".zip": "zip", ".gz": "gztar", ".tar": "tar"}[archive.suffix]

@@ -5,10 +5,15 @@ import importlib
 
 import pytest
 
-MODULES = ["sample", "reader", "fer2013", "ckplus", "jaffe", "folder", "store.store"]
+from emonet.datasets import READERS
+
+MODULES = ["sample", "reader", "store.store"]
 
 
-@pytest.mark.parametrize("name", ["emonet.datasets", "emonet.atomic", *(f"emonet.datasets.{name}" for name in MODULES)])
+NAMES = ["emonet.datasets", "emonet.atomic", *(f"emonet.datasets.{name}" for name in MODULES)]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *(reader.__module__ for reader in READERS.values())])
 def test_docstring_examples_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0

@@ -33,7 +33,7 @@ class Variant:
     splits: dict = field(default_factory=dict)
     rejected: dict = field(default_factory=dict)
     subjects: int = 0
-    framed: bool = False
+    framed: bool | CropSpec = False  # True: as FER2013's
 
 
 def fer2013(write, title, count=28, splits=None, rejected=None, **options):
@@ -55,6 +55,26 @@ def in_file(name, **options):
 
 def ckplus(folder, portrait):
     return imitations.write_ckplus(folder, portrait, subjects=3, frames=3)
+
+
+def fer2013plus(write):
+    return lambda folder, portrait: write(folder, imitations.fer2013_rows(portrait))
+
+
+def affectnet_without_header(folder, portrait):
+    return imitations.write_affectnet(folder, portrait, header=False)
+
+
+def kdef(folder, portrait):
+    return imitations.write_kdef(folder, portrait, people=("F01", "M33"), angles=("S", "HL"))
+
+
+def rafd(folder, portrait):
+    return imitations.write_rafd(folder, portrait, people=2, gazes=("left",))
+
+
+def oulucasia(folder, portrait):
+    return imitations.write_oulucasia(folder, portrait, frames=2)
 
 
 def renamed_ckplus48(folder, portrait):
@@ -104,6 +124,64 @@ VARIANTS = {
         {None: 21},
     ),
     "JAFFE listed": Variant("jaffe", imitations.write_jaffe_list, "data.csv", 14, {None: 14}),
+    "FER+": Variant(
+        "fer2013plus",
+        fer2013plus(imitations.write_fer2013plus),
+        "fer2013.csv with fer2013new.csv",
+        25,
+        {"train": 13, "validation": 6, "test": 6},
+        {"no_label": 3},
+        framed=True,
+    ),
+    "FER+ images": Variant(
+        "fer2013plus",
+        fer2013plus(imitations.write_ferplus_tree),
+        "image tree",
+        25,
+        {"train": 13, "validation": 6, "test": 6},
+        framed=True,
+    ),
+    "RAF-DB": Variant(
+        "rafdb",
+        imitations.write_rafdb,
+        "list_patition_label.txt, aligned",
+        14,
+        {"train": 7, "test": 7},
+        framed=CropSpec(size=100, align=True),
+    ),
+    "RAF-DB of Kaggle": Variant(
+        "rafdb",
+        imitations.write_rafdb_kaggle,
+        "folders named by code",
+        14,
+        {"train": 7, "test": 7},
+        framed=CropSpec(size=100, align=True),
+    ),
+    "AffectNet": Variant(
+        "affectnet", imitations.write_affectnet, "training.csv", 16, {"train": 8, "validation": 8}, {"no_label": 6}
+    ),
+    "AffectNet without header": Variant(
+        "affectnet", affectnet_without_header, "training.csv", 16, {"train": 8, "validation": 8}, {"no_label": 6}
+    ),
+    "AffectNet of faces": Variant(
+        "affectnet",
+        imitations.write_affectnet_sets,
+        "image sets",
+        16,
+        {"train": 8, "validation": 8},
+        framed=CropSpec(size=224),
+    ),
+    "KDEF": Variant(
+        "kdef", kdef, "file names, angles: frontal", 14, {None: 14}, {"not_selected": 15, "bad_label": 1}, subjects=2
+    ),
+    "RaFD": Variant("rafd", rafd, "file names, angles: frontal", 16, {None: 16}, {"not_selected": 16}, subjects=2),
+    "Oulu-CASIA": Variant(
+        "oulucasia", oulucasia, "folders of frames", 24, {None: 24}, {"not_selected": 24}, subjects=2
+    ),
+    "SFEW": Variant(
+        "sfew", imitations.write_sfew, "class folders, aligned", 14, {"train": 7, "validation": 7}, {"no_label": 1}
+    ),
+    "ExpW": Variant("expw", imitations.write_expw, "label.lst", 11, {None: 11}),
     "folder": Variant("folder", imitations.write_folder, "class folders", 6, {"train": 3, "validation": 1, "test": 2}),
     "photo list": Variant(
         "folder", imitations.write_photo_list, "CSV (path, label", 8, {"train": 6, "validation": 2}, subjects=2
@@ -172,7 +250,7 @@ def test_subjects_are_known_where_the_layout_says_so(variant, reader):
 
 
 def test_published_crops_declare_their_framing(variant, reader):
-    assert reader.layout.framing == (CropSpec.fer2013() if variant.framed else None)
+    assert reader.layout.framing == (CropSpec.fer2013() if variant.framed is True else variant.framed or None)
 
 
 def test_images_are_rgb(reader):
@@ -257,6 +335,29 @@ WRONG = [
     ("folder", "CK+"),
     ("folder", "JAFFE"),
     ("folder", "fer2013.csv"),
+    ("fer2013", "SFEW"),
+    ("fer2013", "RAF-DB of Kaggle"),
+    ("fer2013", "RAF-DB"),
+    ("jaffe", "SFEW"),
+    ("jaffe", "KDEF"),
+    ("ckplus", "Oulu-CASIA"),
+    ("jaffe", "Oulu-CASIA"),
+    ("ckplus", "SFEW"),
+    ("fer2013plus", "fer2013.csv"),
+    ("fer2013plus", "Kaggle tree"),
+    ("rafdb", "AffectNet of faces"),
+    ("rafdb", "Kaggle tree"),
+    ("affectnet", "split CSVs"),
+    ("affectnet", "ExpW"),
+    ("kdef", "JAFFE"),
+    ("kdef", "RaFD"),
+    ("rafd", "KDEF"),
+    ("oulucasia", "CK+"),
+    ("oulucasia", "SFEW"),
+    ("sfew", "Kaggle tree"),
+    ("sfew", "CK+48"),
+    ("expw", "RAF-DB"),
+    ("expw", "photo list"),
 ]
 
 

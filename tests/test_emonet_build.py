@@ -73,7 +73,7 @@ def test_the_tool_merges_three_data_sets(root, data, tmp_path):
 
 def test_every_reader_and_every_option_of_a_build_can_be_given():
     parameters = inspect.signature(build).parameters
-    options = {field.name for field in fields(BuildOptions)} - {"inputs", "rules", "crop"}
+    options = {field.name for field in fields(BuildOptions)} - {"inputs", "choices", "rules", "crop"}
     assert {*READERS, *options} <= set(parameters)
     assert {field.name for field in fields(FilterRules)} <= set(parameters)
 

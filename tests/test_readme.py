@@ -1,6 +1,8 @@
 """The Python in the README and in the documentation is run as it stands; links and folders exist."""
 
 import re
+import subprocess
+import sys
 
 import evaluations
 import imitations
@@ -131,6 +133,22 @@ def test_the_guide_to_data_sets_adds_a_reader(run, tmp_path, portrait):
     names = run("docs/how-to/add-a-data-set.md")
     assert sorted(sample.emotion for sample in names["samples"]) == ["happy", "sad"]
     assert [rejected.reason for rejected in names["reader"].rejected] == ["bad_label"]
+
+
+def test_the_reader_of_the_guide_has_options_and_is_listed_without_a_change_of_commands(root, tmp_path, portrait):
+    (tmp_path / "named").mkdir()
+    for name in ("happy-1.png", "sad-2.png", "fear-4.png"):
+        PIL.Image.fromarray(portrait).save(tmp_path / "named" / name)
+    (snippet,) = read_snippets(root / "docs/how-to/add-a-data-set.md")
+    script = f"{snippet}\nfrom emonet.commands import main\nmain()\n"
+    words = ("build", "--named", "named", "--named-numbers", "even", "--dry-run")
+    built, listed = (
+        subprocess.run([sys.executable, "-c", script, *given], capture_output=True, text=True, check=False)
+        for given in (words, ("datasets", "named", "--json"))
+    )
+    assert "2 images to work on" in built.stdout, built.stderr
+    assert "not_selected 1" in built.stdout
+    assert '"option": "--named-numbers"' in listed.stdout, listed.stderr
 
 
 def test_the_guide_to_detectors_adds_one(run):

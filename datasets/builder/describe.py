@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BY_DEFINITION = frozenset(
     {
         *(DropReason.NO_LABEL, DropReason.CORRECTED, DropReason.CONTEMPT, DropReason.NOT_IN_CLASSES, DropReason.ONSET),
-        *(DropReason.AUGMENTED_COPY, DropReason.CONVERTED_COPY),
+        *(DropReason.NOT_SELECTED, DropReason.AUGMENTED_COPY, DropReason.CONVERTED_COPY),
     }
 )
 

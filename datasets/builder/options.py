@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Annotated, Any, Literal
 
+from emonet.datasets import READERS
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.curation.splits import DEFAULT_SHARES, check_shares
 from emonet.datasets.labels import Contempt, LabelRules
@@ -31,10 +32,14 @@ DATA, LABELS, FACES, CROPS, COPIES = (
 )
 
 INPUTS = Group(
-    fer2013=DATA("Read FER2013 from a CSV, a folder of images, or an archive.", path=True),
-    ckplus=DATA("Read CK+ from the folder with its four parts, or CK+48.", path=True),
-    jaffe=DATA("Read JAFFE from the folder with its images, or an archive.", path=True),
-    folder=DATA("Read your own photos from folders named after expressions, or from a CSV.", path=True),
+    {name: DATA(f"Read {reader.title} from {reader.accepts}.", path=True) for name, reader in READERS.items()}
+)
+CHOICES = Group(
+    {
+        f"{name}_{choice}": DATA(f"{asked.help}: {', '.join(asked.values)}.", default=asked.values[0])
+        for name, reader in READERS.items()
+        for choice, asked in reader.choices.items()
+    }
 )
 RULES = Group(
     allow=FACES("Of several faces use the largest or the most_central, or reject the image (one)."),
@@ -65,6 +70,7 @@ class BuildOptions:
     """
 
     inputs: Annotated[Mapping[str, str], INPUTS]  # reader -> path
+    choices: Annotated[Mapping[str, str], CHOICES] = field(default_factory=dict)  # READER_CHOICE -> value
     ferplus: Annotated[
         str | None, DATA("Read the FER+ votes from fer2013new.csv; they join the rows of FER2013.", path=True)
     ] = None
@@ -120,6 +126,7 @@ class BuildOptions:
         if not self.inputs:
             raise OptionError("nothing to build from: name at least one data set")
         check_options(self)
+        self._check_choices()
         if self.folds == 1:
             raise OptionError("folds must be 0, or 2 or more, got 1")
         if (self.ferplus or self.drop_no_face_votes) and "fer2013" not in self.inputs:
@@ -133,6 +140,20 @@ class BuildOptions:
         check_shares(self.shares)
         OnsetRule.parse(self.onset)
         self._check_landmarks()
+
+    def _check_choices(self) -> None:
+        for name in self.inputs:
+            if name in READERS:
+                READERS[name].choose(self.choices_of(name))
+        for option in self.choices:
+            if not any(option.startswith(f"{name}_") for name in self.inputs):
+                raise OptionError(f"{option} belongs to a data set that is not given; given: {', '.join(self.inputs)}")
+
+    def choices_of(self, name: str) -> dict[str, str]:
+        """Return the choices of one reader, by their names there."""
+        return {
+            key.removeprefix(f"{name}_"): value for key, value in self.choices.items() if key.startswith(f"{name}_")
+        }
 
     def _check_landmarks(self) -> None:
         """Refuse rules and crops that need landmarks which the detector does not give."""

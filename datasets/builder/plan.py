@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from emonet.datasets import READERS
 from emonet.datasets.builder.options import BuildOptions
@@ -89,9 +90,9 @@ def open_readers(options: BuildOptions) -> dict[str, Reader]:
     unknown = sorted(set(options.inputs) - set(READERS))
     if unknown:
         raise OptionError(f"unknown data sets: {', '.join(unknown)}; known: {', '.join(READERS)}")
-    extra = {"fer2013": {"votes": options.ferplus}}
+    extra: dict[str, dict[str, Any]] = {"fer2013": {"votes": options.ferplus}}
     return {
-        name: reader(options.inputs[name], **extra.get(name, {}))
+        name: reader(options.inputs[name], **extra.get(name, {}), **options.choices_of(name))
         for name, reader in READERS.items()
         if name in options.inputs
     }

@@ -15,10 +15,14 @@ from facecrop.images import IMAGE_SUFFIXES
 
 SPLIT_FOLDERS = ("train", "training", "validation", "valid", "val", "test")  # not `private`: it holds private photos
 
-# File names of published images: FER2013, FER+, CK+ and JAFFE.
+# File names of published images: FER2013, FER+, CK+ and JAFFE; RAF-DB, KDEF, RaFD and SFEW.
 PUBLISHED_NAME = re.compile(
-    r"(Training|PublicTest|PrivateTest)_\d|fer\d{7}|S\d+_\d+_\d+|[A-Z]{2}[.\-_][A-Z]{2}\d[.\-_]\d", re.IGNORECASE
+    r"(Training|PublicTest|PrivateTest)_\d|fer\d{7}|S\d+_\d+_\d+|[A-Z]{2}[.\-_][A-Z]{2}\d[.\-_]\d|"
+    r"(train|test)_\d{4,5}(_aligned)?\.|[AB][FM]\d\d(AF|AN|DI|HA|NE|SA|SU)|Rafd\d{3}_\d\d_|.+_\d{9}_\d{8}\.",
+    re.IGNORECASE,
 )
+
+PUBLISHED_PLACE = re.compile(r"(^|/)P\d{3}/[^/]+/\d{3}\.[^/]+$")  # Oulu-CASIA's files are known by their folders
 
 COPIES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg")  # the nearest to what was published first
 
@@ -85,8 +89,13 @@ def find_labelled_images(tree: Tree) -> list[LabelledFile]:
 
 
 def were_renamed(files: list[LabelledFile]) -> bool:
-    """Tell whether there are files, and none has the name of a published image."""
-    return bool(files) and not any(PUBLISHED_NAME.match(PurePosixPath(file.name).name) for file in files)
+    """Tell whether there are files, and none has the name or the place of a published image."""
+    return bool(files) and not any(map(_is_published, files))
+
+
+def _is_published(file: LabelledFile) -> bool:
+    known = PUBLISHED_NAME.match(PurePosixPath(file.name).name) or PUBLISHED_PLACE.search(file.name)
+    return known is not None
 
 
 def sort_copies(names: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from emonet.commands._console.endings import run_application
 from emonet.commands._console.examples import epilog
 
 COMMANDS = (  # the names of their modules
-    *("info", "faces", "build", "train", "tune", "evaluate", "compare", "predict", "models", "export"),
+    *("info", "faces", "datasets", "build", "train", "tune", "evaluate", "compare", "predict", "models", "export"),
     *("export_images", "demo", "protocol"),
 )
 

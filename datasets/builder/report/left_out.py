@@ -28,6 +28,7 @@ MEANINGS: Mapping[str, str] = {
     DropReason.CORRECTED: "dropped by hand, in the corrections",
     DropReason.CONTEMPT: "contempt, which was to be dropped",
     DropReason.NOT_IN_CLASSES: "an expression that is not among the classes",
+    DropReason.NOT_SELECTED: "an angle, a light or a version of the image that was not asked for",
     DropReason.AUGMENTED_COPY: "somebody's altered copy of another image",
     DropReason.CONVERTED_COPY: "the same image in another format",
     DropReason.ONSET: "a frame before the expression has come",

@@ -7,9 +7,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "faces": ("emonet faces party.jpg", "emonet faces holiday --crops crops --allow largest"),
     "build": (
         "emonet build --fer2013 fer2013.csv --ckplus CK+ --jaffe jaffe.zip --dev 3000 -o merged",
+        "emonet build --rafdb basic --kdef KDEF_and_AKDEF --kdef-angles half -o in-two-worlds",
         "emonet build --folder friends --detector dlib -o friends-data",
         "emonet build --verify merged",
     ),
+    "datasets": ("emonet datasets", "emonet datasets kdef", "emonet datasets --json"),
     "train": (
         "emonet train merged -o runs/ours",
         "emonet train merged -o runs/five --model crop_three --members 5",
