@@ -24,6 +24,7 @@ RUN = (
     "docs/how-to/add-a-network.md",
     "docs/how-to/compare-models.md",
     "docs/how-to/merge-data-sets.md",
+    "docs/how-to/search.md",
     "docs/reference/errors.md",
     "docs/reference/facecrop.md",
     "docs/reference/model-file-format.md",
@@ -105,6 +106,13 @@ def test_the_tutorial_on_models_trains_scores_and_predicts(run, tmp_path, portra
     assert {"none", "mirror"} <= set(lines)
     assert (tmp_path / "runs" / "lenet28" / "curves.png").is_file()
     assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_the_guide_to_searching_finds_the_better_of_two_trials(run, tmp_path, portrait):
+    build_fer2013(tmp_path, portrait, training=40, tests=7)
+    names = run("docs/how-to/search.md")
+    assert 0 <= names["found"].score <= 1
+    assert (tmp_path / "runs" / "search" / "best.toml").is_file()
 
 
 def test_the_guide_to_comparisons_reads_answers(run, tmp_path):
