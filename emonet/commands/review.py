@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,15 +78,12 @@ def _serve(review: Review, port: int, *, browser: bool) -> None:
 
     from emonet.review import ReviewServer
 
-    with ReviewServer(review, port) as server:
+    with ReviewServer(review, port) as server, suppress(KeyboardInterrupt):
         typer.echo(f"{count_of(len(review.faces), 'face')}, {_count_doubtful(review)}: {server.address}")
         typer.echo("Ctrl-C ends the review; nothing is lost")
         if browser:
             webbrowser.open(server.address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            typer.echo("")
+        server.serve_forever()
     path, decided = review.export(), len(review.decisions.current())
     typer.echo(f"{count_of(decided, 'decision')}, {count_of(len(review.corrections()), 'correction')} in {path}")
     typer.echo(f"build the data set again with --relabel {path}")

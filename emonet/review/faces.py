@@ -33,12 +33,14 @@ class Frame:
         key: Its key.
         face: Its place among the faces; -1 for a frame before the onset, which is not in the data set.
         activation: How strong the expression is in it; None if that was not measured.
+        label: Its label, as a place among the classes; -1 for a frame that is not in the data set.
     """
 
     number: int
     key: str
     face: int
     activation: float | None
+    label: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class FrameSequence:
 
     @property
     def onset(self) -> int:
-        """The number of the first frame that is in the data set."""
-        return next(frame.number for frame in self.frames if frame.face >= 0)
+        """The number of the first frame that was kept; a first frame that became a neutral face does not count."""
+        kept = [frame for frame in self.frames if frame.face >= 0]
+        return next(frame.number for frame in kept if frame.label == kept[-1].label)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,10 +132,11 @@ def _list_sequences(store: Store, columns: Columns) -> Iterator[FrameSequence]:
     cut = {source for source, _ in dropped}
     cut |= {source for source, one in zip(columns["source"], columns["activation"], strict=True) if one is not None}
     found: dict[tuple[str, str], list[Frame]] = defaultdict(list)
-    rows = zip(*(columns[name] for name in ("source", "sequence", "frame", "key", "activation")), strict=True)
-    for place, (source, sequence, number, key, activation) in enumerate(rows):
+    names = ("source", "sequence", "frame", "key", "activation", "label")
+    rows = zip(*(columns[name] for name in names), strict=True)
+    for place, (source, sequence, number, key, activation, label) in enumerate(rows):
         if source in cut and sequence is not None and number is not None:
-            found[source, sequence].append(Frame(number, key, place, activation))
+            found[source, sequence].append(Frame(number, key, place, activation, label))
     for (source, sequence), kept in sorted(found.items()):
         stem = FRAME_IN_KEY.fullmatch(kept[0].key)
         others = dropped.get((source, stem[1]), []) if stem else []

@@ -117,7 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         _, token, *rest = address.path.split("/")
         route = routes.get("/".join(rest)) if rest else None
-        if self.headers.get("Host", "") not in self.server.hosts:
+        if address.path == "/favicon.ico":
+            self._send(b"", "image/x-icon", FOREVER, status=HTTPStatus.NO_CONTENT)
+        elif self.headers.get("Host", "") not in self.server.hosts:
             self._refuse(HTTPStatus.FORBIDDEN, "this server answers to its own address only")
         elif not secrets.compare_digest(token.encode(), self.server.token.encode()) or route is None:
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here")

@@ -1,5 +1,5 @@
 // The review: what is chosen, what keys and buttons do, and the three views (faces, copies, sequences).
-const WIDTH = 104, GAP = 6, CAPTION = 22, STRIP = 120, FRAME = 60; // pixels
+const WIDTH = 108, GAP = 6, CAPTION = 22, STRIP = 120, FRAME = 60; // pixels
 const KEYS = "12345678";
 
 class Page {
@@ -185,6 +185,11 @@ class Page {
     return { count: this.faces.sequences.length, height: STRIP, make, draw: (row, number) => this.drawStrip(row, number) };
   }
 
+  // The last frame that is in the data set: there the expression is strongest.
+  apexOf(sequence) {
+    return sequence?.frames.findLast(([, face]) => face >= 0)[1];
+  }
+
   onsetOf(sequence) {
     return Number(this.decisions.get(sequence.key, "onset").slice("onset=".length)) || sequence.onset;
   }
@@ -192,7 +197,7 @@ class Page {
   drawStrip(row, number) {
     const sequence = this.faces.sequences[number], onset = this.onsetOf(sequence);
     const kept = sequence.frames.filter(([frame]) => frame >= onset).length;
-    const label = this.faces.emotions[this.faces.labels[sequence.frames.find(([, face]) => face >= 0)[1]]];
+    const label = this.faces.emotions[this.faces.labels[this.apexOf(sequence)]];
     const decided = this.decisions.get(sequence.key), cut = this.decisions.get(sequence.key, "onset") ? ", moved" : "";
     const words = decided === NOTHING ? label : `${label} \u2192 ${decided}`;
     const title = `${sequence.key}: ${words}; ${kept} of ${sequence.frames.length} frames, from ${onset} on${cut}`;
@@ -271,7 +276,7 @@ class Page {
 
   get face() {
     if (this.view !== "sequences") return this.list[this.position];
-    return this.faces.sequences[this.sequence]?.frames.at(-1)[1]; // the apex
+    return this.apexOf(this.faces.sequences[this.sequence]);
   }
 
   select(position) {

@@ -35,15 +35,16 @@ class Rows {
       if (row >= first && row <= last) continue;
       this.shown.delete(row);
       this.free.push(element);
+      element.hidden = true;
     }
     for (let row = first; row <= last; row++) {
       if (this.shown.has(row)) continue;
       const element = this.free.pop() ?? this.tall.appendChild(this.make());
       element.style.transform = `translateY(${row * this.height}px)`;
+      element.hidden = false;
       this.shown.set(row, element);
       this.draw(element, row);
     }
-    for (const element of this.free) element.style.transform = "translateY(-9999px)";
   }
 
   redraw() {

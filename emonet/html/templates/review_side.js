@@ -98,7 +98,7 @@ class FaceMap {
     const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
     if (!side) return;
     this.canvas.width = this.canvas.height = side;
-    const brush = this.canvas.getContext("2d"), dot = Math.max(1.5, side / 260);
+    const brush = this.canvas.getContext("2d", { willReadFrequently: true }), dot = Math.max(1.5, side / 260);
     const paint = (face) => {
       const [x, y] = this.place(face);
       brush.fillStyle = this.colours[this.faces.labels[face]];
