@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from emonet.commands import app
 from emonet.datasets import open_store
 from emonet.datasets.labels import Corrections, read_corrections
-from emonet.errors import DatasetError, MissingFileError, OptionError
+from emonet.errors import DatasetError, MissingFileError, MissingPackageError, OptionError
 from emonet.evaluation import evaluate, make_answers, write_answers
 from emonet.inference import load_model
 from emonet.labels import Emotion
@@ -145,6 +145,12 @@ def test_a_map_by_pca_shows_the_direction_in_which_faces_differ_most():
     assert abs(np.corrcoef(places[:, 0], features[:, 1])[0, 1]) > 0.99
     assert abs(np.corrcoef(places[:, 1], features[:, 3])[0, 1]) > 0.99
     assert np.array_equal(places, draw_map(features))
+
+
+def test_a_map_by_umap_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(MissingPackageError, match="umap-learn"):
+        draw_map(np.eye(5, dtype=np.float32), "umap")
 
 
 # ---- what is shown

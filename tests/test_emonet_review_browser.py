@@ -127,7 +127,7 @@ def test_keys_relabel_drop_and_keep_and_go_on_to_the_next(page, tmp_path):
 
 
 def test_undo_takes_decisions_back_one_by_one_and_goes_to_their_faces(page, tmp_path):
-    press(page, "5", "4", "u")
+    press(page, "5", "x", "u")
     assert key(page) == SECOND
     assert "1 of 42 decided" in status(page)
     press(page, "u")
@@ -138,8 +138,14 @@ def test_undo_takes_decisions_back_one_by_one_and_goes_to_their_faces(page, tmp_
     assert "nothing to undo" in page.get_by_role("alert").inner_text()
 
 
+def test_the_key_of_the_label_itself_keeps_it(page, tmp_path):
+    press(page, "4")
+    assert "1 of 42 decided: 0 relabelled, 0 dropped, 1 kept" in status(page)
+    assert corrections(tmp_path) == []
+
+
 def test_undo_of_a_second_decision_returns_to_the_first(page, tmp_path):
-    press(page, "5", "ArrowLeft", "4", "u")
+    press(page, "5", "ArrowLeft", "1", "u")
     settle(page)
     assert corrections(tmp_path) == [(FIRST, "sad")]
 
@@ -316,7 +322,7 @@ def test_two_tabs_that_decide_about_one_face_are_told(browser, serve, store, tmp
         tab.goto(server.address)
         tab.locator(".tile").first.wait_for()
         server.review.decide(FIRST, "label", "sad")
-        press(tab, "4")
+        press(tab, "1")
         tab.get_by_text("was decided in another tab").wait_for()
         assert "1 of 42 decided: 1 relabelled" in status(tab)
     assert corrections(tmp_path) == [(FIRST, "sad")]

@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from facecrop.packages import importing
+
 if TYPE_CHECKING:
     from emonet.review.confident import LabelQuality, measure_labels
     from emonet.review.doubts import Doubt, find_doubtful
@@ -50,7 +52,8 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is first used: most of them bring torch, which commands do not need to show their help."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    with importing("a review", "emonet[train]"):
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

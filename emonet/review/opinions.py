@@ -64,7 +64,7 @@ def ask_model(
 
     from emonet.heads import softmax_heads
     from emonet.inference import open_machine
-    from emonet.inference.classifier import images_as_tensor
+    from emonet.inference.torch_classifier import images_as_tensor
     from emonet.review.features import recording_features
 
     choice, machine = checkpoint.choice(head), open_machine()

@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer({"decide": self._decide})
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, *_: Any) -> None:
         """Say nothing of single requests."""
 
     def _answer(self, routes: dict[str, Callable[[Query], None]]) -> None:

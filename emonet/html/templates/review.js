@@ -139,7 +139,7 @@ class Page {
   }
 
   tileRows() {
-    const make = () => makeElement("div", { className: "row" });
+    const make = () => makeElement("div", { className: "row", role: "presentation" });
     return { count: this.starts.length - 1, height: this.tile + CAPTION + GAP, make, draw: (row, number) => this.drawTiles(row, number) };
   }
 
@@ -312,7 +312,8 @@ class Page {
   decide(value) {
     const { key } = this;
     if (key === undefined) return;
-    if (value !== KEEP || this.decisions.get(key) === NOTHING) this.decisions.decide(key, "label", value);
+    const same = value === this.faces.emotions[this.faces.labels[this.face]];
+    if (value !== KEEP || this.decisions.get(key) === NOTHING) this.decisions.decide(key, "label", same ? KEEP : value);
     this.select((this.view === "sequences" ? this.sequence : this.position) + 1);
   }
 

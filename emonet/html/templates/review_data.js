@@ -42,12 +42,18 @@ function makeSprites(faces, list) {
   const url = (block) => {
     if (!drawn.has(block)) {
       const some = list.slice(block * SHEET, (block + 1) * SHEET);
-      drawn.set(block, { url: `sheet.jpg?faces=${some.join(",")}`, rows: Math.ceil(some.length / faces.columns) });
+      const sheet = new Image(); // it is fetched before its rows come into sight, and kept while the list is shown
+      sheet.src = `sheet.jpg?faces=${some.join(",")}`;
+      drawn.set(block, { url: sheet.getAttribute("src"), rows: Math.ceil(some.length / faces.columns), sheet });
     }
     return drawn.get(block);
   };
   return (position) => {
-    if (!faces.own) return { ...url(Math.floor(position / SHEET)), place: position % SHEET };
+    if (!faces.own) {
+      const block = Math.floor(position / SHEET);
+      for (const near of [block - 1, block + 1]) if (near >= 0 && near * SHEET < list.length) url(near);
+      return { ...url(block), place: position % SHEET };
+    }
     const block = Math.floor(list[position] / faces.sheet_size);
     const crops = Math.min(faces.sheet_size, faces.count - block * faces.sheet_size);
     return { url: faces.urls[block], rows: Math.ceil(crops / faces.columns), place: list[position] % faces.sheet_size };

@@ -35,13 +35,13 @@ class Rows {
       if (row >= first && row <= last) continue;
       this.shown.delete(row);
       this.free.push(element);
-      element.hidden = true;
+      element.style.visibility = "hidden";
     }
     for (let row = first; row <= last; row++) {
       if (this.shown.has(row)) continue;
       const element = this.free.pop() ?? this.tall.appendChild(this.make());
       element.style.transform = `translateY(${row * this.height}px)`;
-      element.hidden = false;
+      element.style.visibility = "visible";
       this.shown.set(row, element);
       this.draw(element, row);
     }
