@@ -187,6 +187,6 @@ def _parse_correction(path: str | os.PathLike[str], number: int, row: list[str])
         return key, int(onset[1])
     emotion = find_emotion(label)
     if emotion is None:
-        allowed = f"{DROP}, onset=N (the first frame to keep) or one of {', '.join(Emotion)}"
+        allowed = f"{DROP} or one of {', '.join(Emotion)}, or onset=N for the first frame to keep of a sequence"
         raise DatasetError(path, f"the label must be {allowed}, got {label!r}", number)
     return key, emotion

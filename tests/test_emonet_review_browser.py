@@ -163,7 +163,7 @@ def test_arrows_move_in_the_grid(page):
 
 
 def test_space_on_a_button_presses_the_button(page):
-    page.locator("[name=decide][value=happy]").focus()
+    page.locator("[name=decide][value=fear]").focus()
     press(page, "Space")
     assert "1 relabelled" in status(page)
 

@@ -99,6 +99,7 @@ def write_review(review: Review, path: Path, limit: int = MOST_IN_FILE) -> int:
     crops = review.open_crops()
     data = describe_review(review, chosen)
     data |= {"sheets": list(_make_sheets(crops, chosen)), "sheet_size": MOST_IN_SHEET, "cell": crops.cell}
+    path.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(path) as temporary:
         temporary.write_text(render_review(review, data), encoding="utf-8")
     return len(chosen)
