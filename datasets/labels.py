@@ -44,6 +44,7 @@ SPLIT_WORDS = {
 _SPLIT_BY_WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 
 DROP = "drop"
+ONSET = re.compile(r"onset\s*=\s*(\d+)", re.IGNORECASE)
 
 
 def find_emotion(text: str) -> Emotion | None:
@@ -107,24 +108,29 @@ def _parse_class(text: str) -> Emotion:
 
 
 class Corrections:
-    """Labels that the user corrected.
+    """Labels and onsets that the user corrected.
 
     Args:
         labels: The key of an image or of a sequence -> the right label, or None to drop it.
+        onsets: The key of a sequence -> the number of the first frame to keep.
     """
 
-    def __init__(self, labels: Mapping[str, Emotion | None]) -> None:
+    def __init__(self, labels: Mapping[str, Emotion | None], onsets: Mapping[str, int] | None = None) -> None:
         self._labels = dict(labels)
-        self._unused = set(labels)
+        self._onsets = dict(onsets or {})
+        self._unused = {*self._labels, *self._onsets}
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Corrections:
-        """Read a CSV of key,label, with or without a header; the label may be `drop`."""
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = enumerate(csv.reader(file), 1)
-            return cls(
-                dict(_parse_correction(path, number, row) for number, row in rows if row and not _is_header(row))
-            )
+        """Read a CSV of key,label, with or without a header; the label may be `drop`, or `onset=7` for a sequence."""
+        labels: dict[str, Emotion | None] = {}
+        onsets: dict[str, int] = {}
+        for key, correction in read_corrections(path):
+            if isinstance(correction, int):
+                onsets[key] = correction
+            else:
+                labels[key] = correction
+        return cls(labels, onsets)
 
     def unused(self) -> list[str]:
         """List the keys that no sample had so far."""
@@ -141,6 +147,25 @@ class Corrections:
                 return self._labels[key] or DropReason.CORRECTED
         return sample.emotion
 
+    def onset(self, sample: Sample) -> int | None:
+        """Return the number of the first frame to keep of a sample's sequence; None if there is no correction."""
+        key = f"{sample.source}/{sample.sequence}"
+        if sample.sequence is None or key not in self._onsets:
+            return None
+        self._unused.discard(key)
+        return self._onsets[key]
+
+
+def read_corrections(path: str | os.PathLike[str]) -> list[tuple[str, Emotion | int | None]]:
+    """Read the rows of a file of corrections, in order.
+
+    Returns:
+        Keys, each with its label, the first frame to keep, or None to drop it.
+    """
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        rows = enumerate(csv.reader(file), 1)
+        return [_parse_correction(path, number, row) for number, row in rows if row and not _is_header(row)]
+
 
 def _list_keys(sample: Sample) -> Iterable[str]:
     yield sample.key
@@ -152,13 +177,16 @@ def _is_header(row: list[str]) -> bool:
     return [cell.strip().lower() for cell in row[:2]] == ["key", "label"]
 
 
-def _parse_correction(path: str | os.PathLike[str], number: int, row: list[str]) -> tuple[str, Emotion | None]:
+def _parse_correction(path: str | os.PathLike[str], number: int, row: list[str]) -> tuple[str, Emotion | int | None]:
     if len(row) != 2:
         raise DatasetError(path, f"a correction is key,label; this row has {len(row)} columns", number)
     key, label = (cell.strip() for cell in row)
     if label.lower() == DROP:
         return key, None
+    if onset := ONSET.fullmatch(label):
+        return key, int(onset[1])
     emotion = find_emotion(label)
     if emotion is None:
-        raise DatasetError(path, f"the label must be {DROP} or one of {', '.join(Emotion)}, got {label!r}", number)
+        allowed = f"{DROP} or one of {', '.join(Emotion)}, or onset=N for the first frame to keep of a sequence"
+        raise DatasetError(path, f"the label must be {allowed}, got {label!r}", number)
     return key, emotion

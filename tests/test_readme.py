@@ -8,6 +8,7 @@ import evaluations
 import imitations
 import PIL.Image
 import pytest
+import reviews
 
 import emonet.errors
 from emonet.datasets import READERS
@@ -24,6 +25,7 @@ RUN = (
     "docs/how-to/add-a-network.md",
     "docs/how-to/compare-models.md",
     "docs/how-to/merge-data-sets.md",
+    "docs/how-to/review.md",
     "docs/how-to/search.md",
     "docs/reference/errors.md",
     "docs/reference/facecrop.md",
@@ -132,6 +134,16 @@ def test_the_guide_to_merging_reads_samples_and_a_store(run, tmp_path, portrait,
     names = run("docs/how-to/merge-data-sets.md")
     assert names["labels"].num_rows == names["store"].splits["train"]
     assert "jaffe/KA.AN1.1 angry KA (256, 256, 3)" in capsys.readouterr().out
+
+
+def test_the_guide_to_reviews_lists_doubtful_labels(run, tmp_path, portrait, capsys):
+    store = reviews.build_copied(tmp_path, portrait)
+    (tmp_path / "runs" / "folds").mkdir(parents=True)
+    reviews.write_answers(store, tmp_path / "runs" / "folds" / "teacher_labels.parquet")
+    store.path.rename("merged")
+    run("docs/how-to/review.md")
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("fer2013/fer0000003 happy rather sad 0.0")
 
 
 def test_the_guide_to_data_sets_adds_a_reader(run, tmp_path, portrait):

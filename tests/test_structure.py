@@ -93,6 +93,7 @@ ALLOWED = {
         "facecrop.packages",
         *DRAWN,
     ],
+    "emonet.review": [*SCORED, "emonet.html", "emonet.options", "emonet.review", "emonet.training.teacher_labels"],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from emonet.datasets import READERS
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.curation.splits import DEFAULT_SHARES, check_shares
-from emonet.datasets.labels import Contempt, LabelRules
+from emonet.datasets.labels import Contempt, Corrections, LabelRules
 from emonet.errors import OptionError
 from emonet.labels import Emotion
 from emonet.options import Group, Option, check_options
@@ -83,7 +83,12 @@ class BuildOptions:
         LABELS("Treat contempt: drop, keep, or disgust (as disgust).", default="keep if it is a class, else drop"),
     ] = None
     relabel: Annotated[
-        str | None, LABELS("Correct labels by this CSV of key,label; the label drop leaves an image out.", path=True)
+        str | None,
+        LABELS(
+            "Correct labels by this CSV of key,label, as `emonet review` writes it: drop leaves an image out, and "
+            "onset=N keeps the frames of a sequence from N on.",
+            path=True,
+        ),
     ] = None
     onset: Annotated[
         str, LABELS("Keep of a sequence: auto[=SHARE], fraction=SHARE, last=N (frames), or peak (the last frame).")
@@ -166,6 +171,10 @@ class BuildOptions:
     def labels(self) -> LabelRules:
         """The classes of the data set, and what becomes of contempt."""
         return LabelRules.parse(self.classes, self.contempt)
+
+    def read_corrections(self) -> Corrections:
+        """Read the corrections of labels and onsets; there are none without `relabel`."""
+        return Corrections({}) if self.relabel is None else Corrections.read(self.relabel)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what dataset.json stores."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from emonet.datasets import READERS
 from emonet.datasets.builder.options import BuildOptions
-from emonet.datasets.labels import Corrections
 from emonet.datasets.reader import Published, Reader
 from emonet.datasets.sample import DropReason, Rejected, Sample
 from emonet.errors import OptionError
@@ -66,7 +65,7 @@ class Labeller:
 
     def __init__(self, options: BuildOptions) -> None:
         self._rules = options.labels
-        self.corrections = Corrections({}) if options.relabel is None else Corrections.read(options.relabel)
+        self.corrections = options.read_corrections()
 
     def __call__(self, sample: Sample) -> Sample | Rejected:
         label = self.corrections.label(sample)
@@ -117,6 +116,8 @@ def survey(reader: Reader, labeller: Labeller) -> Survey:
             result.rejected.append(labelled)
         else:
             result.samples.append(labelled)
+            if reader.layout.starts_neutral:
+                labeller.corrections.onset(labelled)  # it is used later: in `Workshop`
     result.rejected = [*reader.rejected, *result.rejected]
     result.warning = _describe_difference(published, counted) if published else None
     return result

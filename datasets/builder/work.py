@@ -18,7 +18,7 @@ from emonet.datasets.builder.rows import CropRow, write_rows
 from emonet.datasets.ckplus import read_points
 from emonet.datasets.curation.duplicates import hash_pixels, is_blank, is_grey, perceptual_hash
 from emonet.datasets.curation.likeness import describe_likeness
-from emonet.datasets.curation.onset import OnsetRule, find_onset
+from emonet.datasets.curation.onset import OnsetRule, correct_onset, find_onset
 from emonet.datasets.ferplus import is_no_face
 from emonet.datasets.formats.pixel_table import PixelText, read_rows
 from emonet.datasets.sample import DropReason, Sample
@@ -43,6 +43,7 @@ class Workshop:
     def __init__(self, options: BuildOptions) -> None:
         self.options = options
         self.onset = OnsetRule.parse(options.onset)
+        self.corrections = options.read_corrections()
         self.detector = open_detector(options.detector, options.device)
         self.seconds: Seconds = defaultdict(float)
 
@@ -107,6 +108,9 @@ class Workshop:
             return
         points = [_read_points(one.sample) for one in seen]
         onset = find_onset([one.image for one in seen], [one.face for one in seen], self.onset, points)
+        first = self.corrections.onset(seen[0].sample)
+        if first is not None:
+            onset = correct_onset(onset, [one.sample.frame or 0 for one in seen], first)
         for index, (one, kept) in enumerate(zip(seen, onset.kept, strict=True)):
             one.row.activation = onset.activation[index] if onset.activation else None
             one.row.detail = onset.note or None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -123,6 +123,12 @@ def find_onset(
     if rule.method == "fraction":
         return Onset(_all_but(math.floor(count * (rule.amount or 0.0)), count))
     return Onset(_all_but(count - int(rule.amount or 1), count))
+
+
+def correct_onset(onset: Onset, numbers: Sequence[int], first: int) -> Onset:
+    """Keep the frames whose number is `first` or more instead of what a rule keeps, and at least the last one."""
+    kept = tuple(number >= min(first, max(numbers)) for number in numbers)
+    return replace(onset, kept=kept, note="onset by the corrections")
 
 
 def _all_but(first: int, count: int) -> tuple[bool, ...]:

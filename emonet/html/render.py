@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from emonet.palette import EXPRESSIONS
 TEMPLATES = Path(__file__).with_name("templates")
 
 # Nothing in the file may load or run anything, whatever the data hold; of scripts only the one with the right hash.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = {"default-src": "'none'", "img-src": "data:", "style-src": "'unsafe-inline'"}
 
 
 def write_page(path: Path, template: str, *, script: str = "", **model: Any) -> None:
@@ -35,10 +36,21 @@ def write_page(path: Path, template: str, *, script: str = "", **model: Any) -> 
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # not every file name is text
 
 
-def render_page(template: str, *, script: str = "", **model: Any) -> str:
-    """Fill in a template; see `write_page`."""
-    code = (TEMPLATES / script).read_text(encoding="utf-8") if script else ""
-    return open_templates().get_template(template).render(model, script=Markup(code), policy=_policy(code))
+def render_page(
+    template: str, *, script: str | Sequence[str] = "", more_policy: Mapping[str, str] | None = None, **model: Any
+) -> str:
+    """Fill in a template; see `write_page`.
+
+    Args:
+        template: The name of a template.
+        script: The name of the one script that may run in the page, or of its parts.
+        more_policy: What else the page may load: directive -> sources, as `img-src` -> `'self'`.
+        model: What the template shows.
+    """
+    names = [script] if isinstance(script, str) else script
+    code = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names if name)
+    policy = _policy(code, more_policy or {})
+    return open_templates().get_template(template).render(model, script=Markup(code), policy=policy)
 
 
 @cache
@@ -57,9 +69,11 @@ def open_templates() -> Environment:
     return environment
 
 
-def _policy(code: str) -> str:
+def _policy(code: str, more: Mapping[str, str]) -> str:
     """Allow the script by its hash alone, so that one which came with the data does not run."""
-    if not code:
-        return POLICY
-    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    return f"{POLICY}; script-src 'sha256-{digest}'"
+    allowed = dict(POLICY)
+    if code:
+        allowed["script-src"] = f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+    for directive, sources in more.items():
+        allowed[directive] = f"{allowed.get(directive, '')} {sources}".strip()
+    return "; ".join(f"{directive} {sources}" for directive, sources in allowed.items())

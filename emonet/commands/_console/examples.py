@@ -12,6 +12,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet build --verify merged",
     ),
     "datasets": ("emonet datasets", "emonet datasets kdef", "emonet datasets --json"),
+    "review": (
+        "emonet review merged --model emonet_fast",
+        "emonet review merged --answers runs/folds --model runs/ours/model.safetensors",
+        "emonet review merged --model emonet_fast --html review.html",
+    ),
     "train": (
         "emonet train merged -o runs/ours",
         "emonet train merged -o runs/five --model crop_three --members 5",
