@@ -25,6 +25,7 @@ ALLOWED = {
     "emonet.atomic": [],
     "emonet.errors": [],
     "emonet.labels": [],
+    "emonet.database": [],
     "emonet.options": ["emonet.atomic"],  # files of options are written whole
     "emonet.heads": ["emonet.labels"],
     "emonet.palette": ["emonet.labels"],
@@ -73,6 +74,7 @@ ALLOWED = {
     "emonet.album": [
         "emonet.album",
         "emonet.atomic",
+        "emonet.database",
         "emonet.datasets",
         "emonet.evaluation",
         "emonet.html",
@@ -92,6 +94,16 @@ ALLOWED = {
         "emonet.tuning",
         "facecrop.packages",
         *DRAWN,
+    ],
+    "emonet.video": [
+        "emonet.atomic",
+        "emonet.database",
+        "emonet.html",
+        "emonet.labels",
+        "emonet.options",
+        "emonet.prediction",
+        "emonet.video",
+        "facecrop",
     ],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],

@@ -19,26 +19,29 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 # Nothing in the file may load or run anything, whatever the data hold; of scripts only the one with the right hash.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+FILMS = "; media-src 'self' file:"  # for a page that is opened from the disk, `self` is nothing
 
 
-def write_page(path: Path, template: str, *, script: str = "", **model: Any) -> None:
+def write_page(path: Path, template: str, *, script: str = "", films: bool = False, **model: Any) -> None:
     """Render a page and write it, whole or not at all.
 
     Args:
         path: The HTML file to write.
         template: The name of a template, as `build.html.j2`.
         script: The name of the one script that may run in the page.
+        films: Whether the page may play films that lie where it lies.
         model: What the template shows: plain values, without markup.
     """
-    text = render_page(template, script=script, **model)
+    text = render_page(template, script=script, films=films, **model)
     with write_atomically(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # not every file name is text
 
 
-def render_page(template: str, *, script: str = "", **model: Any) -> str:
+def render_page(template: str, *, script: str = "", films: bool = False, **model: Any) -> str:
     """Fill in a template; see `write_page`."""
     code = (TEMPLATES / script).read_text(encoding="utf-8") if script else ""
-    return open_templates().get_template(template).render(model, script=Markup(code), policy=_policy(code))
+    policy = _policy(code) + (FILMS if films else "")
+    return open_templates().get_template(template).render(model, script=Markup(code), policy=policy)
 
 
 @cache
