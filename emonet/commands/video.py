@@ -22,7 +22,7 @@ from emonet.commands._console.arguments import (
 from emonet.commands._console.endings import SOME_UNREADABLE, STOPPED, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.progress import progress_bars
-from emonet.errors import OptionError
+from emonet.errors import MissingFileError, OptionError
 from emonet.html.formatting import count_of
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView
@@ -88,6 +88,8 @@ def video(
         print_options(options, how)
         return
     film = _parse_source(source)
+    if isinstance(film, Path) and not film.exists():
+        raise MissingFileError(f"no such film: {film}")
     predictor = _open_predictor(options)
     if as_json and out is None:
         if options.annotate:

@@ -15,7 +15,7 @@ from emonet.atomic import write_atomically
 from emonet.errors import MachineError
 from emonet.prediction import draw
 from emonet.video.frames import FrameResult
-from emonet.video.reading import Frame, load_opencv
+from emonet.video.reading import Frame, load_opencv, silence
 from facecrop.images import Image
 
 NAME = "annotated.webm"
@@ -68,9 +68,10 @@ class FilmWriter:
         height, width = image.shape[:2]
         factor = min(1.0, MOST_SIDE / max(height, width))
         self._size_wh = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
-        writer = cv2.VideoWriter(
-            str(self._path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*CODEC), self._rate, self._size_wh
-        )
+        with silence():
+            writer = cv2.VideoWriter(
+                str(self._path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*CODEC), self._rate, self._size_wh
+            )
         if not writer.isOpened():
             raise MachineError(f"{self._path}: a film cannot be written here")
         return writer

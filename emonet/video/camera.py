@@ -9,7 +9,7 @@ from typing import Any
 
 from emonet.errors import VideoError
 from emonet.video.options import VideoOptions
-from emonet.video.reading import Frame, Sampling, check_image_type
+from emonet.video.reading import Frame, Sampling, check_image_type, load_opencv, silence
 
 PATIENCE = 5.0  # seconds without a frame: then the camera is gone
 
@@ -81,6 +81,5 @@ class _Newest:
 
 def _open_capture(number: int) -> Any:
     """Open a camera with whatever the system has."""
-    from emonet.video.reading import load_opencv
-
-    return load_opencv().VideoCapture(number)
+    with silence():
+        return load_opencv().VideoCapture(number)

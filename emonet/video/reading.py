@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,7 @@ from emonet.errors import MissingFileError, OptionError, VideoError
 from emonet.video.faults import NO_FRAME, explain_unreadable, find_cut
 from emonet.video.options import VideoOptions
 from facecrop.images import Image, check_image, is_image_file
+from facecrop.packages import importing
 
 if TYPE_CHECKING:
     import cv2
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000  # of a frame
 MOVING = (".gif", ".webp", ".avif", ".apng")  # photos by their names, which may hold films
 LEAST_SHARE = 0.95  # of the frames that a film announces: with fewer it ends too early
-QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "ERROR", "OPENCV_VIDEOIO_DEBUG": "0"}
+QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class FilmFile:
     def _open(self) -> cv2.VideoCapture:
         opencv = load_opencv()
         try:
-            capture: cv2.VideoCapture = opencv.VideoCapture(str(self.path.resolve()), opencv.CAP_FFMPEG)
+            with silence():
+                capture: cv2.VideoCapture = opencv.VideoCapture(str(self.path.resolve()), opencv.CAP_FFMPEG)
         except UnicodeEncodeError as error:
             raise VideoError(self.path, "its name holds bytes that are no text; rename it") from error
         if not capture.isOpened():
@@ -212,10 +215,29 @@ def check_image_type(pixels: Any) -> Image:
     return image
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """Keep OpenCV from writing to standard error, past Python, that a film or a camera cannot be opened."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
 def load_opencv() -> Any:
     """Import OpenCV so that FFmpeg does not write to the terminal what an error of ours says."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    import cv2
+    with importing("films", "opencv-python-headless>=4.11"):
+        import cv2
 
     return cv2

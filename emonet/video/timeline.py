@@ -27,7 +27,7 @@ STEPS = 300  # of the whole film, each with the mean of its frames
 WIDE, HIGH = 1000, 100  # of the plots, in their own units
 MOST_TRACKS = 24  # that are drawn: those that are seen longest
 MOST_ROWS = 500  # of the table
-LANE = 16  # thumbnails of the lane
+LANE = 10  # thumbnails of the lane
 LEAST_S = 0.04  # the length of a film of one frame
 
 Sums = NDArray[np.float64]
