@@ -74,14 +74,15 @@ def compare(clip: Clip, predictor: EmotionPredictor, repeats: int) -> None:
     contenders: dict[str, Callable[[], list[FrameResult]]] = {
         "each frame": lambda: list(one_at_a_time(clip.path, predictor)),
         "predict_video": lambda: list(predict_video(clip.path, predictor)),
+        "classify_s=0": lambda: list(predict_video(clip.path, predictor, classify_s=0)),
     }
     print(f"\n{len(clip.boxes[0])} faces, {len(clip.boxes)} frames")
     for name, read in contenders.items():
         read()
         runs = [timed(read) for _ in range(repeats)]
         frames = len(runs[0][2])
-        clock, processor = (frames / min(run[place] for run in runs) for place in (0, 1))
-        said = describe(clip, runs[0][2]) if name == "predict_video" else ""
+        clock, processor = frames / min(run[0] for run in runs), frames / min(run[1] for run in runs)
+        said = describe(clip, runs[0][2]) if name != "each frame" else ""
         times = ", ".join(f"{frames / run[0]:.0f}" for run in runs)
         print(
             f"  {name:14} {clock:6.1f} frames/s ({times}), {clock / RATE:4.1f} x real time; "
@@ -155,7 +156,7 @@ def cut(image: Image, face: Face) -> Cutout:
 
 
 def write_clip(path: Path, cutouts: Sequence[Cutout], background: Image, frames: int) -> Clip:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, SIZE_WH)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, SIZE_WH)
     boxes = []
     for index in range(frames):
         canvas = background.copy()

@@ -58,6 +58,7 @@ def test_a_face_that_moves_is_one_track_with_a_prediction_on_each_frame(film, pr
     assert all(len(result.predictions) == 1 for result in results)
     lefts = [result.predictions[0].box[0] for result in results]
     assert lefts[-1] - lefts[0] == pytest.approx(2 * (FRAMES - 1), abs=8)
+    assert sum(one.classified for result in results for one in result.predictions) == FRAMES // 3 + 1  # every 0.12 s
     assert 0 < sum(one.detected for result in results for one in result.predictions) < FRAMES / 3
 
 

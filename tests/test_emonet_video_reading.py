@@ -9,6 +9,7 @@ from films import cut, replace_bytes, set_times, turn, write_film
 from emonet.errors import MissingFileError, OptionError, VideoError
 from emonet.video import VideoOptions, open_video
 from emonet.video.camera import Camera
+from emonet.video.faults import explain_unreadable
 
 
 def read_nothing(path):
@@ -102,7 +103,6 @@ def make_film(path):
         ("cut.mp4", lambda path: cut(make_film(path)), "no index"),
         ("sound.wav", write_sound, "sound and no film"),
         ("sound.mp4", lambda path: replace_bytes(make_film(path), b"vide", b"soun"), "sound and no film"),
-        ("locked.mp4", lambda path: replace_bytes(make_film(path), b"mp4v", b"encv"), "encrypted"),
         ("text.mp4", lambda path: path.write_text("no film" * 99) and path, "no film, or encrypted"),
         ("photo.jpg", lambda path: path.write_bytes(b"\xff\xd8\xff") and path, "emonet predict"),
         ("folder", lambda path: path.mkdir(), "folder"),
@@ -113,6 +113,11 @@ def test_what_is_no_film_says_why(tmp_path, name, make, reason):
     with pytest.raises(VideoError, match=reason) as raised:
         read_nothing(tmp_path / name)
     assert raised.value.path.name == name
+
+
+def test_a_film_that_says_that_it_is_encrypted_is_called_so(tmp_path):
+    locked = replace_bytes(make_film(tmp_path / "film.mp4"), b"mp4v", b"encv")
+    assert explain_unreadable(locked) == "it is encrypted"
 
 
 def test_a_missing_film_and_a_wrong_source_are_refused(tmp_path):

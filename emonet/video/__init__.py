@@ -59,7 +59,7 @@ def predict_video(
             an image. Images are RGB uint8 arrays.
         predictor: What finds and names faces; None takes the bundled model with the detector `yunet`.
         fps: Images a second of an iterator that gives no times.
-        options: Fields of `VideoOptions`: `every`, `rate`, `detect_s`, `gap_s` and `smooth_s`.
+        options: Fields of `VideoOptions`: `every`, `rate`, `detect_s`, `gap_s`, `classify_s` and `smooth_s`.
 
     Returns:
         An iterator with a result for each frame that was looked at, in order.

@@ -20,6 +20,8 @@ from facecrop.images import Image
 SIDE = 640  # pixels: the longer side of the grey images in which points are followed
 GRID = 5  # points along a side of a face, beside its landmarks
 INNER = 0.6  # the share of the box that they lie in: around it is background
+AROUND = 0.5  # box widths of window on each side of a face
+LEAST_WINDOW = 8  # pixels
 ASTRAY = 1.0  # pixels: a point that comes back farther away is not counted
 LEAST = 0.5  # the share of a face's points that must count
 MOST_GROWTH = 1.25  # from one frame to the next
@@ -45,13 +47,7 @@ class Flow:
         self._grey, self._factor = grey, factor
         if before is None or before.shape != grey.shape:
             return [None] * len(faces)
-        if not faces:
-            return []
-        points = [_choose_points(face, factor) for face in faces]
-        ends, good = _follow_points(before, grey, np.concatenate(points))
-        places = np.cumsum([len(part) for part in points])[:-1]
-        parts = zip(faces, points, np.split(ends, places), np.split(good, places), strict=True)
-        return [_move_face(face, part / factor, end / factor, mask, image) for face, part, end, mask in parts]
+        return [_follow_face(face, before, grey, factor, image) for face in faces]
 
 
 def _shrink(image: Image) -> tuple[Grey, float]:
@@ -64,6 +60,20 @@ def _shrink(image: Image) -> tuple[Grey, float]:
         size_wh = (max(1, round(width * factor)), max(1, round(height * factor)))
         image = np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), factor
+
+
+def _follow_face(face: Face, before: Grey, after: Grey, factor: float, image: Image) -> Face | None:
+    """Follow the points of a face inside a window around it, which is much cheaper than the whole frame."""
+    x1, y1, x2, y2 = (value * factor for value in face.box)
+    across, down = AROUND * (x2 - x1), AROUND * (y2 - y1)
+    left, top = max(0, int(x1 - across)), max(0, int(y1 - down))
+    window = (slice(top, max(0, int(y2 + down))), slice(left, max(0, int(x2 + across))))
+    if min(before[window].shape) < LEAST_WINDOW:
+        return None
+    corner = np.array([left, top], np.float32)
+    points = _choose_points(face, factor)
+    ends, good = _follow_points(before[window], after[window], points - corner)
+    return _move_face(face, points / factor, (ends + corner) / factor, good, image)
 
 
 def _choose_points(face: Face, factor: float) -> Points:

@@ -17,6 +17,7 @@ class TrackedPrediction(Prediction):
     Attributes:
         track: The number of the face's track, from 1. It says that a face is followed, and not whose face it is.
         detected: Whether the detector found the face on this frame; else it was followed from an earlier one.
+        classified: Whether the face was classified on this frame; else the probabilities are those of an earlier one.
 
     Examples:
         >>> from emonet.video import TrackedPrediction
@@ -27,19 +28,22 @@ class TrackedPrediction(Prediction):
 
     track: int = 0
     detected: bool = True
+    classified: bool = True
 
     def __repr__(self) -> str:
         return Prediction.__repr__(self).replace(" ", f" track {self.track}, ", 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings, lists and dicts, safe for json.dumps."""
-        return {"track": self.track, "detected": self.detected, **Prediction.to_dict(self)}
+        own = {"track": self.track, "detected": self.detected, "classified": self.classified}
+        return own | Prediction.to_dict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Make a prediction from what `to_dict` returned."""
         face = Face.from_dict(stored["face"])
-        return cls(face, stored["probabilities"], track=stored["track"], detected=stored["detected"])
+        own = {name: stored[name] for name in ("track", "detected", "classified")}
+        return cls(face, stored["probabilities"], **own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class VideoOptions:
         rate: Look at most at so many frames a second; None looks at all that `every` leaves.
         detect_s: Seconds between two searches for faces; between them faces are followed. 0 searches each frame.
         gap_s: Seconds that a face may be out of sight and keep its track.
+        classify_s: Seconds between two classifications of a face; between them its probabilities stay. 0 classifies it
+            on each frame.
         smooth_s: Time constant of the exponential smoothing in seconds; 0 does not smooth.
 
     Raises:
@@ -40,6 +42,9 @@ class VideoOptions:
     gap_s: Annotated[
         float, Option("Seconds that a face may be out of sight and keep its track.", 0, 60, panel=TRACKS)
     ] = 1.0
+    classify_s: Annotated[
+        float, Option("Seconds between two classifications of a face; 0 classifies each frame.", 0, 60, panel=TRACKS)
+    ] = 0.1
     smooth_s: Annotated[
         float, Option("Seconds over which probabilities are smoothed; 0 does not smooth.", 0, 60, panel=TRACKS)
     ] = 0.3

@@ -29,6 +29,7 @@ def make_schema(classes: Sequence[Emotion]) -> pa.Schema:
     import pyarrow as pa
 
     fields = [("frame", pa.int64()), ("time_s", pa.float64()), ("track", pa.int32()), ("detected", pa.bool_())]
+    fields += [("classified", pa.bool_())]
     fields += [("emotion", pa.string()), ("confidence", pa.float64())]
     fields += [(name_column(emotion), pa.float64()) for emotion in classes]
     fields += [(name, pa.float64()) for name in (*BOX, "score", *LANDMARKS)]
@@ -44,6 +45,7 @@ def make_rows(result: FrameResult) -> Iterator[dict[str, Any]]:
             "time_s": result.time_s,
             "track": one.track,
             "detected": one.detected,
+            "classified": one.classified,
             "emotion": one.emotion.value,
             "confidence": one.confidence,
             **{name_column(emotion): share for emotion, share in one.probabilities.items()},
