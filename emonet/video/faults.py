@@ -63,7 +63,7 @@ def find_cut(path: Path) -> str | None:
 
 def _explain_mp4(file: IO[bytes], size: int) -> str:
     index = next((box for box in _list_boxes(file, size) if box.kind == b"moov"), None)
-    if index is None:
+    if index is None or index.end > size:
         return NO_INDEX
     file.seek(index.start)
     content = file.read(min(index.end - index.start, INDEX))

@@ -1,6 +1,6 @@
 """Follow faces from one frame to the next by the optical flow of points inside them (Lucas and Kanade).
 
-The box moves as the median of its points does, and grows as the distances between them do, as in the tracker "median
+The box moves as the median of its points does, and grows as their distances from their middle do, much as in the tracker "median
 flow" of Kalal, Mikolajczyk and Matas (2010). A point counts only if following it back ends where it began.
 """
 
@@ -99,12 +99,11 @@ def _move_face(face: Face, points: Points, ends: Points, good: NDArray[np.bool_]
     if good.mean() < LEAST:
         return None
     points, ends = points[good].astype(float), ends[good].astype(float)
-    middle, growth = np.median(points, axis=0), _measure_growth(points, ends)
-    move = np.median(ends - points, axis=0)
+    (middle_x, middle_y), growth = np.median(points, axis=0).tolist(), _measure_growth(points, ends)
+    move_x, move_y = np.median(ends - points, axis=0).tolist()
 
     def place(x: float, y: float) -> tuple[float, float]:
-        to_x, to_y = middle + move + growth * (np.array([x, y]) - middle)
-        return float(to_x), float(to_y)
+        return middle_x + move_x + growth * (x - middle_x), middle_y + move_y + growth * (y - middle_y)
 
     def place_box(box: Box) -> Box:
         return *place(*box[:2]), *place(*box[2:])
@@ -120,10 +119,8 @@ def _move_face(face: Face, points: Points, ends: Points, good: NDArray[np.bool_]
 
 
 def _measure_growth(points: Points, ends: Points) -> float:
-    """Return the median by which the distances between points have grown."""
-    one, other = np.triu_indices(len(points), 1)
-    before = np.linalg.norm(points[one] - points[other], axis=1)
-    after = np.linalg.norm(ends[one] - ends[other], axis=1)
-    apart = before > 0
+    """Return the median by which the distances of points from their middle have grown."""
+    before, after = (np.linalg.norm(part - np.median(part, axis=0), axis=1) for part in (points, ends))
+    apart = before > 0.1 * before.max()
     growth = float(np.median(after[apart] / before[apart])) if apart.any() else 1.0
     return min(max(growth, 1 / MOST_GROWTH), MOST_GROWTH)
