@@ -1,7 +1,8 @@
 """Follow faces from one frame to the next by the optical flow of points inside them (Lucas and Kanade).
 
-The box moves as the median of its points does, and grows as their distances from their middle do, much as in the tracker "median
-flow" of Kalal, Mikolajczyk and Matas (2010). A point counts only if following it back ends where it began.
+The box moves as the median of its points does, and grows as their distances from their middle do, much as in the
+tracker "median flow" of Kalal, Mikolajczyk and Matas (2010). A point counts only if following it back ends where it
+began.
 """
 
 from __future__ import annotations
