@@ -24,6 +24,7 @@ from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.progress import progress_bars
 from emonet.errors import MissingFileError, OptionError
 from emonet.html.formatting import count_of
+from emonet.inference.backends import Backend
 from emonet.options import Option, check_options
 from emonet.training.config import LabelView
 from emonet.video.options import VideoOptions
@@ -50,6 +51,10 @@ class VideoCommandOptions:
     detector: Annotated[str, Option("Find faces with yunet, mtcnn or dlib.", panel=FACES)] = "yunet"
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
+    backend: Annotated[
+        Backend,
+        Option("Run the model with torch, with onnx (ONNX Runtime), or auto: with onnx if it can.", panel=RUNNING),
+    ] = "auto"
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -118,8 +123,12 @@ def _open_predictor(options: VideoCommandOptions) -> EmotionPredictor:
         tta=options.tta,
         head=options.head,
         prior=options.prior,
+        backend=options.backend,
     )
-    typer.echo(f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}", err=True)
+    backend = predictor.answered_by["backend"]
+    typer.echo(
+        f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True
+    )
     return predictor
 
 
