@@ -14,6 +14,7 @@ from emonet.commands._console.arguments import (
     ANY_FACE,
     FACES,
     MODEL,
+    RUNNING,
     Device,
     FaceRules,
     HeadName,
