@@ -221,14 +221,7 @@ class EmotionPredictor:
         return self._classify(list(zip(images, faces, strict=True)))
 
     def classify_faces(self, faces: Iterable[tuple[Image, Face]]) -> list[Prediction]:
-        """Classify faces that were found already, each given with the image that it is in.
-
-        Args:
-            faces: Images, RGB uint8, and a face in each. An image may come several times.
-
-        Returns:
-            A prediction for each face, in order.
-        """
+        """Classify faces that were found already, each given with its image."""
         return self._classify(list(faces))
 
     def answer(self, photos: Iterable[Read[Name]]) -> Iterator[AnsweredPhoto]:
