@@ -20,12 +20,14 @@ if typing.TYPE_CHECKING:
         predict_many,
         to_table,
     )
+    from emonet.video import FrameResult, predict_video
 
 __version__ = "0.1.0"
 __all__ = [
     "EmonetError",
     "Emotion",
     "EmotionPredictor",
+    "FrameResult",
     "PhotoResult",
     "Prediction",
     "__version__",
@@ -36,14 +38,17 @@ __all__ = [
     "open_store",
     "predict",
     "predict_many",
+    "predict_video",
     "to_table",
 ]
 
 _PLACES = {  # where names come from, unless from emonet.prediction
     "EmonetError": ("emonet.errors", "EmonetError"),
+    "FrameResult": ("emonet.video", "FrameResult"),
     "evaluate": ("emonet.evaluation", "evaluate"),
     "load_model": ("emonet.inference", "load_model"),
     "open_store": ("emonet.datasets", "open_store"),
+    "predict_video": ("emonet.video", "predict_video"),
 }
 
 

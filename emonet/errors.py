@@ -7,6 +7,7 @@
     ├── MachineError            no room on the disk, too little memory, no network (also an OSError)
     ├── ImageError              an image cannot be read (also a ValueError)
     ├── DatasetError            data that cannot be used as they are (also a ValueError)
+    ├── VideoError              a film cannot be read, or not to its end (also a ValueError)
     ├── CheckpointError         a model file that cannot be used (also a ValueError)
     └── TrainingError           a training that cannot go on (also a ValueError)
 
@@ -38,6 +39,7 @@ __all__ = [
     "MissingPackageError",
     "OptionError",
     "TrainingError",
+    "VideoError",
 ]
 
 
@@ -79,3 +81,20 @@ class CheckpointError(EmonetError, ValueError):
 
 class TrainingError(EmonetError, ValueError):
     """A training cannot go on: the message says at which step, and with which images."""
+
+
+class VideoError(EmonetError, ValueError):
+    """A film or a camera cannot be read, or not to its end.
+
+    Attributes:
+        path: The file; None for a camera.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None, reason: str) -> None:
+        self.path = None if path is None else Path(path)
+        self.reason = reason
+        super().__init__(reason if path is None else f"{printable(path)}: {reason}")
+
+    def __reduce__(self) -> tuple[type[VideoError], tuple[Path | None, str]]:
+        return VideoError, (self.path, self.reason)

@@ -24,6 +24,7 @@ RUN = (
     "docs/how-to/add-a-head.md",
     "docs/how-to/add-a-network.md",
     "docs/how-to/compare-models.md",
+    "docs/how-to/films.md",
     "docs/how-to/merge-data-sets.md",
     "docs/how-to/review.md",
     "docs/how-to/search.md",

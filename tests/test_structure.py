@@ -25,6 +25,7 @@ ALLOWED = {
     "emonet.atomic": [],
     "emonet.errors": [],
     "emonet.labels": [],
+    "emonet.database": [],
     "emonet.options": ["emonet.atomic"],  # files of options are written whole
     "emonet.heads": ["emonet.labels"],
     "emonet.palette": ["emonet.labels"],
@@ -73,6 +74,7 @@ ALLOWED = {
     "emonet.album": [
         "emonet.album",
         "emonet.atomic",
+        "emonet.database",
         "emonet.datasets",
         "emonet.evaluation",
         "emonet.html",
@@ -94,6 +96,16 @@ ALLOWED = {
         *DRAWN,
     ],
     "emonet.review": [*SCORED, "emonet.html", "emonet.options", "emonet.review", "emonet.training.teacher_labels"],
+    "emonet.video": [
+        "emonet.atomic",
+        "emonet.database",
+        "emonet.html",
+        "emonet.labels",
+        "emonet.options",
+        "emonet.prediction",
+        "emonet.video",
+        "facecrop",
+    ],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],

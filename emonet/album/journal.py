@@ -8,32 +8,24 @@ looks at them again. One run at a time has the journal open.
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from emonet.album.entry import Entry
 from emonet.album.photos import Stamp
-from emonet.errors import MachineError, OptionError
+from emonet.database import open_database, reporting
 
 FORMAT = 2
 LINES = "journal.jsonl"  # the journal of format 1, a line of JSON for each photo
-BESIDE = ("", "-wal", "-shm", "-journal")  # endings of the files that SQLite keeps for one database
 
 IDENTITY_TABLE = "CREATE TABLE identity (format INTEGER, identity TEXT)"
 PHOTOS_TABLE = "CREATE TABLE photos (name BLOB PRIMARY KEY, stamp TEXT, entry BLOB)"
 ADD = "INSERT OR REPLACE INTO photos VALUES (?, ?, ?)"
 FIND = "SELECT stamp, entry FROM photos WHERE name = ?"
-
-WAIT = 1.0  # seconds to wait for a lock: a virus scanner or a dying process may hold one for a moment
-PRIMARY = 0xFF  # the part of SQLite's error codes that names the kind of error
-
-logger = logging.getLogger(__name__)
 
 _Row = tuple[bytes, str, bytes]  # of the table of photos
 
@@ -55,10 +47,10 @@ class Journal:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = _open(path)
+        self._database = open_database(path, "every photo is done again")
         with ExitStack() as closing:
             closing.callback(self._database.close)
-            with self._reporting():
+            with reporting(self.path):
                 self._begin(json.dumps(identity, sort_keys=True))
             closing.pop_all()  # it is ready, and stays open
 
@@ -72,7 +64,7 @@ class Journal:
 
     def find(self, name: str, stamp: Stamp) -> Entry | None:
         """Return the entry of a photo, None unless the photo was done as it is now."""
-        with self._reporting():
+        with reporting(self.path):
             row = self._database.execute(FIND, (os.fsencode(name),)).fetchone()
         if row is None or row[0] != json.dumps(stamp):
             return None
@@ -83,7 +75,7 @@ class Journal:
 
     def add(self, name: str, stamp: Stamp, entry: Entry) -> None:
         """Store the entry of a photo in place of an earlier one; from then on, a killed process does not lose it."""
-        with self._reporting():
+        with reporting(self.path):
             self._database.execute(ADD, _make_row(name, stamp, entry.to_dict()))
 
     def _begin(self, identity: str) -> None:
@@ -100,52 +92,6 @@ class Journal:
             database.executemany(ADD, _read_lines(lines, identity))
             database.execute("COMMIT")
         lines.unlink(missing_ok=True)
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Raise a MachineError for what SQLite cannot do, such as write to a full disk."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise MachineError(f"the journal {self.path} cannot be used: {error}") from error
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Open the database for this process alone; begin a damaged one anew."""
-    try:
-        return _lock(path)
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & PRIMARY
-        if code == sqlite3.SQLITE_BUSY:
-            raise OptionError(
-                f"another run is writing into {path.parent} now; wait for it, or choose another folder"
-            ) from error
-        if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise MachineError(f"the journal {path} cannot be opened: {error}") from error
-        logger.warning("the journal %s is damaged (%s): every photo is done again", path, error)
-    for ending in BESIDE:
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-    return _lock(path)
-
-
-def _lock(path: Path) -> sqlite3.Connection:
-    """Open the database and lock it until it is closed.
-
-    A write-ahead log makes commits cheap (they do not wait for the disk) and stays whole in a power failure. With an
-    exclusive lock it needs no memory that processes share, so it works on network drives too. Closing removes it.
-    """
-    database = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-    with ExitStack() as closing:
-        closing.callback(database.close)
-        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
-            database.execute(f"PRAGMA {setting}")
-        database.execute("BEGIN EXCLUSIVE")  # takes the lock, which the locking mode then keeps
-        database.execute("COMMIT")
-        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)
-        closing.pop_all()  # it is whole and locked, and stays open
-    return database
 
 
 def _make_row(name: str, stamp: Any, entry: Any) -> _Row:

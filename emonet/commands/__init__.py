@@ -13,8 +13,8 @@ from emonet.commands._console.endings import run_application
 from emonet.commands._console.examples import epilog
 
 COMMANDS = (  # the names of their modules
-    *("info", "faces", "datasets", "build", "review", "train", "tune", "evaluate", "compare", "predict", "models"),
-    *("export", "export_images", "demo", "protocol"),
+    *("info", "faces", "datasets", "build", "review", "train", "tune", "evaluate", "compare", "predict", "video"),
+    *("models", "export", "export_images", "demo", "protocol"),
 )
 
 if TYPE_CHECKING:

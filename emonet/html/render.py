@@ -22,16 +22,19 @@ TEMPLATES = Path(__file__).with_name("templates")
 POLICY = {"default-src": "'none'", "img-src": "data:", "style-src": "'unsafe-inline'"}
 
 
-def write_page(path: Path, template: str, *, script: str = "", **model: Any) -> None:
+def write_page(
+    path: Path, template: str, *, script: str = "", more_policy: Mapping[str, str] | None = None, **model: Any
+) -> None:
     """Render a page and write it, whole or not at all.
 
     Args:
         path: The HTML file to write.
         template: The name of a template, as `build.html.j2`.
         script: The name of the one script that may run in the page.
+        more_policy: What else the page may load: directive -> sources, as `img-src` -> `'self'`.
         model: What the template shows: plain values, without markup.
     """
-    text = render_page(template, script=script, **model)
+    text = render_page(template, script=script, more_policy=more_policy, **model)
     with write_atomically(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # not every file name is text
 

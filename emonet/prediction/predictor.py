@@ -220,6 +220,10 @@ class EmotionPredictor:
         faces = [_frame_face(image, framing) for image in images]
         return self._classify(list(zip(images, faces, strict=True)))
 
+    def classify_faces(self, faces: Iterable[tuple[Image, Face]]) -> list[Prediction]:
+        """Classify faces that were found already, each given with its image."""
+        return self._classify(list(faces))
+
     def answer(self, photos: Iterable[Read[Name]]) -> Iterator[AnsweredPhoto]:
         """Predict photos that `read_ahead` or `iter_images` has read; only a batch of them is in memory.
 

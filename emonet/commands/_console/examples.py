@@ -46,6 +46,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet predict party.jpg --json",
         "emonet predict holiday --model runs/ours/model.safetensors --head seen --prior even",
     ),
+    "video": (
+        "emonet video party.mp4",
+        "emonet video party.mp4 -o party --annotate --rate 10",
+        "emonet video party.mp4 --json --smooth-s 0",
+        "emonet video 0 -o recording",
+    ),
     "models": (
         "emonet models",
         "emonet models tiny_vgg",

@@ -1,0 +1,69 @@
+"""The SQLite databases of journals: open for one process alone, and begun anew where the disk has damaged them."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from emonet.errors import MachineError, OptionError
+
+BESIDE = ("", "-wal", "-shm", "-journal")  # endings of the files that SQLite keeps for one database
+WAIT = 1.0  # seconds to wait for a lock: a virus scanner or a dying process may hold one for a moment
+PRIMARY = 0xFF  # the part of SQLite's error codes that names the kind of error
+
+logger = logging.getLogger(__name__)
+
+
+def open_database(path: Path, loss: str) -> sqlite3.Connection:
+    """Open a database for this process alone; begin a damaged one anew, and warn of the loss.
+
+    Raises:
+        OptionError: Another process has it open.
+        MachineError: It cannot be opened.
+    """
+    try:
+        return _lock(path)
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & PRIMARY
+        if code == sqlite3.SQLITE_BUSY:
+            raise OptionError(
+                f"another run is writing into {path.parent} now; wait for it, or choose another folder"
+            ) from error
+        if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise MachineError(f"the journal {path} cannot be opened: {error}") from error
+        logger.warning("the journal %s is damaged (%s): %s", path, error, loss)
+    for ending in BESIDE:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    return _lock(path)
+
+
+def _lock(path: Path) -> sqlite3.Connection:
+    """Open the database and lock it until it is closed.
+
+    A write-ahead log makes commits cheap (they do not wait for the disk) and stays whole in a power failure. With an
+    exclusive lock it needs no memory that processes share, so it works on network drives too. Closing removes it.
+    """
+    database = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    with ExitStack() as closing:
+        closing.callback(database.close)
+        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            database.execute(f"PRAGMA {setting}")
+        database.execute("BEGIN EXCLUSIVE")  # takes the lock, which the locking mode then keeps
+        database.execute("COMMIT")
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        closing.pop_all()  # it is whole and locked, and stays open
+    return database
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Raise a MachineError for what SQLite cannot do with a journal, such as write to a full disk."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise MachineError(f"the journal {path} cannot be used: {error}") from error

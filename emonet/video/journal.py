@@ -1,0 +1,142 @@
+"""The journal of a run over a film: the results so far, so that a stopped run can go on.
+
+The journal is an SQLite database in the folder of the output. Results are committed together with the state that the
+next frame depends on: a killed process loses no frame and doubles none, and the tracks go on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from emonet.database import open_database, reporting
+from emonet.video.frames import FrameResult
+
+FORMAT = 1
+TABLES = {
+    "about": "(identity TEXT, state TEXT)",
+    "frames": "(number INTEGER PRIMARY KEY, time_s REAL, result BLOB)",
+    "thumbnails": "(number INTEGER PRIMARY KEY, time_s REAL, jpeg BLOB)",
+}
+THUMBNAILS = 96  # at most: then every other one goes, and they are made half as often
+
+
+class Thumbnail(NamedTuple):
+    """A small copy of a frame."""
+
+    time_s: float
+    jpeg: bytes
+
+
+class VideoJournal:
+    """The results of a film on disk, in order.
+
+    Args:
+        path: The file of the journal.
+        identity: What the results depend on: the film, the model, the options. A journal of another identity is begun
+            anew.
+        keep: Whether a journal of another identity is kept all the same, because its frames do not come back.
+
+    Raises:
+        OptionError: Another run has the journal open.
+        MachineError: The journal cannot be read or written.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], *, keep: bool = False) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = open_database(path, "every frame is read again")
+        with ExitStack() as closing:
+            closing.callback(self._database.close)
+            with reporting(path):
+                self._begin(json.dumps({"format": FORMAT, **identity}, sort_keys=True), keep)
+            closing.pop_all()  # it is ready, and stays open
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What was stored with the last results; empty at the beginning."""
+        (state,) = self._ask("SELECT state FROM about").fetchone()
+        found: dict[str, Any] = json.loads(state)
+        return found
+
+    @property
+    def frames(self) -> int:
+        """The number of frames that are done."""
+        (count,) = self._ask("SELECT COUNT(*) FROM frames").fetchone()
+        return int(count)
+
+    @property
+    def length_s(self) -> float:
+        """The time of the last frame."""
+        (last,) = self._ask("SELECT MAX(time_s) FROM frames").fetchone()
+        return last or 0.0
+
+    def add(self, results: Sequence[FrameResult], thumbnails: Sequence[Thumbnail], state: Mapping[str, Any]) -> None:
+        """Store results with the state after them, all or nothing."""
+        rows = [
+            (one.index, one.time_s, zlib.compress(json.dumps(one.to_dict()["predictions"]).encode(), 1))
+            for one in results
+        ]
+        with reporting(self.path):
+            self._database.execute("BEGIN")
+            try:
+                self._database.executemany("INSERT INTO frames VALUES (?, ?, ?)", rows)
+                self._database.executemany("INSERT INTO thumbnails VALUES (NULL, ?, ?)", thumbnails)
+                self._database.execute("UPDATE about SET state = ?", (json.dumps(state),))
+                self._database.execute("COMMIT")
+            except BaseException:  # also Ctrl-C: a transaction that is left open would keep the next from beginning
+                self._database.execute("ROLLBACK")
+                raise
+
+    def thin_thumbnails(self) -> bool:
+        """Drop every other thumbnail if there are too many, and say whether there were."""
+        (count,) = self._ask("SELECT COUNT(*) FROM thumbnails").fetchone()
+        if count <= THUMBNAILS:
+            return False
+        numbers = [number for (number,) in self._ask("SELECT number FROM thumbnails ORDER BY number").fetchall()]
+        with reporting(self.path):
+            dropped = [(number,) for number in numbers[1::2]]
+            self._database.executemany("DELETE FROM thumbnails WHERE number = ?", dropped)
+        return True
+
+    def read(self) -> Iterator[FrameResult]:
+        """Read the results in order; only one of them is in memory."""
+        rows = self._ask("SELECT number, time_s, result FROM frames ORDER BY number")
+        for number, time_s, stored in rows:
+            predictions = json.loads(zlib.decompress(stored))
+            yield FrameResult.from_dict({"index": number, "time_s": time_s, "predictions": predictions})
+
+    def thumbnails(self) -> list[Thumbnail]:
+        """Read the thumbnails in order."""
+        rows = self._ask("SELECT time_s, jpeg FROM thumbnails ORDER BY number").fetchall()
+        return [Thumbnail(*row) for row in rows]
+
+    def _ask(self, question: str) -> sqlite3.Cursor:
+        with reporting(self.path):
+            return self._database.execute(question)
+
+    def _begin(self, identity: str, keep: bool) -> None:
+        database = self._database
+        begun = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'about'").fetchone()
+        if begun and (keep or database.execute("SELECT identity FROM about").fetchone() == (identity,)):
+            return
+        database.execute("BEGIN")
+        for name, columns in TABLES.items():
+            database.execute(f"DROP TABLE IF EXISTS {name}")
+            database.execute(f"CREATE TABLE {name} {columns}")
+        database.execute("INSERT INTO about VALUES (?, '{}')", (identity,))
+        database.execute("COMMIT")
