@@ -23,6 +23,7 @@ from emonet.video.tables import format_segments
 from facecrop.errors import printable
 
 PAGE = "timeline.html"
+FILMS = {"media-src": "'self' file:"}  # for a page that is opened from the disk, `self` is nothing
 STEPS = 300  # of the whole film, each with the mean of its frames
 WIDE, HIGH = 1000, 100  # of the plots, in their own units
 MOST_TRACKS = 24  # that are drawn: those that are seen longest
@@ -145,7 +146,7 @@ def write_timeline(
         folder / PAGE,
         "timeline.html.j2",
         script="timeline.js",
-        more_policy={"media-src": "'self' file:"} if film else None,  # opened from the disk, `self` is nothing
+        more_policy=FILMS if film else None,
         title=printable(title),
         sections={"tracks": "Tracks", "segments": "Segments"},
         tiles=[("length", format_time(length_s)), ("frames", frames), ("tracks", len(longest))],
