@@ -84,7 +84,7 @@ def test_a_dry_run_writes_nothing(run, data, tmp_path):
     assert "recognised as fer2013.csv (emotion, pixels, usage)" in result.output
     assert "recognised as official tree" in result.output
     assert "train: angry 3, disgust 3" in result.output
-    assert "warning: fer2013: the number of pictures differs" in result.output
+    assert "warning: fer2013: the number of images differs" in result.output
     assert not (tmp_path / "out").exists()
 
 
