@@ -135,7 +135,7 @@ def test_a_higher_threshold_finds_less(portrait):
     assert open_detector("yunet", threshold=min(1, face.score + 0.02)).detect([portrait])[0] == []
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 40_000)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2000, 3), (32, 752), (2, 40_000)])
 def test_extreme_shapes_are_no_error(yunet, size):
     assert yunet.detect([np.full((*size, 3), 200, np.uint8)]) == [[]]
 

