@@ -26,7 +26,7 @@ class Published:
     """How many of each expression the published data hold."""
 
     counts: Counts
-    unit: Literal["pictures", "sequences"] = "pictures"
+    unit: Literal["images", "sequences"] = "images"
 
 
 @dataclass(frozen=True, slots=True)

@@ -469,7 +469,7 @@ def test_folds_are_by_subject(inputs, tmp_path):
     ("options", "message"),
     [
         ({"inputs": {}}, "nothing to build from"),
-        ({"inputs": {"affectnet": "x"}}, "unknown data sets: affectnet; known: fer2013, ckplus, jaffe, folder"),
+        ({"inputs": {"emotionet": "x"}}, "unknown data sets: emotionet; known: fer2013, "),
         ({"undetected": "maybe"}, "undetected must be one of drop, keep, got 'maybe'"),
         ({"leaks": "all"}, "leaks must be one of near, exact, report, keep, drop"),
         ({"near": 0}, "near must be a number above 0"),

@@ -175,7 +175,7 @@ def test_ckplus_counts_are_the_published_ones(portrait, tmp_path):
     folders = [imitations.write_ckplus48(tmp_path / "48", portrait, subjects=1), official(tmp_path / "official", "1")]
     crops, sequences = (READERS["ckplus"](folder).layout.published for folder in folders)
     assert (sequences.unit, sum(sequences.counts[""].values())) == ("sequences", 327)
-    assert (crops.unit, sum(crops.counts[""].values())) == ("pictures", 981)
+    assert (crops.unit, sum(crops.counts[""].values())) == ("images", 981)
 
 
 def test_ckplus48_samples_have_subjects(portrait, tmp_path):

@@ -62,7 +62,7 @@ def _list_classes(reader: type[Reader]) -> list[str]:
 
 
 def _unit(published: Published) -> str:
-    return "images" if published.unit == "pictures" else published.unit
+    return published.unit
 
 
 def _count(published: Published) -> dict[str, dict[str, int]]:
