@@ -46,7 +46,7 @@ def _describe(reader: type[Reader]) -> dict[str, Any]:
         "images": reader.images,
         "sequences": reader.sequences,
         "people": reader.people,
-        "published": None if published is None else {"unit": _unit(published), "counts": _count(published)},
+        "published": None if published is None else {"unit": published.unit, "counts": _count(published)},
         "choices": [
             {"option": _option(reader, choice), "values": list(asked.values), "default": asked.values[0]}
             for choice, asked in reader.choices.items()
@@ -59,10 +59,6 @@ def _describe(reader: type[Reader]) -> dict[str, Any]:
 
 def _list_classes(reader: type[Reader]) -> list[str]:
     return [str(emotion) for emotion in Emotion if emotion in reader.classes]
-
-
-def _unit(published: Published) -> str:
-    return published.unit
 
 
 def _count(published: Published) -> dict[str, dict[str, int]]:
@@ -100,7 +96,7 @@ def _show(reader: type[Reader]) -> None:
     """Show what the module says of the raw data, the published counts, the choices and the terms."""
     typer.echo(inspect.getdoc(inspect.getmodule(reader)))
     if reader.published is not None:
-        typer.echo(f"\nPublished {_unit(reader.published)}:")
+        typer.echo(f"\nPublished {reader.published.unit}:")
         counts = _count(reader.published)
         rows = [
             (emotion, *(_number(numbers.get(emotion)) for numbers in counts.values()))
