@@ -1,9 +1,8 @@
 """The album as a browser shows it: what can be clicked, what is seen then, and that nothing leaves the machine."""
 
-import shutil
-
 import pytest
 from albums import CLASSES, entry, said, unreadable
+from tabs import PHONE_WH, Tabs, launch_chromium
 
 from emonet.album.album import PHOTOS, write_album
 from emonet.palette import EXPRESSIONS
@@ -13,42 +12,19 @@ from facecrop.filtering import Reason
 HOSTILE = "<script>document.title = 'run'</script><img src=x onerror=alert(1)>\n\u202e" + "long" * 40 + ".jpg"
 NO_FACE = Rejection(Reason.NO_FACE, "no face was found")
 
-PHONE_WH, DESK_WH = (390, 844), (1280, 900)
-
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on this machine")
-    with (
-        playwright.sync_playwright() as session,
-        session.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as started,
-    ):
+    with launch_chromium() as started:
         yield started
 
 
 @pytest.fixture
 def opened(browser):
-    """Opens a file at a choice; in the end nothing may have been complained of or asked for elsewhere."""
-    contexts, complaints, requests = [], [], []
-
-    def open_(path, choice="", size_wh=DESK_WH, **options):
-        contexts.append(browser.new_context(viewport=dict(zip(("width", "height"), size_wh, strict=True)), **options))
-        tab = contexts[-1].new_page()
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(f"{path.as_uri()}{choice}")
-        return tab
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data"}
+    """Opens a file at a choice."""
+    tabs = Tabs(browser)
+    yield lambda path, choice="", **options: tabs.open(f"{path.as_uri()}{choice}", **options)
+    tabs.close("file:", "data:")
 
 
 @pytest.fixture(scope="module")

@@ -3,55 +3,37 @@
 import csv
 import http.client
 import json
-import shutil
 import threading
 from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
 import reviews
+from tabs import DESK_WH, PHONE_WH, Tabs, launch_chromium
 
 from emonet.review import ReviewOptions, ReviewServer, open_review, write_review
 
-DESK_WH, PHONE_WH = (1280, 900), (390, 844)
 FIRST, SECOND, THIRD = reviews.WRONG  # the most doubtful faces
 
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on this machine")
-    with (
-        playwright.sync_playwright() as session,
-        session.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as started,
-    ):
+    with launch_chromium() as started:
         yield started
 
 
 @pytest.fixture
 def opened(browser):
-    """Opens an address; in the end nothing may have been complained of or asked for elsewhere."""
-    contexts, complaints, requests = [], [], []
+    """Opens an address, and waits for what it shows."""
+    tabs = Tabs(browser)
 
     def open_(address, size_wh=DESK_WH, context=None):
-        if context is None:
-            size = dict(zip(("width", "height"), size_wh, strict=True))
-            contexts.append(context := browser.new_context(viewport=size, accept_downloads=True))
-        tab = context.new_page()
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(address)
+        tab = tabs.open(address, size_wh, context, accept_downloads=True)
         tab.locator(".tile:visible, .strip:visible").first.wait_for()
         return tab
 
     yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert all(url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")) for url in requests)
+    tabs.close("file:", "data:", "blob:", "http://127.0.0.1:")
 
 
 @pytest.fixture(scope="module")

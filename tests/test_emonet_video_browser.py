@@ -1,9 +1,8 @@
 """The page of a film as a browser shows it: how it is moved through, and that nothing leaves the machine."""
 
-import shutil
-
 import pytest
 from films import make_images, write_film
+from tabs import PHONE_WH, Tabs, launch_chromium
 from test_emonet_video import said
 
 from emonet.labels import Emotion
@@ -14,7 +13,6 @@ from facecrop.images import encode_jpeg
 
 CLASSES = tuple(map(Emotion, ("happy", "sad", "neutral")))
 NAMES = ["happy"] * 50 + ["sad"] * 50
-PHONE_WH, DESK_WH = (390, 844), (1280, 900)
 HOSTILE = "<script>document.title = 'run'</script>.webm"
 
 
@@ -46,36 +44,16 @@ def page(tmp_path_factory, face):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on this machine")
-    with (
-        playwright.sync_playwright() as session,
-        session.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as started,
-    ):
+    with launch_chromium() as started:
         yield started
 
 
 @pytest.fixture
 def opened(browser):
-    """Opens a page; in the end nothing may have been complained of or asked for elsewhere."""
-    contexts, complaints, requests = [], [], []
-
-    def open_(path, size_wh=DESK_WH, **options):
-        contexts.append(browser.new_context(viewport=dict(zip(("width", "height"), size_wh, strict=True)), **options))
-        tab = contexts[-1].new_page()
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(path.as_uri())
-        return tab
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
+    """Opens a page."""
+    tabs = Tabs(browser)
+    yield lambda path, **options: tabs.open(path.as_uri(), **options)
+    tabs.close("file:", "data:", "blob:")
 
 
 def click(element, share):

@@ -1,0 +1,57 @@
+"""Tabs of Chromium for tests of pages: what they complain of, and what they ask for."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+PHONE_WH, DESK_WH = (390, 844), (1280, 900)
+
+
+@contextmanager
+def launch_chromium():
+    """Start Chromium, or skip the test where it cannot be started."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine")
+    with (
+        playwright.sync_playwright() as session,
+        session.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as started,
+    ):
+        yield started
+
+
+class Tabs:
+    """Open tabs. In the end nothing may have been complained of, or asked for at another address than the allowed.
+
+    Attributes:
+        browser: What `launch_chromium` started.
+        complaints: Messages of the console, errors and dialogs so far.
+        requests: Addresses that were asked for so far.
+    """
+
+    def __init__(self, browser):
+        self.browser = browser
+        self.complaints, self.requests = [], []
+        self._contexts = []
+
+    def open(self, address, size_wh=DESK_WH, context=None, **options):
+        """Open an address, in a context of its own unless one is given."""
+        if context is None:
+            size = dict(zip(("width", "height"), size_wh, strict=True))
+            self._contexts.append(context := self.browser.new_context(viewport=size, **options))
+        tab = context.new_page()
+        tab.on("console", lambda message: self.complaints.append(message.text))
+        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        tab.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        tab.on("request", lambda request: self.requests.append(request.url))
+        tab.goto(address)
+        return tab
+
+    def close(self, *allowed):
+        """Close the contexts, and check what was seen; `allowed` are beginnings of addresses."""
+        for context in self._contexts:
+            context.close()
+        assert self.complaints == []
+        assert [url for url in self.requests if not url.startswith(allowed)] == []
