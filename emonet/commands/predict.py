@@ -13,7 +13,6 @@ import typer
 from emonet.commands._console.arguments import (
     ANY_FACE,
     FACES,
-    MODEL,
     RUNNING,
     Device,
     FaceRules,
@@ -23,12 +22,11 @@ from emonet.commands._console.arguments import (
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
+from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import Tally
 from emonet.errors import MissingFileError, OptionError
-from emonet.inference.backends import Backend
 from emonet.options import Option, check_options
-from emonet.training.config import LabelView
 
 if TYPE_CHECKING:
     from emonet.album import AlbumRun, AlbumScore, Entry
@@ -45,17 +43,10 @@ class PredictOptions:
     """The options of `emonet predict`."""
 
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
-    model: Annotated[
-        tuple[str, ...],
-        Option(
-            "Model to use: emonet, emonet_fast, a model file or an ONNX file; of several, the mean.",
-            panel=MODEL,
-            path=True,
-        ),
-    ] = ("emonet",)
+    model: ModelNames = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
-    tta: Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)] = "mirror"
+    tta: ViewName = "mirror"
     detector: Annotated[
         str | None,
         Option(
@@ -66,14 +57,7 @@ class PredictOptions:
     ] = None
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
-    backend: Annotated[
-        Backend,
-        Option(
-            "Run the model with torch, with onnx (ONNX Runtime, on the processor), or auto: with onnx if it can and "
-            "there is no GPU.",
-            panel=RUNNING,
-        ),
-    ] = "auto"
+    backend: BackendName = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
 
     def __post_init__(self) -> None:
@@ -116,7 +100,8 @@ def predict(
         return
     if not photos.exists():
         raise MissingFileError(f"no such photo or folder: {photos}")
-    predictor = _open_predictor(options)
+    predictor = open_predictor(options, batch=options.batch)
+    typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     tally = Tally()
     with say_how_to_resume():
         if photos.is_dir() and (out is not None or not as_json):
@@ -133,28 +118,6 @@ def predict(
         raise typer.Exit(FAILED)
     if tally.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
-
-
-def _open_predictor(options: PredictOptions) -> EmotionPredictor:
-    from emonet.prediction import EmotionPredictor
-
-    predictor = EmotionPredictor(
-        options.model,
-        detector=options.detector,
-        device=options.device,
-        rules=options.rules,
-        tta=options.tta,
-        batch=options.batch,
-        head=options.head,
-        prior=options.prior,
-        backend=options.backend,
-    )
-    backend = predictor.answered_by["backend"]
-    typer.echo(
-        f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True
-    )
-    typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
-    return predictor
 
 
 def _beside(photos: Path) -> Path:

@@ -13,8 +13,6 @@ import typer
 from emonet.commands._console.arguments import (
     ANY_FACE,
     FACES,
-    MODEL,
-    RUNNING,
     Device,
     FaceRules,
     HeadName,
@@ -22,12 +20,11 @@ from emonet.commands._console.arguments import (
 )
 from emonet.commands._console.endings import SOME_UNREADABLE, STOPPED, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.errors import MissingFileError, OptionError
 from emonet.html.formatting import count_of
-from emonet.inference.backends import Backend
 from emonet.options import Option, check_options
-from emonet.training.config import LabelView
 from emonet.video.options import VideoOptions
 
 if TYPE_CHECKING:
@@ -42,20 +39,14 @@ class VideoCommandOptions:
     """The options of `emonet video`, beside those of `VideoOptions`."""
 
     annotate: Annotated[bool, Option("Also write a film with the faces drawn in.", panel=WRITING)] = False
-    model: Annotated[
-        tuple[str, ...],
-        Option("Model to use: emonet, emonet_fast or a model file; of several, the mean.", panel=MODEL, path=True),
-    ] = ("emonet",)
+    model: ModelNames = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
-    tta: Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)] = "none"
+    tta: ViewName = "none"
     detector: Annotated[str, Option("Find faces with yunet, mtcnn or dlib.", panel=FACES)] = "yunet"
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
-    backend: Annotated[
-        Backend,
-        Option("Run the model with torch, with onnx (ONNX Runtime), or auto: with onnx if it can.", panel=RUNNING),
-    ] = "auto"
+    backend: BackendName = "auto"
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -96,7 +87,7 @@ def video(
     film = _parse_source(source)
     if isinstance(film, Path) and not film.exists():
         raise MissingFileError(f"no such film: {film}")
-    predictor = _open_predictor(options)
+    predictor = open_predictor(options)
     if as_json and out is None:
         if options.annotate:
             raise OptionError("--annotate writes a film: give --out")
@@ -111,26 +102,6 @@ def video(
 def _parse_source(source: str) -> Path | int:
     """Take a number for a camera, unless it is the name of a file."""
     return int(source) if source.isdecimal() and not Path(source).exists() else Path(source)
-
-
-def _open_predictor(options: VideoCommandOptions) -> EmotionPredictor:
-    from emonet.prediction import EmotionPredictor
-
-    predictor = EmotionPredictor(
-        options.model,
-        detector=options.detector,
-        device=options.device,
-        rules=options.rules,
-        tta=options.tta,
-        head=options.head,
-        prior=options.prior,
-        backend=options.backend,
-    )
-    backend = predictor.answered_by["backend"]
-    typer.echo(
-        f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True
-    )
-    return predictor
 
 
 def _beside(film: Path | int) -> Path:

@@ -1,0 +1,75 @@
+"""The options of a predictor that several commands have, and the predictor that they open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from emonet.commands._console.arguments import MODEL, RUNNING
+from emonet.inference.backends import Backend
+from emonet.options import Option
+from emonet.training.config import LabelView
+from facecrop import FilterRules
+
+if TYPE_CHECKING:
+    from emonet.prediction import EmotionPredictor
+
+ModelNames = Annotated[
+    tuple[str, ...],
+    Option(
+        "Model to use: emonet, emonet_fast, a model file or an ONNX file; of several, the mean.", panel=MODEL, path=True
+    ),
+]
+ViewName = Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)]
+BackendName = Annotated[
+    Backend,
+    Option(
+        "Run the model with torch, with onnx (ONNX Runtime, on the processor), or auto: with onnx if it can and "
+        "there is no GPU.",
+        panel=RUNNING,
+    ),
+]
+
+
+class PredictorOptions(Protocol):
+    """The options of a predictor, which the options of several commands have."""
+
+    @property
+    def model(self) -> tuple[str, ...]: ...
+    @property
+    def head(self) -> str | None: ...
+    @property
+    def prior(self) -> str | None: ...
+    @property
+    def tta(self) -> str: ...
+    @property
+    def detector(self) -> str | None: ...
+    @property
+    def rules(self) -> FilterRules: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+
+
+def open_predictor(options: PredictorOptions, **more: Any) -> EmotionPredictor:
+    """Open a predictor, and say which models and detector run where; `more` are further arguments of it."""
+    from emonet.prediction import EmotionPredictor
+
+    predictor = EmotionPredictor(
+        options.model,
+        detector=options.detector,
+        device=options.device,
+        rules=options.rules,
+        tta=options.tta,
+        head=options.head,
+        prior=options.prior,
+        backend=options.backend,
+        **more,
+    )
+    backend = predictor.answered_by["backend"]
+    typer.echo(
+        f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True
+    )
+    return predictor
