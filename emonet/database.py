@@ -1,4 +1,4 @@
-"""The SQLite databases of journals: open for one process alone, and begun anew where the disk has damaged them."""
+"""SQLite databases: transactions, errors, and journals that one process has open alone."""
 
 from __future__ import annotations
 
@@ -61,9 +61,30 @@ def _lock(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def reporting(path: Path) -> Iterator[None]:
-    """Raise a MachineError for what SQLite cannot do with a journal, such as write to a full disk."""
+def reporting(path: Path, what: str = "the journal") -> Iterator[None]:
+    """Raise a MachineError for what SQLite cannot do with a file, such as write to a full disk."""
     try:
         yield
     except sqlite3.Error as error:
-        raise MachineError(f"the journal {path} cannot be used: {error}") from error
+        raise MachineError(f"{what} {path} cannot be used: {error}") from error
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, begin: str = "BEGIN") -> Iterator[None]:
+    """Keep all that is written inside the block, or nothing of it.
+
+    Args:
+        database: Opened with `isolation_level=None`.
+        begin: `BEGIN IMMEDIATE` takes the lock at once, where another process may write, too.
+    """
+    with ExitStack() as undoing:
+        database.execute(begin)
+        undoing.callback(_roll_back, database)  # also after Ctrl-C, or the next could not begin
+        yield
+        database.execute("COMMIT")
+        undoing.pop_all()
+
+
+def _roll_back(database: sqlite3.Connection) -> None:
+    if database.in_transaction:  # a full disk may have ended it already
+        database.execute("ROLLBACK")

@@ -95,7 +95,14 @@ ALLOWED = {
         "facecrop.packages",
         *DRAWN,
     ],
-    "emonet.review": [*SCORED, "emonet.html", "emonet.options", "emonet.review", "emonet.training.teacher_labels"],
+    "emonet.review": [
+        *SCORED,
+        "emonet.database",
+        "emonet.html",
+        "emonet.options",
+        "emonet.review",
+        "emonet.training.teacher_labels",
+    ],
     "emonet.video": [
         "emonet.atomic",
         "emonet.database",

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from emonet.album.entry import Entry
 from emonet.album.photos import Stamp
-from emonet.database import open_database, reporting
+from emonet.database import open_database, reporting, transaction
 
 FORMAT = 2
 LINES = "journal.jsonl"  # the journal of format 1, a line of JSON for each photo
@@ -83,14 +83,13 @@ class Journal:
         database, lines = self._database, self.path.with_name(LINES)
         begun = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone()
         if not begun or database.execute("SELECT * FROM identity").fetchone() != (FORMAT, identity):
-            database.execute("BEGIN")
-            database.execute("DROP TABLE IF EXISTS identity")
-            database.execute("DROP TABLE IF EXISTS photos")
-            database.execute(IDENTITY_TABLE)
-            database.execute(PHOTOS_TABLE)
-            database.execute("INSERT INTO identity VALUES (?, ?)", (FORMAT, identity))
-            database.executemany(ADD, _read_lines(lines, identity))
-            database.execute("COMMIT")
+            with transaction(database):
+                database.execute("DROP TABLE IF EXISTS identity")
+                database.execute("DROP TABLE IF EXISTS photos")
+                database.execute(IDENTITY_TABLE)
+                database.execute(PHOTOS_TABLE)
+                database.execute("INSERT INTO identity VALUES (?, ?)", (FORMAT, identity))
+                database.executemany(ADD, _read_lines(lines, identity))
         lines.unlink(missing_ok=True)
 
 

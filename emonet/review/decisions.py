@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from emonet.database import reporting, transaction
 from emonet.datasets.labels import DROP
-from emonet.errors import MachineError, OptionError
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 
 Kind = Literal["label", "onset"]
@@ -117,7 +117,7 @@ class Decisions:
         allowed = value in LABEL_VALUES if kind == "label" else ONSET_VALUE.fullmatch(value)
         if kind not in ("label", "onset") or not allowed:
             raise OptionError(f"a decision must be one of {', '.join(LABEL_VALUES[:-1])} or onset=N, got {value!r}")
-        with self._lock, self._reporting(), self._transaction():
+        with self._lock, self._reporting(), transaction(self._database, "BEGIN IMMEDIATE"):
             before = self._database.execute(LAST, (key, kind)).fetchone()
             if expected is not None and expected != (before or (NOTHING,))[0]:
                 raise ConflictError(key, before[0] if before else NOTHING)
@@ -133,19 +133,5 @@ class Decisions:
         last = {(one.key, one.kind): one.value for one in self.since()}
         return {place: value for place, value in last.items() if value != NOTHING}
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise MachineError(f"the decisions in {self.path} cannot be read or written: {error}") from error
+    def _reporting(self) -> AbstractContextManager[None]:
+        return reporting(self.path, "the decisions in")

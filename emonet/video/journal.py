@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from emonet.database import open_database, reporting
+from emonet.database import open_database, reporting, transaction
 from emonet.video.frames import FrameResult
 
 FORMAT = 1
@@ -91,16 +91,10 @@ class VideoJournal:
             (one.index, one.time_s, zlib.compress(json.dumps(one.to_dict()["predictions"]).encode(), 1))
             for one in results
         ]
-        with reporting(self.path):
-            self._database.execute("BEGIN")
-            try:
-                self._database.executemany("INSERT INTO frames VALUES (?, ?, ?)", rows)
-                self._database.executemany("INSERT INTO thumbnails VALUES (NULL, ?, ?)", thumbnails)
-                self._database.execute("UPDATE about SET state = ?", (json.dumps(state),))
-                self._database.execute("COMMIT")
-            except BaseException:  # also Ctrl-C: a transaction that is left open would keep the next from beginning
-                self._database.execute("ROLLBACK")
-                raise
+        with reporting(self.path), transaction(self._database):
+            self._database.executemany("INSERT INTO frames VALUES (?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO thumbnails VALUES (NULL, ?, ?)", thumbnails)
+            self._database.execute("UPDATE about SET state = ?", (json.dumps(state),))
 
     def thin_thumbnails(self) -> bool:
         """Drop every other thumbnail if there are too many, and say whether there were."""
@@ -134,9 +128,8 @@ class VideoJournal:
         begun = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'about'").fetchone()
         if begun and (keep or database.execute("SELECT identity FROM about").fetchone() == (identity,)):
             return
-        database.execute("BEGIN")
-        for name, columns in TABLES.items():
-            database.execute(f"DROP TABLE IF EXISTS {name}")
-            database.execute(f"CREATE TABLE {name} {columns}")
-        database.execute("INSERT INTO about VALUES (?, '{}')", (identity,))
-        database.execute("COMMIT")
+        with transaction(database):
+            for name, columns in TABLES.items():
+                database.execute(f"DROP TABLE IF EXISTS {name}")
+                database.execute(f"CREATE TABLE {name} {columns}")
+            database.execute("INSERT INTO about VALUES (?, '{}')", (identity,))
