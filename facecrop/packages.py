@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 
 from facecrop.errors import MissingPackageError
@@ -27,6 +27,22 @@ def importing(feature: str, requirement: str) -> Iterator[None]:
         raise MissingPackageError(
             f'{feature} needs a package that cannot be imported ({error}): pip install "{requirement}"'
         ) from error
+
+
+def import_packages(feature: str, requirement: str, *modules: str) -> None:
+    """Import modules that are used later: before work that would be lost if one is missing or broken.
+
+    Args:
+        feature: What needs the modules; the message begins with it.
+        requirement: What pip is to install.
+        modules: Their names.
+
+    Raises:
+        MissingPackageError: At least one cannot be imported.
+    """
+    with importing(feature, requirement):
+        for name in modules:
+            import_module(name)
 
 
 def check_installed(feature: str, requirement: str, modules: Iterable[str]) -> None:

@@ -23,10 +23,11 @@ from emonet.inference.graphs import find_graph
 from emonet.inference.model import Model
 from emonet.inference.views import check_pixel_view, find_view
 from facecrop.devices import resolve_device
-from facecrop.packages import importing, installed_version
+from facecrop.packages import import_packages, installed_version
 
 Backend = Literal["auto", "torch", "onnx"]
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA's driver and of AMD's
+NOT_FOR_TORCH = "torch cannot run ONNX files: use the back end onnx, or the model file it was exported from"
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "200000 100000": so many of these microseconds of processor time
 
 
@@ -81,15 +82,12 @@ def choose_machine(
             raise OptionError(f"ONNX Runtime cannot be used: {hindrance}")
         return _open_processor()
     if needs_onnx:
-        raise OptionError("torch cannot run ONNX files: use the back end onnx, or the model file it was exported from")
+        raise OptionError(NOT_FOR_TORCH)
     if backend == "auto" and hindrance is None and not _has_gpu(device):
         return _open_processor()
     resolve_device(device)
-    with importing(
-        "prediction with torch" + (f", for ONNX Runtime cannot do it ({hindrance})," if hindrance else ""),
-        "emonet[train]",
-    ):
-        import torch  # noqa: F401
+    why = f", for ONNX Runtime cannot do it ({hindrance})," if hindrance else ""
+    import_packages(f"prediction with torch{why}", "emonet[train]", "torch")
     return open_machine(device, precision)
 
 
@@ -129,8 +127,7 @@ def _find_hindrance(models: Sequence[Model], device: str, precision: str, view: 
 
 
 def _open_processor() -> Processor:
-    with importing("ONNX Runtime", "onnxruntime"):
-        import onnxruntime  # noqa: F401
+    import_packages("ONNX Runtime", "onnxruntime", "onnxruntime")
     return Processor(count_threads())
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.errors import OptionError
 from emonet.heads import sizes
-from emonet.inference.backends import Processor
+from emonet.inference.backends import NOT_FOR_TORCH, Processor
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import Machine
 from emonet.inference.model import Model
@@ -76,7 +77,8 @@ def open_classifier(model: Model, machine: Machine | Processor, view: str = "non
         return open_onnx_classifier(model, machine, view)
     from emonet.inference.torch_classifier import TorchClassifier
 
-    assert isinstance(model, Checkpoint)  # noqa: S101  # choose_machine gives ONNX files a Processor
+    if not isinstance(model, Checkpoint):
+        raise OptionError(NOT_FOR_TORCH)
     network = model.network().to(machine.device)
     return TorchClassifier(network, model.input, machine, view=view, heads=sizes(model.heads))
 

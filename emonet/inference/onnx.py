@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +30,7 @@ from emonet.inference.onnx_classifier import open_graph
 from emonet.inference.onnx_model import INPUT, list_outputs, name_output, open_session, refusing
 from emonet.models import Network, model_class
 from emonet.models.inputs import InputSpec
-from facecrop.packages import importing
+from facecrop.packages import import_packages
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -63,7 +62,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> Path:
         OptionError: The network cannot be exported.
         MissingPackageError: A package is missing.
     """
-    _check_packages()
+    import_packages("an export to ONNX", "emonet[onnx]", *PACKAGES)
     _check_exportable(checkpoint)
     import onnx
 
@@ -97,7 +96,7 @@ def export_graph(checkpoint: Checkpoint, path: Path) -> Path:
         OptionError: The network cannot be exported.
         MissingPackageError: A package is missing.
     """
-    _check_packages()
+    import_packages("an export to ONNX", "emonet[onnx]", *PACKAGES)
     _check_exportable(checkpoint)
     whole = Whole(checkpoint.network(), checkpoint.input, checkpoint.choice(), answers=False).eval()
     model = _export(whole, checkpoint.model, list(map(name_output, checkpoint.heads)), optimise=False)
@@ -156,12 +155,6 @@ class Whole(nn.Module):
             return probabilities
         shares = [probabilities[:, columns] / torch.from_numpy(by).float() for columns, by in self.choice.parts()]
         return torch.stack([one / one.sum(1, keepdim=True) for one in shares]).mean(0)
-
-
-def _check_packages() -> None:
-    for package in PACKAGES:
-        with importing("an export to ONNX", "emonet[onnx]"):
-            import_module(package)
 
 
 def _check_exportable(checkpoint: Checkpoint) -> None:

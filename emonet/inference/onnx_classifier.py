@@ -71,7 +71,8 @@ def open_onnx_classifier(model: Model, machine: Processor, view: str = "none") -
     """
     if isinstance(model, OnnxModel):
         return OnnxClassifier(model.session, model.input, machine, model.outputs, view)
-    assert isinstance(model, Checkpoint)  # noqa: S101  # there is no third kind
+    if not isinstance(model, Checkpoint):
+        raise OptionError(f"ONNX Runtime runs model files and ONNX files, and no {type(model).__name__}")
     graph = find_graph(model)
     if graph is None:
         raise OptionError(f"the package has no ONNX graph for the network of {model.path or model.model!r}")

@@ -2,7 +2,7 @@
 
 options.py   the options of a search; spaces.py reads them from files, of which some come with emonet
 domains.py   what one option may be: values or a range; space.py: all that vary, checked before the first trial
-domains.py   what one option may be: values or a range; space.py: all options that vary, checked at once
+run.py       the whole search; study.py: its trials, in Optuna's journal.py; trial.py trains and scores one
 table.py     trials.csv and best.toml; report.py: the page, with the plots of plots.py
 """
 

@@ -14,7 +14,7 @@ from emonet.training.chance import sample_seed
 from emonet.tuning.domains import Choices
 from emonet.tuning.options import Pruner, Sampler
 from emonet.tuning.space import Parameter
-from facecrop.packages import importing
+from facecrop.packages import import_packages
 
 if TYPE_CHECKING:
     import optuna
@@ -31,9 +31,7 @@ def check_optuna() -> None:
     Raises:
         MissingPackageError: A package is not installed.
     """
-    with importing("a search", "emonet[tune]"):
-        import filelock  # noqa: F401
-        import optuna  # noqa: F401
+    import_packages("a search", "emonet[tune]", "filelock", "optuna")
 
 
 def make_lock(folder: Path) -> FileLock:
