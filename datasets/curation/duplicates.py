@@ -12,9 +12,9 @@ from hashlib import sha1
 import numpy as np
 from numpy.typing import NDArray
 
+from emonet.datasets.curation.likeness import shrink
 from facecrop.images import Image
 
-SIDE = 48  # pixels: near copies are compared at this size
 HASH_SIDE = 32  # pixels, before the cosine transform of the perceptual hash
 HASH_BITS = 64
 
@@ -152,9 +152,7 @@ def _slice(array: NDArray[np.int64], size: int = 4096) -> Iterator[NDArray[np.in
 
 def _normalise(image: Image) -> NDArray[np.float32]:
     """Return the image as a vector of mean 0 and length 1; zeros if it is blank."""
-    import cv2
-
-    small = cv2.resize(_to_grey(image), (SIDE, SIDE), interpolation=cv2.INTER_AREA).reshape(-1).astype(np.float32)
+    small = shrink(image).reshape(-1).astype(np.float32)
     small -= small.mean()
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
 

@@ -19,12 +19,12 @@ from emonet.faces import read_faces
 from emonet.heads import MEAN, HeadChoice, sizes
 from emonet.labels import Emotion
 from emonet.review.faces import FaceList
+from emonet.training.teacher_labels import TEACHER_LABELS, load_teacher_labels
 
 if TYPE_CHECKING:
     from emonet.inference.checkpoint import Checkpoint
 
 PIECE = 1024  # images that are classified between two calls of `watch`
-TEACHER_LABELS = "teacher_labels.parquet"
 
 Watch = Callable[[int], None]  # called with how many images were classified
 Floats = NDArray[np.float32]
@@ -141,8 +141,6 @@ def _read_answers(file: Path, faces: FaceList, head: str) -> SecondOpinion:
 
 
 def _read_teacher_labels(file: Path, faces: FaceList, head: str) -> SecondOpinion:
-    from emonet.training.teacher_labels import load_teacher_labels
-
     try:
         labels = load_teacher_labels(file)
     except OptionError as error:

@@ -23,9 +23,9 @@ from emonet.training.config import TrainConfig
 from emonet.training.ensemble import average_members
 from emonet.training.material import find_folds, leave_out_fold
 from emonet.training.scoring import score_dev
-from emonet.training.session import TEACHER_LABELS, Session, check_folder
+from emonet.training.session import Session, check_folder
 from emonet.training.single import train_single
-from emonet.training.teacher_labels import TeacherLabels
+from emonet.training.teacher_labels import TEACHER_LABELS, TeacherLabels
 
 NO_FOLD = -1  # of images that no network learned from
 

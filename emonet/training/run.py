@@ -27,8 +27,9 @@ from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.sampling import count_passes
-from emonet.training.session import MODEL, TEACHER_LABELS, Session, clear_folder, list_run_folders
+from emonet.training.session import MODEL, Session, clear_folder, list_run_folders
 from emonet.training.single import make_network, train_single
+from emonet.training.teacher_labels import TEACHER_LABELS
 
 
 def train(

@@ -22,6 +22,7 @@ from emonet.training.material import Material
 from emonet.training.scoring import describe_scores
 from emonet.training.state import read_identity
 from emonet.training.teacher_answers import ANSWERS
+from emonet.training.teacher_labels import TEACHER_LABELS
 from facecrop.packages import installed_version
 
 MODEL = "model.safetensors"
@@ -31,7 +32,6 @@ CURVES = "curves.png"
 SAMPLES = "samples.png"
 STATE = "state.safetensors"
 TENSORBOARD = "tensorboard"
-TEACHER_LABELS = "teacher_labels.parquet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

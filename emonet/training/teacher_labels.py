@@ -24,6 +24,7 @@ from emonet.heads import Head, sizes
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TEACHER_LABELS = "teacher_labels.parquet"  # the file in the folder of a run
 FORMAT = 1
 HEADER = "emonet.teacher_labels"
 KEY, FOLD = "key", "fold"

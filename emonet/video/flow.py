@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facecrop import Face
 from facecrop.face import Box, check_landmarks
-from facecrop.images import Image
+from facecrop.images import Image, limit_size
 
 SIDE = 640  # pixels: the longer side of the grey images in which points are followed
 GRID = 5  # points along a side of a face, beside its landmarks
@@ -55,12 +55,8 @@ def _shrink(image: Image) -> tuple[Grey, float]:
     """Return a grey image of at most SIDE pixels, and the factor by which it is smaller."""
     import cv2
 
-    height, width = image.shape[:2]
-    factor = min(1.0, SIDE / max(height, width))
-    if factor < 1:
-        size_wh = (max(1, round(width * factor)), max(1, round(height * factor)))
-        image = np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), factor
+    factor = min(1.0, SIDE / max(image.shape[:2]))
+    return np.asarray(cv2.cvtColor(limit_size(image, SIDE), cv2.COLOR_RGB2GRAY), np.uint8), factor
 
 
 def _follow_face(face: Face, before: Grey, after: Grey, factor: float, image: Image) -> Face | None:
