@@ -27,6 +27,8 @@ MISTAKES = {  # commands that need more, and what they say is to be installed
     ("compare", "STORE", "STORE"): "emonet[train]",
     ("protocol", "fer2013", "STORE", "-o", "OUT"): "emonet[train]",
     ("build", "--folder", "PHOTOS", "-o", "OUT"): "emonet[train]",
+    ("review", "STORE"): "emonet[train]",
+    ("video", "PHOTOS", "-o", "OUT"): "emonet[train]",
     ("models",): "emonet[train]",
     ("models", "emonet"): "emonet[train]",
     ("export", "emonet", "-o", "OUT/emonet.onnx"): "emonet[onnx]",

@@ -31,6 +31,7 @@ from emonet.video.tables import SEGMENTS, format_segments, write_tables
 from emonet.video.timeline import write_timeline
 from facecrop.errors import printable
 from facecrop.images import Image, encode_jpeg, limit_size
+from facecrop.packages import check_installed
 
 if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor
@@ -80,6 +81,7 @@ class VideoRun:
         VideoError: The film or the camera cannot be opened.
         MissingFileError: There is no such file.
         OptionError: The folder is the film.
+        MissingPackageError: SciPy or pyarrow is not installed.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class VideoRun:
     ) -> None:
         if folder.exists() and not folder.is_dir():
             raise OptionError(f"{folder} is a file: give a folder to write into")
+        check_installed("a run over a film", "emonet[train]", ("scipy", "pyarrow"))
         self.film = open_video(source)
         self.path = self.film.path.resolve() if isinstance(self.film, FilmFile) else None
         self.folder, self.predictor, self.annotate = folder, predictor, annotate

@@ -19,6 +19,7 @@ from emonet.video.options import VideoOptions
 from facecrop import Face
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image
+from facecrop.packages import import_packages
 
 LEAST_OVERLAP = 0.25  # of a face that was followed and one that was detected, to be the same
 FARTHEST = 0.8  # widths between the centres of a face that was lost and one that was found, to be the same
@@ -54,9 +55,13 @@ class FaceTracker:
     Args:
         detector: What finds faces.
         options: How often it is asked, and how long a face may be out of sight.
+
+    Raises:
+        MissingPackageError: SciPy is not installed.
     """
 
     def __init__(self, detector: Detector, options: VideoOptions) -> None:
+        import_packages("following faces", "emonet[train]", "scipy.optimize")
         self._detector, self._options = detector, options
         self._flow = Flow()
         self._tracks: list[_Track] = []
