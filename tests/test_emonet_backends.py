@@ -248,6 +248,8 @@ def test_an_exported_file_can_only_predict(exported, small, portrait, mtcnn):
     with pytest.raises(OptionError, match="an ONNX file holds no network of torch"):
         emonet.explain(portrait, found, predictor)
     with pytest.raises(OptionError, match="torch cannot run ONNX files"):
+        open_classifier(load_to_predict(exported), open_machine("cpu"))
+    with pytest.raises(OptionError, match="torch cannot run ONNX files"):
         EmotionPredictor(exported, backend="torch")
     with pytest.raises(OptionError, match="device=cuda"):
         EmotionPredictor(exported, device="cuda")
