@@ -89,6 +89,7 @@ def test_the_table_and_the_slider_go_there_too(opened, page):
 
 def test_the_player_moves_the_cursor(opened, page):
     tab = opened(page)
+    tab.wait_for_function("document.querySelector('video').readyState > 0")
     tab.evaluate("document.querySelector('video').currentTime = 1.98")
     tab.wait_for_function("document.querySelector('output').textContent === '0:02.0'")
     assert tab.locator(".cursor").first.evaluate("one => one.style.left") == "50%"
