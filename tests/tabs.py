@@ -1,6 +1,7 @@
 """Tabs of Chromium for tests of pages: what they complain of, and what they ask for."""
 
 import shutil
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -20,6 +21,14 @@ def launch_chromium():
         session.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as started,
     ):
         yield started
+
+
+def wait_until(tab, expression, seconds=30):
+    """Wait until an expression holds in a page. Playwright's own way needs `eval`, which our pages forbid."""
+    ends = time.monotonic() + seconds
+    while not tab.evaluate(expression):
+        assert time.monotonic() < ends, f"{expression} does not hold after {seconds} seconds"
+        tab.wait_for_timeout(20)
 
 
 class Tabs:

@@ -2,7 +2,7 @@
 
 import pytest
 from films import make_images, write_film
-from tabs import PHONE_WH, Tabs, launch_chromium
+from tabs import PHONE_WH, Tabs, launch_chromium, wait_until
 from test_emonet_video import said
 
 from emonet.labels import Emotion
@@ -66,13 +66,13 @@ def now(tab):
 
 
 def wait_for_film(tab, seconds):
-    tab.wait_for_function(f"Math.abs(document.querySelector('video').currentTime - {seconds}) < 0.1")
+    wait_until(tab, f"Math.abs(document.querySelector('video').currentTime - {seconds}) < 0.1")
 
 
 @pytest.mark.parametrize("name", [".lane", "svg.seek >> nth=0", ".strip >> nth=0"])
 def test_a_click_goes_to_its_time_in_the_film(opened, page, name):
     tab = opened(page)
-    tab.wait_for_function("document.querySelector('video').readyState > 0")
+    wait_until(tab, "document.querySelector('video').readyState > 0")
     click(tab.locator(name), 0.75)
     assert tab.locator("output").inner_text() == "0:03.0"
     assert now(tab) == ["sad", "neutral"]
@@ -89,9 +89,9 @@ def test_the_table_and_the_slider_go_there_too(opened, page):
 
 def test_the_player_moves_the_cursor(opened, page):
     tab = opened(page)
-    tab.wait_for_function("document.querySelector('video').readyState > 0")
+    wait_until(tab, "document.querySelector('video').readyState > 0")
     tab.evaluate("document.querySelector('video').currentTime = 1.98")
-    tab.wait_for_function("document.querySelector('output').textContent === '0:02.0'")
+    wait_until(tab, "document.querySelector('output').textContent === '0:02.0'")
     assert tab.locator(".cursor").first.evaluate("one => one.style.left") == "50%"
 
 
