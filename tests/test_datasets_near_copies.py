@@ -9,6 +9,9 @@ from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.curation.likeness import Likeness, describe_likeness
 from emonet.datasets.curation.near_copies import find_altered_copies
 from emonet.datasets.store import open_store
+from emonet.evaluation.parts import find_parts
+from emonet.faces import read_faces
+from emonet.models.inputs import InputSpec
 
 SIDE = 48
 
@@ -99,10 +102,10 @@ def test_description_does_not_depend_on_the_others(faces):
 
 @pytest.fixture
 def leaking(faces, tmp_path):
-    """A test image each whose training copy is as it is, mirrored, or cut anew; and three others."""
+    """Test images whose training copy is as it is, mirrored, or cut anew, and one without; and three others."""
     pictures = [(0, "Training", faces[0]), (1, "Training", mirrored(faces[1])), (0, "Training", cropped(faces[6]))]
     pictures += [(number % 2, "Training", faces[number]) for number in (3, 4, 5)]
-    pictures += [(number % 2, "PrivateTest", faces[number]) for number in (0, 1, 6)]
+    pictures += [(number % 2, "PrivateTest", faces[number]) for number in (0, 1, 6, 7)]
     rows = [imitations.Row(code, usage, face) for code, usage, face in pictures]
     return {"fer2013": str(imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows))}
 
@@ -121,6 +124,19 @@ def test_training_copies_leave_as_asked(leaking, leaks, left, tmp_path):
         {} if left == 6 else {"fer2013": {"leak": 1, **({"near_leak": 2} if left == 3 else {})}}
     )
     assert store.differences() == []
+
+
+@pytest.mark.parametrize("leaks", ["near", "report", "exact"])
+def test_near_training_copies_are_scored_apart_where_they_are_known(leaking, leaks, tmp_path):
+    build_dataset(prepare(BuildOptions(leaking, detector="whole", leaks=leaks)), tmp_path / "out", workers=1)
+    store = open_store(tmp_path / "out")
+    parts = find_parts(store, read_faces(store, ["test"], InputSpec()))
+    assert parts["no training copy"].tolist() == [False, True, True, True]
+    if leaks == "exact":
+        assert "no near training copy" not in parts
+    else:
+        assert parts["no near training copy"].tolist() == [False, False, False, True]
+        assert parts["near training copy"].tolist() == [True, True, True, False]
 
 
 def test_drop_and_exact_give_the_same_shards(leaking, tmp_path):

@@ -18,7 +18,7 @@ from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.curation.splits import Member, assign_folds, hold_out, split_groups, warn_of_shortage
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import DropReason
-from emonet.datasets.store.leaks import COPY_OF
+from emonet.datasets.store.leaks import ALTERED, COPY_OF, NEAR_COPY_OF
 from emonet.errors import OptionError
 from facecrop.images import Image
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 EVALUATED = ("validation", "test")
 TRAINED = ("train", "dev")
-ALTERED = ("near", "report")  # values of `leaks` that look for copies in another crop and for mirrored ones
 
 Images = Callable[[Indices], Iterable[Image]]
 Reasons = list[str | None]  # of each row; None if it is in the data set
@@ -210,7 +209,7 @@ def _drop_leaks(
     options: BuildOptions,
 ) -> tuple[Reasons, Reasons]:
     """Leave out training rows that are copies of an evaluated row; return reasons and details."""
-    kinds = [(near_groups, DropReason.NEAR_LEAK, f"nearly {COPY_OF}")] if options.leaks == "near" else []
+    kinds = [(near_groups, DropReason.NEAR_LEAK, NEAR_COPY_OF)] if options.leaks == "near" else []
     if options.leaks in ("exact", "drop", "near"):
         kinds.append((copies, DropReason.LEAK, COPY_OF))  # last: it replaces the other reasons
     keys, reason, detail = rows.column("key").to_pylist(), list(reason), rows.column("detail").to_pylist()

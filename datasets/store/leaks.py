@@ -9,31 +9,40 @@ from emonet.datasets.sample import DropReason
 from emonet.datasets.store import Store
 
 COPY_OF = "a copy of "  # how rejected.parquet begins to say why a training row was left out: then comes a key
+NEAR_COPY_OF = f"nearly {COPY_OF}"
 LEARNED = ("train", "dev")
+ALTERED = ("near", "report")  # values of `leaks` with which a build looks for copies in another crop and mirrored ones
 
 
-def has_training_copy(store: Store, split: str) -> NDArray[np.bool_]:
-    """Tell for each row of a split whether the training data hold an exact copy of it.
+def has_training_copy(store: Store, split: str, *, near: bool = False) -> NDArray[np.bool_]:
+    """Tell for each row of a split whether the training data hold a copy of it.
 
     Copies count that the build left out of the training data, too. So the answer is the same for a data set that was
     built with its leaks and for one that was built without.
+
+    Args:
+        store: The data set.
+        split: The split whose rows are looked for.
+        near: Count near copies, too: those that the build knows of. See `knows_near_copies`.
     """
-    columns = store.table(split, ["key", "duplicate_group"]).to_pydict()
-    groups = dict(zip(columns["key"], columns["duplicate_group"], strict=True))
-    left_out = _copied_by_rejected(store)
+    column = "near_group" if near else "duplicate_group"
+    columns = store.table(split, ["key", column]).to_pydict()
+    groups = dict(zip(columns["key"], columns[column], strict=True))
+    left_out = _copied_by_rejected(store, near)
     others = [part for part in LEARNED if part in store.splits and part != split]
-    learned = {group for part in others for group in _groups(store, part)}
+    learned = {group for part in others for group in store.table(part, [column])[column].to_pylist()}
     learned |= {groups[key] for key in left_out if key in groups}
     learned.discard(None)
     return np.array([key in left_out or group in learned for key, group in groups.items()], np.bool_)
 
 
-def _groups(store: Store, split: str) -> list[str | None]:
-    found: list[str | None] = store.table(split, ["duplicate_group"])["duplicate_group"].to_pylist()
-    return found
+def knows_near_copies(store: Store) -> bool:
+    """Tell whether the build looked for copies in another crop, in another light, and for mirrored ones."""
+    return store.info.options.get("leaks") in ALTERED
 
 
-def _copied_by_rejected(store: Store) -> set[str]:
-    """The keys of images whose training copies were left out."""
+def _copied_by_rejected(store: Store, near: bool) -> set[str]:
+    """Find the keys of images whose training copies were left out."""
+    begins = {DropReason.LEAK: COPY_OF} | ({DropReason.NEAR_LEAK: NEAR_COPY_OF} if near else {})
     rejected = store.rejected().select(["reason", "detail"]).to_pylist()
-    return {row["detail"].removeprefix(COPY_OF) for row in rejected if row["reason"] == DropReason.LEAK}
+    return {row["detail"].removeprefix(begins[row["reason"]]) for row in rejected if row["reason"] in begins}

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store
-from emonet.datasets.store.leaks import LEARNED, has_training_copy
+from emonet.datasets.store.leaks import LEARNED, has_training_copy, knows_near_copies
 from emonet.evaluation.intervals import Clusters
 from emonet.evaluation.metrics import Scores, score
 from emonet.faces import Faces
 
 ALL = "all"
 WITH_COPY, WITHOUT_COPY = "training copy", "no training copy"
+WITH_NEAR_COPY, WITHOUT_NEAR_COPY = "near training copy", "no near training copy"
 
 # The share of FER+'s votes that the most frequent answer got: above the first, up to the second.
 AGREEMENT = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0))
@@ -37,11 +38,9 @@ def find_parts(store: Store, faces: Faces) -> dict[str, Mask]:
     splits = faces.splits if faces.splits is not None else np.full(len(faces), "")
     whole = len(set(splits.tolist())) > 1  # then images to learn from are a part of their own, beside their copies
     learned = np.isin(splits, LEARNED) & whole
-    copied = _find_copied(store, faces, splits)
     named = {
         **(dict(_split_by_name("split", splits)) if whole else {}),
-        WITHOUT_COPY: ~copied & ~learned,
-        WITH_COPY: copied & ~learned,
+        **{name: mask & ~learned for name, mask in _split_by_copies(store, faces, splits)},
         **dict(_split_by_name("source", faces.sources)),
         **dict(_split_by_votes(faces)),
     }
@@ -50,12 +49,23 @@ def find_parts(store: Store, faces: Faces) -> dict[str, Mask]:
     }
 
 
-def _find_copied(store: Store, faces: Faces, splits: NDArray[np.str_]) -> Mask:
-    """Find the images of which the training data hold an exact copy."""
+def _split_by_copies(store: Store, faces: Faces, splits: NDArray[np.str_]) -> Iterator[tuple[str, Mask]]:
+    """Split by whether the training data hold a copy, and if the build knows, a near copy, mirrored ones among them."""
+    exact = _find_copied(store, faces, splits, near=False)
+    yield WITHOUT_COPY, ~exact
+    yield WITH_COPY, exact
+    if knows_near_copies(store):
+        near = _find_copied(store, faces, splits, near=True)
+        yield WITHOUT_NEAR_COPY, ~near
+        yield WITH_NEAR_COPY, near
+
+
+def _find_copied(store: Store, faces: Faces, splits: NDArray[np.str_], *, near: bool) -> Mask:
+    """Find the images of which the training data hold a copy."""
     copied: set[str] = set()
     for split in set(splits.tolist()):
         keys = store.table(split, ["key"])["key"].to_pylist()
-        copied.update(compress(keys, has_training_copy(store, split)))
+        copied.update(compress(keys, has_training_copy(store, split, near=near)))
     return np.array([key in copied for key in faces.keys], np.bool_)
 
 

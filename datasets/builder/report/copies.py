@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emonet.datasets.builder.decisions import ALTERED, Index
+from emonet.datasets.builder.decisions import Index
 from emonet.datasets.curation.duplicates import NearPair
 from emonet.datasets.sample import DropReason
 from emonet.datasets.store import StoreInfo
+from emonet.datasets.store.leaks import ALTERED
 
 SHOWN = 12  # groups or pairs of each kind
 MEMBERS = 8  # that are listed of each group
