@@ -82,8 +82,8 @@ def _sample(greys: Array, rows: Indices, at: Array, mirrored: Mask | None, point
     right, low = (x - left)[:, None, :], (y - top)[:, :, None]
     place = (rows[:, None, None] * SIDE + top[:, :, None]) * SIDE + left[:, None, :]
     flat = greys.reshape(-1)
-    upper = flat[place] * (1 - right) + flat[place + 1] * right
-    lower = flat[place + SIDE] * (1 - right) + flat[place + SIDE + 1] * right
+    upper = flat.take(place) * (1 - right) + flat.take(place + 1) * right
+    lower = flat.take(place + SIDE) * (1 - right) + flat.take(place + SIDE + 1) * right
     seen = (seen_y[:, :, None] & seen_x[:, None, :]).astype(np.float32)
     return Sampled((upper * (1 - low) + lower * low).astype(np.float32), seen)
 
