@@ -181,6 +181,12 @@ def test_what_a_change_takes_the_place_of_leaves_the_recipe(changes, left):
     TrainConfig.from_dict(options)
 
 
+@pytest.mark.parametrize(("optimizer", "rate"), [("muon", 0.02), ("sgd", 0.1), ("adamw", 0.1)])
+def test_another_optimizer_is_not_given_the_rates_of_the_recipe(optimizer, rate):
+    assert TrainConfig.from_dict(recipe("emonet_fast", optimizer=optimizer)).learning_rate == rate
+    assert TrainConfig.from_dict(recipe("emonet_fast", optimizer=optimizer, learning_rate=0.3)).learning_rate == 0.3
+
+
 def test_a_run_may_go_on_elsewhere_and_not_otherwise():
     identity = TrainConfig().identity()
     fields = option_fields(TrainConfig)
