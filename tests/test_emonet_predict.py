@@ -76,6 +76,22 @@ def test_emotion_confidence_and_margin_follow_from_the_probabilities(prediction)
     assert prediction.box == prediction.face.box
 
 
+def test_an_unsure_prediction_keeps_its_probabilities_and_says_why(prediction):
+    doubted = replace(prediction, unsure="too small")
+    assert (prediction.answer, prediction.unsure) == (prediction.emotion.value, "")
+    assert (doubted.answer, doubted.emotion) == ("unsure", prediction.emotion)
+    assert "unsure (too small)" in repr(doubted)
+    assert Prediction.from_dict(json.loads(json.dumps(doubted.to_dict()))) == doubted
+    with pytest.raises(emonet.EmonetError, match="in doubt"):
+        replace(prediction, unsure="tired")
+
+
+def test_predictions_stored_before_there_was_unsure_open_as_sure(prediction):
+    stored = prediction.to_dict()
+    del stored["unsure"]
+    assert Prediction.from_dict(stored) == prediction
+
+
 def test_a_prediction_shows_as_one_short_line():
     found = Prediction(Face((178.6, 59.2, 269, 175), 0.9), shares(happy=0.871, sad=0.129))
     assert repr(found) == "<Prediction happy 87 % at (179, 59, 269, 175)>"

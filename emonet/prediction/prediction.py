@@ -14,6 +14,7 @@ from facecrop import Face, Rejection
 from facecrop.face import Box
 
 SUM_TOLERANCE = 1e-6
+UNSURE = ("maybe not a face", "too small", "blurred", "turned", "in doubt")  # reasons why an answer is not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,10 @@ class Prediction:
     Attributes:
         face: Where the face is in the image.
         probabilities: Of each class of the model, in the model's order. They sum to 1.
+        unsure: Why the answer is not given, one of UNSURE; "" if it is given. The probabilities are there either way.
 
     Raises:
-        OptionError: The probabilities do not lie between 0 and 1 or do not sum to 1.
+        OptionError: The probabilities do not lie between 0 and 1 or do not sum to 1, or `unsure` is no such reason.
 
     Examples:
         >>> from emonet import Prediction
@@ -35,25 +37,36 @@ class Prediction:
         <Prediction happy 87 % at (179, 59, 269, 175)>
         >>> round(prediction.margin, 2)
         0.74
+        >>> prediction.answer, Prediction(prediction.face, prediction.probabilities, unsure="blurred").answer
+        ('happy', 'unsure')
     """
 
     face: Face
     probabilities: Mapping[Emotion, float]
+    unsure: str = ""
 
     def __post_init__(self) -> None:
         given = {Emotion(emotion): float(share) for emotion, share in self.probabilities.items()}
         if not all(0 <= share <= 1 for share in given.values()) or abs(sum(given.values()) - 1) > SUM_TOLERANCE:
             raise OptionError(f"probabilities must be from 0 to 1 and sum to 1, got {given}")
         object.__setattr__(self, "probabilities", given)
+        if self.unsure and self.unsure not in UNSURE:
+            raise OptionError(f"unsure must be empty or one of {', '.join(UNSURE)}, got {self.unsure!r}")
 
     def __repr__(self) -> str:
         box = ", ".join(f"{value:.0f}" for value in self.box)
-        return f"<Prediction {self.emotion} {100 * self.confidence:.0f} % at ({box})>"
+        doubt = f"unsure ({self.unsure}), " if self.unsure else ""
+        return f"<Prediction {doubt}{self.emotion} {100 * self.confidence:.0f} % at ({box})>"
 
     @property
     def emotion(self) -> Emotion:
         """The most probable class."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def answer(self) -> str:
+        """The name of the most probable class, or "unsure"."""
+        return "unsure" if self.unsure else self.emotion.value
 
     @property
     def confidence(self) -> float:
@@ -78,13 +91,14 @@ class Prediction:
             "confidence": self.confidence,
             "margin": self.margin,
             "probabilities": {emotion.value: share for emotion, share in self.probabilities.items()},
+            "unsure": self.unsure,
             "face": self.face.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Make a prediction from what `to_dict` returned."""
-        return cls(Face.from_dict(stored["face"]), stored["probabilities"])
+        """Make a prediction from what `to_dict` returned, also before there was `unsure`."""
+        return cls(Face.from_dict(stored["face"]), stored["probabilities"], stored.get("unsure", ""))
 
 
 @dataclass(frozen=True, slots=True)

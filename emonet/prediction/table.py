@@ -33,7 +33,8 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
         A table with these columns; what does not apply to a row is null:
 
         - `path`, and `face`, the number of the face from the left, from 1;
-        - `emotion`, `confidence`, and the probability of each class: `p_angry`, `p_happy`, ...;
+        - `emotion`, the most probable class, and `unsure`, why it is not given as the answer; empty if it is;
+        - `confidence`, and the probability of each class: `p_angry`, `p_happy`, ...;
         - `reason`, why there is no prediction, and `detail`, more about it;
         - `x1`, `y1`, `x2`, `y2`, the box; `score`, the detector's; `left_eye_x`, `left_eye_y`, ..., the landmarks.
 
@@ -58,7 +59,7 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
 
 def list_columns(classes: Sequence[Emotion]) -> dict[str, str]:
     """List the columns of a table, as `to_table` describes them, with the names of their Arrow types."""
-    columns = {"path": "string", "face": "int32", "emotion": "string", "confidence": "float64"}
+    columns = {"path": "string", "face": "int32", "emotion": "string", "unsure": "string", "confidence": "float64"}
     columns |= dict.fromkeys(map(name_column, classes), "float64")
     columns |= {"reason": "string", "detail": "string"}
     return columns | dict.fromkeys((*BOX, "score", *LANDMARKS), "float64")
@@ -93,7 +94,8 @@ def make_rows(result: PhotoResult) -> Iterator[dict[str, Any]]:
 
 def _describe_prediction(prediction: Prediction) -> dict[str, Any]:
     shares = {name_column(emotion): share for emotion, share in prediction.probabilities.items()}
-    return {"emotion": prediction.emotion.value, "confidence": prediction.confidence} | shares
+    named = {"emotion": prediction.emotion.value, "unsure": prediction.unsure}
+    return named | {"confidence": prediction.confidence} | shares
 
 
 def _describe_rejection(rejection: Rejection) -> dict[str, Any]:
