@@ -69,7 +69,7 @@ def crop_face(image: Image, face: Face, spec: CropSpec) -> Image:
 
     The square is centred on the face box and (1 + 2 margin) box widths wide; a face with `framed` takes its box as it
     is. Where the square reaches over the edge of the image, the edge is repeated. An aligned crop is turned about the
-    centre of the box until the eyes are level.
+    centre of the box until the eyes are level; a face with a `turn` is upright in any crop.
 
     Args:
         image: RGB uint8, as `read_image` returns it.
@@ -104,8 +104,9 @@ placement = locate_crop  # its name in the last release
 
 def _find_square(face: Face, spec: CropSpec) -> tuple[Vector, float, float]:
     """Return the centre and the side in pixels of the image, and the turn in radians."""
-    side = max(face.width, face.height) if face.framed else face.width * (1 + 2 * spec.margin)
-    turn = math.radians(_find_roll(face)) if spec.align and not face.framed else 0.0
+    width = face.width if face.turn in (0, 180) else face.height
+    side = max(face.width, face.height) if face.framed else width * (1 + 2 * spec.margin)
+    turn = math.radians(_find_roll(face) if spec.align and not face.framed else face.turn)
     return np.array(face.centre), side, turn
 
 

@@ -7,7 +7,7 @@ first pixel. "Left" and "right" are the viewer's, so the left eye is the one wit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,8 @@ LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 # t shows the eyes cos(t) apart and the nose this share of sin(t) to the side, so their ratio gives tan(t).
 NOSE_PROTRUSION = 0.6
 
+TURNS = (0, 90, 180, 270)  # degrees, clockwise
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
@@ -36,9 +38,12 @@ class Face:
         detector: The name of the detector.
         raw_box: The box that the detector itself gave.
         framed: The box is a crop that somebody else made already: it gets no margin.
+        turn: How far the face lies on its side, clockwise in the image: 0, 90, 180 or 270 degrees. A photo that was
+            stored without its orientation has such faces. Crops of them are upright; box and landmarks are where the
+            face is in the image as it was given.
 
     Raises:
-        OptionError: The box is empty, or a number is not finite.
+        OptionError: The box is empty, a number is not finite, or the turn is no quarter turn.
 
     Examples:
         >>> from facecrop import Face
@@ -53,6 +58,7 @@ class Face:
     detector: str = ""
     raw_box: Box | None = None
     framed: bool = False
+    turn: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box", _check_box("box", self.box))
@@ -61,6 +67,8 @@ class Face:
         object.__setattr__(self, "raw_box", raw_box)
         if self.landmarks is not None:
             object.__setattr__(self, "landmarks", check_landmarks(self.landmarks))
+        if self.turn not in TURNS:
+            raise OptionError(f"turn must be one of {', '.join(map(str, TURNS))}, got {self.turn!r}")
 
     @property
     def width(self) -> float:
@@ -125,11 +133,32 @@ class Face:
 
     def scaled(self, factor: float) -> Face:
         """Return the face as it is in the image enlarged by `factor`."""
+        return self._map(lambda point: (point[0] * factor, point[1] * factor))
+
+    def turned(self, degrees: int, width: int, height: int) -> Face:
+        """Return the face as it is in the image turned clockwise.
+
+        Args:
+            degrees: 0, 90, 180 or 270.
+            width: Of the image before it is turned.
+            height: Of the image before it is turned.
+        """
+        if degrees not in TURNS:
+            raise OptionError(f"degrees must be one of {', '.join(map(str, TURNS))}, got {degrees!r}")
+        maps: dict[int, Callable[[Point], Point]] = {
+            0: lambda point: point,
+            90: lambda point: (height - point[1], point[0]),
+            180: lambda point: (width - point[0], height - point[1]),
+            270: lambda point: (point[1], width - point[0]),
+        }
+        return replace(self._map(maps[degrees]), turn=(self.turn + degrees) % 360)
+
+    def _map(self, move: Callable[[Point], Point]) -> Face:
         return replace(
             self,
-            box=_scale_box(self.box, factor),
-            raw_box=self.raw_box and _scale_box(self.raw_box, factor),
-            landmarks=self.landmarks and check_landmarks([(x * factor, y * factor) for x, y in self.landmarks]),
+            box=_map_box(self.box, move),
+            raw_box=self.raw_box and _map_box(self.raw_box, move),
+            landmarks=self.landmarks and check_landmarks([move(point) for point in self.landmarks]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,6 +170,7 @@ class Face:
             "detector": self.detector,
             "raw_box": self.raw_box and list(self.raw_box),
             "framed": self.framed,
+            "turn": self.turn,
         }
 
     @classmethod
@@ -149,9 +179,9 @@ class Face:
         return cls(**stored)
 
 
-def _scale_box(box: Box, factor: float) -> Box:
-    x1, y1, x2, y2 = box
-    return x1 * factor, y1 * factor, x2 * factor, y2 * factor
+def _map_box(box: Box, move: Callable[[Point], Point]) -> Box:
+    (x1, y1), (x2, y2) = move(box[:2]), move(box[2:])
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
 def _check_number(name: str, value: float) -> float:

@@ -175,3 +175,14 @@ def test_a_crop_spec_survives_to_dict():
 def test_an_image_without_channels_is_refused():
     with pytest.raises(ValueError, match="shape"):
         crop_face(np.zeros((9, 9), np.uint8), Face((0, 0, 9, 9), 1), PLAIN)
+
+
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_face_that_lies_on_its_side_is_upright_in_its_crop(degrees, align):
+    image, spec = texture(), CropSpec(size=48, align=align)
+    eyes = ((80, 90), (110, 93), (96, 105), (84, 120), (108, 122))
+    face = Face((70, 60, 120, 140), 1, eyes)
+    lying = np.ascontiguousarray(np.rot90(image, -degrees // 90))  # clockwise
+    crop = crop_face(lying, face.turned(degrees, *image.shape[1::-1]), spec)
+    assert np.abs(crop.astype(int) - crop_face(image, face, spec)).max() <= 2

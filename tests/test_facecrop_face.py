@@ -96,6 +96,25 @@ def test_an_invalid_face_is_refused(arguments):
         Face(**{"box": (0, 0, 10, 10), "score": 0.5, **arguments})
 
 
+def test_a_face_that_is_turned_back_is_where_it_was():
+    face = Face((10, 20, 50, 80), 0.9, UPRIGHT)
+    lying = face.turned(90, 100, 200)  # the image is then 200 wide and 100 high
+    assert lying.box == (120, 10, 180, 50)
+    assert (lying.turn, lying.roll) == (90, 90)
+    assert lying.yaw == pytest.approx(face.yaw)
+    assert lying.turned(270, 200, 100) == face
+    assert face.turned(180, 100, 200).turned(180, 100, 200) == face
+    assert Face.from_dict(json.loads(json.dumps(lying.to_dict()))) == lying
+    with pytest.raises(ValueError, match="270"):
+        face.turned(45, 100, 200)
+
+
+def test_a_face_stored_before_there_were_turns_opens_as_upright():
+    stored = Face((10, 20, 50, 80), 0.9, UPRIGHT).to_dict()
+    del stored["turn"]
+    assert Face.from_dict(stored).turn == 0
+
+
 def test_a_face_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Face((0, 0, 1, 1), 1).score = 2
