@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from emonet.errors import ImageError, OptionError
@@ -43,7 +43,7 @@ class Prediction:
 
     face: Face
     probabilities: Mapping[Emotion, float]
-    unsure: str = ""
+    unsure: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         given = {Emotion(emotion): float(share) for emotion, share in self.probabilities.items()}

@@ -43,7 +43,7 @@ class TrackedPrediction(Prediction):
         """Make a prediction from what `to_dict` returned."""
         face = Face.from_dict(stored["face"])
         own = {name: stored[name] for name in ("track", "detected", "classified")}
-        return cls(face, stored["probabilities"], **own)
+        return cls(face, stored["probabilities"], unsure=stored.get("unsure", ""), **own)
 
 
 @dataclass(frozen=True, slots=True)
