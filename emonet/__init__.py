@@ -6,11 +6,13 @@ import typing
 from emonet.labels import Emotion
 
 if typing.TYPE_CHECKING:
+    from emonet.album import predict_folder
     from emonet.datasets import open_store
     from emonet.errors import EmonetError
     from emonet.evaluation import evaluate
     from emonet.inference import load_model
     from emonet.prediction import (
+        DoubtRules,
         EmotionPredictor,
         PhotoResult,
         Prediction,
@@ -18,12 +20,14 @@ if typing.TYPE_CHECKING:
         explain,
         predict,
         predict_many,
+        to_dataframe,
         to_table,
     )
     from emonet.video import FrameResult, predict_video
 
 __version__ = "0.1.0"
 __all__ = [
+    "DoubtRules",
     "EmonetError",
     "Emotion",
     "EmotionPredictor",
@@ -37,8 +41,10 @@ __all__ = [
     "load_model",
     "open_store",
     "predict",
+    "predict_folder",
     "predict_many",
     "predict_video",
+    "to_dataframe",
     "to_table",
 ]
 
@@ -48,6 +54,7 @@ _PLACES = {  # where names come from, unless from emonet.prediction
     "evaluate": ("emonet.evaluation", "evaluate"),
     "load_model": ("emonet.inference", "load_model"),
     "open_store": ("emonet.datasets", "open_store"),
+    "predict_folder": ("emonet.album", "predict_folder"),
     "predict_video": ("emonet.video", "predict_video"),
 }
 

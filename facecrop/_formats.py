@@ -21,17 +21,40 @@ class UnreadableError(Exception):
     """The reason why an image cannot be read, before it becomes the ImageError that also knows the path."""
 
 
+class UnsupportedError(UnreadableError):
+    """The reason why a photo in a format that is known, but not read, cannot be read."""
+
+
+UNSUPPORTED: dict[tuple[bytes, ...], str] = {  # by the first bytes of the file
+    (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"): "JPEG XL",
+    (b"FUJIFILMCCD-RAW",): "RAW of a Fujifilm camera",
+    (b"IIRO", b"IIRS", b"MMOR"): "RAW of an Olympus camera",
+    (b"IIU\0",): "RAW of a Panasonic camera",
+    (b"\0MRM",): "RAW of a Minolta camera",
+    (b"FOVb",): "RAW of a Sigma camera",
+    (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"): "JPEG 2000",
+    (b"8BPS",): "Photoshop",
+}
+INSTEAD = "which is not read: export it as JPEG, PNG or HEIC"
+DNG_VERSION, SUB_IFDS, SUBFILE_TYPE, MAKE = 50706, 330, 254, 271  # tags of TIFF
+
+
 def find_opener(header: bytes) -> Opener:
     """Find what opens a file that begins with these bytes; raise UnreadableError if nothing may."""
-    from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+    from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
     openers: dict[tuple[bytes, ...], Opener] = {
         (b"\xff\xd8\xff",): JpegImagePlugin.JpegImageFile,
         (b"\x89PNG\r\n\x1a\n",): PngImagePlugin.PngImageFile,
         (b"GIF87a", b"GIF89a"): GifImagePlugin.GifImageFile,
         (b"BM",): BmpImagePlugin.BmpImageFile,
-        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): TiffImagePlugin.TiffImageFile,
+        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): _open_tiff,
     }
+    for signatures, name in UNSUPPORTED.items():
+        if header.startswith(signatures):
+            raise UnsupportedError(f"{name}, {INSTEAD}")
+    if header[:4] == b"II*\0" and header[8:10] == b"CR":
+        raise UnsupportedError(f"RAW of a Canon camera, {INSTEAD}")
     for signatures, opener in openers.items():
         if header.startswith(signatures):
             return opener
@@ -40,6 +63,18 @@ def find_opener(header: bytes) -> Opener:
     if header[4:8] == b"ftyp":
         return _find_iso_opener(header[8:])
     raise UnreadableError("not an image in a format that is read (JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC, AVIF)")
+
+
+def _open_tiff(stream: IO[bytes]) -> PIL.Image.Image:
+    """Open a TIFF file; of a camera's RAW file, which looks like one, Pillow would open a thumbnail."""
+    from PIL import TiffImagePlugin
+
+    image = TiffImagePlugin.TiffImageFile(stream)
+    tags = image.tag_v2
+    if DNG_VERSION in tags or (SUB_IFDS in tags and tags.get(SUBFILE_TYPE) == 1):
+        maker = str(tags.get(MAKE, "")).split("\0")[0].strip()
+        raise UnsupportedError(f"RAW of a camera{f' ({maker})' if maker else ''}, {INSTEAD}")
+    return image
 
 
 def _find_iso_opener(brands: bytes) -> Opener:
@@ -52,6 +87,8 @@ def _find_iso_opener(brands: bytes) -> Opener:
         return AvifImagePlugin.AvifImageFile
     if brands.startswith(HEIC_BRANDS):
         return _open_heic
+    if brands.startswith(b"crx "):
+        raise UnsupportedError(f"RAW of a Canon camera, {INSTEAD}")
     raise UnreadableError("a film or another media file, not an image")
 
 

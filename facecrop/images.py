@@ -15,11 +15,13 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL import ImageOps
 
-from facecrop._formats import HEADER, UnreadableError, find_opener
+from facecrop._arrays import convert_to_uint8
+from facecrop._formats import HEADER, UnreadableError, UnsupportedError, find_opener
+from facecrop._sources import prepare_source
 from facecrop.errors import ImageError, OptionError
 
 Image = NDArray[np.uint8]  # RGB, (H, W, 3)
-Source = str | os.PathLike[str] | bytes | PIL.Image.Image | NDArray[Any]
+Source = str | os.PathLike[str] | bytes | IO[bytes] | PIL.Image.Image | NDArray[Any]
 
 MAX_PIXELS = 200_000_000
 MAX_BYTES = 512 * 2**20
@@ -59,6 +61,8 @@ def is_image_file(path: Path) -> bool:
             find_opener(file.read(HEADER))
     except OSError:
         return True  # it may be one: reading it says what is wrong
+    except UnsupportedError:
+        return True
     except UnreadableError:
         return False
     return True
@@ -73,8 +77,9 @@ def read_image(
     is read.
 
     Args:
-        source: A path, the bytes of a file, a Pillow image, or an array: grey, RGB or RGBA, of bool, 8 or 16 bits, or
-            of floats, whose largest value tells the scale (1, 255 or 65535).
+        source: A path, the bytes of a file, an open file, a Pillow image, or an array: grey, RGB or RGBA. An array may
+            hold bool, integers or floats; if it is not uint8, its largest value tells the scale (1 for floats, 255 or
+            65535). One with values far below 0 is refused.
         max_side: The most pixels that the image may be wide and high; larger images are reduced. This is faster than
             reducing afterwards, because a JPEG is decoded at a smaller scale.
         max_pixels: Images of more pixels are refused before they are decoded.
@@ -98,6 +103,7 @@ def read_image(
         raise OptionError(f"max_side must be at least 1, got {max_side}")
     path = source if isinstance(source, (str, os.PathLike)) else None
     try:
+        source = prepare_source(source, max_bytes)
         if isinstance(source, np.ndarray):
             image = _convert_array(source)
         elif isinstance(source, PIL.Image.Image):
@@ -108,7 +114,9 @@ def read_image(
         elif path is not None:
             image = _read_file(path, max_side, max_pixels, max_bytes)
         else:
-            raise TypeError(f"source must be a path, bytes, Pillow image or array, got {type(source).__name__}")
+            raise TypeError(
+                f"source must be a path, bytes, open file, Pillow image or array, got {type(source).__name__}"
+            )
     except UnreadableError as error:
         raise ImageError(path, str(error)) from error.__cause__
     return image if max_side is None else limit_size(image, max_side)
@@ -232,7 +240,7 @@ def _check_size(image: PIL.Image.Image, max_pixels: int) -> None:
 
 def _convert_to_rgb(image: PIL.Image.Image) -> Image:
     if image.mode == "F" or image.mode.startswith("I"):
-        return _convert_array(np.asarray(image))
+        return _convert_array(np.asarray(image), white=65535.0 if image.mode.startswith("I;16") else None)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = PIL.Image.new("RGBA", image.size, "white")
@@ -240,32 +248,15 @@ def _convert_to_rgb(image: PIL.Image.Image) -> Image:
     return np.array(image.convert("RGB"))
 
 
-def _convert_array(array: NDArray[Any]) -> Image:
+def _convert_array(array: NDArray[Any], white: float | None = None) -> Image:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
         raise UnreadableError(f"an array of shape {array.shape} is no grey, RGB or RGBA image")
-    array = _convert_to_uint8(array)
+    array = convert_to_uint8(array, white=white)
     if array.shape[2] == 4:
         return _convert_to_rgb(PIL.Image.fromarray(array, "RGBA"))
     return np.array(np.broadcast_to(array, (*array.shape[:2], 3)))
-
-
-def _convert_to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind in "iu":
-        white = 65535.0  # 16 bits, in whatever integer they are kept
-    elif array.dtype.kind == "f":
-        largest = float(array.max())
-        if not np.isfinite(array).all():
-            raise UnreadableError("values that are not finite numbers")
-        white = next((scale for scale in (1.0, 255.0) if largest <= scale), 65535.0)
-    else:
-        raise UnreadableError(f"an array of {array.dtype} is no image")
-    return np.rint(array.clip(0, white) * (255 / white)).astype(np.uint8)
 
 
 def _describe(error: Exception) -> str:

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import PIL.Image
+import PIL.TiffImagePlugin
 import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -150,6 +151,54 @@ def test_pillow_images_are_read_and_left_alone():
 )
 def test_arrays_are_read(array):
     assert_sketch(read_image(array))
+
+
+@pytest.mark.parametrize("kind", ["int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float64"])
+def test_arrays_of_other_numbers_up_to_255_are_no_black_images(kind):
+    assert_sketch(read_image(np.asarray(sketch()).astype(kind)))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint32])
+def test_wider_integers_may_hold_16_bits(kind):
+    assert_sketch(read_image(np.asarray(sketch()).astype(kind) * 257))
+
+
+def test_values_that_overshoot_a_little_are_clipped():
+    wide = np.asarray(sketch()).astype(np.float32) / 255 * 1.04 - 0.02
+    assert np.abs(read_image(wide).astype(int) - np.asarray(sketch())).max() <= LOSSY
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.asarray(sketch()) / 127.5 - 1,
+        (np.asarray(sketch()) / 255 - 0.45) / 0.22,
+        np.asarray(sketch()).astype(np.int16) - 128,
+        np.asarray(sketch()).astype(np.int64) * 2**16,
+    ],
+    ids=["-1 to 1", "standardised", "signed", "more than 16 bits"],
+)
+def test_arrays_that_were_scaled_for_a_network_are_refused(array):
+    with pytest.raises(ImageError, match="scale them to 0 to"):
+        read_image(array)
+
+
+def test_open_files_are_read(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(saved(sketch(), "PNG"))
+    with path.open("rb") as file:
+        assert_sketch(read_image(file))
+    assert_sketch(read_image(io.BytesIO(path.read_bytes())))
+    with pytest.raises(ImageError, match="more than the limit"):
+        read_image(io.BytesIO(path.read_bytes()), max_bytes=10)
+    with path.open(encoding="latin-1") as file, pytest.raises(TypeError, match="binary"):
+        read_image(file)
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.jpg", "HTTP://example.org/a", "data:image/png;base64,AAAA"])
+def test_urls_are_refused_with_the_reason(url):
+    with pytest.raises(ImageError, match="network"):
+        read_image(url)
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1)])
@@ -367,3 +416,32 @@ def test_an_image_file_is_told_by_its_name(tmp_path, name, content, expected):
 
 def test_a_file_that_cannot_be_opened_counts_as_an_image_file(tmp_path):
     assert is_image_file(tmp_path / "gone")
+
+
+def raw_file(**tags):
+    """A TIFF file with the tags of a camera's RAW."""
+    info = PIL.TiffImagePlugin.ImageFileDirectory_v2()
+    numbers = {"subfile": 254, "make": 271, "sub_ifds": 330, "dng": 50706}
+    for name, value in tags.items():
+        info[numbers[name]] = value
+    return saved(sketch(), "TIFF", tiffinfo=info)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.jxl", b"\xff\x0a" + bytes(90), "JPEG XL"),
+        ("b.jxl", b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(90), "JPEG XL"),
+        ("a.cr2", b"II*\0\x10\0\0\0CR\2\0" + bytes(90), "RAW"),
+        ("a.cr3", b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(90), "RAW"),
+        ("a.raf", b"FUJIFILMCCD-RAW 0201" + bytes(90), "Fujifilm"),
+        ("a.dng", raw_file(dng=b"\1\4\0\0"), "RAW"),
+        ("a.nef", raw_file(subfile=1, sub_ifds=8, make="NIKON CORPORATION"), "NIKON"),
+    ],
+)
+def test_formats_that_are_not_read_are_named(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    assert is_image_file(tmp_path / name)
+    with pytest.raises(ImageError, match=words) as caught:
+        read_image(tmp_path / name)
+    assert "export" in caught.value.reason

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emonet.album.entry import Entry
+    from emonet.album.folder import predict_folder
     from emonet.album.labelled import AlbumScore, Labels, find_labels, read_labels, score_album
     from emonet.album.photos import PhotoFile, PhotoListing, list_photos, read_photos
     from emonet.album.run import AlbumRun
@@ -21,6 +22,7 @@ __all__ = [
     "PhotoListing",
     "find_labels",
     "list_photos",
+    "predict_folder",
     "read_labels",
     "read_photos",
     "score_album",
@@ -35,6 +37,7 @@ _MODULES = {
     "PhotoListing": "photos",
     "find_labels": "labelled",
     "list_photos": "photos",
+    "predict_folder": "folder",
     "read_labels": "labelled",
     "read_photos": "photos",
     "score_album": "labelled",

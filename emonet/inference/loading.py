@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from emonet.inference.onnx_model import OnnxModel
 
 FOLDER = Path(__file__).parents[1] / "weights"
+RUN_MODEL = "model.safetensors"  # in the folder of a run, also of several networks that are averaged
 BUNDLED = ("emonet", "emonet_fast")  # each is a model file in FOLDER, beside its card
 
 
@@ -20,7 +21,8 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
     """Open a model that comes with the package, or a model file.
 
     Args:
-        model: `emonet`, `emonet_fast`, or a path. A path has a dot or a folder in it.
+        model: `emonet`, `emonet_fast`, or the path of a model file or of the folder of a run. A path has a dot or a
+            folder in it, or is that of a folder.
 
     Returns:
         The model with its weights.
@@ -40,11 +42,25 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
 
     if is_onnx_file(model):
         raise CheckpointError(model, "an ONNX file, which can only predict; here a model file is needed")
-    if is_file_name(model):
-        return load_checkpoint(model)
-    if str(model) not in BUNDLED:
+    if not is_file_name(model) and str(model) not in BUNDLED:
         raise OptionError(f"no model {str(model)!r}: there are {', '.join(BUNDLED)}, and model files by their path")
-    return load_checkpoint(FOLDER / f"{model}.safetensors")
+    return load_checkpoint(find_model_file(model))
+
+
+def find_model_file(model: str | os.PathLike[str]) -> Path:
+    """Find the file of a model, which need not exist: of a bundled one, or in the folder of a run.
+
+    Raises:
+        CheckpointError: The path is a folder without a model.
+    """
+    if str(model) in BUNDLED:
+        return FOLDER / f"{model}.safetensors"
+    path = Path(model)
+    if not path.is_dir():
+        return path
+    if not (path / RUN_MODEL).is_file():
+        raise CheckpointError(path, f"a folder without {RUN_MODEL}, which `emonet train` writes when it has ended")
+    return path / RUN_MODEL
 
 
 def load_to_predict(model: str | os.PathLike[str]) -> Checkpoint | OnnxModel:
@@ -71,6 +87,6 @@ def is_onnx_file(model: str | os.PathLike[str]) -> bool:
 
 
 def is_file_name(model: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is meant: a path has a dot or a folder in it."""
+    """Tell whether a file or a folder is meant: a path has a dot or a folder in it, or is a folder."""
     path = Path(model)
-    return bool(path.suffix) or len(path.parts) > 1
+    return bool(path.suffix) or len(path.parts) > 1 or (str(model) not in BUNDLED and path.is_dir())

@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
 
 from emonet.labels import Emotion
+from emonet.prediction.doubts import DoubtRules
+from emonet.prediction.inputs import GivenModel, to_rgb
+from emonet.prediction.kept import keep_predictor
 from emonet.prediction.prediction import PhotoResult, Prediction
 from emonet.prediction.predictor import EmotionPredictor
-from emonet.prediction.table import to_table
+from emonet.prediction.table import to_dataframe, to_table
 from facecrop import Image, Source, read_image
 from facecrop.packages import importing
 
-__all__ = ["EmotionPredictor", "PhotoResult", "Prediction", "draw", "explain", "predict", "predict_many", "to_table"]
+__all__ = [
+    "DoubtRules",
+    "EmotionPredictor",
+    "PhotoResult",
+    "Prediction",
+    "draw",
+    "explain",
+    "predict",
+    "predict_many",
+    "to_dataframe",
+    "to_table",
+]
 
 
-def predict(image: Source, *, head: str | None = None, prior: str | None = None) -> list[Prediction]:
+def predict(
+    image: Source,
+    *,
+    model: GivenModel | Sequence[GivenModel] = "emonet",
+    head: str | None = None,
+    prior: str | None = None,
+    bgr: bool = False,
+) -> list[Prediction]:
     """Find the faces of an image and the expressions that they appear to have.
 
-    The bundled model is opened at the first call and kept.
+    The model is opened at the first call and kept.
 
     Args:
-        image: A path, the bytes of a file, a Pillow image or an array.
+        image: A path, the bytes of a file, an open file, a Pillow image or an array.
+        model: `emonet`, `emonet_fast`, a model file, the folder of a run, an ONNX file, an open model, or a list of
+            these, whose probabilities are averaged.
         head: The head of the model that answers, or `mean`; None takes the model's default.
         prior: `training`, `even` or `sqrt`, see emonet.heads.HeadChoice; None takes the model's default.
+        bgr: Whether an array has its channels in the order of OpenCV: blue, green, red.
 
     Returns:
-        A prediction for each face, from left to right; an empty list without a face.
+        A prediction for each face, from left to right; an empty list without a face. A prediction that is no answer
+        says why in `unsure`.
 
     Raises:
         ImageError: The image cannot be read.
@@ -39,20 +65,27 @@ def predict(image: Source, *, head: str | None = None, prior: str | None = None)
         >>> predict(np.zeros((60, 90, 3), np.uint8))  # a black image has no face
         []
     """
-    return _bundled(head, prior).predict(image)
+    return keep_predictor(model, head, prior).predict(image, bgr=bgr)
 
 
 def predict_many(
-    images: Iterable[Source], *, head: str | None = None, prior: str | None = None
+    images: Iterable[Source],
+    *,
+    model: GivenModel | Sequence[GivenModel] = "emonet",
+    head: str | None = None,
+    prior: str | None = None,
+    bgr: bool = False,
 ) -> Iterator[PhotoResult]:
     """Find the faces of many images and their expressions, a batch at a time.
 
-    The bundled model is opened at the first call and kept. Only a batch of images is in memory.
+    The model is opened at the first call and kept. Only a batch of images is in memory.
 
     Args:
         images: Whatever yields images as `predict` takes them.
+        model: As in `predict`.
         head: As in `predict`.
         prior: As in `predict`.
+        bgr: As in `predict`.
 
     Returns:
         An iterator with a result for each image, in order. An image that cannot be read has its error there.
@@ -69,15 +102,16 @@ def predict_many(
         missing.jpg () missing.jpg: no such file
         1 () None
     """
-    return _bundled(head, prior).predict_many(images)
+    return keep_predictor(model, head, prior).predict_many(images, bgr=bgr)
 
 
-def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
+def draw(image: Source, predictions: Iterable[Prediction], *, bgr: bool = False) -> Image:
     """Draw predictions into a copy of an image, as boxes and bars.
 
     Args:
         image: The image that the predictions are of, as `predict` takes it.
-        predictions: What `predict` returned.
+        predictions: What `predict` returned. Those that are unsure are grey.
+        bgr: Whether an array has its channels in the order of OpenCV; then the copy has them so too.
 
     Returns:
         The copy as an array, RGB uint8.
@@ -93,7 +127,8 @@ def draw(image: Source, predictions: Iterable[Prediction]) -> Image:
     """
     from emonet.prediction.drawing import draw_predictions
 
-    return draw_predictions(read_image(image), list(predictions))
+    drawn = draw_predictions(read_image(to_rgb(image, bgr=bgr)), list(predictions))
+    return np.ascontiguousarray(drawn[..., ::-1]) if bgr else drawn
 
 
 def explain(
@@ -125,7 +160,7 @@ def explain(
     with importing("an explanation", "emonet[train]"):
         from emonet.explaining.photo import explain_face
 
-    asked = predictor or _bundled(None, None)
+    asked = predictor or keep_predictor()
     return explain_face(
         read_image(image),
         prediction.face,
@@ -134,8 +169,3 @@ def explain(
         crop=asked.models[0].crop,
         choice=asked.choices[0],
     )
-
-
-@cache
-def _bundled(head: str | None, prior: str | None) -> EmotionPredictor:
-    return EmotionPredictor(head=head, prior=prior)

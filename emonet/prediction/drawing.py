@@ -11,7 +11,7 @@ import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 from emonet.labels import Emotion
-from emonet.palette import EXPRESSIONS
+from emonet.palette import EXPRESSIONS, PALE
 from emonet.prediction.prediction import Prediction
 from facecrop.images import Image
 
@@ -32,12 +32,14 @@ class FaceLabel:
         height: Of the letters, in pixels.
         names: Width of the longest name in pixels.
         numbers: Width of the longest number in pixels.
+        note: Stands instead of the bars; `names` is its width.
     """
 
     shares: Sequence[tuple[Emotion, float]]
     height: int
     names: float
     numbers: float
+    note: str = ""
 
     @property
     def line(self) -> int:
@@ -52,13 +54,16 @@ class FaceLabel:
     @property
     def size_wh(self) -> tuple[float, float]:
         """Width and height of the label in pixels."""
+        if self.note:
+            return self.names + self.height, self.line + self.height // 2
         return self.names + self.bar + self.numbers + self.height, self.line * len(self.shares) + self.height // 2
 
 
 def draw_predictions(image: Image, predictions: Sequence[Prediction]) -> Image:
     """Draw the box of each face in the colour of its expression, with bars of the most probable classes.
 
-    Bars stand beside their face and hide no other face and no other bars, as far as the image has room.
+    Bars stand beside their face and hide no other face and no other bars, as far as the image has room. An unsure face
+    has a grey box, and the reason instead of bars where there is room for it.
 
     Returns:
         A copy of the image.
@@ -67,18 +72,27 @@ def draw_predictions(image: Image, predictions: Sequence[Prediction]) -> Image:
     pen = ImageDraw.Draw(canvas)
     heights = [max(LEAST_LETTERS, round(prediction.face.width * LETTERS)) for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
-        pen.rectangle(prediction.box, outline=EXPRESSIONS[prediction.emotion], width=max(2, height // 6))
+        pen.rectangle(prediction.box, outline=_choose_colour(prediction), width=max(2, height // 6))
     taken: list[Box] = [prediction.box for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
         labels = [_make_label(pen, prediction, height, count) for count in SHOWN]
         label, box = _place_label(labels, prediction.box, canvas.size, taken)
+        if prediction.unsure and any(_overlaps(box, other) for other in taken):
+            continue
         _draw_label(pen, label, box)
         taken.append(box)
     return np.array(canvas)
 
 
+def _choose_colour(prediction: Prediction) -> str:
+    return PALE if prediction.unsure else EXPRESSIONS[prediction.emotion]
+
+
 def _make_label(pen: ImageDraw.ImageDraw, prediction: Prediction, height: int, count: int) -> FaceLabel:
     font = ImageFont.load_default(height)
+    if prediction.unsure:
+        note = f"unsure: {prediction.unsure}"
+        return FaceLabel((), height, pen.textlength(note, font), 0, note)
     shares = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:count]
     names = max(pen.textlength(f"{emotion}  ", font) for emotion, _ in shares)
     return FaceLabel(shares, height, names, pen.textlength("100 %", font))
@@ -111,6 +125,8 @@ def _overlaps(one: Box, other: Box) -> bool:
 def _draw_label(pen: ImageDraw.ImageDraw, label: FaceLabel, box: Box) -> None:
     font, height = ImageFont.load_default(label.height), label.height
     pen.rectangle(box, fill=BEHIND)
+    if label.note:
+        pen.text((box[0] + height / 3, box[1] + height / 4), label.note, INK, font)
     for place, (emotion, share) in enumerate(label.shares):
         top, left = box[1] + height / 4 + place * label.line, box[0] + height / 3
         pen.text((left, top), emotion.value, INK, font)

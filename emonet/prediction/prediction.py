@@ -10,10 +10,11 @@ from typing import Any, Self
 
 from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
+from emonet.prediction.notebook import show_prediction, show_result
+from emonet.prediction.probabilities import Probabilities
 from facecrop import Face, Rejection
 from facecrop.face import Box
 
-SUM_TOLERANCE = 1e-6
 UNSURE = ("maybe not a face", "too small", "blurred", "turned", "in doubt")  # reasons why an answer is not given
 
 
@@ -23,8 +24,9 @@ class Prediction:
 
     Attributes:
         face: Where the face is in the image.
-        probabilities: Of each class of the model, in the model's order. They sum to 1.
+        probabilities: Of each class of the model, in the model's order. They sum to 1, and cannot be changed.
         unsure: Why the answer is not given, one of UNSURE; "" if it is given. The probabilities are there either way.
+        thumbnail: A small JPEG of the face, which a notebook shows; empty if it is not known. It is not stored.
 
     Raises:
         OptionError: The probabilities do not lie between 0 and 1 or do not sum to 1, or `unsure` is no such reason.
@@ -44,12 +46,10 @@ class Prediction:
     face: Face
     probabilities: Mapping[Emotion, float]
     unsure: str = field(default="", kw_only=True)
+    thumbnail: bytes = field(default=b"", kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        given = {Emotion(emotion): float(share) for emotion, share in self.probabilities.items()}
-        if not all(0 <= share <= 1 for share in given.values()) or abs(sum(given.values()) - 1) > SUM_TOLERANCE:
-            raise OptionError(f"probabilities must be from 0 to 1 and sum to 1, got {given}")
-        object.__setattr__(self, "probabilities", given)
+        object.__setattr__(self, "probabilities", Probabilities(self.probabilities))
         if self.unsure and self.unsure not in UNSURE:
             raise OptionError(f"unsure must be empty or one of {', '.join(UNSURE)}, got {self.unsure!r}")
 
@@ -57,6 +57,9 @@ class Prediction:
         box = ", ".join(f"{value:.0f}" for value in self.box)
         doubt = f"unsure ({self.unsure}), " if self.unsure else ""
         return f"<Prediction {doubt}{self.emotion} {100 * self.confidence:.0f} % at ({box})>"
+
+    def _repr_html_(self) -> str:
+        return show_prediction(self)
 
     @property
     def emotion(self) -> Emotion:
@@ -67,6 +70,16 @@ class Prediction:
     def answer(self) -> str:
         """The name of the most probable class, or "unsure"."""
         return "unsure" if self.unsure else self.emotion.value
+
+    @property
+    def dominant_emotion(self) -> str:
+        """The name of the most probable class as a plain string, also of an unsure prediction."""
+        return self.emotion.value
+
+    @property
+    def emotions(self) -> dict[str, float]:
+        """The probabilities as a plain dict: the names of the classes and floats from 0 to 1."""
+        return {emotion.value: share for emotion, share in self.probabilities.items()}
 
     @property
     def confidence(self) -> float:
@@ -90,7 +103,7 @@ class Prediction:
             "emotion": self.emotion.value,
             "confidence": self.confidence,
             "margin": self.margin,
-            "probabilities": {emotion.value: share for emotion, share in self.probabilities.items()},
+            "probabilities": self.emotions,
             "unsure": self.unsure,
             "face": self.face.to_dict(),
         }
@@ -98,7 +111,7 @@ class Prediction:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Make a prediction from what `to_dict` returned, also before there was `unsure`."""
-        return cls(Face.from_dict(stored["face"]), stored["probabilities"], stored.get("unsure", ""))
+        return cls(Face.from_dict(stored["face"]), stored["probabilities"], unsure=stored.get("unsure", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,9 @@ class PhotoResult:
     def __post_init__(self) -> None:
         if self.error is not None and (self.predictions or self.rejections):
             raise OptionError("a photo that cannot be read has neither predictions nor rejections")
+
+    def _repr_html_(self) -> str:
+        return show_result(self)
 
     @property
     def largest(self) -> Prediction | None:

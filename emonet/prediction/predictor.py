@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
 
@@ -16,23 +16,33 @@ from emonet.inference.backends import choose_machine, describe_backend
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine, open_machine
-from emonet.inference.loading import load_to_predict
 from emonet.inference.model import Model
-from emonet.models.inputs import Pixels
+from emonet.prediction.doubts import DoubtRules, mark_unsure
+from emonet.prediction.inputs import (
+    GivenModel,
+    Name,
+    check_models,
+    choose_model_detector,
+    frame_face,
+    make_pixels,
+    name_images,
+    open_models,
+    read_crops,
+    refuse_single_image,
+    select_faces,
+    to_rgb,
+)
+from emonet.prediction.notebook import make_thumbnail
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
-from facecrop import CropSpec, Face, FilterRules, Selection, choose_faces, crop_face, open_detector, read_image
-from facecrop.detectors import choose_detector, detector_class
+from emonet.prediction.turned import look_if_turned
+from facecrop import CropSpec, Face, FilterRules, open_detector, read_image
+from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
 
 if TYPE_CHECKING:
     from emonet.inference.torch_classifier import TorchClassifier
-
-GivenModel = str | os.PathLike[str] | Model
-Name = str | os.PathLike[str] | int  # the source of a PhotoResult
-
-WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
 
 
 class AnsweredPhoto(NamedTuple):
@@ -57,6 +67,9 @@ class EmotionPredictor:
         backend: `torch`, `onnx` (ONNX Runtime, on the processor), or `auto`, which takes ONNX Runtime on a processor
             where it can run the models.
         rules: Which faces may be used, and how many an image may have. What they leave out is among the rejections.
+        doubts: When the answer to a face is "unsure"; by default, what was measured for the detector,
+            `DoubtRules.for_photos`. `DoubtRules()` answers to every face.
+        turns: Whether photos that show no sure face are also looked at turned by quarters.
         tta: Test-time augmentation: `none`, `mirror` (also the mirror image) or `ten_crop` (also shifts to the
             corners).
         batch: The most images that are searched together. Large images make smaller batches, so that memory stays flat.
@@ -83,44 +96,40 @@ class EmotionPredictor:
         device: str = "auto",
         precision: str = "auto",
         rules: FilterRules | None = None,
+        doubts: DoubtRules | None = None,
+        turns: bool = True,
         tta: str = "mirror",
         batch: int = BATCH_IMAGES,
         head: str | None = None,
         prior: str | None = None,
         backend: str = "auto",
     ) -> None:
-        self.models = _open_models(model)
+        self.models = open_models(model)
         self.choices = tuple(one.choice(head or "", prior or "") for one in self.models)
         self.classes = self.choices[0].classes
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch = batch
-        self._asked = _choose_detector(self.models[0]) if detector is None else detector
-        self._check()
+        self.turns = turns
+        self._asked = choose_model_detector(self.models[0]) if detector is None else detector
+        self._opening = Lock()
+        check_models(self.models, self.choices, self.rules, self._detector_kind())
+        self.doubts = DoubtRules.for_photos(self._detector_kind().name) if doubts is None else doubts
         self.machine = choose_machine(self.models, backend, device, precision, tta)
         self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.models]
 
-    def _check(self) -> None:
-        for choice in self.choices[1:]:
-            if choice.classes != self.classes:
-                raise OptionError(
-                    "models that are averaged must know the same classes in one order: "
-                    f"{', '.join(self.classes)} and {', '.join(choice.classes)}"
-                )
-        aligned = ["aligned crops"] if any(model.crop.align for model in self.models) else []
-        wants = [*self.rules.landmark_rules(), *aligned]
-        detector = detector_class(self._asked) if isinstance(self._asked, str) else self._asked
-        if wants and not detector.has_landmarks:
-            raise OptionError(f"{' and '.join(wants)}: the detector {detector.name!r} gives no landmarks")
+    def _detector_kind(self) -> Detector | type[Detector]:
+        return detector_class(self._asked) if isinstance(self._asked, str) else self._asked
 
-    @cached_property
+    @property
     def detector(self) -> Detector:
         """The detector, opened at first use."""
-        if not isinstance(self._asked, str):
+        with self._opening:  # threads share one
+            if isinstance(self._asked, str):
+                device = str(self.machine.device)
+                runs_there = device.partition(":")[0] in detector_class(self._asked).device_kinds  # dlib: CPU alone
+                self._asked = open_detector(self._asked, device if runs_there else "cpu")
             return self._asked
-        device = str(self.machine.device)
-        runs_there = device.partition(":")[0] in detector_class(self._asked).device_kinds  # dlib: on the CPU alone
-        return open_detector(self._asked, device if runs_there else "cpu")
 
     @cached_property
     def network(self) -> TorchClassifier:
@@ -166,14 +175,17 @@ class EmotionPredictor:
             "answers": [{"head": choice.head, "prior": choice.prior} for choice in self.choices],
             "detector": {"name": self.detector.name, "options": asdict(self.detector.options)},
             "rules": self.rules.to_dict(),
+            "doubts": self.doubts.to_dict(),
+            "turns": self.turns,
             "tta": self.tta,
         }
 
-    def predict(self, image: Source) -> list[Prediction]:
+    def predict(self, image: Source, *, bgr: bool = False) -> list[Prediction]:
         """Find the faces of an image and their expressions.
 
         Args:
-            image: A path, the bytes of a file, a Pillow image or an array.
+            image: A path, the bytes of a file, an open file, a Pillow image or an array.
+            bgr: Whether an array has its channels in the order of OpenCV: blue, green, red.
 
         Returns:
             A prediction for each face that passes the rules, from left to right; an empty list without such a face.
@@ -182,16 +194,18 @@ class EmotionPredictor:
             ImageError: The image cannot be read.
             FileNotFoundError: There is no such file.
         """
-        ((_, result),) = self.answer([(0, read_image(image))])
-        return list(result.predictions)
+        photo = read_image(to_rgb(image, bgr=bgr))
+        ((_, result),) = self.answer([(0, photo)])
+        return [replace(one, thumbnail=make_thumbnail(photo, one.face)) for one in result.predictions]
 
-    def predict_many(self, images: Iterable[Source]) -> Iterator[PhotoResult]:
+    def predict_many(self, images: Iterable[Source], *, bgr: bool = False) -> Iterator[PhotoResult]:
         """Find the faces of many images and their expressions, a batch at a time.
 
         Only a batch of images is in memory, however many there are.
 
         Args:
             images: Whatever yields images as `predict` takes them.
+            bgr: As in `predict`.
 
         Returns:
             An iterator with a result for each image, in order. An image that cannot be read has its error there.
@@ -199,26 +213,51 @@ class EmotionPredictor:
         Raises:
             TypeError: `images` is a single image.
         """
-        if isinstance(images, str | bytes | os.PathLike) or (isinstance(images, np.ndarray) and images.ndim < 4):
-            raise TypeError("predict_many takes several images, and this is one: use predict, or put it into a list")
-        return (result for _, result in self.answer(read_ahead(_name_images(images))))
+        refuse_single_image(images, "predict_many", "use predict, or put it into a list")
+        return (result for _, result in self.answer(read_ahead(name_images(images, bgr=bgr))))
 
-    def predict_faces(self, crops: Iterable[Source], framing: CropSpec | None = None) -> list[Prediction]:
+    @overload
+    def predict_faces(
+        self,
+        crops: Iterable[Source],
+        framing: CropSpec | None = ...,
+        *,
+        bgr: bool = ...,
+        on_error: Literal["raise"] = ...,
+    ) -> list[Prediction]: ...
+    @overload
+    def predict_faces(
+        self, crops: Iterable[Source], framing: CropSpec | None = ..., *, bgr: bool = ..., on_error: Literal["return"]
+    ) -> list[Prediction | ImageError]: ...
+    def predict_faces(
+        self,
+        crops: Iterable[Source],
+        framing: CropSpec | None = None,
+        *,
+        bgr: bool = False,
+        on_error: Literal["raise", "return"] = "raise",
+    ) -> list[Prediction] | list[Prediction | ImageError]:
         """Classify images that are crops of faces already, without looking for faces.
+
+        Nothing is doubted: each crop has an answer.
 
         Args:
             crops: Images as `predict` takes them.
             framing: How the crops were cut out, such as `CropSpec.fer2013()`; by default, as the model's own.
+            bgr: As in `predict`.
+            on_error: What becomes of a crop that cannot be read: `raise` its error, or `return` it in its place.
 
         Returns:
-            A prediction for each crop.
+            A prediction for each crop, or, with `on_error="return"`, its error.
 
         Raises:
-            ImageError: A crop cannot be read.
+            ImageError: A crop cannot be read; nothing was classified yet.
+            TypeError: `crops` is a single image.
         """
-        images = [read_image(crop) for crop in crops]
-        faces = [_frame_face(image, framing) for image in images]
-        return self._classify(list(zip(images, faces, strict=True)))
+        images = read_crops(crops, bgr=bgr, on_error=on_error)
+        readable = [image for image in images if not isinstance(image, ImageError)]
+        said = iter(self._classify([(image, frame_face(image, framing)) for image in readable]))
+        return [image if isinstance(image, ImageError) else next(said) for image in images]
 
     def classify_faces(self, faces: Iterable[tuple[Image, Face]]) -> list[Prediction]:
         """Classify faces that were found already, each given with its image."""
@@ -236,9 +275,13 @@ class EmotionPredictor:
         return chain.from_iterable(map(self._answer_batch, scan_batches(photos, self.detector, self.batch)))
 
     def _answer_batch(self, batch: Sequence[ScannedPhoto[Name]]) -> Iterator[AnsweredPhoto]:
-        selections = [_choose_faces(photo, self.rules) for photo in batch]
+        if self.turns:
+            batch = [look_if_turned(photo, self.detector, self.doubts.second_look) for photo in batch]
+        selections = [select_faces(photo, self.rules) for photo in batch]
         faces = [(photo.image, face) for photo, chosen in zip(batch, selections, strict=True) for face in chosen.faces]
-        predictions = iter(self._classify(cast("list[tuple[Image, Face]]", faces)))
+        found_faces = cast("list[tuple[Image, Face]]", faces)
+        answers = zip((image for image, _ in found_faces), self._classify(found_faces), strict=True)
+        predictions = mark_unsure(answers, self.doubts, self.detector)
         for photo, chosen in zip(batch, selections, strict=True):
             error = photo.image if isinstance(photo.image, ImageError) else None
             found = sort_from_left([next(predictions) for _ in chosen.faces])
@@ -249,7 +292,7 @@ class EmotionPredictor:
         if not faces:
             return []
         answers = [
-            choose(classify(_make_pixels(faces, model)))
+            choose(classify(make_pixels(faces, model)))
             for model, choose, classify in zip(self.models, self.choices, self.classifiers, strict=True)
         ]
         rows = np.stack(answers).mean(0, dtype=np.float64)
@@ -257,41 +300,3 @@ class EmotionPredictor:
             Prediction(face, normalise(dict(zip(self.classes, map(float, row), strict=True))))
             for (_, face), row in zip(faces, rows, strict=True)
         ]
-
-
-def _make_pixels(faces: Sequence[tuple[Image, Face]], model: Model) -> Pixels:
-    """Crop faces as the network of a model sees them."""
-    return np.stack([model.input.resize(crop_face(image, face, model.crop)) for image, face in faces])
-
-
-def _choose_faces(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
-    if isinstance(photo.image, ImageError):
-        return Selection((), ())
-    return choose_faces(photo.image, photo.faces, rules)
-
-
-def _open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
-    models = [model] if isinstance(model, str | os.PathLike | Model) else list(model)
-    if not models:
-        raise OptionError("model must be a name, a model file or a list of these, got an empty list")
-    return tuple(one if isinstance(one, Model) else load_to_predict(one) for one in models)
-
-
-def _choose_detector(model: Model) -> str:
-    """Choose the detector that the model was made with, or another where that is not installed."""
-    return choose_detector() if model.detector == WHOLE else choose_detector(model.detector)
-
-
-def _name_images(images: Iterable[Source]) -> Iterator[tuple[Name, Source]]:
-    """Name a path by itself, and any other image by its place."""
-    for place, image in enumerate(images):
-        yield (image if isinstance(image, str | os.PathLike) else place), image
-
-
-def _frame_face(image: Image, framing: CropSpec | None) -> Face:
-    """Return the face that a crop was cut out for; without a framing, the crop is as the model wants it."""
-    height, width = image.shape[:2]
-    if framing is None:
-        return Face(box=(0, 0, width, height), score=1.0, detector=WHOLE, framed=True)
-    across, down = (side * framing.margin / (1 + 2 * framing.margin) for side in (width, height))
-    return Face(box=(across, down, width - across, height - down), score=1.0)

@@ -12,8 +12,10 @@ from facecrop.face import LANDMARK_NAMES
 from facecrop.packages import importing
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
+BUNDLED_CLASSES = tuple(emotion for emotion in Emotion if emotion is not Emotion.CONTEMPT)
 ARROW = "emonet[tables]"  # the extra that brings pyarrow
 BOX = ("x1", "y1", "x2", "y2")
 LANDMARKS = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
@@ -21,13 +23,15 @@ LANDMARKS = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 UNREADABLE = "unreadable"  # the reason of an image that cannot be read; other reasons are facecrop's
 
 
-def to_table(results: Iterable[PhotoResult]) -> pa.Table:
+def to_table(results: Iterable[PhotoResult], classes: Sequence[Emotion] | None = None) -> pa.Table:
     """Put results into an Arrow table.
 
     The table has a row for each prediction, for each face that was left out, and for each image without a face.
 
     Args:
-        results: What `predict_many` returned. The first prediction tells the classes.
+        results: What `predict_many` returned.
+        classes: Those of the predictor. By default, the first prediction tells them; without any prediction, they are
+            those of the bundled models.
 
     Returns:
         A table with these columns; what does not apply to a row is null:
@@ -52,9 +56,45 @@ def to_table(results: Iterable[PhotoResult]) -> pa.Table:
         import pyarrow as pa
 
     found = list(results)
-    first = next((prediction for result in found for prediction in result.predictions), None)
-    classes = tuple(first.probabilities) if first else ()
-    return pa.Table.from_pylist([row for result in found for row in make_rows(result)], schema=make_schema(classes))
+    schema = make_schema(_choose_classes(found, classes))
+    return pa.Table.from_pylist([row for result in found for row in make_rows(result)], schema=schema)
+
+
+def to_dataframe(results: Iterable[PhotoResult], classes: Sequence[Emotion] | None = None) -> pd.DataFrame:
+    """Put results into a pandas data frame.
+
+    Args:
+        results: What `predict_many` returned.
+        classes: As in `to_table`.
+
+    Returns:
+        A data frame with the rows and columns of `to_table`; what does not apply to a row is missing.
+
+    Raises:
+        MissingPackageError: pandas is not installed.
+
+    Examples:
+        >>> import numpy as np
+        >>> from emonet import predict_many, to_dataframe
+        >>> frame = to_dataframe(predict_many([np.zeros((60, 90, 3), np.uint8)]))
+        >>> frame.loc[0, "reason"], "p_happy" in frame.columns
+        ('no_face', True)
+    """
+    with importing("a data frame", "pandas"):
+        import pandas as pd
+
+    found = list(results)
+    kinds = {"string": "string", "int32": "Int32", "float64": "float64"}
+    columns = list_columns(_choose_classes(found, classes))
+    frame = pd.DataFrame([row for result in found for row in make_rows(result)], columns=list(columns))
+    return frame.astype({name: kinds[kind] for name, kind in columns.items()})
+
+
+def _choose_classes(results: Sequence[PhotoResult], given: Sequence[Emotion] | None) -> tuple[Emotion, ...]:
+    if given is not None:
+        return tuple(given)
+    first = next((prediction for result in results for prediction in result.predictions), None)
+    return tuple(first.probabilities) if first else BUNDLED_CLASSES
 
 
 def list_columns(classes: Sequence[Emotion]) -> dict[str, str]:

@@ -1,0 +1,39 @@
+"""Photos that lie on their side because they were stored without their orientation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from emonet.errors import ImageError
+from emonet.prediction.inputs import Name
+from facecrop import Detector, Face
+from facecrop.scanning import ScannedPhoto
+from facecrop.second_look import look_turned
+
+UPRIGHT = 60  # degrees: faces that lie more than this on their side are found, but not read, by some detectors
+
+
+def look_if_turned(photo: ScannedPhoto[Name], detector: Detector, sure: float | None) -> ScannedPhoto[Name]:
+    """Look at a photo without a sure upright face turned by quarters, and take the faces that are surer there.
+
+    Args:
+        photo: A photo and what the detector found in it.
+        detector: What looked.
+        sure: The score from which on a face is sure; None if the detector's scores say nothing.
+    """
+    least = -math.inf if sure is None else sure
+    if isinstance(photo.image, ImageError) or any(_is_upright(face) and face.score >= least for face in photo.faces):
+        return photo
+    faces = look_turned(photo.image, detector)
+    best = _best_score(faces)
+    return replace(photo, faces=tuple(faces)) if best >= least and best > _best_score(photo.faces) else photo
+
+
+def _is_upright(face: Face) -> bool:
+    return abs(face.roll or 0.0) <= UPRIGHT
+
+
+def _best_score(faces: Iterable[Face]) -> float:
+    return max((face.score for face in faces), default=-math.inf)
