@@ -11,6 +11,12 @@ from facecrop._formats import UnreadableError
 URL = re.compile(r"(https?|ftp|s3|gs|file|data):", re.IGNORECASE)
 
 
+def find_url(path: str | os.PathLike[str]) -> str:
+    """Return the scheme of a URL, such as `https:`; nothing for a path."""
+    match = URL.match(str(path))
+    return match[0] if match else ""
+
+
 def prepare_source(source: Any, max_bytes: int) -> Any:
     """Return the bytes of an open file, read from where it stands, and anything else as it is; refuse URLs.
 
@@ -19,8 +25,8 @@ def prepare_source(source: Any, max_bytes: int) -> Any:
         TypeError: The file is open as text.
     """
     if isinstance(source, str | os.PathLike):
-        if match := URL.match(str(source)):
-            raise UnreadableError(f"a URL ({match[0]}...); nothing is read over the network: download it first")
+        if scheme := find_url(source):
+            raise UnreadableError(f"a URL ({scheme}...); nothing is read over the network: download it first")
         return source
     if not callable(getattr(source, "read", None)):
         return source

@@ -181,3 +181,18 @@ def test_the_demo_leaves_an_album_of_samples(run, tmp_path):
         "broken.jpg": "unreadable",
         "sea.jpg": "no_face",
     }
+
+
+def test_the_version_is_printed():
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout.strip()) == (0, f"emonet {__version__}")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["predict"], ["predict", "--bogus"], ["nonsense"], ["predict", "p", "--batch", "x"]]
+)
+def test_a_mistaken_call_ends_with_the_status_of_the_help(monkeypatch, arguments):
+    monkeypatch.setattr(sys, "argv", ["emonet", *arguments])
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == 1

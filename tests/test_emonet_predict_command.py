@@ -128,11 +128,55 @@ def test_rules_are_told_with_their_reasons(predict, friends):
     assert "left out: 1 too_small" in result.stdout
 
 
-@pytest.mark.parametrize("options", [("--annotate",), ("-o", "out"), ("--labels", "labels.csv")])
-def test_of_one_photo_nothing_is_written(predict, friends, options):
+@pytest.mark.parametrize(
+    ("options", "words"), [(("--annotate",), "give --out"), (("--labels", "labels.csv"), "give a folder")]
+)
+def test_what_single_photos_do_not_have_is_refused(predict, friends, options, words):
     result = predict(friends / "happy" / "me.png", *options)
     assert result.exit_code == 1
-    assert "nothing is written of one photo" in str(result.exception)
+    assert words in str(result.exception)
+
+
+def test_single_photos_are_drawn_into_copies_and_tables(predict, friends, tmp_path):
+    photos = [friends / name / "me.png" for name in ("happy", "sad")]
+    result = predict(*photos, "--annotate", "-o", tmp_path / "drawn")
+    assert result.exit_code == 0
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()[:2]] == [str(photo) for photo in photos]
+    written = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert written == ["me-2.jpg", "me.jpg", "predictions.csv", "predictions.parquet"]
+    table = pq.read_table(tmp_path / "drawn" / "predictions.parquet")
+    assert table["path"].to_pylist() == [str(photo) for photo in photos]
+    assert predict(*photos, "--annotate", "-o", tmp_path / "drawn").exit_code == 0  # once more
+    refused = predict(*photos, "-o", friends)
+    assert refused.exit_code == 1
+    assert "holds other things" in str(refused.exception)
+
+
+def test_patterns_that_the_shell_left_are_filled_in(predict, friends):
+    result = predict(str(friends / "*" / "*.png"), friends / "happy" / "me.png")
+    assert result.stdout.splitlines()[-1] == "2 photos: 2 faces; 0 could not be read"
+    missing = predict(str(friends / "*.gif"))
+    assert isinstance(missing.exception, FileNotFoundError)
+    url = predict("https://example.org/me.png")
+    assert "network" in str(url.exception)
+
+
+def test_several_folders_are_printed_together(predict, friends):
+    result = predict(friends / "happy", friends / "sad", "--json")
+    sources = [json.loads(line)["source"] for line in result.stdout.splitlines()]
+    assert sources == [str(friends / name / "me.png") for name in ("happy", "sad")]
+
+
+def test_doubts_are_options_and_counted_apart(predict, friends):
+    photo = friends / "happy" / "me.png"
+    result = predict(photo, "--sure-size", "500")
+    assert "unsure (too small), happy" in result.stdout
+    assert "unsure: 1 too small" in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 photo: 1 face; 0 could not be read"
+    for option, value, reason in (("--min-sharpness", "1e9", "blurred"), ("--least-confidence", "1", "in doubt")):
+        assert f"unsure: 1 {reason}" in predict(photo, option, value).stdout
+    assert "unsure" not in predict(photo, "--sure-size", "500", "--answer-all").stdout
+    assert predict(photo, "--least-confidence", "2").exit_code == 1
 
 
 def test_without_a_readable_photo_the_status_is_1(predict, tmp_path):

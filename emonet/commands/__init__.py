@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import emonet
 from emonet.commands._console.endings import run_application
 from emonet.commands._console.examples import epilog
 
@@ -30,7 +31,7 @@ def create_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    made.callback()(lambda: None)  # so that a single command keeps its name
+    made.callback()(_take_version)  # a callback also lets a single command keep its name
     for name in names:
         command = getattr(import_module(f"emonet.commands.{name}"), name)
         if isinstance(command, typer.Typer):
@@ -38,6 +39,20 @@ def create_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         else:
             made.command(epilog=epilog(name))(command)
     return made
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"emonet {emonet.__version__}")
+        raise typer.Exit
+
+
+def _take_version(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,12 @@ import typer
 
 from emonet.commands._console.arguments import (
     ANY_FACE,
+    AS_MEASURED,
     FACES,
     RUNNING,
+    UNSURE,
     Device,
+    Doubts,
     FaceRules,
     HeadName,
     PriorName,
@@ -22,14 +25,17 @@ from emonet.commands._console.arguments import (
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
+from emonet.commands._console.places import expand_places
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import Tally
-from emonet.errors import MissingFileError, OptionError
+from emonet.errors import OptionError
 from emonet.options import Option, check_options
+from emonet.prediction.doubts import DoubtRules
 
 if TYPE_CHECKING:
-    from emonet.album import AlbumRun, AlbumScore, Entry
+    from emonet.album import AlbumRun, AlbumScore, Entry, PhotoFile
+    from emonet.album.copies import PhotoWriter
     from emonet.evaluation.metrics import Scores
     from emonet.prediction import EmotionPredictor, PhotoResult
 
@@ -56,6 +62,9 @@ class PredictOptions:
         ),
     ] = None
     rules: FaceRules = ANY_FACE
+    turns: Annotated[bool, Option("Look at photos that show no sure face also turned by quarters.", panel=FACES)] = True
+    doubts: Doubts = AS_MEASURED
+    answer_all: Annotated[bool, Option("Answer for every face, however doubtful it is.", panel=UNSURE)] = False
     device: Device = "auto"
     backend: BackendName = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
@@ -66,12 +75,17 @@ class PredictOptions:
 
 @with_options(PredictOptions)
 def predict(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of photos, or one photo.")],
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTOS", help="A folder of photos, or photos and folders to print.")
+    ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", rich_help_panel=WRITING, help="Folder to write to. (default: beside PHOTOS, NAME-emonet)"
+            "--out",
+            "-o",
+            rich_help_panel=WRITING,
+            help="Folder to write to. (default: for a folder, beside it, NAME-emonet; for photos, none)",
         ),
     ] = None,
     labels: Annotated[
@@ -98,21 +112,23 @@ def predict(
     if given.print_config:
         print_options(options)
         return
-    if not photos.exists():
-        raise MissingFileError(f"no such photo or folder: {photos}")
-    predictor = open_predictor(options, batch=options.batch)
+    places = expand_places(photos)
+    folder = places[0] if len(places) == 1 and places[0].is_dir() and (out is not None or not as_json) else None
+    if folder is None:
+        _refuse_writing(out, options.annotate, labels)
+    predictor = open_predictor(options, batch=options.batch, turns=options.turns)
+    predictor.doubts = DoubtRules() if options.answer_all else options.doubts.over(predictor.doubts)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     tally = Tally()
     with say_how_to_resume():
-        if photos.is_dir() and (out is not None or not as_json):
+        if folder is not None:
             from emonet.album import AlbumRun
 
-            run = AlbumRun(photos, out or _beside(photos), predictor, annotate=options.annotate)
+            run = AlbumRun(folder, out or _beside(folder), predictor, annotate=options.annotate)
             _write(run, tally, as_json)
-            _score(run, photos, labels, as_json)
+            _score(run, folder, labels, as_json)
         else:
-            _refuse_writing(out, options.annotate, labels)
-            _stream(photos, predictor, tally, as_json)
+            _stream(places, predictor, tally, as_json, _open_writer(out, predictor, options))
     typer.echo(str(tally), err=as_json)
     if not tally.read:
         raise typer.Exit(FAILED)
@@ -159,21 +175,49 @@ def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> No
 
 
 def _refuse_writing(out: Path | None, annotate: bool, labels: Path | None) -> None:
-    if out is not None or annotate or labels is not None:
-        raise OptionError("nothing is written of one photo, nor with --json alone: give a folder of photos, and --out")
+    if labels is not None:
+        raise OptionError("--labels scores the photos of one folder: give a folder, and --out if there is --json")
+    if annotate and out is None:
+        raise OptionError("--annotate writes copies, and nothing is written next to your photos: give --out FOLDER")
 
 
-def _stream(photos: Path, predictor: EmotionPredictor, tally: Tally, as_json: bool) -> None:
-    """Print predictions as they come; nothing is written."""
-    from emonet.album import list_photos, read_photos
+def _open_writer(out: Path | None, predictor: EmotionPredictor, options: PredictOptions) -> PhotoWriter | None:
+    if out is None:
+        return None
+    from emonet.album.copies import PhotoWriter
 
-    found = list_photos(photos)
-    tally.others = found.others
-    for _, result in predictor.answer(read_photos(found.photos)):
+    return PhotoWriter(out, predictor, annotate=options.annotate)
+
+
+def _stream(
+    places: Sequence[Path], predictor: EmotionPredictor, tally: Tally, as_json: bool, writer: PhotoWriter | None
+) -> None:
+    """Print predictions as they come; only the writer writes."""
+    from emonet.album import read_photos
+
+    for answered in predictor.answer(read_photos(_list_places(places, tally))):
+        result = answered.result
         tally.add(result)
+        if writer is not None:
+            writer.add(answered)
         typer.echo(
             json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(_result_lines(result))
         )
+
+    if writer is not None:
+        writer.finish()
+        typer.echo(f"written to {writer.folder}", err=True)
+
+
+def _list_places(places: Sequence[Path], tally: Tally) -> Iterator[PhotoFile]:
+    """List the photos of all places; of several, each has the path by which it was given as its name."""
+    from emonet.album import list_photos
+
+    for place in places:
+        found = list_photos(place)
+        tally.others += found.others
+        for photo in found.photos:
+            yield photo if len(places) == 1 else replace(photo, name=str(photo.path))
 
 
 def _result_lines(result: PhotoResult) -> Iterator[str]:
@@ -183,7 +227,8 @@ def _result_lines(result: PhotoResult) -> Iterator[str]:
     name = printable(str(result.source))
     for prediction in result.predictions:
         box = " ".join(f"{value:.0f}" for value in prediction.box)
-        yield f"{name}: {prediction.emotion} {prediction.confidence:.0%} at {box}"
+        doubt = f"unsure ({prediction.unsure}), " if prediction.unsure else ""
+        yield f"{name}: {doubt}{prediction.emotion} {prediction.confidence:.0%} at {box}"
     for rejection in result.rejections:
         yield f"{name}: {rejection.detail}"
     if result.error is not None:

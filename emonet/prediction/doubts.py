@@ -66,6 +66,10 @@ class DoubtRules:
         """
         return PHOTO_DOUBTS.get(detector, UNMEASURED)
 
+    def over(self, defaults: DoubtRules) -> DoubtRules:
+        """Return these rules, and of the defaults those that are None here."""
+        return replace(defaults, **{name: value for name, value in self.to_dict().items() if value is not None})
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, safe for json.dumps; `DoubtRules(**...)` takes them back."""
         return asdict(self)

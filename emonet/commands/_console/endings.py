@@ -13,6 +13,7 @@ from emonet.errors import EmonetError
 
 FAILED = 1  # the call was mistaken, or nothing could be read
 SOME_UNREADABLE = 3
+USAGE = 2  # how typer ends for a mistaken call
 STOPPED = 130  # by Ctrl-C, as shells have it
 
 DEBUG = "--debug"
@@ -30,6 +31,10 @@ def run_application(application: typer.Typer) -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
     try:
         application(args=arguments)
+    except SystemExit as ending:
+        if ending.code == USAGE:
+            raise SystemExit(FAILED) from None
+        raise
     except (EmonetError, OSError) as error:
         if DEBUG in sys.argv:
             traceback.print_exc()

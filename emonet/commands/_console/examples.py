@@ -44,7 +44,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet predict holiday -o album --annotate --min-size 40",
         "emonet predict friends --labels friends.csv",
         "emonet predict party.jpg --json",
-        "emonet predict holiday --model runs/ours/model.safetensors --head seen --prior even",
+        "emonet predict party.jpg garden.heic --annotate -o drawn",
+        "emonet predict holiday --model runs/ours --head seen --prior even",
     ),
     "video": (
         "emonet video party.mp4",

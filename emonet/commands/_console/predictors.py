@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ModelNames = Annotated[
     tuple[str, ...],
     Option(
-        "Model to use: emonet, emonet_fast, a model file or an ONNX file; of several, the mean.", panel=MODEL, path=True
+        "Model to use: emonet, emonet_fast, a model file, the folder of a run or an ONNX file; of several, the mean.",
+        panel=MODEL,
+        path=True,
     ),
 ]
 ViewName = Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)]

@@ -26,6 +26,7 @@ class Tally:
         self.others: Counter[str] = Counter()
         self.read = self.unreadable = self.known = 0
         self._faces: Counter[str] = Counter()
+        self._unsure: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
 
     def add(self, result: PhotoResult, *, known: bool = False) -> None:
@@ -33,16 +34,18 @@ class Tally:
         self.known += known
         self.unreadable += result.error is not None
         self.read += result.error is None
-        self._faces.update(prediction.emotion.value for prediction in result.predictions)
+        self._faces.update(one.emotion.value for one in result.predictions if not one.unsure)
+        self._unsure.update(one.unsure for one in result.predictions if one.unsure)
         self._left_out.update(rejection.reason.value for rejection in result.rejections)
 
     def __str__(self) -> str:
         """Return a line for the expressions and one for the reasons, and last the number of photos."""
-        found = {"faces": self._faces, "left out": self._left_out}
+        found = {"faces": self._faces, "unsure": self._unsure, "left out": self._left_out}
         lines = [f"{name}: {format_counts(counts)}" for name, counts in found.items() if counts]
         lines += skipped_lines(self.others)
         before = f", {self.known:,} of them done before" if self.known else ""
-        photos, faces = count_of(self.read + self.unreadable, "photo"), count_of(self._faces.total(), "face")
+        photos = count_of(self.read + self.unreadable, "photo")
+        faces = count_of(self._faces.total() + self._unsure.total(), "face")
         lines.append(f"{photos}{before}: {faces}; {self.unreadable:,} could not be read")
         return "\n".join(lines)
 
