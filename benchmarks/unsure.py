@@ -26,7 +26,8 @@ from annotated import AnnotatedPhoto, read_photos
 
 from emonet import EmotionPredictor
 from emonet.datasets import READERS, Sample
-from emonet.prediction import Prediction
+from emonet.prediction import DoubtRules, Prediction
+from emonet.prediction.doubts import mark_unsure
 from facecrop import Detector, Face, open_detector, read_image
 from facecrop.face import Box
 from facecrop.filtering import sharpness
@@ -51,6 +52,7 @@ class Found:
     second: float  # its score in its own crop
     sharpness: float
     said: Prediction
+    image: Image
     label: str = ""  # the right answer, where there is one
 
     @property
@@ -110,6 +112,7 @@ def measure(
             pasted,
             false,
         )
+    print_defaults(name, predictor, {"marked": real, "pasted": pasted, "no face": false})
     sizes = [0, 16, 20, 24, 28, 32, 40, 52, 999]
     print_answers("shorter side, pasted faces", sizes, lambda one: one.face.size, pasted)
     print_answers("shorter side, marked faces", sizes, lambda one: one.face.size, real)
@@ -247,7 +250,7 @@ def find(
         said = predictor.classify_faces(given)
         for face, second, answer in zip(faces, seconds, said, strict=True):
             label = next((label for box, label in boxes.items() if lies_in(face, box)), None)
-            one = Found(face, second, sharpness(image, face), answer, label or "")
+            one = Found(face, second, sharpness(image, face), answer, image, label or "")
             (false if label is None else real).append(one)
     return real, false
 
@@ -282,6 +285,23 @@ def print_limits(
 def score_below(least: float, one: Found) -> float:
     """Return the second score of a face whose first is low; no limit doubts others."""
     return 2.0 if one.face.score >= least else one.second
+
+
+def print_defaults(name: str, predictor: EmotionPredictor, groups: dict[str, Sequence[Found]]) -> None:
+    """Print what becomes of the faces by the measured rules, and how often answers are right, before and after."""
+    print(f"by DoubtRules.for_photos({name!r}) | faces | answered | right before | right after | right of the unsure")
+    for what, found in groups.items():
+        seen = [(one.image, one.said) for one in found]
+        marked = mark_unsure(seen, DoubtRules.for_photos(name), predictor.detector)
+        reasons = np.array([one.unsure for one in marked])
+        right = np.array([one.is_right for one in found])
+        sure = reasons == ""
+        shares = " | ".join(f"{part.mean():.1%}" if len(part) else "-" for part in (right, right[sure], right[~sure]))
+        print(f"  {what} | {len(found)} | {sure.mean():.1%} | {shares} | {dict(Counter(reasons[~sure].tolist()))}")
+        small = np.array([one.face.size <= 30 for one in found])
+        for when, group in (("before", small), ("after", small & sure)):
+            said = Counter(one.said.emotion.value for one, shown in zip(found, group, strict=True) if shown)
+            print(f"    up to 30 pixels, {when}: {group.sum()}, {dict(said.most_common(4))}")
 
 
 def print_answers(

@@ -79,7 +79,7 @@ class DoubtRules:
 UNMEASURED = DoubtRules(sure_size=24.0, min_sharpness=10.0, max_yaw=60.0, least_confidence=0.35)
 PHOTO_DOUBTS: Mapping[str, DoubtRules] = MappingProxyType(
     {
-        "mtcnn": replace(UNMEASURED, min_score=0.8, second_look=0.98),
+        "mtcnn": replace(UNMEASURED, second_look=0.95),
         "yunet": replace(UNMEASURED, min_score=0.75, second_look=0.85),
         "whole": DoubtRules(),
     }

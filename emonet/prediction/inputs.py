@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import PIL.Image
@@ -21,6 +21,9 @@ from facecrop.scanning import ScannedPhoto
 
 GivenModel = str | os.PathLike[str] | Model
 Name = str | os.PathLike[str] | int  # the source of a PhotoResult
+
+Raise = Literal["raise"]  # what becomes of a crop that cannot be read
+Return = Literal["return"]
 
 WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
 

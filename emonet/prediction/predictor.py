@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from emonet.prediction.doubts import DoubtRules, mark_unsure
 from emonet.prediction.inputs import (
     GivenModel,
     Name,
+    Raise,
+    Return,
     check_models,
     choose_model_detector,
     frame_face,
@@ -218,16 +220,11 @@ class EmotionPredictor:
 
     @overload
     def predict_faces(
-        self,
-        crops: Iterable[Source],
-        framing: CropSpec | None = ...,
-        *,
-        bgr: bool = ...,
-        on_error: Literal["raise"] = ...,
+        self, crops: Iterable[Source], framing: CropSpec | None = ..., *, bgr: bool = ..., on_error: Raise = ...
     ) -> list[Prediction]: ...
     @overload
     def predict_faces(
-        self, crops: Iterable[Source], framing: CropSpec | None = ..., *, bgr: bool = ..., on_error: Literal["return"]
+        self, crops: Iterable[Source], framing: CropSpec | None = ..., *, bgr: bool = ..., on_error: Return
     ) -> list[Prediction | ImageError]: ...
     def predict_faces(
         self,
@@ -235,7 +232,7 @@ class EmotionPredictor:
         framing: CropSpec | None = None,
         *,
         bgr: bool = False,
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Raise | Return = "raise",
     ) -> list[Prediction] | list[Prediction | ImageError]:
         """Classify images that are crops of faces already, without looking for faces.
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor
 
 JOURNAL = "journal.sqlite"
+OF_PHOTOS = ("doubts", "turns")  # parts of the predictor that films do not have: all their faces are answered
 THUMBNAIL = 160  # pixels: the longer side
 FIRST_STEP = 0.25  # seconds between thumbnails, until there are too many
 LIVE_RATE = 15.0  # frames a second of the annotated film of a camera
@@ -213,7 +214,8 @@ class VideoRun:
         if self.path is not None:
             status = self.path.stat()
             film = {"name": os.fsencode(self.path.name).hex(), "stamp": [status.st_size, status.st_mtime_ns]}
-        return {"film": film, "predictor": self.predictor.identity, "options": asdict(self.options)}
+        predictor = {name: part for name, part in self.predictor.identity.items() if name not in OF_PHOTOS}
+        return {"film": film, "predictor": predictor, "options": asdict(self.options)}
 
 
 def _draw_all(writer: FilmWriter, images: list[Image], results: list[FrameResult]) -> None:
