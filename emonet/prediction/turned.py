@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from emonet.errors import ImageError
-from emonet.prediction.inputs import Name
 from facecrop import Detector, Face
-from facecrop.scanning import ScannedPhoto
+from facecrop.scanning import Name, ScannedPhoto
 from facecrop.second_look import look_turned
 
 UPRIGHT = 60  # degrees: faces that lie more than this on their side are found, but not read, by some detectors
