@@ -13,10 +13,11 @@ import numpy as np
 from facecrop.cropping import CropSpec, crop_face
 from facecrop.detectors.protocol import Detector
 from facecrop.face import TURNS, Face
-from facecrop.images import Image
+from facecrop.images import Image, limit_size
 
 LOOK = CropSpec(size=224, margin=0.75)  # the face is 90 pixels wide there, whatever its size in the photo
 OVERLAP = 0.3  # least intersection over union of the box and what is found in its crop
+TURN_SIDE = 1024  # pixels of the longer side of an image whose turn is looked for
 BATCH = 64  # crops, so that memory stays flat
 
 
@@ -50,6 +51,8 @@ def look_again(faces: Iterable[tuple[Image, Face]], detector: Detector) -> list[
 def look_turned(image: Image, detector: Detector) -> list[Face]:
     """Look for faces in an image that is turned by one, two and three quarters.
 
+    A large image is reduced to find the turn, so that photos without faces do not take four times as long.
+
     Args:
         image: An image in which no face was found.
         detector: What looked.
@@ -58,15 +61,19 @@ def look_turned(image: Image, detector: Detector) -> list[Face]:
         The faces of the turn in which the detector is surest, best score first. They lie in the image as it is given,
         and their `turn` says how far.
     """
-    height, width = image.shape[:2]
-    best: list[Face] = []
-    for degrees in TURNS[1:]:  # one after the other: a large photo need not be in memory four times
-        turned = np.ascontiguousarray(np.rot90(image, degrees // 90))  # counter-clockwise
-        (found,) = detector.detect([turned])
-        if _best_score(found) > _best_score(best):
-            sides = (width, height) if degrees == 180 else (height, width)
-            best = [face.turned(degrees, *sides) for face in found]
-    return best
+    small = limit_size(image, TURN_SIDE)
+    tried = detector.detect([_turn_back(small, degrees) for degrees in TURNS[1:]])
+    best = max(range(len(tried)), key=lambda place: _best_score(tried[place]))
+    if not tried[best]:
+        return []
+    degrees = TURNS[1:][best]
+    upright = _turn_back(image, degrees)
+    found = tried[best] if small is image else detector.detect([upright])[0]
+    return [face.turned(degrees, upright.shape[1], upright.shape[0]) for face in found]
+
+
+def _turn_back(image: Image, degrees: int) -> Image:
+    return np.ascontiguousarray(np.rot90(image, degrees // 90))  # counter-clockwise
 
 
 def _score_match(face: Face, seen: Sequence[Face]) -> float:

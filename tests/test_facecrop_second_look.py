@@ -33,3 +33,18 @@ def test_a_photo_on_its_side_has_the_faces_of_the_upright_one(mtcnn, portrait, q
 
 def test_an_image_without_a_face_has_none_in_any_turn(mtcnn):
     assert look_turned(np.zeros((60, 90, 3), np.uint8), mtcnn) == []
+
+
+def test_a_large_photo_is_reduced_to_find_its_turn_and_searched_as_it_is():
+    searched = []
+
+    class Finder:
+        name = "made_up"
+
+        def detect(self, images):
+            searched.append([image.shape[:2] for image in images])
+            return [[Face((1, 1, 21, 31), 0.9)] if image.shape[0] > image.shape[1] else [] for image in images]
+
+    (found,) = look_turned(np.zeros((1200, 2400, 3), np.uint8), Finder())
+    assert searched == [[(1024, 512), (512, 1024), (1024, 512)], [(2400, 1200)]]
+    assert (found.turn, found.box) == (90, (1200 * 2 - 31, 1, 2400 - 1, 21))
