@@ -33,7 +33,6 @@ UNSUPPORTED: dict[tuple[bytes, ...], str] = {  # by the first bytes of the file
     (b"\0MRM",): "RAW of a Minolta camera",
     (b"FOVb",): "RAW of a Sigma camera",
     (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"): "JPEG 2000",
-    (b"8BPS",): "Photoshop",
 }
 INSTEAD = "which is not read: export it as JPEG, PNG or HEIC"
 DNG_VERSION, SUB_IFDS, SUBFILE_TYPE, MAKE = 50706, 330, 254, 271  # tags of TIFF
