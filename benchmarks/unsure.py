@@ -69,9 +69,15 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=900, help="faces of PublicTest that are laid over backgrounds")
     parser.add_argument("--crops", type=int, default=1500, help="images of PublicTest that are read as they are")
     parser.add_argument("--model", default="emonet")
+    parser.add_argument("--turns", action="store_true", help="print only what becomes of photos on their side")
     parser.add_argument("--detectors", nargs="+", default=["mtcnn", "yunet"])
     arguments = parser.parse_args()
     photos = read_photos(arguments.photos)
+    if arguments.turns:
+        for name in arguments.detectors:
+            print(f"# {name}")
+            print_turns(open_detector(name), photos, list(list_grounds(photos)))
+        return
     samples = [one for one in READERS["fer2013"](arguments.fer2013) if one.split == "validation"]
     grounds = list(list_grounds(photos))
     samples = [samples[place] for place in np.random.default_rng(0).permutation(len(samples))]
@@ -127,7 +133,7 @@ def measure(
     alone, _ = find(predictor, [enlarge(sample) for sample in samples], again=False)
     print_answers("yaw, PublicTest", [0, 10, 20, 30, 40, 50, 60, 70, 91], lambda one: abs(one.face.yaw or 0), alone)
     print_answers("sharpness, PublicTest", [0, 30, 70, 120, 250, 500, 1e9], lambda one: one.sharpness, alone)
-    print_turns(name, predictor.detector, photos, grounds)
+    print_turns(predictor.detector, photos, grounds)
 
 
 def list_grounds(photos: Sequence[AnnotatedPhoto]) -> Iterator[Image]:
@@ -320,18 +326,17 @@ def print_answers(
             )
 
 
-def print_turns(name: str, detector: Detector, photos: Sequence[AnnotatedPhoto], grounds: Sequence[Image]) -> None:
+def print_turns(detector: Detector, photos: Sequence[AnnotatedPhoto], grounds: Sequence[Image]) -> None:
     """Print how many photos are read as they stand when they lie on their side, and what it costs without a face."""
-    sure = DoubtRules.for_photos(name).second_look
     lying = [(photo, turn) for photo in photos if photo.boxes for turn in (1, 2, 3)]
     righted = faces = 0
     for photo, turn in lying:
         (upright,) = detector.detect([photo.image])
         image = np.ascontiguousarray(np.rot90(photo.image, -turn))
-        found = look_if_turned(scan(image, detector), detector, sure).faces
+        found = look_if_turned(scan(image, detector), detector).faces
         righted += len(found) == len(upright) and all(face.turn == 90 * turn for face in found)
     for image in grounds[::2]:
-        faces += sum(face.turn != 0 for face in look_if_turned(scan(image, detector), detector, sure).faces)
+        faces += sum(face.turn != 0 for face in look_if_turned(scan(image, detector), detector).faces)
     print(f"photos on their side: {righted} of {len(lying)} have the faces of the upright one")
     print(f"images without faces: {faces} faces more by turning {len(grounds[::2])} of them")
 

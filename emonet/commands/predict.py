@@ -76,7 +76,7 @@ class PredictOptions:
 @with_options(PredictOptions)
 def predict(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTOS", help="A folder of photos, or photos and folders to print.")
+        list[Path], typer.Argument(metavar="PHOTOS", help="A folder of photos, or several photos and folders.")
     ],
     *,
     out: Annotated[

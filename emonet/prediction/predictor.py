@@ -273,7 +273,7 @@ class EmotionPredictor:
 
     def _answer_batch(self, batch: Sequence[ScannedPhoto[Name]]) -> Iterator[AnsweredPhoto]:
         if self.turns:
-            batch = [look_if_turned(photo, self.detector, self.doubts.second_look) for photo in batch]
+            batch = [look_if_turned(photo, self.detector) for photo in batch]
         selections = [select_faces(photo, self.rules) for photo in batch]
         faces = [(photo.image, face) for photo, chosen in zip(batch, selections, strict=True) for face in chosen.faces]
         found_faces = cast("list[tuple[Image, Face]]", faces)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from emonet.heads import Prior
-from emonet.options import Group, Option
-from emonet.prediction.doubts import DoubtRules
+from emonet.options import MOST, Group, Option
+from emonet.prediction.doubts import PHOTO_DOUBTS, DoubtRules
 from facecrop import FilterRules
 
 MODEL, FACES, UNSURE, RUNNING = "Model", "Faces", "Unsure", "Running"  # panels of --help
@@ -35,23 +35,30 @@ FaceRules = Annotated[
     ),
 ]
 ANY_FACE = FilterRules()
+
+
+def _show_measured(rule: str) -> str:
+    """Write the measured value of a doubt, for each detector if they differ."""
+    values = {name: getattr(rules, rule) for name, rules in PHOTO_DOUBTS.items() if rules != DoubtRules()}
+    words = {name: "none" if value is None else f"{value:g}" for name, value in values.items()}
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{value} with {name}" for name, value in words.items())
+
+
+def _doubt(help_text: str, rule: str, at_least: float = -MOST, at_most: float = MOST) -> Option:
+    return Option(help_text, at_least, at_most, panel=UNSURE, default=_show_measured(rule))
+
+
 Doubts = Annotated[
     DoubtRules,
     Group(
-        min_score=Option("Answer unsure below this score of the detector.", panel=UNSURE, default="measured"),
-        second_look=Option(
-            "Look again, in its enlarged crop, for a face with a lower score.", panel=UNSURE, default="measured"
-        ),
-        sure_size=Option(
-            "Answer unsure for faces whose shorter side has fewer pixels.", 0, panel=UNSURE, default="measured"
-        ),
-        min_sharpness=Option("Answer unsure for faces that are less sharp.", 0, panel=UNSURE, default="measured"),
-        max_yaw=Option(
-            "Answer unsure for heads that are turned aside by more degrees.", 0, panel=UNSURE, default="measured"
-        ),
-        least_confidence=Option(
-            "Answer unsure below this probability of the expression.", 0, 1, panel=UNSURE, default="measured"
-        ),
+        min_score=_doubt("Answer unsure below this score of the detector.", "min_score"),
+        second_look=_doubt("Look again, in its enlarged crop, for a face with a lower score.", "second_look"),
+        sure_size=_doubt("Answer unsure for faces whose shorter side has fewer pixels.", "sure_size", 0),
+        min_sharpness=_doubt("Answer unsure for faces that are less sharp.", "min_sharpness", 0),
+        max_yaw=_doubt("Answer unsure for heads that are turned aside by more degrees.", "max_yaw", 0),
+        least_confidence=_doubt("Answer unsure below this probability of the expression.", "least_confidence", 0, 1),
     ),
 ]
 AS_MEASURED = DoubtRules()  # nothing is given
