@@ -10,15 +10,15 @@ PHONE_WH, DESK_WH = (390, 844), (1280, 900)
 
 
 @contextmanager
-def launch_chromium():
-    """Start Chromium, or skip the test where it cannot be started."""
+def launch_chromium(*switches):
+    """Start Chromium, with some more switches, or skip the test where it cannot be started."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium on this machine")
     with (
         playwright.sync_playwright() as session,
-        session.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as started,
+        session.chromium.launch(executable_path=chromium, args=["--no-sandbox", *switches]) as started,
     ):
         yield started
 

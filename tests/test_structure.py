@@ -113,6 +113,7 @@ ALLOWED = {
         "emonet.video",
         "facecrop",
     ],
+    "emonet.webpage": ["emonet.html", "emonet.inference", "emonet.webpage", "facecrop"],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],

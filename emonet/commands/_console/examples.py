@@ -60,6 +60,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet models runs/ours/model.safetensors --set-default seen,even",
     ),
     "export": ("emonet export emonet_fast", "emonet export runs/ours/model.safetensors -o faces.onnx"),
+    "page": ("emonet page -o site", "emonet page -o site --model runs/fast/model.safetensors"),
     "export_images": (
         "emonet export-images merged -o images",
         "emonet export-images merged --splits test --sources jaffe -o images",

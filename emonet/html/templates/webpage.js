@@ -1,0 +1,84 @@
+// Start: wait for the files that follow in the page, open them beside it, and take photos from whoever looks at it.
+
+const status = text => { byId('status').textContent = text; };
+const waiting = new Map();  // number of a question -> what to do with its answer
+let worker, asked = 0, opened;
+
+function ask(question, transfer = []) {
+  const id = ++asked;
+  return new Promise(resolve => {
+    waiting.set(id, resolve);
+    worker.postMessage({ id, ...question }, transfer);
+  });
+}
+
+const letters = () => [...document.querySelectorAll('script[data-file]')].reduce((sum, one) => sum + one.textContent.length, 0);
+
+function showProgress() {
+  const text = byId('settings')?.textContent;
+  if (!text) return;
+  Object.assign(settings, JSON.parse(text));
+  const here = letters();
+  byId('progress').value = here / settings.letters;
+  status(`Loading: ${(0.75 * here / 1e6).toFixed(1)} of ${(0.75 * settings.letters / 1e6).toFixed(1)} MB`);
+}
+
+async function readFile(name) {
+  const text = [...document.querySelectorAll(`script[data-file="${name}"]`)].map(one => one.textContent).join('');
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+}
+
+async function start() {
+  showProgress();
+  status('Starting');
+  worker = new Worker(URL.createObjectURL(new Blob([byId('worker').textContent], { type: 'text/javascript' })));
+  worker.onmessage = ({ data }) => {
+    waiting.get(data.id)(data);
+    waiting.delete(data.id);
+  };
+  worker.onerror = event => status(`The page cannot start in this browser: ${event.message}`);
+  const names = ['runtime', 'detector', 'network'];
+  const contents = await Promise.all(names.map(readFile));
+  const files = Object.fromEntries(names.map((name, place) => [name, contents[place]]));
+  const { error } = await ask({ files, settings }, contents);
+  for (const element of document.querySelectorAll('script[data-file]')) element.remove();  // they are not needed any more
+  byId('progress').hidden = true;
+  if (error) throw new Error(error);
+  status('Ready');
+  byId('camera').disabled = !navigator.mediaDevices;
+}
+
+async function readPhotos(files) {
+  const photos = [...files].filter(file => file.type.startsWith('image/') || !file.type);
+  const shown = photos.map(file => {
+    let answer;
+    const answered = new Promise(resolve => { answer = resolve; });
+    return { file, answer, done: addPhoto(file, answered) };
+  });
+  await opened;
+  for (const [index, { file, answer, done }] of shown.entries()) {
+    status(`Reading photo ${index + 1} of ${shown.length}`);
+    answer(await ask({ image: file }));
+    await done;
+  }
+  status('Ready');
+}
+
+const reading = setInterval(showProgress, 100);
+document.addEventListener('DOMContentLoaded', () => {
+  clearInterval(reading);
+  opened = start().catch(error => status(`The page cannot start in this browser: ${error.message}`));
+});
+byId('choose').addEventListener('change', ({ target }) => { readPhotos(target.files); });
+byId('save').addEventListener('click', () => save(makeTable(), 'text/csv', 'expressions.csv'));
+byId('clear').addEventListener('click', clearPhotos);
+byId('camera').addEventListener('click', () => startCamera((image, share) => ask({ image, share }, [image])));
+byId('stop').addEventListener('click', stopCamera);
+byId('record').addEventListener('click', record);
+document.addEventListener('paste', event => readPhotos(event.clipboardData.files));
+for (const name of ['dragenter', 'dragover'])
+  document.addEventListener(name, event => { event.preventDefault(); byId('drop').classList.add('over'); });
+for (const name of ['dragleave', 'drop'])
+  document.addEventListener(name, event => { event.preventDefault(); byId('drop').classList.remove('over'); });
+document.addEventListener('drop', event => readPhotos(event.dataTransfer.files));

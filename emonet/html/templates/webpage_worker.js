@@ -1,0 +1,36 @@
+// Works beside the page, so that it stays quick: opens the networks once, and answers to one image after the other.
+
+let detector, classifier;
+
+async function open({ files, settings }) {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = files.runtime;
+  ort.env.logLevel = 'error';
+  const start = content => ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ['wasm'] });
+  detector = new Detector(await start(files.detector), settings.detector);
+  classifier = new Classifier(await start(files.network), settings.crop, settings.answer);
+  return {};
+}
+
+async function read({ image, share }) {
+  const bitmap = image instanceof ImageBitmap ? image : await createImageBitmap(image, { colorSpaceConversion: 'none' });
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  context.fillStyle = 'white';  // what is transparent becomes white
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const pixels = context.getImageData(0, 0, width, height);
+  const faces = await detector.detect(pixels, (share || 0) * Math.min(width, height));
+  faces.sort((one, other) => one.box[0] + one.box[2] - other.box[0] - other.box[2]);  // from left to right
+  const answers = await classifier.classify(pixels, faces);
+  return { width, height, faces: faces.map((face, index) => ({ ...face, ...answers[index] })) };
+}
+
+self.onmessage = async ({ data }) => {
+  try {
+    self.postMessage({ id: data.id, ...await (data.files ? open(data) : read(data)) });
+  } catch (error) {
+    self.postMessage({ id: data.id, error: String(error && error.message || error) });
+  }
+};

@@ -1,0 +1,140 @@
+"""The page that needs no server, in Chromium: photos, what is no photo, tables, and the camera."""
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+from tabs import PHONE_WH, Tabs, launch_chromium, wait_until
+
+from emonet import EmotionPredictor
+from emonet.inference.loading import load_to_predict
+from emonet.webpage import write_webpage
+from facecrop import open_detector
+
+pytest.importorskip("onnx", reason="emonet[page] is not installed")
+
+STATUS = "document.getElementById('status').textContent"
+ANSWERS = "results.map(({ name, faces }) => [name, faces.map(({ box, probabilities }) => [box, probabilities])])"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    return write_webpage(load_to_predict("emonet_fast"), tmp_path_factory.mktemp("site")).as_uri()
+
+
+@pytest.fixture(scope="module")
+def video(portrait, tmp_path_factory):
+    """A film for Chromium's camera: the portrait, a little further to the right in each frame."""
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    frames = [np.roll(cv2.resize(portrait, (640, 400)), step, axis=1) for step in range(0, 60, 6)]
+    path.write_bytes(b"".join(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(video):
+    switches = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with launch_chromium(*switches, f"--use-file-for-fake-video-capture={video}") as started:
+        yield started
+
+
+@pytest.fixture
+def tabs(browser, address):
+    opened = Tabs(browser)
+    yield opened
+    opened.close(address, "blob:")
+
+
+def open_page(tabs, address, **options):
+    tab = tabs.open(address, **options)
+    wait_until(tab, f"{STATUS} === 'Ready'", 120)
+    return tab
+
+
+def choose(tab, *paths):
+    tab.set_input_files("#choose", [str(path) for path in paths])
+    wait_until(tab, f"{STATUS} === 'Ready' && !document.body.innerText.includes('waiting')", 240)
+
+
+@pytest.fixture(scope="module")
+def photos(portrait, tmp_path_factory):
+    """One face as JPEG, PNG and on its side with EXIF; six faces of other sizes; no face."""
+    folder = tmp_path_factory.mktemp("photos")
+    single = PIL.Image.fromarray(portrait)
+    single.save(folder / "one.jpg", quality=92)
+    single.save(folder / "one.png")
+    turned = PIL.Image.Exif()
+    turned[0x0112] = 6
+    single.rotate(90, expand=True).save(folder / "turned.jpg", exif=turned)
+    wide = np.full((900, 1500, 3), 90, np.uint8)
+    for number, size in enumerate((400, 250, 160, 100, 70, 50)):
+        face = cv2.resize(portrait[20:300, 80:360], (size, size), interpolation=cv2.INTER_AREA)
+        wide[40 + 60 * number : 40 + 60 * number + size, 240 * number : 240 * number + size][:] = face[
+            :, : wide.shape[1] - 240 * number
+        ]
+    PIL.Image.fromarray(wide).save(folder / "several.png")
+    PIL.Image.new("RGB", (200, 120), "teal").save(folder / "none.png")
+    return folder
+
+
+def test_the_page_answers_as_python_does(tabs, address, photos):
+    tab = open_page(tabs, address)
+    paths = [photos / name for name in ("one.jpg", "one.png", "turned.jpg", "several.png", "none.png")]
+    choose(tab, *paths)
+    predictor = EmotionPredictor("emonet_fast", detector=open_detector("yunet"))
+    answers = tab.evaluate(ANSWERS)
+    assert [name for name, _ in answers] == [path.name for path in paths]
+    found = 0
+    for path, (_, faces) in zip(paths, answers, strict=True):
+        expected = predictor.predict(path)
+        assert len(faces) == len(expected), path.name
+        for prediction, (box, probabilities) in zip(expected, faces, strict=True):
+            assert np.allclose(box, prediction.box, atol=1), path.name
+            assert np.allclose(probabilities, list(prediction.probabilities.values()), atol=0.01), path.name
+            found += 1
+    assert found >= 7
+
+
+def test_photos_without_a_face_and_what_is_no_photo_are_said_so(tabs, address, photos, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    tab = open_page(tabs, address)
+    choose(tab, tmp_path / "broken.jpg", photos / "none.png", photos / "one.jpg")
+    said = tab.locator("#photos article").all_inner_texts()
+    assert "1 face" in said[0]
+    assert "No face was found" in said[1]
+    assert "cannot read" in said[2]
+
+
+def test_names_are_text_and_no_formulas(tabs, address, photos, tmp_path):
+    name = "=1+2<img src=x onerror=alert(1)>.png"
+    (tmp_path / name).write_bytes((photos / "one.png").read_bytes())
+    tab = open_page(tabs, address)
+    choose(tab, tmp_path / name)
+    assert tab.locator("#photos h2").inner_text() == name
+    with tab.expect_download() as download:
+        tab.click("#save")
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("photo,face,x1,y1,x2,y2,score,emotion,confidence,")
+    assert lines[1].startswith("\"'=1+2")
+    tab.click("#clear")
+    assert tab.locator("#photos article").count() == 0
+
+
+def test_the_camera_is_read_live_and_stops(tabs, address):
+    tab = open_page(tabs, address)
+    tab.click("#camera")
+    wait_until(tab, "document.querySelectorAll('#live-faces .face').length === 1", 60)
+    first = tab.locator("#live-faces strong").inner_text()
+    assert first.startswith("1: ")
+    wait_until(tab, "parseFloat(document.getElementById('rate').textContent) > 0")
+    tab.click("#stop")
+    wait_until(tab, "document.getElementById('live').hidden && live.stream === null")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_fits_a_phone(tabs, address, photos, dark):
+    tab = open_page(tabs, address, size_wh=PHONE_WH, color_scheme="dark" if dark else "light")
+    choose(tab, photos / "several.png")
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    light = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 252)"
+    assert light != dark
