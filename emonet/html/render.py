@@ -23,14 +23,19 @@ POLICY = {"default-src": "'none'", "img-src": "data:", "style-src": "'unsafe-inl
 
 
 def write_page(
-    path: Path, template: str, *, script: str = "", more_policy: Mapping[str, str] | None = None, **model: Any
+    path: Path,
+    template: str,
+    *,
+    script: str | Sequence[str] = "",
+    more_policy: Mapping[str, str] | None = None,
+    **model: Any,
 ) -> None:
     """Render a page and write it, whole or not at all.
 
     Args:
         path: The HTML file to write.
         template: The name of a template, as `build.html.j2`.
-        script: The name of the one script that may run in the page.
+        script: The name of the one script that may run in the page, or of its parts.
         more_policy: What else the page may load: directive -> sources, as `img-src` -> `'self'`.
         model: What the template shows: plain values, without markup.
     """

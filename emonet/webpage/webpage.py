@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,7 @@ def write_webpage(checkpoint: Checkpoint, folder: Path) -> Path:
     return folder / "index.html"
 
 
-def make_settings(checkpoint: Checkpoint) -> Mapping[str, Any]:
+def make_settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """Collect all numbers that the page needs, so that it finds and reads faces as Python does."""
     choice, options = checkpoint.choice(), YunetOptions()
     return {
