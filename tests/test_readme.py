@@ -23,6 +23,7 @@ RUN = (
     "docs/how-to/add-a-detector.md",
     "docs/how-to/add-a-head.md",
     "docs/how-to/add-a-network.md",
+    "docs/how-to/coming-from-other-libraries.md",
     "docs/how-to/compare-models.md",
     "docs/how-to/films.md",
     "docs/how-to/merge-data-sets.md",
@@ -116,6 +117,17 @@ def test_the_guide_to_searching_finds_the_better_of_two_trials(run, tmp_path, po
     names = run("docs/how-to/search.md")
     assert 0 <= names["found"].score <= 1
     assert (tmp_path / "runs" / "search" / "best.toml").is_file()
+
+
+def test_the_guide_for_users_of_other_libraries_gives_faces_frames_and_tables(run, tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes((tmp_path / "photo.jpg").read_bytes())
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    names = run("docs/how-to/coming-from-other-libraries.md")
+    assert [face.emotion for face in names["faces"]] == ["happy"]
+    assert list(names["frame"]["emotion"].dropna()) == ["happy", "happy"]
+    assert [type(one).__name__ for one in names["answers"]][2] == "UnreadableError"
+    assert (tmp_path / "drawn.png").is_file()
 
 
 def test_the_guide_to_comparisons_reads_answers(run, tmp_path):
