@@ -35,7 +35,7 @@ help:
 	@echo "make bare      try the wheel without the packages that few features need"
 	@echo "make lowest    run the tests with the oldest dependencies that pyproject.toml allows (needs uv)"
 	@echo "make bench     run the benchmarks of docs/benchmarks.md (FOLDER=photos FER2013=fer2013.csv)"
-	@echo "make soak      run the long tests: builds killed at random moments"
+	@echo "make soak      run the long tests: runs killed at random moments, and 3,000 hostile files"
 
 # An environment that was moved, or whose Python is gone, is made anew.
 $(shell $(BIN)/python -c "import pytest" >/dev/null 2>&1 || rm -f $(READY) $(DOCS_READY))

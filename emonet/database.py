@@ -10,11 +10,28 @@ from pathlib import Path
 
 from emonet.errors import MachineError, OptionError
 
+JOURNAL = "journal.sqlite"  # in the folder that a run writes
+OLD_JOURNAL = "journal.jsonl"  # of albums, before 0.1
+_BEGINNINGS = {JOURNAL: b"SQLite format 3\0", OLD_JOURNAL: b'{"format"'}
+
 BESIDE = ("", "-wal", "-shm", "-journal")  # endings of the files that SQLite keeps for one database
 WAIT = 1.0  # seconds to wait for a lock: a virus scanner or a dying process may hold one for a moment
 PRIMARY = 0xFF  # the part of SQLite's error codes that names the kind of error
 
 logger = logging.getLogger(__name__)
+
+
+def holds_journal(folder: Path) -> bool:
+    """Tell whether a folder is one that a run writes, by its journal."""
+    return any(_begins_with(folder / name, beginning) for name, beginning in _BEGINNINGS.items())
+
+
+def _begins_with(path: Path, beginning: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(beginning)) == beginning
+    except OSError:
+        return False
 
 
 def open_database(path: Path, loss: str) -> sqlite3.Connection:

@@ -6,7 +6,11 @@ used for decompression bombs; they are never tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import PIL.Image
@@ -15,6 +19,12 @@ Opener = Callable[[IO[bytes]], PIL.Image.Image]
 
 HEADER = 64  # bytes that tell the format
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+
+# What Pillow's decoders are known to raise on broken files; Warning for users who turn warnings into errors.
+DECODE_ERRORS = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, RuntimeError),
+    *(struct.error, ArithmeticError, MemoryError, PIL.Image.DecompressionBombError, Warning),
+)
 
 
 class UnreadableError(Exception):
@@ -99,3 +109,32 @@ def _open_heic(stream: IO[bytes]) -> PIL.Image.Image:
         raise UnreadableError('HEIC, which needs a package that cannot be imported: pip install "pi-heif"') from error
     image: PIL.Image.Image = HeifImageFile(stream)
     return image
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a regular file; anything else is refused, and never waited for."""
+
+    def open_without_waiting(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # a FIFO without a writer would block
+
+    with open(path, "rb", opener=open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UnreadableError("not a regular file")
+        yield file
+
+
+def open_image(stream: IO[bytes]) -> PIL.Image.Image:
+    """Open an image file, whose pixels are not decoded yet."""
+    header = stream.read(HEADER)
+    stream.seek(0)
+    opener = find_opener(header)
+    try:
+        return opener(stream)
+    except DECODE_ERRORS as error:
+        raise UnreadableError(f"cannot be opened as an image: {describe(error)}") from error
+
+
+def describe(error: Exception) -> str:
+    """Say what an error of a decoder is, in one line."""
+    return str(error) or type(error).__name__

@@ -18,6 +18,7 @@ from facecrop.images import Image, check_image, halve_image
 FER2013_SIDE = 1.25
 
 OPENCV_SIDE = 32_000  # pixels: OpenCV warps no larger image
+MOST_SIZE = 8_000  # pixels of a crop's side
 
 Vector = NDArray[np.float64]
 
@@ -49,8 +50,8 @@ class CropSpec:
     grey: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise OptionError(f"size must be a whole number of pixels, at least 1, got {self.size!r}")
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or not 1 <= self.size <= MOST_SIZE:
+            raise OptionError(f"size must be a whole number of pixels from 1 to {MOST_SIZE:,}, got {self.size!r}")
         if not math.isfinite(self.margin) or self.margin <= -0.5:
             raise OptionError(f"margin must be a share of the face box above -0.5, got {self.margin!r}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facecrop.errors import ImageError, MissingFileError
@@ -49,30 +49,46 @@ def iter_images(
     )
 
 
-def iter_files(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, ImageError | None]]:
+def iter_files(
+    folder: str | os.PathLike[str], skip: Callable[[Path], bool] = lambda _: False
+) -> Iterator[tuple[Path, ImageError | None]]:
     """List the regular files below a folder, sorted; a folder that cannot be listed comes with its ImageError.
 
     Hidden names (.DS_Store, .thumbnails/) and the system's own files are passed over, and so are devices, FIFOs and
     sockets. Links are not followed: their targets inside the folder are listed anyway, and files outside of it were
     not asked for.
+
+    Args:
+        folder: The folder.
+        skip: Is asked about each folder below it; nothing is listed of those for which it is true.
     """
     root = Path(folder)
     if not root.is_dir():
         raise MissingFileError(f"no such folder: {root}")
-    return _walk(root)
+    return _walk(root, skip)
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, ImageError | None]]:
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        yield folder, ImageError(folder, f"cannot be listed: {error.strerror}")
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(folder / entry.name)
-        elif entry.is_file(follow_symlinks=False):
-            yield folder / entry.name, None
+def _walk(root: Path, skip: Callable[[Path], bool]) -> Iterator[tuple[Path, ImageError | None]]:
+    """List files with a stack of our own: folders may lie deeper in each other than Python's calls may."""
+    waiting: list[tuple[Path, bool]] = [(root, True)]  # paths, and whether they are folders; the next one is last
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
+            yield path, None
+        elif path == root or not skip(path):
+            try:
+                waiting.extend(reversed(_list_entries(path)))
+            except OSError as error:
+                yield path, ImageError(path, f"cannot be listed: {error.strerror}")
+
+
+def _list_entries(folder: Path) -> list[tuple[Path, bool]]:
+    """List the files and folders in a folder, sorted, and tell which are folders."""
+    with os.scandir(folder) as listing:
+        entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES]
+    return [
+        (folder / entry.name, entry.is_dir(follow_symlinks=False))
+        for entry in shown
+        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
+    ]

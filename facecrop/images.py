@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
-import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -16,29 +14,36 @@ from numpy.typing import NDArray
 from PIL import ImageOps
 
 from facecrop._arrays import convert_to_uint8
-from facecrop._formats import HEADER, UnreadableError, UnsupportedError, find_opener
+from facecrop._formats import (
+    DECODE_ERRORS,
+    HEADER,
+    UnreadableError,
+    UnsupportedError,
+    describe,
+    find_opener,
+    open_image,
+    open_regular,
+)
+from facecrop._large import STRIP_PIXELS, convert_in_strips, turn_upright
 from facecrop._sources import prepare_source
 from facecrop.errors import ImageError, OptionError
+from facecrop.resizing import Image as Image
+from facecrop.resizing import encode_jpeg as encode_jpeg
+from facecrop.resizing import encode_png as encode_png
+from facecrop.resizing import halve_image as halve_image
+from facecrop.resizing import limit_size as limit_size
 
-Image = NDArray[np.uint8]  # RGB, (H, W, 3)
 Source = str | os.PathLike[str] | bytes | IO[bytes] | PIL.Image.Image | NDArray[Any]
 
 MAX_PIXELS = 200_000_000
+LARGE = 64_000_000  # pixels: larger photos are read at half their size
 MAX_BYTES = 512 * 2**20
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".heic", ".heif", ".avif"}
 )
 
-# What Pillow's decoders are known to raise on broken files; Warning for users who turn warnings into errors.
-DECODE_ERRORS = (
-    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, RuntimeError),
-    *(struct.error, ArithmeticError, MemoryError, PIL.Image.DecompressionBombError, Warning),
-)
-
-JPEG_SIDE = 65_500  # pixels: no JPEG is longer
-JPEG_QUALITY = 88
-
+ORIENTATION = 0x0112  # EXIF's tag
 _RENAMED = {"PICTURE_SUFFIXES": "IMAGE_SUFFIXES", "is_picture": "is_image_file", "jpeg": "encode_jpeg"}
 
 
@@ -101,25 +106,71 @@ def read_image(
     """
     if max_side is not None and max_side < 1:
         raise OptionError(f"max_side must be at least 1, got {max_side}")
+    image = _read(source, max_side, max_pixels, max_bytes, large=max_pixels).image
+    return image if max_side is None else limit_size(image, max_side)
+
+
+class ReadPhoto(NamedTuple):
+    """An image as it was read, which may be half as wide and high as the photo.
+
+    Attributes:
+        image: RGB uint8, upright.
+        size_wh: Width and height of the photo, upright, in pixels.
+    """
+
+    image: Image
+    size_wh: tuple[int, int]
+
+    @property
+    def scale(self) -> int:
+        """How many pixels of the photo a pixel of the image is wide: 1 or 2."""
+        return max(1, round(max(self.size_wh) / int(max(self.image.shape[:2]))))
+
+
+def read_photo(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> ReadPhoto:
+    """Read a photo as `read_image` does, but one of more than LARGE pixels at half its size.
+
+    Raises:
+        ImageError: The photo cannot be read.
+        FileNotFoundError: There is no such file.
+    """
+    return _read(source, None, max_pixels, max_bytes, large=LARGE)
+
+
+def count_pixels(source: Source) -> int:
+    """Count the pixels of an image by the beginning of its file; 0 if it cannot be read."""
+    if isinstance(source, np.ndarray):
+        return int(source.shape[0] * source.shape[1]) if source.ndim > 1 else 0
+    try:
+        if isinstance(source, PIL.Image.Image):
+            return int(source.width * source.height)
+        if isinstance(source, bytes):
+            return _count_pixels(BytesIO(source))
+        if not isinstance(source, str | os.PathLike):
+            return 0  # an open file is read where it stands
+        with open_regular(source) as file:
+            return _count_pixels(file)
+    except (OSError, UnreadableError, TypeError, *DECODE_ERRORS):
+        return 0  # reading it says what is wrong
+
+
+def _read(source: Source, max_side: int | None, max_pixels: int, max_bytes: int, large: int) -> ReadPhoto:
     path = source if isinstance(source, (str, os.PathLike)) else None
     try:
         source = prepare_source(source, max_bytes)
         if isinstance(source, np.ndarray):
             image = _convert_array(source)
-        elif isinstance(source, PIL.Image.Image):
+            return ReadPhoto(image, (image.shape[1], image.shape[0]))
+        if isinstance(source, PIL.Image.Image):
             _check_size(source, max_pixels)
-            image = _decode(source)
-        elif isinstance(source, bytes):
-            image = _read_stream(BytesIO(source), len(source), max_side, max_pixels, max_bytes)
-        elif path is not None:
-            image = _read_file(path, max_side, max_pixels, max_bytes)
-        else:
-            raise TypeError(
-                f"source must be a path, bytes, open file, Pillow image or array, got {type(source).__name__}"
-            )
+            return _decode(source, source.size, large)
+        if isinstance(source, bytes):
+            return _read_stream(BytesIO(source), len(source), max_side, max_pixels, max_bytes, large)
+        if path is not None:
+            return _read_file(path, max_side, max_pixels, max_bytes, large)
+        raise TypeError(f"source must be a path, bytes, open file, Pillow image or array, got {type(source).__name__}")
     except UnreadableError as error:
         raise ImageError(path, str(error)) from error.__cause__
-    return image if max_side is None else limit_size(image, max_side)
 
 
 def try_read_image(source: Source, max_side: int | None = None, *, missing: str, **limits: int) -> Image | ImageError:
@@ -147,87 +198,55 @@ def check_image(image: Any) -> None:
         raise OptionError(f"an image must have shape (height, width, 3), got {image.shape}")
 
 
-def halve_image(image: Image) -> Image:
-    """Reduce an image to half its size, each pixel the mean of four; an odd last row or column is left out."""
-    import cv2
-
-    height, width = (max(1, side // 2) for side in image.shape[:2])
-    even = image[: 2 * height, : 2 * width]
-    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def limit_size(image: Image, max_side: int) -> Image:
-    """Reduce an image that is wider or higher than `max_side` pixels; return any other as it is."""
-    import cv2
-
-    height, width = image.shape[:2]
-    share = max_side / max(height, width)
-    if share >= 1:
-        return image
-    size_wh = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def encode_jpeg(image: Image) -> bytes:
-    """Encode an image as a JPEG file of its pixels alone, without any metadata such as the place of a photo.
-
-    An image that is longer than a JPEG can be is reduced.
-
-    Args:
-        image: RGB, or grey with one channel.
-    """
-    import cv2
-
-    image = limit_size(image, JPEG_SIDE)
-    grey = bool((image == image[..., :1]).all())
-    _, data = cv2.imencode(
-        ".jpg", image[..., 0] if grey else image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
-    return bytes(data)
-
-
-def _read_file(path: str | os.PathLike[str], max_side: int | None, max_pixels: int, max_bytes: int) -> Image:
-    def open_without_waiting(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # a FIFO without a writer would block
-
+def _read_file(
+    path: str | os.PathLike[str], max_side: int | None, max_pixels: int, max_bytes: int, large: int
+) -> ReadPhoto:
     try:
-        with open(path, "rb", opener=open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableError("not a regular file")
-            return _read_stream(file, status.st_size, max_side, max_pixels, max_bytes)
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            return _read_stream(file, size, max_side, max_pixels, max_bytes, large)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror or error}") from error
 
 
-def _read_stream(stream: IO[bytes], size: int, max_side: int | None, max_pixels: int, max_bytes: int) -> Image:
+def _count_pixels(stream: IO[bytes]) -> int:
+    with open_image(stream) as image:
+        return int(image.width * image.height)
+
+
+def _read_stream(
+    stream: IO[bytes], size: int, max_side: int | None, max_pixels: int, max_bytes: int, large: int
+) -> ReadPhoto:
     if size == 0:
         raise UnreadableError("the file is empty")
     if size > max_bytes:
         raise UnreadableError(f"{size:,} bytes, more than the limit of {max_bytes:,}")
-    header = stream.read(HEADER)
-    stream.seek(0)
-    opener = find_opener(header)
-    try:
-        image = opener(stream)
-    except DECODE_ERRORS as error:
-        raise UnreadableError(f"cannot be opened as an image: {_describe(error)}") from error
-    with image:
+    with open_image(stream) as image:
         _check_size(image, max_pixels)
+        full, longer = image.size, max(image.size)
+        if full[0] * full[1] > large:
+            max_side = min((longer + 1) // 2, max_side or longer)
         if max_side is not None:
-            longer = max(image.size)
-            width, height = (max(1, side * max_side // longer) for side in image.size)
+            width, height = (max(1, side * max_side // longer) for side in full)
             image.draft(None, (width, height))  # JPEG alone can, down to an eighth
-        return _decode(image)
+        return _decode(image, full, large)
 
 
-def _decode(image: PIL.Image.Image) -> Image:
+def _decode(image: PIL.Image.Image, full: tuple[int, int], large: int) -> ReadPhoto:
+    """Decode an image whose size was `full` before it was reduced; halve one that is too large."""
     try:
-        return _convert_to_rgb(ImageOps.exif_transpose(image))
+        orientation = image.getexif().get(ORIENTATION, 1)
+        pixels = image.width * image.height
+        if pixels <= min(STRIP_PIXELS, large):
+            upright = _convert_to_rgb(ImageOps.exif_transpose(image))
+        else:
+            upright = turn_upright(convert_in_strips(image, _convert_to_rgb, halve=pixels > large), orientation)
     except DECODE_ERRORS as error:
-        raise UnreadableError(f"cannot be decoded: {_describe(error)}") from error
+        raise UnreadableError(f"cannot be decoded: {describe(error)}") from error
+    turned = orientation in (5, 6, 7, 8)
+    return ReadPhoto(upright, full[::-1] if turned else full)
 
 
 def _check_size(image: PIL.Image.Image, max_pixels: int) -> None:
@@ -257,7 +276,3 @@ def _convert_array(array: NDArray[Any], white: float | None = None) -> Image:
     if array.shape[2] == 4:
         return _convert_to_rgb(PIL.Image.fromarray(array, "RGBA"))
     return np.array(np.broadcast_to(array, (*array.shape[:2], 3)))
-
-
-def _describe(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Generic, TypeVar
 
 from facecrop.detectors.protocol import Detector
 from facecrop.errors import ImageError, OptionError
 from facecrop.face import Face
-from facecrop.images import Image, Source, try_read_image
+from facecrop.images import Image, Source, count_pixels, try_read_image
 
 # Small, so that the next images are decoded while these are searched. On a GPU, larger batches should pay (MTCNN takes
 # up to 16 million pixels together); not measured.
 BATCH_PIXELS = 4_000_000
 BATCH_IMAGES = 64
 READERS = 2  # threads that decode
+AHEAD_PIXELS = 32_000_000  # that are decoded ahead; a single photo may have more
 
 Name = TypeVar("Name")
 Read = tuple[Name, Image | ImageError]
@@ -40,7 +41,7 @@ class ScannedPhoto(Generic[Name]):
 
 
 def read_ahead(photos: Iterable[tuple[Name, Source | ImageError]], *, threads: int = READERS) -> Iterator[Read[Name]]:
-    """Decode photos in threads, in order, a few ahead of the one that is asked for.
+    """Decode photos in threads, in order, a few ahead of the one that is asked for: fewer of large ones.
 
     Args:
         photos: Names with sources, or with the error that says why there is no source.
@@ -51,14 +52,17 @@ def read_ahead(photos: Iterable[tuple[Name, Source | ImageError]], *, threads: i
     """
     rest = iter(photos)
     with ThreadPoolExecutor(threads) as pool:
-        started = deque((name, pool.submit(_read_source, source)) for name, source in islice(rest, 2 * threads))
+        begun: deque[tuple[Name, int, Future[Image | ImageError]]] = deque()
         try:
-            while started:
-                name, image = started.popleft()
-                yield name, image.result()
-                started.extend((name, pool.submit(_read_source, source)) for name, source in islice(rest, 1))
+            for name, source in rest:
+                pixels = 0 if isinstance(source, ImageError) else count_pixels(source)
+                while begun and (len(begun) == 2 * threads or pixels + sum(one[1] for one in begun) > AHEAD_PIXELS):
+                    yield begun[0][0], begun.popleft()[2].result()
+                begun.append((name, pixels, pool.submit(_read_source, source)))
+            while begun:
+                yield begun[0][0], begun.popleft()[2].result()
         finally:
-            for _, image in started:
+            for _, _, image in begun:
                 image.cancel()
 
 

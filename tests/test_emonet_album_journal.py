@@ -1,3 +1,4 @@
+import contextlib
 import json
 import signal
 import sqlite3
@@ -8,7 +9,7 @@ import pytest
 from albums import entry, said
 
 from emonet.album.journal import Journal
-from emonet.errors import MachineError
+from emonet.errors import MachineError, OptionError
 
 MODEL = {"models": ["abc"], "tta": "mirror"}
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]
@@ -75,10 +76,31 @@ def test_a_time_beyond_64_bits_is_a_stamp(path):
         assert journal.find("a.jpg", (1, 2**70))
 
 
-def test_another_identity_begins_anew(path):
+def test_answers_of_several_makers_lie_side_by_side(path):
+    plain = {**MODEL, "tta": "none"}
     fill(path)
-    assert list_done(path, {**MODEL, "tta": "none"}) == []
-    assert list_done(path) == []
+    assert list_done(path, plain) == []
+    with Journal(path, plain) as journal:
+        journal.add("a.jpg", STAMP, make_entry())
+    assert list_done(path, plain) == ["a.jpg"]
+    assert list_done(path) == NAMES
+
+
+def test_answers_about_a_changed_photo_go_for_all_makers(path):
+    fill(path)
+    with Journal(path, {**MODEL, "tta": "none"}) as journal:
+        journal.add("a.jpg", (1, 1), make_entry())
+    assert list_done(path) == ["b.jpg", "c.jpg"]
+
+
+def test_forgotten_photos_leave_no_thumbnail_in_the_file(path):
+    fill(path)
+    thumbnail = json.dumps(make_entry().to_dict()["thumbnail"]).encode()
+    assert thumbnail in path.read_bytes()
+    with Journal(path, MODEL) as journal:
+        journal.forget(NAMES)
+        assert journal.names == set()
+    assert thumbnail not in path.read_bytes()
 
 
 def test_a_closed_journal_is_one_file(path):
@@ -138,10 +160,48 @@ def test_damaged_lines_of_the_old_format_are_left_out(path, damage):
     assert len(list_done(path)) == 2
 
 
-def test_a_journal_of_the_old_format_with_another_identity_is_dropped(path):
-    lines = write_lines(path, {**MODEL, "tta": "none"})
+def test_a_journal_of_the_old_format_keeps_its_identity(path):
+    plain = {**MODEL, "tta": "none"}
+    lines = write_lines(path, plain)
     assert list_done(path) == []
+    assert list_done(path, plain) == NAMES
     assert not lines.exists()
+
+
+def write_format_2(path, identity=MODEL):
+    path.parent.mkdir(exist_ok=True)
+    rows = [(name.encode(), json.dumps(STAMP), json.dumps(make_entry(name).to_dict()).encode()) for name in NAMES]
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE identity (format INTEGER, identity TEXT)")
+        database.execute("CREATE TABLE photos (name BLOB PRIMARY KEY, stamp TEXT, entry BLOB)")
+        database.execute("INSERT INTO identity VALUES (2, ?)", (json.dumps(identity, sort_keys=True),))
+        database.executemany("INSERT INTO photos VALUES (?, ?, ?)", rows)
+
+
+def test_a_journal_of_format_2_is_taken_over(path):
+    write_format_2(path)
+    with Journal(path, {}) as journal:
+        assert journal.unlisted
+    assert list_done(path) == NAMES
+    with Journal(path, MODEL) as journal:
+        assert not journal.unlisted
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE album SET format = 4", "is of format 4, .* update emonet"),
+        ("ALTER TABLE album RENAME TO frames", "is the journal of something else"),
+    ],
+)
+def test_a_newer_journal_and_that_of_a_film_are_refused_and_stay_as_they_are(path, change, message):
+    fill(path)
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute(change)
+    before = path.read_bytes()
+    with pytest.raises(OptionError, match=message):
+        Journal(path, MODEL)
+    assert path.read_bytes() == before
 
 
 def test_old_lines_do_not_replace_newer_rows(path):

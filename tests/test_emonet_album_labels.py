@@ -4,7 +4,8 @@ import pytest
 from albums import make_photos, run_album
 
 from emonet import Emotion, EmotionPredictor
-from emonet.album import find_labels, read_labels, score_album
+from emonet.album import find_labels, match_labels, read_labels, score_album
+from emonet.errors import OptionError
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,57 @@ def test_a_csv_gives_labels_and_its_bad_rows_are_rejected(photos):
     labels, rejected = read_labels(photos.with_name("labels.csv"), photos)
     assert labels == {"a.png": Emotion.HAPPY}
     assert [one.reason.value for one in rejected] == ["bad_label", "unreadable"]
+
+
+NAMES = ["a.png", "broken.jpg", "sky.png", "summer/b.png"]
+
+
+def write_table(photos, *rows, header="path,label", place="labels.csv"):
+    path = photos.parent / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *rows]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "base"),
+    [
+        (["photos/a.png,happy", "photos/summer/b.png,sad"], "labels.csv", "the folder of labels.csv"),
+        (["a.png,happy", "summer/b.png,sad", "photos/sky.png,sad"], "labels.csv", "the folder of photos"),
+        (["../../photos/a.png,happy", "../../photos/summer/b.png,sad"], "x/y/labels.csv", "the folder of labels.csv"),
+        (["'a.png,happy", "summer\\b.png,sad"], "lists/labels.csv", "the folder of photos"),
+    ],
+)
+def test_paths_are_relative_to_the_table_or_to_the_photos_as_fits(photos, rows, place, base):
+    found = match_labels(write_table(photos, *rows, place=place), photos, NAMES)
+    emotions = {path: [label.emotion for label in labels] for path, labels in found.labels.items()}
+    assert emotions == {"a.png": [Emotion.HAPPY], "summer/b.png": [Emotion.SAD]}
+    assert found.base == base
+
+
+def test_rows_that_fit_no_photo_and_bad_labels_are_kept_apart(photos):
+    table = write_table(photos, "a.png,happy", "none.png,sad", "sky.png,glum", "summer/b.png,drop")
+    found = match_labels(table, photos, NAMES)
+    assert list(found.labels) == ["a.png"]
+    assert found.unmatched == ["none.png"]
+    assert found.faults == ["row 4: 'glum' is no expression"]
+
+
+def test_a_table_that_fits_no_photo_is_refused(photos):
+    with pytest.raises(
+        OptionError, match=r"no row of .*labels\.csv names a photo .*'x/a\.png', and a photo is 'a\.png'"
+    ):
+        match_labels(write_table(photos, "x/a.png,happy"), photos, NAMES)
+
+
+def test_corrections_of_an_album_label_the_faces_of_their_boxes(photos, predictor):
+    entries = run_album(photos, predictor).entries
+    (said,) = entries[0].result.predictions
+    x1, y1, x2, y2 = said.box
+    rows = [f"a.png,{said.emotion},{x1 + 2},{y1},{x2},{y2},unsure,0.5", "a.png,sad,0,0,9,9,happy,0.9"]
+    table = write_table(photos, *rows, header="path,label,x1,y1,x2,y2,answer,confidence", place="corrections.csv")
+    found = score_album(entries, match_labels(table, photos, NAMES).labels, predictor.classes)
+    assert (found.labelled, found.without_face, found.scores.correct) == (2, 1, 1)
 
 
 def test_predictions_are_scored_against_labels(photos, predictor):

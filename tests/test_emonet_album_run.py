@@ -1,5 +1,8 @@
+import contextlib
 import csv
+import errno
 import os
+import sqlite3
 from io import BytesIO
 
 import PIL.Image
@@ -9,6 +12,9 @@ from albums import make_photos, run_album
 
 from emonet import EmotionPredictor, PhotoResult
 from emonet.album import AlbumRun, Entry, list_photos
+from emonet.atomic import write_atomically
+from emonet.errors import OptionError
+from facecrop import FilterRules
 
 EXIF_MAKER = 0x010F
 
@@ -84,6 +90,72 @@ def test_a_refused_second_run_leaves_the_files_of_the_first_alone(photos, predic
     assert run_album(photos, predictor).known == [True] * 4
 
 
+def test_a_folder_of_other_things_is_refused(photos, predictor):
+    album = photos.with_name("album")
+    (album / "album").mkdir(parents=True)
+    for name in ("predictions.csv", "notes.txt", "album/2024.html"):
+        (album / name).write_text("mine")
+    with pytest.raises(OptionError, match=r"holds other things than an album, .*--overwrite"):
+        run_album(photos, predictor)
+    assert (album / "predictions.csv").read_text() == "mine"
+    run_album(photos, predictor, overwrite=True)
+    assert (album / "predictions.csv").read_text() != "mine"
+    assert [(album / name).read_text() for name in ("notes.txt", "album/2024.html")] == ["mine", "mine"]
+    assert run_album(photos, predictor).known == [True] * 4
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "annotated/a.png.jpg"])
+def test_a_file_that_no_run_wrote_is_not_replaced(photos, predictor, name):
+    run_album(photos, predictor, stop_after=1)
+    file = photos.with_name("album") / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("mine")
+    if file.name == "predictions.csv":
+        with pytest.raises(OptionError, match=r"predictions\.csv is in the way"):
+            run_album(photos, predictor)
+    else:
+        watch = run_album(photos, predictor, annotate=True)
+        assert "is in the way" in watch.entries[0].result.error.reason
+    assert file.read_text() == "mine"
+
+
+def test_the_album_of_other_photos_is_refused(photos, predictor, tmp_path, face):
+    run_album(photos, predictor)
+    (tmp_path / "others").mkdir()
+    PIL.Image.fromarray(face).save(tmp_path / "others" / "c.png")
+    with pytest.raises(OptionError, match="holds the album of 'photos'"):
+        run_album(tmp_path / "others", predictor)
+    assert run_album(photos, predictor).known == [True] * 4
+    assert run_album(tmp_path / "others", predictor, overwrite=True).known == [False]
+
+
+def test_a_folder_that_a_run_wrote_is_not_read_as_photos(photos, predictor):
+    run_album(photos, predictor, annotate=True)
+    listing = list_photos(photos.parent)
+    assert [photo.name for photo in listing.photos] == [
+        f"photos/{name}" for name in ("a.png", "broken.jpg", "sky.png", "summer/b.png")
+    ]
+    assert listing.albums == ["album"]
+
+
+def test_an_album_of_the_last_version_is_gone_on_with(photos, predictor):
+    watch = run_album(photos, predictor, annotate=True)
+    album = photos.with_name("album")
+    with contextlib.closing(sqlite3.connect(album / "journal.sqlite")) as database, database:  # made what it was
+        identity = database.execute("SELECT identity FROM makers").fetchone()
+        database.execute("CREATE TABLE identity (format INTEGER, identity TEXT)")
+        database.execute("INSERT INTO identity VALUES (2, ?)", identity)
+        database.execute("CREATE TABLE old (name BLOB PRIMARY KEY, stamp TEXT, entry BLOB)")
+        database.execute("INSERT INTO old SELECT name, stamp, entry FROM photos")
+        for name in ("album", "makers", "photos", "written"):
+            database.execute(f"DROP TABLE {name}")
+        database.execute("ALTER TABLE old RENAME TO photos")
+    assert run_album(photos, predictor).known == [True] * 4
+    assert list_copies(photos) == {}  # nobody knows what they were made from
+    assert run_album(photos, predictor, annotate=True).known == [False, True, False, False]
+    assert len(list_copies(photos)) == len(watch.entries) - 1
+
+
 def test_a_finished_album_holds_these_files_and_no_others(photos, predictor):
     run_album(photos, predictor)
     names = sorted(path.name for path in photos.with_name("album").iterdir())
@@ -108,11 +180,29 @@ def test_changed_photos_are_done_again_and_removed_photos_leave_the_tables(photo
     assert len(again.entries[2].result.predictions) == 1
 
 
-def test_another_predictor_does_every_photo_again(photos, predictor, mtcnn):
+@pytest.fixture(scope="module")
+def plain(mtcnn):
+    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", tta="none")
+
+
+def test_answers_of_another_predictor_are_kept_beside_those_of_the_first(photos, predictor, plain):
     run_album(photos, predictor)
-    plain = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32", tta="none")
     assert run_album(photos, plain).known == [False] * 4
     assert run_album(photos, plain).known == [True] * 4
+    assert run_album(photos, predictor).known == [True] * 4
+
+
+def test_tables_and_pages_name_what_answered_and_the_size_of_photos(photos, predictor):
+    run_album(photos, predictor)
+    rows = read_table(photos)
+    facts = pq.read_schema(photos.with_name("album") / "predictions.parquet").metadata
+    assert [(row["width"], row["height"]) for row in rows] == [(200, 160), (None, None), (90, 60), (200, 160)]
+    for name, value in {"head": b"mean", "detector": b"mtcnn", "rules": b"any face", "tta": b"mirror"}.items():
+        assert facts[name.encode()] == value
+    assert facts[b"model"].startswith(b"emonet_fast (")
+    assert {row["model"].encode() for row in rows} == {facts[b"model"]}
+    page = (photos.with_name("album") / "album.html").read_text()
+    assert f"{facts[b'model'].decode()}, head mean" in page
 
 
 def test_missing_annotated_copies_are_written(photos, predictor):
@@ -126,6 +216,93 @@ def test_missing_annotated_copies_are_written(photos, predictor):
     ]
     (copies / "a.png.jpg").unlink()
     assert run_album(photos, predictor, annotate=True).known == [False, True, True, True]
+
+
+def list_copies(photos):
+    copies = photos.with_name("album") / "annotated"
+    return {path.relative_to(copies).as_posix(): path.read_bytes() for path in copies.rglob("*") if path.is_file()}
+
+
+def test_copies_of_another_predictor_are_drawn_again(photos, predictor, mtcnn):
+    strict = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", rules=FilterRules(min_size=1000))
+    run_album(photos, predictor, annotate=True)
+    first = list_copies(photos)
+    assert run_album(photos, strict, annotate=True).known == [False] * 4
+    assert list_copies(photos).keys() == first.keys()
+    assert list_copies(photos)["a.png.jpg"] != first["a.png.jpg"]
+    assert run_album(photos, predictor, annotate=True).known == [False, True, False, False]
+    assert list_copies(photos) == first
+
+
+def test_copies_of_changed_and_of_removed_photos_go(photos, predictor, face):
+    run_album(photos, predictor, annotate=True)
+    PIL.Image.fromarray(face).save(photos / "sky.png")
+    (photos / "summer" / "b.png").unlink()
+    run_album(photos, predictor)  # which draws none
+    assert list(list_copies(photos)) == ["a.png.jpg"]
+    assert not (photos.with_name("album") / "annotated" / "summer").exists()
+
+
+def test_answers_about_removed_photos_leave_the_journal(photos, predictor):
+    run_album(photos, predictor)
+    picture = (photos / "a.png").read_bytes()
+    stamp = (photos / "a.png").stat()
+    (photos / "a.png").unlink()
+    run_album(photos, predictor)
+    (photos / "a.png").write_bytes(picture)
+    os.utime(photos / "a.png", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert run_album(photos, predictor).known == [False, True, True, True]
+
+
+def test_answers_are_kept_when_the_photos_cannot_be_seen(photos, predictor):
+    run_album(photos, predictor)
+    photos.rename(photos.with_name("elsewhere"))
+    photos.mkdir()  # as where a disk is not mounted
+    run_album(photos, predictor)
+    photos.rmdir()
+    photos.with_name("elsewhere").rename(photos)
+    assert run_album(photos, predictor).known == [True] * 4
+
+
+def test_a_photo_beside_a_folder_with_the_name_of_its_copy_has_one(photos, predictor, face):
+    (photos / "a.png.jpg").mkdir()
+    PIL.Image.fromarray(face).save(photos / "a.png.jpg" / "c.png")
+    watch = run_album(photos, predictor, annotate=True)
+    assert [entry.path for entry in watch.entries if entry.result.error] == ["broken.jpg"]
+    assert {"a.png.jpg", "a.png.jpg_/c.png.jpg"} <= set(list_copies(photos))
+
+
+@pytest.mark.parametrize("length", [234, 255])
+def test_long_names_have_copies(photos, predictor, face, length):
+    name = "\N{CJK UNIFIED IDEOGRAPH-7530}" * ((length - 4) // 3)
+    name += "x" * (length - 4 - len(name.encode())) + ".png"
+    PIL.Image.fromarray(face).save(photos / name)
+    run_album(photos, predictor, annotate=True)
+    assert len(list_copies(photos)) == 4
+    assert all(run_album(photos, predictor, annotate=True).known)
+
+
+def test_a_copy_that_cannot_be_written_is_an_error_of_its_photo_alone(photos, predictor, monkeypatch):
+    def refuse(path):  # as a system does that does not take the name
+        if path.name == "a.png.jpg":
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return write_atomically(path)
+
+    monkeypatch.setattr("emonet.album.output.write_atomically", refuse)
+    run_album(photos, predictor, annotate=True)
+    rows = {row["path"]: (row["reason"], row["detail"]) for row in read_table(photos)}
+    assert rows["a.png"] == ("unreadable", "its annotated copy cannot be written: Invalid argument")
+    assert rows["summer/b.png"] == (None, None)
+    assert set(list_copies(photos)) == {"sky.png.jpg", "summer/b.png.jpg"}
+
+
+def test_a_full_disk_ends_the_run(photos, predictor, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("emonet.album.output.write_atomically", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        run_album(photos, predictor, annotate=True)
 
 
 def test_annotated_copies_fit_into_a_jpeg(photos, predictor):
@@ -158,7 +335,15 @@ def test_the_album_holds_no_exif_and_no_absolute_paths(photos, predictor, face):
         assert os.fsencode(photos.parent) not in data
 
 
-HOSTILE = ["=cmd|calc.png", "two\nlines.png", "<script>alert(1)</script>.png", "-1.png", "quote\"s, comma's.png"]
+HOSTILE = [
+    "a\r=cmd|calc.png",
+    "\rb.png",
+    "=cmd|calc.png",
+    "two\nlines.png",
+    "<script>alert(1)</script>.png",
+    "-1.png",
+    "quote\"s, comma's.png",
+]
 
 
 def test_hostile_file_names_are_escaped(photos, predictor, face):
@@ -173,6 +358,14 @@ def test_hostile_file_names_are_escaped(photos, predictor, face):
     assert [cell.removeprefix("'") for cell in cells] == names
     assert not any(cell.startswith(("=", "-")) for cell in cells)
     assert "<script>alert" not in (photos.with_name("album") / "album.html").read_text()
+
+
+def test_a_carriage_return_in_a_name_does_not_break_its_row(photos, predictor, face):
+    PIL.Image.fromarray(face).save(photos / "a\r=cmd|calc.png", "PNG")
+    run_album(photos, predictor, excel=True)
+    text = (photos.with_name("album") / "predictions.csv").read_bytes().decode("utf-8-sig")
+    assert '"a\r=cmd|calc.png",1,' in text
+    assert (photos.with_name("album") / "predictions.csv").read_bytes().startswith(b"\xef\xbb\xbfpath,")
 
 
 def test_file_names_that_are_no_utf8_are_kept(photos, predictor, face):

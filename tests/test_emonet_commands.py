@@ -86,6 +86,26 @@ def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, 
         assert np.asarray(crop).std() > 20
 
 
+def test_long_names_and_names_like_those_of_copies_have_crops_and_drawings(run, album, tmp_path, portrait):
+    names = ["x" * 251 + ".png", "portrait.png.jpg/a.png", "portrait.png-0.png/a.png"]
+    for name in names:
+        (album / name).parent.mkdir(exist_ok=True)
+        PIL.Image.fromarray(portrait).save(album / name)
+    result = run("faces", album, "--json", "--crops", tmp_path / "made", "--draw", tmp_path / "made")
+    entries = json.loads(result.stdout)
+    assert [entry["photo"] for entry in entries if entry["error"]] == [str(album / "broken.jpg")]
+    assert len(files_in(tmp_path / "made")) == 2 * 5 + 1  # and the drawing of the black photo
+
+
+def test_a_file_that_cannot_be_written_is_an_error_of_its_photo_alone(run, album, tmp_path):
+    (tmp_path / "drawn" / "portrait.png.jpg").mkdir(parents=True)
+    result = run("faces", album, "--json", "--draw", tmp_path / "drawn")
+    errors = {entry["photo"]: entry["error"] for entry in json.loads(result.stdout)}
+    assert result.exit_code == 3
+    assert "cannot be written: Is a directory" in errors[str(album / "portrait.png")]
+    assert errors[str(album / "more" / "[bold]portrait.jpg")] is None
+
+
 @pytest.mark.parametrize("arguments", [["--min-size", 200], ["--option", "thresholds=[0.6,0.7,0.99999]"]])
 def test_rules_and_detector_options_are_passed_on(run, album, arguments):
     result = run("faces", album / "portrait.png", "--json", *arguments)
@@ -114,6 +134,8 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album", "--detector", "haar"], "known detectors: yunet, mtcnn, dlib, whole"),
         (["faces", "album", "--option", "minface"], "NAME=VALUE"),
         (["faces", "album", "--option", "minface=3"], "min_face"),
+        (["faces", "album", "--option", "thresholds=5"], "thresholds must be three numbers, got 5"),
+        (["faces", "album", "--size", "100000"], "size must be a whole number of pixels from 1 to 8,000, got 100000"),
         (["faces", "album", "--allow", "two"], "all, one, largest"),
         (["faces", "album", "--crops", "album/crops"], "nothing is written next to your photos"),
         (["faces", "album", "--draw", "album"], "nothing is written next to your photos"),

@@ -1,7 +1,9 @@
 import importlib.metadata
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import PIL.Image
 import pyarrow.parquet as pq
@@ -53,7 +55,43 @@ def test_a_list_of_labels_comes_before_the_folders_names(predict, friends, tmp_p
     (tmp_path / "labels.csv").write_text("path,label\nfriends/happy/me.png,happy\nfriends/sad/me.png,gloom\n")
     result = predict(friends, "-o", tmp_path / "out", "--labels", tmp_path / "labels.csv")
     assert "1 photos have a label; 0 without a face that will do" in result.stdout
-    assert "labels.csv: row 3: 'gloom' is no expression" in result.stderr
+    assert "labels.csv: labels of 1 photo, by paths relative to the folder of labels.csv" in result.stdout
+    assert "labels.csv: 1 row cannot be used: row 3: 'gloom' is no expression" in result.stdout
+
+
+def test_labels_that_fit_no_photo_end_the_call_before_the_first_photo(predict, friends, tmp_path):
+    (tmp_path / "labels.csv").write_text("path,label\nnowhere.png,happy\n")
+    result = predict(friends, "-o", tmp_path / "out", "--labels", tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert "names a photo" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_things_is_refused_and_folders_of_runs_are_passed_over(predict, friends, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").touch()
+    assert "holds other things" in str(predict(friends, "-o", tmp_path / "out").exception)
+    assert predict(friends, "-o", tmp_path / "out", "--overwrite", "--annotate").exit_code == 0
+    result = predict(tmp_path, "--json")
+    assert "passed over, because emonet wrote them: 1 folder (out)" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+BEGINNING = "import emonet.__main__; print('begun', flush=True); emonet.__main__.main()"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C is sent otherwise")
+@pytest.mark.parametrize("wait", [0.0, 0.3, 3.0])
+def test_ctrl_c_at_any_time_is_one_line(friends, wait):
+    command = [sys.executable, "-c", BEGINNING, "predict", friends, "-o", friends.with_name("out"), *FAST]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("emonet: stopped")
+    assert "Traceback" not in said
 
 
 def test_labels_of_photos_without_a_face_give_no_score(predict, tmp_path):
@@ -102,10 +140,11 @@ def test_the_head_and_the_prior_that_answer_are_told(friends, model):
     assert told() == (False, {"fer2013"}, {"training"})
     assert told("--head", "seen", "--prior", "even") == (False, {"seen"}, {"even"})
     assert told("--head", "seen", "--prior", "even")[0]
-    assert "Answered by the head seen (prior: even)." in (out / "album.html").read_text()
+    assert "head seen (prior: even)" in (out / "album.html").read_text()
     version = importlib.metadata.version("onnxruntime")
     table = pq.read_schema(out / "predictions.parquet")
-    assert table.metadata == {b"head": b"seen", b"prior": b"even", b"backend": f"onnxruntime {version}".encode()}
+    told = {b"head": b"seen", b"prior": b"even", b"backend": f"onnxruntime {version}".encode()}
+    assert told.items() <= table.metadata.items()
     assert "p_contempt" in table.names
 
 

@@ -1,5 +1,6 @@
 import os
 import socket
+import subprocess
 
 import numpy as np
 import PIL.Image
@@ -108,3 +109,28 @@ def test_a_folder_that_cannot_be_listed_yields_its_error(tmp_path, monkeypatch):
 def test_a_missing_folder_is_refused_at_the_call(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         iter_images(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(os.mkdir not in os.supports_dir_fd, reason="this system has shorter paths")
+def test_folders_far_deeper_than_python_calls_are_listed(tmp_path):
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(1100):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        with os.fdopen(os.open("a.png", os.O_WRONLY | os.O_CREAT, dir_fd=here), "wb") as file:
+            PIL.Image.new("RGB", (6, 4)).save(file, "PNG")
+    finally:
+        os.close(here)
+    try:
+        ((path, failure),) = iter_files(tmp_path)
+    finally:
+        subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # Python cannot remove it
+    assert (path.name, failure) == ("a.png", None)
+
+
+def test_folders_that_are_skipped_are_not_listed(tmp_path):
+    paths = [save(tmp_path / name) for name in ("a.png", "b/x.png", "b/y/z.png", "c.png")]
+    assert [path for path, _ in iter_files(tmp_path, lambda folder: folder.name == "b")] == [paths[0], paths[3]]

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emonet.album.entry import Entry
     from emonet.album.folder import predict_folder
-    from emonet.album.labelled import AlbumScore, Labels, find_labels, read_labels, score_album
+    from emonet.album.labelled import (
+        AlbumScore,
+        FaceLabel,
+        Labels,
+        LabelTable,
+        find_labels,
+        match_labels,
+        read_labels,
+        score_album,
+    )
     from emonet.album.photos import PhotoFile, PhotoListing, list_photos, read_photos
     from emonet.album.run import AlbumRun
 
@@ -17,11 +26,14 @@ __all__ = [
     "AlbumRun",
     "AlbumScore",
     "Entry",
+    "FaceLabel",
+    "LabelTable",
     "Labels",
     "PhotoFile",
     "PhotoListing",
     "find_labels",
     "list_photos",
+    "match_labels",
     "predict_folder",
     "read_labels",
     "read_photos",
@@ -32,11 +44,14 @@ _MODULES = {
     "AlbumRun": "run",
     "AlbumScore": "labelled",
     "Entry": "entry",
+    "FaceLabel": "labelled",
+    "LabelTable": "labelled",
     "Labels": "labelled",
     "PhotoFile": "photos",
     "PhotoListing": "photos",
     "find_labels": "labelled",
     "list_photos": "photos",
+    "match_labels": "labelled",
     "predict_folder": "folder",
     "read_labels": "labelled",
     "read_photos": "photos",

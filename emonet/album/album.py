@@ -7,7 +7,6 @@ FOLDER/album/001.html        500 of them, and so on
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -50,7 +49,6 @@ def write_album(
     else:
         shown = [entry for batch in batches for entry in batch]
         write_photo_page(folder / INDEX, shown, title, classes, footer=footer)
-    _remove_others(folder / FOLDER, pages if pages > 1 else 0)
     return folder / INDEX
 
 
@@ -76,11 +74,3 @@ def _write_pages(
         write_photo_page(folder / name_of(number), batch, title, classes, number, pages)
         found.append(Holdings.of(batch))
     return found
-
-
-def _remove_others(folder: Path, pages: int) -> None:
-    """Remove pages that an album of more photos left."""
-    written = {name_of(number) for number in range(1, pages + 1)}
-    for path in folder.glob("*.html"):
-        if re.fullmatch(r"[0-9]{3,}\.html", path.name) and path.name not in written and path.is_file():
-            path.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 from emonet.album.entry import Entry
+from emonet.album.maker import describe_maker
 from emonet.album.tables import CSV, write_tables
 from emonet.atomic import write_atomically
 from emonet.errors import ImageError, OptionError
@@ -45,7 +46,7 @@ class PhotoWriter:
     def finish(self) -> None:
         """Write the tables."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_tables(self._entries, self.folder, self.predictor.classes, self.predictor.answered_by)
+        write_tables(self._entries, self.folder, self.predictor.classes, describe_maker(self.predictor))
 
     def _choose_name(self, source: str) -> str:
         """Name a copy after its photo; a second one of the same name gets a number."""

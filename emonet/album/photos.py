@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from emonet.database import holds_journal
 from emonet.errors import ImageError
 from facecrop.folders import iter_files
 from facecrop.images import is_image_file
@@ -34,16 +35,24 @@ class PhotoFile:
 
 @dataclass(frozen=True, slots=True)
 class PhotoListing:
-    """The photos below a folder, in order, and the number of other files by the endings of their names."""
+    """The photos below a folder, in order, and what is passed over.
+
+    Attributes:
+        photos: In order.
+        others: The number of other files by the endings of their names.
+        albums: The folders that runs wrote, with slashes, below the folder of photos.
+    """
 
     photos: list[PhotoFile]
     others: Counter[str]
+    albums: list[str] = field(default_factory=list)
 
 
 def list_photos(place: Path) -> PhotoListing:
     """List the photos below a folder, sorted; hidden files are left out.
 
-    Films, texts and other files, which lie in every folder of photos, are counted and passed over.
+    Films, texts and other files, which lie in every folder of photos, are counted and passed over. So are folders that
+    an earlier run wrote: they hold copies of photos.
 
     Args:
         place: The folder, or a single file, which is listed whatever it is.
@@ -52,12 +61,19 @@ def list_photos(place: Path) -> PhotoListing:
         return PhotoListing([_describe(place, place.parent, None)], Counter())
     photos: list[PhotoFile] = []
     others: Counter[str] = Counter()
-    for path, failure in iter_files(place):
+    albums: list[str] = []
+
+    def is_album(folder: Path) -> bool:
+        if found := holds_journal(folder):
+            albums.append(folder.relative_to(place).as_posix())
+        return found
+
+    for path, failure in iter_files(place, is_album):
         if failure or is_image_file(path):
             photos.append(_describe(path, place, failure))
         else:
             others[path.suffix.lower()] += 1
-    return PhotoListing(photos, others)
+    return PhotoListing(photos, others, albums)
 
 
 def read_photos(photos: Iterable[PhotoFile]) -> Iterator[Read[str]]:

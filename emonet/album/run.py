@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 
 from emonet.album.album import write_album
 from emonet.album.entry import Entry
 from emonet.album.journal import Journal
-from emonet.album.photos import PhotoFile, list_photos, read_photos
+from emonet.album.maker import describe_maker, format_maker
+from emonet.album.output import NotOursError, OutputFolder, check_output
+from emonet.album.photos import PhotoFile, list_photos
 from emonet.album.tables import write_tables
-from emonet.atomic import SUFFIX, write_atomically
+from emonet.atomic import NAME_ERRORS, write_atomically
+from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
-from emonet.prediction import EmotionPredictor, draw
+from emonet.prediction import EmotionPredictor, PhotoResult, Prediction, draw
+from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.prediction import as_text
-from emonet.prediction.predictor import AnsweredPhoto
-from facecrop.images import encode_jpeg, limit_size
+from facecrop.images import Image, encode_jpeg, halve_image, limit_size
 
-JOURNAL, ANNOTATED = "journal.sqlite", "annotated"
 THUMBNAIL = 320  # pixels of the longer side
+COPY_PIXELS = 36_000_000  # of an annotated copy, for drawing takes several times its memory
 
 Watch = Callable[[Entry, bool], None]  # told of each photo in order, and whether an earlier run did it
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a thread makes of a photo."""
+
+    entry: Entry
+    copy: bytes | None  # the JPEG with the faces drawn in
 
 
 class AlbumRun:
     """A run over all photos below a folder, which writes an album into another folder.
 
-    Run again, it does only the photos that are new or have changed.
+    Run again, it does only the photos that are new or have changed. Answers of several models and settings are kept
+    side by side. Only files that a run wrote are replaced or removed.
 
     Args:
         photos: The folder with the photos. Nothing is written there.
         album: The folder to write.
         predictor: What finds and reads the faces.
         annotate: Also write copies of the photos with the faces drawn in.
+        overwrite: Write into a folder that holds other things, and replace those that have the names of the album's.
+        excel: Begin the CSV file with the mark by which Excel knows UTF-8.
 
     Raises:
-        OptionError: The album would lie among the photos.
+        OptionError: The album would lie among the photos, or its folder holds other things.
     """
 
-    def __init__(self, photos: Path, album: Path, predictor: EmotionPredictor, *, annotate: bool = False) -> None:
+    def __init__(
+        self,
+        photos: Path,
+        album: Path,
+        predictor: EmotionPredictor,
+        *,
+        annotate: bool = False,
+        overwrite: bool = False,
+        excel: bool = False,
+    ) -> None:
         if album.resolve().is_relative_to(photos.resolve()):
             raise OptionError(f"{album} is among the photos; nothing is written next to your photos")
+        check_output(album, overwrite=overwrite)
         self.album = album
         self.predictor = predictor
-        self.annotate = annotate
+        self.annotate, self.overwrite, self.excel = annotate, overwrite, excel
         self.title = photos.resolve().name
         listing = list_photos(photos)
-        self.photos, self.others = listing.photos, listing.others
+        self.photos, self.others, self.albums = listing.photos, listing.others, listing.albums
+        self._copy_failures: dict[str, str] = {}  # by the names of photos
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -65,42 +90,67 @@ class AlbumRun:
             The page to open: `album.html`.
 
         Raises:
-            OptionError: Another run is writing this album now.
+            OptionError: Another run is writing this album now, or it is the album of other photos.
         """
         with self._open_journal() as journal:
-            for part in self.album.rglob(f"*{SUFFIX}"):  # left by a run that was killed while it wrote
-                part.unlink()
-            done = [self._find_done(photo, journal) is not None for photo in self.photos]
-            new = compress(self.photos, [not one for one in done])
-            answers = self.predictor.answer(read_photos(new))
+            output = self._open_output(journal)
+            output.remove_parts()
+            done = [self._is_done(photo, journal, output) for photo in self.photos]
+            new = list(compress(self.photos, [not one for one in done]))
+            files = ((as_text(photo.name), photo.failure or photo.path) for photo in new)
+            answers = answer_photos(self.predictor, files, self._finish)
             for photo, is_done in zip(self.photos, done, strict=True):
-                if is_done:
-                    watch(self._read_entry(photo, journal), True)
-                else:
-                    entry = self._make_entry(photo, next(answers))
-                    journal.add(photo.name, photo.stamp, entry)
-                    watch(entry, False)
-            return self._write(journal)
+                if not is_done:
+                    self._store(photo, next(answers), journal, output)
+                watch(self._read_entry(photo, journal), is_done)
+            with output.listing_writes():
+                page = self._write(journal)
+            output.remove_old(self.photos)
+            journal.title = self.title
+            return page
 
     def entries(self) -> Iterator[Entry]:
         """Read the entries of all photos in order, after the run."""
         with self._open_journal() as journal:
             yield from self._read_entries(journal)
 
+    def write_text(self, name: str, text: str) -> None:
+        """Write one more file into the album, after the run.
+
+        Raises:
+            OptionError: Somebody else's file has this name.
+        """
+        with self._open_journal() as journal:
+            output = OutputFolder(self.album, journal, overwrite=self.overwrite)
+            with output.listing_writes(), write_atomically(self.album / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+    def _open_output(self, journal: Journal) -> OutputFolder:
+        output, names = OutputFolder(self.album, journal, overwrite=self.overwrite), {one.name for one in self.photos}
+        known = journal.names
+        if journal.unlisted:
+            output.adopt(names | known)
+        if known and journal.title not in ("", self.title) and not (known & names) and not self.overwrite:
+            raise OptionError(
+                f"{self.album} holds the album of {journal.title!r}, which has none of these photos: choose another "
+                "folder with -o, or replace the album with --overwrite"
+            )
+        return output
+
     def _write(self, journal: Journal) -> Path:
-        classes, answered_by = self.predictor.classes, self.predictor.answered_by
-        write_tables(self._read_entries(journal), self.album, classes, answered_by)
+        classes, facts = self.predictor.classes, describe_maker(self.predictor)
+        write_tables(self._read_entries(journal), self.album, classes, facts, excel=self.excel)
         return write_album(
             self._read_entries(journal),
             self.album,
             title=self.title,
             classes=classes,
             count=len(self.photos),
-            footer="Answered by the head {head} (prior: {prior}).".format(**answered_by),
+            footer=format_maker(facts),
         )
 
     def _open_journal(self) -> Journal:
-        return Journal(self.album / JOURNAL, self.predictor.identity)
+        return Journal(self.album / JOURNAL, self.predictor.identity, self.title)
 
     def _read_entries(self, journal: Journal) -> Iterator[Entry]:
         return (self._read_entry(photo, journal) for photo in self.photos)
@@ -109,27 +159,44 @@ class AlbumRun:
         entry = journal.find(photo.name, photo.stamp)
         if entry is None:
             raise OptionError(f"{as_text(photo.name)!r} is not in the album yet: run first")
-        return entry
+        failure = self._copy_failures.get(photo.name)
+        if failure is None:
+            return entry
+        error = ImageError(entry.path, f"its annotated copy cannot be written: {failure}")
+        return Entry(entry.path, entry.width, entry.height, PhotoResult(entry.path, error=error), entry.thumbnail)
 
-    def _find_done(self, photo: PhotoFile, journal: Journal) -> Entry | None:
-        """Find what an earlier run wrote of a photo, with the copy if there shall be one."""
+    def _is_done(self, photo: PhotoFile, journal: Journal, output: OutputFolder) -> bool:
+        """Tell whether an earlier run did a photo, and wrote its copy if there shall be one."""
         entry = journal.find(photo.name, photo.stamp)
         if entry is None or not self.annotate or entry.result.error is not None:
-            return entry
-        return entry if self._copy_path(photo).is_file() else None
+            return entry is not None
+        return output.has_copy(photo)
 
-    def _make_entry(self, photo: PhotoFile, answered: AnsweredPhoto) -> Entry:
-        image, path = answered.image, as_text(photo.name)
-        result = replace(answered.result, source=path)
+    def _finish(self, answer: PhotoAnswer[str]) -> _Done:
+        """Make of a photo what is kept of it; called in the photo's thread."""
+        image, path = answer.photo.image, answer.photo.name
         if isinstance(image, ImageError):
-            return Entry(path, 0, 0, result)
-        if self.annotate:
-            self._copy_path(photo).parent.mkdir(parents=True, exist_ok=True)
-            with write_atomically(self._copy_path(photo)) as temporary:
-                temporary.write_bytes(encode_jpeg(draw(image, result.predictions)))
-        height, width = image.shape[:2]
-        return Entry(path, width, height, result, encode_jpeg(limit_size(image, THUMBNAIL)))
+            return _Done(Entry(path, 0, 0, answer.result), None)
+        copy = _draw_copy(image, answer.drawn) if self.annotate else None
+        return _Done(Entry(path, *answer.photo.size_wh, answer.result, encode_jpeg(limit_size(image, THUMBNAIL))), copy)
 
-    def _copy_path(self, photo: PhotoFile) -> Path:
-        """Return where the photo lies with its faces drawn in."""
-        return self.album / ANNOTATED / f"{photo.name}.jpg"
+    def _store(self, photo: PhotoFile, done: _Done, journal: Journal, output: OutputFolder) -> None:
+        """Store a photo, and its copy before it: what the journal has is done."""
+        if done.copy is not None:
+            try:
+                output.write_copy(photo, done.copy)
+            except NotOursError as error:
+                self._copy_failures[photo.name] = str(error)
+            except OSError as error:
+                if error.errno not in NAME_ERRORS:
+                    raise
+                self._copy_failures[photo.name] = error.strerror or str(error)
+        journal.add(photo.name, photo.stamp, done.entry)
+
+
+def _draw_copy(image: Image, predictions: Sequence[Prediction]) -> bytes:
+    """Draw faces into a copy of a photo; one of very many pixels is half as wide and high."""
+    if image.shape[0] * image.shape[1] > COPY_PIXELS:
+        image = halve_image(image)
+        predictions = [replace(one, face=one.face.scaled(0.5)) for one in predictions]
+    return encode_jpeg(draw(image, predictions))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import emonet
-from emonet.commands._console.endings import run_application
+from emonet.commands._console.endings import ending_in_one_line, run_application
 from emonet.commands._console.examples import epilog
 
 COMMANDS = (  # the names of their modules
@@ -37,7 +37,7 @@ def create_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             made.add_typer(command, name=name)
         else:
-            made.command(epilog=epilog(name))(command)
+            made.command(epilog=epilog(name))(ending_in_one_line(command))
     return made
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
 import typer
 
+from emonet.atomic import NAME_ERRORS, write_atomically
 from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, FaceRules
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import skipped_lines
 from emonet.errors import ImageError, MissingFileError, OptionError
+from emonet.inference.backends import count_threads
 from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, Face, FilterRules, Selection
 from facecrop.errors import printable
 
 if TYPE_CHECKING:
-    from facecrop.scanning import ScannedPhoto
+    from emonet.album import PhotoFile
+    from facecrop import Detector, Image
+    from facecrop.side_by_side import OpenedPhoto
 
 CROPS = "Crops"  # a panel of --help
 CROP = CropSpec(size=224)
@@ -80,7 +84,7 @@ def faces(
     from emonet.album import list_photos
     from facecrop import open_detector
     from facecrop.detectors import choose_detector
-    from facecrop.scanning import read_ahead, scan_photos
+    from facecrop.side_by_side import map_photos
 
     options = given.choose(FacesOptions)
     if given.print_config:
@@ -96,15 +100,13 @@ def faces(
     typer.echo(f"{detector} on {finder.device}", err=True)
     found = list_photos(source)
     listing = JsonListing() if as_json else TableListing(source)
+    search = FaceSearch(finder, rules, options.crop, crops, draw)
+    files = ((one, one.failure or one.path) for one in found.photos)
     with listing, progress_bars({"photos": len(found.photos)}) as advance:
-        for photo in scan_photos(read_ahead((one.path, one.failure or one.path) for one in found.photos), finder):
-            selection = _choose(photo, rules)
-            listing.add(photo.name, selection)
-            if isinstance(selection, Selection):
-                place = photo.name.relative_to(source) if source.is_dir() else Path(photo.name.name)
-                _write(photo, selection, place, options.crop, crops, draw)
+        for path, outcome in map_photos(files, search, threads=count_threads()):
+            listing.add(path, outcome)
             advance("photos", 1)
-    for line in skipped_lines(found.others):
+    for line in skipped_lines(found.others, found.albums):
         typer.echo(line, err=as_json)
     if listing.read == 0:
         raise typer.Exit(FAILED)
@@ -211,35 +213,62 @@ def _columns(face: Face | None) -> tuple[str, str, str, str]:
     return box, f"{face.score:.3f}", f"{face.size:.0f} px", "" if face.roll is None else f"{face.roll:+.0f}°"
 
 
-def _choose(photo: ScannedPhoto[Path], rules: FilterRules) -> Selection | ImageError:
-    from facecrop import choose_faces
+@dataclass(frozen=True, slots=True)
+class FaceSearch:
+    """Finds and chooses the faces of photos, and writes the crops and drawings that are asked for.
 
-    return photo.image if isinstance(photo.image, ImageError) else choose_faces(photo.image, photo.faces, rules)
+    It is called in several threads, each with photos of its own.
+    """
+
+    detector: Detector
+    rules: FilterRules
+    spec: CropSpec
+    crops: Path | None
+    draw: Path | None
+
+    def __call__(self, batch: Sequence[OpenedPhoto[PhotoFile]]) -> list[tuple[Path, Selection | ImageError]]:
+        """Search some photos together; returns the path of each, and its faces or what is wrong."""
+        found = iter(self.detector.detect([one.image for one in batch if not isinstance(one.image, ImageError)]))
+        return [
+            (one.name.path, one.image if isinstance(one.image, ImageError) else self._finish(one, next(found)))
+            for one in batch
+        ]
+
+    def _finish(self, photo: OpenedPhoto[PhotoFile], faces: Sequence[Face]) -> Selection | ImageError:
+        """Choose among the faces of a photo, and write its files; a name that cannot be written is its error."""
+        from facecrop import choose_faces
+
+        image = cast("Image", photo.image)
+        rules = self.rules
+        if photo.scale > 1 and rules.min_size is not None:
+            rules = replace(rules, min_size=rules.min_size / photo.scale)
+        selection = choose_faces(image, faces, rules)
+        try:
+            self._write(photo.name.name, image, selection)
+        except OSError as error:
+            if error.errno not in NAME_ERRORS:
+                raise
+            return ImageError(photo.name.path, f"its files cannot be written: {error.strerror or error}")
+        placed = [one if one.face is None else replace(one, face=photo.place(one.face)) for one in selection.rejections]
+        return Selection(tuple(map(photo.place, selection.faces)), tuple(placed))
+
+    def _write(self, name: str, image: Image, selection: Selection) -> None:
+        from facecrop import crop_face
+        from facecrop.drawing import draw_faces
+        from facecrop.images import encode_jpeg, encode_png
+        from facecrop.naming import name_copy
+
+        if self.crops is not None:
+            for index, face in enumerate(selection.faces):
+                crop = encode_png(crop_face(image, face, self.spec))
+                _write_file(self.crops / name_copy(name, f"-{index}.png"), crop)
+        if self.draw is not None:
+            rejected = [rejection.face for rejection in selection.rejections if rejection.face]
+            drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))
+            _write_file(self.draw / name_copy(name, ".jpg"), drawing)
 
 
-def _write(
-    photo: ScannedPhoto[Path], selection: Selection, place: Path, spec: CropSpec, crops: Path | None, draw: Path | None
-) -> None:
-    """Write a photo's crops and drawing, where they are asked for."""
-    import PIL.Image
-
-    from facecrop import crop_face
-    from facecrop.drawing import draw_faces
-    from facecrop.images import encode_jpeg
-
-    image = photo.image
-    if isinstance(image, ImageError):
-        return
-    if crops is not None:
-        for index, face in enumerate(selection.faces):
-            crop = PIL.Image.fromarray(crop_face(image, face, spec))
-            crop.save(_with_folder(crops / place.with_name(f"{place.name}-{index}.png")))
-    if draw is not None:
-        rejected = [rejection.face for rejection in selection.rejections if rejection.face]
-        drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))
-        _with_folder(draw / place.with_name(f"{place.name}.jpg")).write_bytes(drawing)
-
-
-def _with_folder(path: Path) -> Path:
+def _write_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,19 +24,19 @@ from emonet.commands._console.arguments import (
 )
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
-from emonet.commands._console.output import print_table
 from emonet.commands._console.places import expand_places
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
+from emonet.commands._console.scoring import label_lines, score_lines, show_confusion
 from emonet.commands._console.tally import Tally
 from emonet.errors import OptionError
 from emonet.options import Option, check_options
 from emonet.prediction.doubts import DoubtRules
 
 if TYPE_CHECKING:
-    from emonet.album import AlbumRun, AlbumScore, Entry, PhotoFile
+    from emonet.album import AlbumRun, AlbumScore, Entry, FaceLabel, PhotoFile
     from emonet.album.copies import PhotoWriter
-    from emonet.evaluation.metrics import Scores
+    from emonet.labels import Emotion
     from emonet.prediction import EmotionPredictor, PhotoResult
 
 WRITING = "Writing"  # a panel of --help
@@ -49,6 +49,13 @@ class PredictOptions:
     """The options of `emonet predict`."""
 
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
+    excel: Annotated[bool, Option("Begin predictions.csv with the mark by which Excel knows UTF-8.", panel=WRITING)] = (
+        False
+    )
+    overwrite: Annotated[
+        bool,
+        Option("Write into a folder that holds other things; those with names of the album's go.", panel=WRITING),
+    ] = False
     model: ModelNames = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
@@ -124,9 +131,10 @@ def predict(
         if folder is not None:
             from emonet.album import AlbumRun
 
-            run = AlbumRun(folder, out or _beside(folder), predictor, annotate=options.annotate)
+            run = AlbumRun(folder, out or _beside(folder), predictor, **_list_writing(options))
+            known = _find_labels(run, folder, labels, as_json)
             _write(run, tally, as_json)
-            _score(run, folder, labels, as_json)
+            _score(run, known, as_json)
         else:
             _stream(places, predictor, tally, as_json, _open_writer(out, predictor, options))
     typer.echo(str(tally), err=as_json)
@@ -134,6 +142,10 @@ def predict(
         raise typer.Exit(FAILED)
     if tally.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
+
+
+def _list_writing(options: PredictOptions) -> dict[str, bool]:
+    return {"annotate": options.annotate, "excel": options.excel, "overwrite": options.overwrite}
 
 
 def _beside(photos: Path) -> Path:
@@ -144,7 +156,7 @@ def _beside(photos: Path) -> Path:
 def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
     from emonet.album.tables import writes_parquet
 
-    tally.others = run.others
+    tally.others, tally.albums = run.others, run.albums
     with progress_bars({"photos": len(run)}) as advance:
 
         def watch(entry: Entry, known: bool) -> None:
@@ -159,19 +171,27 @@ def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
     typer.echo(f"look at {album}", err=as_json)
 
 
-def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> None:
-    """Score by a list of labels, or by the folders' names where they name expressions."""
-    from emonet.album import find_labels, read_labels, score_album
+def _find_labels(
+    run: AlbumRun, photos: Path, table: Path | None, as_json: bool
+) -> Mapping[str, Emotion | Sequence[FaceLabel]]:
+    """Find labels in a table, or in the folders' names where they name expressions."""
+    from emonet.album import find_labels, match_labels
     from emonet.prediction.prediction import as_text
 
+    names = [as_text(photo.name) for photo in run.photos]
     if table is None:
-        labels = find_labels(as_text(photo.name) for photo in run.photos)
-    else:
-        labels, rejected = read_labels(table, photos)
-        for one in rejected:
-            typer.echo(f"{table.name}: {one.detail}", err=True)
+        return find_labels(names)
+    found = match_labels(table, photos, names)
+    for line in label_lines(table, found):
+        typer.echo(line, err=as_json)
+    return found.labels
+
+
+def _score(run: AlbumRun, labels: Mapping[str, Emotion | Sequence[FaceLabel]], as_json: bool) -> None:
+    from emonet.album import score_album
+
     if labels:
-        _show_score(score_album(run.entries(), labels, run.predictor.classes), run.album, err=as_json)
+        _show_score(run, score_album(run.entries(), labels, run.predictor.classes), err=as_json)
 
 
 def _refuse_writing(out: Path | None, annotate: bool, labels: Path | None) -> None:
@@ -189,17 +209,29 @@ def _open_writer(out: Path | None, predictor: EmotionPredictor, options: Predict
     return PhotoWriter(out, predictor, annotate=options.annotate)
 
 
+def _answer_each(
+    photos: Iterable[PhotoFile], predictor: EmotionPredictor, writer: PhotoWriter | None
+) -> Iterator[PhotoResult]:
+    """Answer photos; what a writer writes, it writes one after the other."""
+    from emonet.album import read_photos
+    from emonet.prediction.many import answer_photos
+    from emonet.prediction.prediction import as_text
+
+    if writer is None:
+        files = ((as_text(photo.name), photo.failure or photo.path) for photo in photos)
+        yield from answer_photos(predictor, files, lambda answer: answer.result)
+        return
+    for answered in predictor.answer(read_photos(photos)):
+        writer.add(answered)
+        yield answered.result
+
+
 def _stream(
     places: Sequence[Path], predictor: EmotionPredictor, tally: Tally, as_json: bool, writer: PhotoWriter | None
 ) -> None:
     """Print predictions as they come; only the writer writes."""
-    from emonet.album import read_photos
-
-    for answered in predictor.answer(read_photos(_list_places(places, tally))):
-        result = answered.result
+    for result in _answer_each(_list_places(places, tally), predictor, writer):
         tally.add(result)
-        if writer is not None:
-            writer.add(answered)
         typer.echo(
             json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(_result_lines(result))
         )
@@ -216,6 +248,7 @@ def _list_places(places: Sequence[Path], tally: Tally) -> Iterator[PhotoFile]:
     for place in places:
         found = list_photos(place)
         tally.others += found.others
+        tally.albums = [*tally.albums, *found.albums]
         for photo in found.photos:
             yield photo if len(places) == 1 else replace(photo, name=str(photo.path))
 
@@ -235,38 +268,15 @@ def _result_lines(result: PhotoResult) -> Iterator[str]:
         yield f"{name}: cannot be read: {result.error.reason}"
 
 
-def _show_score(found: AlbumScore, out: Path, *, err: bool) -> None:
+def _show_score(run: AlbumRun, found: AlbumScore, *, err: bool) -> None:
     """Write the score as JSON, and print it."""
-    from emonet.atomic import write_atomically
     from facecrop.errors import printable
 
-    with write_atomically(out / SCORE) as temporary:
-        temporary.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
-    for line in _score_lines(found):
+    run.write_text(SCORE, json.dumps(found.to_dict(), indent=2) + "\n")
+    for line in score_lines(found):
         typer.echo(line, err=err)
     if found.scores is not None:
-        _show_confusion(found.scores, err=err)
+        show_confusion(found.scores, err=err)
     for mistake in found.worst[:MISTAKES]:
         answer = f"{mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
         typer.echo(f"  {printable(mistake.path)}: {answer}", err=err)
-
-
-def _score_lines(found: AlbumScore) -> Iterator[str]:
-    left_out = f"{found.without_face:,} without a face that will do"
-    left_out += f", {found.unknown:,} of expressions that the model does not know" if found.unknown else ""
-    yield f"{found.labelled:,} photos have a label; {left_out}"
-    if found.scores is not None:
-        low, high = found.scores.accuracy_interval
-        yield (
-            f"the largest face agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
-            f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {found.scores.macro_f1:.3f}"
-        )
-
-
-def _show_confusion(scores: Scores, *, err: bool) -> None:
-    """Print the confusion matrix: rows are labels, columns answers; classes without either are left out."""
-    rows, names = scores.confusion, list(scores.classes)
-    seen = [place for place in range(len(names)) if sum(rows[place]) or any(row[place] for row in rows)]
-    answers = [str(names[place]) for place in seen]
-    cells = [(names[place], *(f"{rows[place][column]:,}" for column in seen)) for place in seen]
-    print_table(("label \\ answer", *answers), cells, answers, err=err)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 from emonet.labels import Emotion
 from emonet.palette import EXPRESSIONS, PALE
 from emonet.prediction.prediction import Prediction
+from facecrop._large import to_array
 from facecrop.images import Image
 
 SHOWN = (3, 1)  # classes with a bar: three if there is room, else one
@@ -81,7 +81,7 @@ def draw_predictions(image: Image, predictions: Sequence[Prediction]) -> Image:
             continue
         _draw_label(pen, label, box)
         taken.append(box)
-    return np.array(canvas)
+    return to_array(canvas)
 
 
 def _choose_colour(prediction: Prediction) -> str:

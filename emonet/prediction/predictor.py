@@ -34,6 +34,7 @@ from emonet.prediction.inputs import (
     select_faces,
     to_rgb,
 )
+from emonet.prediction.many import answer_photos
 from emonet.prediction.notebook import make_thumbnail
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from emonet.prediction.turned import look_if_turned
@@ -41,7 +42,7 @@ from facecrop import CropSpec, Face, FilterRules, open_detector, read_image
 from facecrop.detectors import detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
-from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, read_ahead, scan_batches
+from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, scan_batches
 
 if TYPE_CHECKING:
     from emonet.inference.torch_classifier import TorchClassifier
@@ -201,9 +202,9 @@ class EmotionPredictor:
         return [replace(one, thumbnail=make_thumbnail(photo, one.face)) for one in result.predictions]
 
     def predict_many(self, images: Iterable[Source], *, bgr: bool = False) -> Iterator[PhotoResult]:
-        """Find the faces of many images and their expressions, a batch at a time.
+        """Find the faces of many images and their expressions, side by side on all processors.
 
-        Only a batch of images is in memory, however many there are.
+        Only a few images are in memory, however many there are.
 
         Args:
             images: Whatever yields images as `predict` takes them.
@@ -216,7 +217,7 @@ class EmotionPredictor:
             TypeError: `images` is a single image.
         """
         refuse_single_image(images, "predict_many", "use predict, or put it into a list")
-        return (result for _, result in self.answer(read_ahead(name_images(images, bgr=bgr))))
+        return answer_photos(self, name_images(images, bgr=bgr), lambda answer: answer.result)
 
     @overload
     def predict_faces(

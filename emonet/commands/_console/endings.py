@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import typer
 
@@ -44,6 +46,20 @@ def run_application(application: typer.Typer) -> None:
         traceback.print_exc()
         typer.echo(PLEASE_REPORT, err=True)
         raise SystemExit(FAILED) from error
+
+
+def ending_in_one_line(command: Callable[..., None]) -> Callable[..., None]:
+    """Let Ctrl-C end a command with one line, wherever it is."""
+
+    @wraps(command)
+    def ends(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:
+            typer.echo("emonet: stopped", err=True)
+            raise typer.Exit(STOPPED) from None
+
+    return ends
 
 
 @contextmanager

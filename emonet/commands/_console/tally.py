@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from emonet.html.formatting import count_of
@@ -11,12 +11,15 @@ from emonet.html.formatting import count_of
 if TYPE_CHECKING:
     from emonet.prediction import PhotoResult
 
+NAMED = 3  # folders that a line names
+
 
 class Tally:
     """Counts photos and faces as they are done.
 
     Attributes:
         others: The files that are not photos, by the endings of their names.
+        albums: The folders that earlier runs wrote, which are passed over.
         read: Photos that were read.
         unreadable: Photos that could not be read.
         known: Photos that an earlier run had done.
@@ -24,6 +27,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.others: Counter[str] = Counter()
+        self.albums: Sequence[str] = ()
         self.read = self.unreadable = self.known = 0
         self._faces: Counter[str] = Counter()
         self._unsure: Counter[str] = Counter()
@@ -42,7 +46,7 @@ class Tally:
         """Return a line for the expressions and one for the reasons, and last the number of photos."""
         found = {"faces": self._faces, "unsure": self._unsure, "left out": self._left_out}
         lines = [f"{name}: {format_counts(counts)}" for name, counts in found.items() if counts]
-        lines += skipped_lines(self.others)
+        lines += skipped_lines(self.others, self.albums)
         before = f", {self.known:,} of them done before" if self.known else ""
         photos = count_of(self.read + self.unreadable, "photo")
         faces = count_of(self._faces.total() + self._unsure.total(), "face")
@@ -55,10 +59,13 @@ def format_counts(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
 
 
-def skipped_lines(others: Counter[str]) -> Iterator[str]:
-    """Yield a line about files that are not photos, by the endings of their names; none if there are none."""
+def skipped_lines(others: Counter[str], albums: Sequence[str] = ()) -> Iterator[str]:
+    """Yield a line about files that are not photos, by the endings of their names, and one about folders of runs."""
     from facecrop.errors import printable
 
     if others:
         by_ending = Counter({printable(ending) or "without an ending": count for ending, count in others.items()})
         yield f"skipped, because they are not photos: {format_counts(by_ending)}"
+    if albums:
+        named = ", ".join(map(printable, albums[:NAMED])) + (", ..." if len(albums) > NAMED else "")
+        yield f"passed over, because emonet wrote them: {count_of(len(albums), 'folder')} ({named})"

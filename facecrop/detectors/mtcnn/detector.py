@@ -44,7 +44,7 @@ class MtcnnOptions:
     border: float = 0.3
 
     def __post_init__(self) -> None:
-        if isinstance(self.thresholds, str) or len(self.thresholds) != 3:
+        if not isinstance(self.thresholds, tuple | list) or len(self.thresholds) != 3:
             raise OptionError(f"thresholds must be three numbers, got {self.thresholds!r}")
         object.__setattr__(self, "thresholds", tuple(self.thresholds))
         for threshold in self.thresholds:

@@ -1,0 +1,184 @@
+"""Work on many photos side by side in threads, each photo by one thread, in little memory.
+
+Networks run with one thread of their own then: their threads gain little within a photo, and wait for each other in
+busy loops, which makes them many times slower on a machine that has other work.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Condition
+from typing import Generic, TypeVar, cast
+
+from PIL import _imaging
+
+from facecrop.errors import ImageError, OptionError
+from facecrop.face import Face
+from facecrop.images import LARGE, Image, Source, count_pixels, read_photo
+
+BATCH_PIXELS = 4_000_000  # of small photos that one thread works on together
+BATCH_PHOTOS = 64
+PIXELS = LARGE  # that are in memory at a time, in all threads; a single photo may have more
+BLOCK = 64 * 2**20  # bytes
+AHEAD = 2  # batches that are begun for each thread, so that a slow one does not hold up the others
+
+Name = TypeVar("Name")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPhoto(Generic[Name]):
+    """A photo that was read.
+
+    Attributes:
+        name: The name that it was given with.
+        image: The image, or the ImageError if it cannot be read. Of a very large photo, it is half as wide and high.
+        size_wh: Width and height of the photo, upright; zeros if it cannot be read.
+        scale: How many pixels of the photo a pixel of the image is wide: 1 or 2.
+    """
+
+    name: Name
+    image: Image | ImageError
+    size_wh: tuple[int, int] = (0, 0)
+    scale: int = 1
+
+    def place(self, face: Face) -> Face:
+        """Return a face of the image as it is in the photo."""
+        return face if self.scale == 1 else face.scaled(self.scale)
+
+
+Work = Callable[[Sequence[OpenedPhoto[Name]]], Sequence[Result]]
+
+
+def map_photos(
+    photos: Iterable[tuple[Name, Source | ImageError]],
+    work: Work[Name, Result],
+    *,
+    threads: int,
+    most: int = BATCH_PHOTOS,
+) -> Iterator[Result]:
+    """Read photos and work on them in threads; results come in the order of the photos.
+
+    How many photos are in memory is limited by their pixels.
+
+    Args:
+        photos: Names with sources, or with the error that says why there is no source.
+        work: Is called in a thread with some photos, and returns a result for each. Small photos come together.
+        threads: How many photos, or batches of small ones, are worked on at the same time.
+        most: The most photos of a batch.
+
+    Returns:
+        An iterator with the result of each photo.
+    """
+    if most < 1:
+        raise OptionError(f"a batch must have at least one photo, got {most}")
+    budget = PixelBudget(PIXELS)
+    batches = _make_batches(photos, most)
+
+    def do(batch: _Batch[Name]) -> Sequence[Result]:
+        with budget.taking(batch.pixels):
+            return work([_open(name, source) for name, source in batch.photos])
+
+    with one_thread_each(), _large_blocks(), ThreadPoolExecutor(threads, "photos") as pool:
+        begun: deque[Future[Sequence[Result]]] = deque()
+        try:
+            for batch in batches:
+                begun.append(pool.submit(do, batch))
+                if len(begun) >= AHEAD * threads:
+                    yield from begun.popleft().result()
+            while begun:
+                yield from begun.popleft().result()
+        finally:
+            for one in begun:
+                one.cancel()
+
+
+class PixelBudget:
+    """Limits how many pixels are in memory: who wants more than are left waits.
+
+    Args:
+        pixels: The limit. One that wants more than that gets it when nobody else has any.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._pixels = pixels
+        self._taken = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def taking(self, pixels: int) -> Iterator[None]:
+        """Take pixels for as long as the block runs."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken == 0 or self._taken + pixels <= self._pixels)
+            self._taken += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= pixels
+                self._changed.notify_all()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let torch and OpenCV, if they are loaded, use one thread for each thread that calls them."""
+    with ExitStack() as restoring:
+        if (torch := sys.modules.get("torch")) is not None:
+            restoring.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
+        if (cv2 := sys.modules.get("cv2")) is not None:
+            restoring.callback(cv2.setNumThreads, cv2.getNumThreads())
+            cv2.setNumThreads(1)
+        yield
+
+
+@contextmanager
+def _large_blocks() -> Iterator[None]:
+    """Let Pillow take the memory of images in blocks so large that the system has them back when an image is let go.
+
+    Smaller ones stay with each thread that decoded a large image: 200 MB after one of 60 megapixels.
+    """
+    before = _imaging.get_block_size()
+    _imaging.set_block_size(BLOCK)
+    try:
+        yield
+    finally:
+        _imaging.set_block_size(before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch(Generic[Name]):
+    photos: list[tuple[Name, Source | ImageError]]
+    pixels: int
+
+
+def _make_batches(photos: Iterable[tuple[Name, Source | ImageError]], most: int) -> Iterator[_Batch[Name]]:
+    """Make batches of consecutive photos; a photo that is large itself is alone."""
+    batch: list[tuple[Name, Source | ImageError]] = []
+    pixels = 0
+    for name, source in photos:
+        own = 0 if isinstance(source, ImageError) else count_pixels(source)
+        if batch and (pixels + own > BATCH_PIXELS or len(batch) == most):
+            yield _Batch(batch, pixels)
+            batch, pixels = [], 0
+        batch.append((name, source))
+        pixels += own
+    if batch:
+        yield _Batch(batch, pixels)
+
+
+def _open(name: Name, source: Source | ImageError) -> OpenedPhoto[Name]:
+    if isinstance(source, ImageError):
+        return OpenedPhoto(name, source)
+    try:
+        read = read_photo(source)
+    except FileNotFoundError:
+        return OpenedPhoto(name, ImageError(cast("str", source), "no such file"))
+    except ImageError as error:
+        return OpenedPhoto(name, error)
+    return OpenedPhoto(name, read.image, read.size_wh, read.scale)

@@ -1,0 +1,72 @@
+"""Photos of very many pixels: the same faces are found in them, and memory stays within its bound."""
+
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+from albums import run_album
+
+from emonet import EmotionPredictor
+
+MEGABYTES = 400  # for six photos of 30 megapixels, of which two are in memory; Pillow's own way takes as much for one
+
+MEASURE = """
+import resource, sys
+from facecrop.images import encode_jpeg, limit_size
+from facecrop.side_by_side import map_photos
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+def work(batch):
+    return [len(encode_jpeg(limit_size(photo.image, 320))) for photo in batch]
+
+assert list(map_photos([("a", sys.argv[2])], work, threads=1))
+before = peak()
+assert len(list(map_photos(((n, sys.argv[1]) for n in range(6)), work, threads=4))) == 6
+print(peak() - before)
+"""
+
+
+@pytest.fixture(scope="module")
+def predictor(mtcnn):
+    return EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", precision="fp32")
+
+
+def test_faces_of_a_halved_photo_lie_where_they_are_in_the_photo(tmp_path, predictor, portrait, monkeypatch):
+    large = np.asarray(PIL.Image.fromarray(portrait).resize((1024, 640)))
+    (tmp_path / "photos").mkdir()
+    PIL.Image.fromarray(large).save(tmp_path / "photos" / "a.png")
+    (whole,) = run_album(tmp_path / "photos", predictor).entries
+    monkeypatch.setattr("facecrop.images.LARGE", 500_000)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "photos").rename(tmp_path / "again" / "photos")
+    (halved,) = run_album(tmp_path / "again" / "photos", predictor, annotate=True).entries
+    assert (halved.width, halved.height) == (whole.width, whole.height) == (1024, 640)
+    (first,), (second,) = whole.result.predictions, halved.result.predictions
+    assert second.face.overlap(first.face) > 0.85
+    assert second.emotion == first.emotion
+    with PIL.Image.open(tmp_path / "again" / "album" / "annotated" / "a.png.jpg") as copy:
+        assert copy.size == (512, 320)
+
+
+def test_rules_in_pixels_are_those_of_the_photo(tmp_path, mtcnn, portrait, monkeypatch):
+    from facecrop import FilterRules
+
+    (tmp_path / "photos").mkdir()
+    PIL.Image.fromarray(portrait).save(tmp_path / "photos" / "a.png")  # of a face of 85 pixels
+    monkeypatch.setattr("facecrop.images.LARGE", 100_000)
+    strict = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", rules=FilterRules(min_size=60))
+    (entry,) = run_album(tmp_path / "photos", strict).entries
+    assert len(entry.result.predictions) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="peaks of memory are measured otherwise")
+def test_memory_does_not_grow_with_the_number_of_large_photos(tmp_path):
+    PIL.Image.new("1", (6000, 5000)).save(tmp_path / "large.png")
+    PIL.Image.new("L", (60, 50)).save(tmp_path / "small.png")
+    command = [sys.executable, "-c", MEASURE, tmp_path / "large.png", tmp_path / "small.png"]
+    megabytes = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert megabytes < MEGABYTES
