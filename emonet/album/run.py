@@ -10,6 +10,8 @@ from pathlib import Path
 from emonet.album.album import write_album
 from emonet.album.entry import Entry
 from emonet.album.journal import Journal
+from emonet.album.looks import look_at
+from emonet.album.page_data import locate_originals
 from emonet.album.photos import PhotoFile, list_photos, read_photos
 from emonet.album.tables import write_tables
 from emonet.atomic import SUFFIX, write_atomically
@@ -47,6 +49,7 @@ class AlbumRun:
         self.predictor = predictor
         self.annotate = annotate
         self.title = photos.resolve().name
+        self.originals = locate_originals(photos, album)
         listing = list_photos(photos)
         self.photos, self.others = listing.photos, listing.others
 
@@ -97,6 +100,7 @@ class AlbumRun:
             classes=classes,
             count=len(self.photos),
             footer="Answered by the head {head} (prior: {prior}).".format(**answered_by),
+            originals=self.originals,
         )
 
     def _open_journal(self) -> Journal:
@@ -128,7 +132,8 @@ class AlbumRun:
             with write_atomically(self._copy_path(photo)) as temporary:
                 temporary.write_bytes(encode_jpeg(draw(image, result.predictions)))
         height, width = image.shape[:2]
-        return Entry(path, width, height, result, encode_jpeg(limit_size(image, THUMBNAIL)))
+        looks = look_at(image, [one.face for one in result.predictions])
+        return Entry(path, width, height, result, encode_jpeg(limit_size(image, THUMBNAIL)), looks)
 
     def _copy_path(self, photo: PhotoFile) -> Path:
         """Return where the photo lies with its faces drawn in."""
