@@ -177,7 +177,7 @@ def test_the_page_knows_the_way_to_the_originals(tmp_path):
 def test_larger_copies_are_known_where_there_are_some(tmp_path):
     entries = [entry("a.heic"), entry("b.jpg")]
     found = {"a.heic": "views/a.heic.jpg"}
-    text = write(entries, tmp_path, originals="../photos/", find_view=lambda path: found.get(path, ""))
+    text = write(entries, tmp_path, originals="../photos/", find_view=found.get)
     data = read_data(text)
     assert data["originals"] == "../photos/"
     assert [photo.get("view") for photo in data["photos"]] == ["views/a.heic.jpg", None]

@@ -1,7 +1,7 @@
 """The album of a folder of photos: a page to look through in a browser, which needs no server.
 
 FOLDER/album.html              the page; of up to 500 photos, with all images in it
-FOLDER/album/0123456789abcdef.jpg  of more photos: thumbnails and crops of faces, named after what is in them
+FOLDER/album/0123456789abcdef.jpg  of more photos: thumbnails and crops of faces, named after what is in them; and views
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 from emonet.album.bursts import BurstPhoto, find_bursts
 from emonet.album.entry import Entry
 from emonet.album.page_data import PlainPhoto, describe_plainly, make_burst_data, make_photo_data
-from emonet.atomic import write_atomically
+from emonet.album.views import FOLDER
+from emonet.atomic import SUFFIX
 from emonet.errors import OptionError
 from emonet.html.images import embed_jpeg
 from emonet.html.render import write_page
@@ -23,7 +24,6 @@ from emonet.labels import Emotion
 from facecrop.errors import printable
 
 PAGE = "album.html"
-FOLDER = "album"  # the folder of images, beside the page
 EMBEDDED = 500  # photos whose images a page holds; those of more photos are files, which the browser reads when it must
 SCRIPTS = (
     "album_data.js",
@@ -48,7 +48,7 @@ def write_album(
     count: int,
     footer: str = "",
     originals: str = "",
-    find_view: Callable[[str], str] = lambda _: "",
+    find_view: Callable[[str], str | None] | None = None,
 ) -> Path:
     """Write an album, and return the path of `album.html`.
 
@@ -60,7 +60,7 @@ def write_album(
         count: How many entries there will be.
         footer: A line at the end of the page.
         originals: The address of the folder of photos, as the page reaches it; empty if it does not.
-        find_view: Returns the address of a larger copy of a photo, given its path; empty if there is none.
+        find_view: Returns the address of a larger copy of a photo, given its path; None if there is none.
 
     Raises:
         OptionError: There are more or fewer entries than `count`.
@@ -73,7 +73,7 @@ def write_album(
     for number, entry in enumerate(_check_count(entries, count)):
         plain.append(describe_plainly(entry, images.add(entry.thumbnail)))
         faces = [images.add(crop) for crop in entry.looks.faces]
-        photos.append(make_photo_data(entry, classes, faces, find_view(entry.path)))
+        photos.append(make_photo_data(entry, classes, faces, images.keep(find_view(entry.path)) if find_view else ""))
         if found := BurstPhoto.of(number, entry):
             compared.append(found)
     write_page(
@@ -116,11 +116,18 @@ class _Images:
             return embed_jpeg(data).source if data else ""
         name = f"{sha256(data).hexdigest()[:16]}.jpg"
         path = self.folder / name
-        if name not in self.names and not path.is_file():
-            with write_atomically(path) as temporary:
-                temporary.write_bytes(data)
+        if name not in self.names and not (path.is_file() and path.stat().st_size == len(data)):
+            temporary = path.with_name(f"{name}{SUFFIX}")
+            temporary.write_bytes(data)  # without waiting for the disk, which takes minutes for ten thousand files:
+            temporary.replace(path)  # what a power failure truncates has another size, and is written anew
         self.names.add(name)
         return f"{FOLDER}/{name}"
+
+    def keep(self, address: str | None) -> str:
+        """Keep an image that is there already, and return its address; empty if there is none."""
+        if address:
+            self.names.add(address.rpartition("/")[2])
+        return address or ""
 
     def remove_others(self) -> None:
         """Remove what earlier runs left, and the folder if nothing else is in it."""

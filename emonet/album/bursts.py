@@ -18,7 +18,7 @@ from emonet.labels import Emotion
 
 # How many of 64 bits of the likeness may differ between neighbours, and between any photo and the first of its burst:
 #     python benchmarks/bursts.py PHOTOS
-MOST_BITS, MOST_BITS_TO_FIRST = 14, 20
+MOST_BITS, MOST_BITS_TO_FIRST = 16, 20
 LEAST_SHARPNESS = 0.6  # as a share of the sharpest: what is less sharp is never suggested for its smiles
 SHAPE = 0.02  # by which width / height may differ
 

@@ -14,6 +14,7 @@ from emonet.album.looks import look_at
 from emonet.album.page_data import locate_originals
 from emonet.album.photos import PhotoFile, list_photos, read_photos
 from emonet.album.tables import write_tables
+from emonet.album.views import locate_view, write_view
 from emonet.atomic import SUFFIX, write_atomically
 from emonet.errors import ImageError, OptionError
 from emonet.prediction import EmotionPredictor, draw
@@ -37,17 +38,20 @@ class AlbumRun:
         album: The folder to write.
         predictor: What finds and reads the faces.
         annotate: Also write copies of the photos with the faces drawn in.
+        views: Also write copies of 1,280 pixels, which the album enlarges where a browser has no original.
 
     Raises:
         OptionError: The album would lie among the photos.
     """
 
-    def __init__(self, photos: Path, album: Path, predictor: EmotionPredictor, *, annotate: bool = False) -> None:
+    def __init__(
+        self, photos: Path, album: Path, predictor: EmotionPredictor, *, annotate: bool = False, views: bool = False
+    ) -> None:
         if album.resolve().is_relative_to(photos.resolve()):
             raise OptionError(f"{album} is among the photos; nothing is written next to your photos")
         self.album = album
         self.predictor = predictor
-        self.annotate = annotate
+        self.annotate, self.views = annotate, views
         self.title = photos.resolve().name
         self.originals = locate_originals(photos, album)
         listing = list_photos(photos)
@@ -101,7 +105,13 @@ class AlbumRun:
             count=len(self.photos),
             footer="Answered by the head {head} (prior: {prior}).".format(**answered_by),
             originals=self.originals,
+            find_view=self._find_views().get if self.views else None,
         )
+
+    def _find_views(self) -> dict[str, str]:
+        """Find the addresses of views, by the paths of entries; what cannot be read has none."""
+        addresses = {as_text(photo.name): locate_view(photo) for photo in self.photos}
+        return {path: address for path, address in addresses.items() if (self.album / address).is_file()}
 
     def _open_journal(self) -> Journal:
         return Journal(self.album / JOURNAL, self.predictor.identity)
@@ -116,11 +126,13 @@ class AlbumRun:
         return entry
 
     def _find_done(self, photo: PhotoFile, journal: Journal) -> Entry | None:
-        """Find what an earlier run wrote of a photo, with the copy if there shall be one."""
+        """Find what an earlier run wrote of a photo, with the copies if there shall be some."""
         entry = journal.find(photo.name, photo.stamp)
-        if entry is None or not self.annotate or entry.result.error is not None:
+        if entry is None or entry.result.error is not None:
             return entry
-        return entry if self._copy_path(photo).is_file() else None
+        wanted = [self._copy_path(photo)] if self.annotate else []
+        wanted += [self.album / locate_view(photo)] if self.views else []
+        return entry if all(path.is_file() for path in wanted) else None
 
     def _make_entry(self, photo: PhotoFile, answered: AnsweredPhoto) -> Entry:
         image, path = answered.image, as_text(photo.name)
@@ -131,6 +143,8 @@ class AlbumRun:
             self._copy_path(photo).parent.mkdir(parents=True, exist_ok=True)
             with write_atomically(self._copy_path(photo)) as temporary:
                 temporary.write_bytes(encode_jpeg(draw(image, result.predictions)))
+        if self.views:
+            write_view(self.album, photo, image)
         height, width = image.shape[:2]
         looks = look_at(image, [one.face for one in result.predictions])
         return Entry(path, width, height, result, encode_jpeg(limit_size(image, THUMBNAIL)), looks)

@@ -49,6 +49,12 @@ class PredictOptions:
     """The options of `emonet predict`."""
 
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
+    views: Annotated[
+        bool,
+        Option(
+            "Also write copies of 1,280 pixels, which the album enlarges where there is no original.", panel=WRITING
+        ),
+    ] = False
     model: ModelNames = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
@@ -115,7 +121,7 @@ def predict(
     places = expand_places(photos)
     folder = places[0] if len(places) == 1 and places[0].is_dir() and (out is not None or not as_json) else None
     if folder is None:
-        _refuse_writing(out, options.annotate, labels)
+        _refuse_writing(out, options, labels)
     predictor = open_predictor(options, batch=options.batch, turns=options.turns)
     predictor.doubts = DoubtRules() if options.answer_all else options.doubts.over(predictor.doubts)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
@@ -124,7 +130,7 @@ def predict(
         if folder is not None:
             from emonet.album import AlbumRun
 
-            run = AlbumRun(folder, out or _beside(folder), predictor, annotate=options.annotate)
+            run = AlbumRun(folder, out or _beside(folder), predictor, annotate=options.annotate, views=options.views)
             _write(run, tally, as_json)
             _score(run, folder, labels, as_json)
         else:
@@ -174,10 +180,12 @@ def _score(run: AlbumRun, photos: Path, table: Path | None, as_json: bool) -> No
         _show_score(score_album(run.entries(), labels, run.predictor.classes), run.album, err=as_json)
 
 
-def _refuse_writing(out: Path | None, annotate: bool, labels: Path | None) -> None:
+def _refuse_writing(out: Path | None, options: PredictOptions, labels: Path | None) -> None:
     if labels is not None:
         raise OptionError("--labels scores the photos of one folder: give a folder, and --out if there is --json")
-    if annotate and out is None:
+    if options.views:
+        raise OptionError("--views are copies for an album: give a folder of photos")
+    if options.annotate and out is None:
         raise OptionError("--annotate writes copies, and nothing is written next to your photos: give --out FOLDER")
 
 

@@ -172,7 +172,6 @@ function follow() {
 }
 
 function start() {
-  document.querySelector(".plain").remove();
   controls.hidden = place.hidden = false;
   controls.querySelector("[name=find]").addEventListener("input", (event) => choose({ find: event.target.value }));
   controls.querySelector("[name=sort]").addEventListener("change", (event) => choose({ sort: event.target.value }));

@@ -6,7 +6,8 @@ const WORDS = { [FACELESS]: "no face", [DROP]: "not a face" }; // other kinds ar
 
 function readAlbum() {
   const data = JSON.parse(document.querySelector("#data").textContent);
-  const thumbnails = [...document.querySelectorAll(".plain figure")].map((figure) => figure.querySelector("img")?.getAttribute("src"));
+  const plain = new DOMParser().parseFromString(document.querySelector("noscript").textContent, "text/html");
+  const thumbnails = [...plain.querySelectorAll("figure")].map((figure) => figure.querySelector("img")?.getAttribute("src"));
   const order = new Intl.Collator("en", { numeric: true }); // IMG_9 comes before IMG_10
   const photos = data.photos.map((photo, number) => ({
     ...photo, number,
