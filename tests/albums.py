@@ -31,7 +31,7 @@ THUMBNAIL, CROP = jpeg((4, 3), "grey"), jpeg((4, 4), "tan")
 def said(emotion, confidence, box=BOX, rest="neutral", unsure=""):
     """A prediction whose remaining probability goes to one other expression."""
     shares = dict.fromkeys(CLASSES, 0.0) | {Emotion(rest): 1 - confidence, Emotion(emotion): confidence}
-    return Prediction(Face(box=box, score=1.0), shares, unsure)
+    return Prediction(Face(box=box, score=1.0), shares, unsure=unsure)
 
 
 def entry(path, *faces, rejections=(), size_wh=SIZE_WH, likeness=None, sharpness=1.0):

@@ -87,6 +87,13 @@ def test_a_photo_that_cuts_a_face_off_is_not_suggested():
     assert best(near("a.jpg", SMILE, sharpness=1.2), near("b.jpg", SMILE, STARE))[0] == "b.jpg"
 
 
+def test_a_smaller_copy_is_not_suggested_however_sharp_it_looks():
+    small = entry("b.jpg", SMILE, SMILE, likeness=0, sharpness=3.0, size_wh=(160, 120))
+    path, reasons = best(near("a.jpg", SMILE), small)
+    assert path == "a.jpg"
+    assert reasons == ("the only one of its size", "smaller: 160 of 640 pixels wide")
+
+
 def test_blur_makes_photos_less_sharp_and_light_does_not(portrait):
     face = Face((179, 59, 269, 175), score=1.0)
     sharp = measure_sharpness(portrait, [face])

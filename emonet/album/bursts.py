@@ -19,6 +19,7 @@ from emonet.labels import Emotion
 # How many of 64 bits of the likeness may differ between neighbours, and between any photo and the first of its burst:
 #     python benchmarks/bursts.py PHOTOS
 MOST_BITS, MOST_BITS_TO_FIRST = 16, 20
+LEAST_WIDTH = 0.8  # as a share of the widest: smaller copies look sharper than they are, and are not suggested
 LEAST_SHARPNESS = 0.6  # as a share of the sharpest: what is less sharp is never suggested for its smiles
 SHAPE = 0.02  # by which width / height may differ
 
@@ -30,6 +31,7 @@ class BurstPhoto:
     Attributes:
         number: Its place in the album.
         path: Its path, which says who its neighbours are.
+        width: In pixels.
         shape: Width / height.
         likeness: See `Looks`.
         sharpness: See `Looks`.
@@ -39,6 +41,7 @@ class BurstPhoto:
 
     number: int
     path: str
+    width: int
     shape: float
     likeness: int
     sharpness: float
@@ -53,7 +56,7 @@ class BurstPhoto:
         predictions, looks = entry.result.predictions, entry.looks
         smiles = sum(one.answer == Emotion.HAPPY.value for one in predictions)
         shape = entry.width / max(1, entry.height)
-        return cls(number, entry.path, shape, looks.likeness, looks.sharpness, smiles, len(predictions))
+        return cls(number, entry.path, entry.width, shape, looks.likeness, looks.sharpness, smiles, len(predictions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +119,25 @@ def _name_key(photo: BurstPhoto) -> tuple[str, list[tuple[int, str]]]:
 
 
 def _make_burst(photos: Sequence[BurstPhoto]) -> Burst:
-    sharpest = max(photo.sharpness for photo in photos)
-    sharp = [photo for photo in photos if photo.sharpness >= LEAST_SHARPNESS * sharpest]
+    widest = max(photo.width for photo in photos)
+    whole = [photo for photo in photos if photo.width >= LEAST_WIDTH * widest]
+    sharpest = max(photo.sharpness for photo in whole)
+    sharp = [photo for photo in whole if photo.sharpness >= LEAST_SHARPNESS * sharpest]
     best = max(sharp, key=lambda photo: (photo.smiles, photo.faces, photo.sharpness))
-    reasons = [_explain(photo, best, sharpest) if photo is not best else _praise(best, photos) for photo in photos]
+
+    def judge(photo: BurstPhoto) -> str:
+        if photo is best:
+            return _praise(best, whole)
+        return _explain(photo, best, sharpest) if photo in whole else f"smaller: {photo.width} of {widest} pixels wide"
+
+    reasons = map(judge, photos)
     return Burst(tuple(photos), photos.index(best), tuple(reasons))
 
 
 def _praise(best: BurstPhoto, photos: Sequence[BurstPhoto]) -> str:
     others = [photo for photo in photos if photo is not best]
+    if not others:
+        return "the only one of its size"
     reasons = []
     if best.smiles > max(photo.smiles for photo in others):
         reasons.append(f"most smiles ({best.smiles} of {count_of(best.faces, 'face')})")
