@@ -355,6 +355,7 @@ def test_a_correction_is_kept_shown_and_saved(opened, album):
     tab.keyboard.press("r")
     tab.get_by_role("button", name="not a face").click()
     tab.keyboard.press("Escape")
+    wait_until(tab, "!location.hash")  # or the photo would be open again
     tab.reload()  # the browser keeps it
     assert tab.locator(".unsaved span").inner_text() == "2 corrections"
     tab.keyboard.press("7")
