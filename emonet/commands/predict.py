@@ -49,12 +49,6 @@ class PredictOptions:
     """The options of `emonet predict`."""
 
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
-    views: Annotated[
-        bool,
-        Option(
-            "Also write copies of 1,280 pixels, which the album enlarges where there is no original.", panel=WRITING
-        ),
-    ] = False
     model: ModelNames = ("emonet",)
     head: HeadName = None
     prior: PriorName = None
@@ -74,6 +68,12 @@ class PredictOptions:
     device: Device = "auto"
     backend: BackendName = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
+    views: Annotated[
+        bool,
+        Option(
+            "Also write copies of 1,280 pixels, which the album enlarges where there is no original.", panel=WRITING
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         check_options(self)
