@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
 from emonet.album import AlbumRun, Entry
+from emonet.album.looks import Looks
 from emonet.labels import Emotion
 from emonet.prediction import PhotoResult, Prediction
 from facecrop import Face, ImageError
@@ -17,23 +19,27 @@ SIZE_WH = (640, 480)
 BOX = (100, 120, 200, 250)
 
 
-def thumbnail():
+def jpeg(size_wh, colour):
     data = BytesIO()
-    Image.new("RGB", (4, 3), "grey").save(data, "JPEG")
+    Image.new("RGB", size_wh, colour).save(data, "JPEG")
     return data.getvalue()
 
 
-THUMBNAIL = thumbnail()
+THUMBNAIL, CROP = jpeg((4, 3), "grey"), jpeg((4, 4), "tan")
 
 
-def said(emotion, confidence, box=BOX, rest="neutral"):
+def said(emotion, confidence, box=BOX, rest="neutral", unsure=""):
     """A prediction whose remaining probability goes to one other expression."""
     shares = dict.fromkeys(CLASSES, 0.0) | {Emotion(rest): 1 - confidence, Emotion(emotion): confidence}
-    return Prediction(Face(box=box, score=1.0), shares)
+    return Prediction(Face(box=box, score=1.0), shares, unsure=unsure)
 
 
-def entry(path, *faces, rejections=(), size_wh=SIZE_WH):
-    return Entry(path, *size_wh, PhotoResult(path, faces, tuple(rejections)), THUMBNAIL)
+def entry(path, *faces, rejections=(), size_wh=SIZE_WH, likeness=None, sharpness=1.0):
+    """An entry that looks like no other, unless its likeness is given."""
+    if likeness is None:
+        likeness = int.from_bytes(sha256(path.encode("utf-8", "backslashreplace")).digest()[:8])
+    looks = Looks((CROP,) * len(faces), likeness, sharpness)
+    return Entry(path, *size_wh, PhotoResult(path, faces, tuple(rejections)), THUMBNAIL, looks)
 
 
 def unreadable(path, reason):

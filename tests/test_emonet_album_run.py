@@ -400,3 +400,27 @@ def test_thumbnails_are_at_most_320_pixels_long(photos, predictor, face):
     sizes = [PIL.Image.open(BytesIO(entry.thumbnail)).size if entry.thumbnail else None for entry in watch.entries]
     assert sizes == [(200, 160), None, (90, 60), (320, 160)]
     assert [(entry.width, entry.height) for entry in watch.entries] == [(200, 160), (0, 0), (90, 60), (400, 200)]
+
+
+def test_views_are_written_for_the_album_and_follow_their_photos(photos, predictor):
+    run_album(photos, predictor, views=True)
+    folder = photos.with_name("album") / "album"
+    first = {path.name for path in folder.iterdir()}
+    assert len(first) == 3  # one cannot be read
+    assert all(f'"view": "album/{name}"' in (folder.parent / "album.html").read_text() for name in first)
+    assert run_album(photos, predictor, views=True).known == [True] * 4
+    PIL.Image.new("RGB", (1600, 20)).save(photos / "sky.png")
+    (photos / "a.png").unlink()
+    assert run_album(photos, predictor, views=True).known == [True, False, True]
+    second = {path.name for path in folder.iterdir()}
+    assert len(second & first) == 1
+    (new,) = second - first
+    with PIL.Image.open(folder / new) as view:
+        assert view.size == (1280, 16)
+    run_album(photos, predictor)
+    assert not folder.exists()
+
+
+def test_an_album_links_to_its_originals(photos, predictor):
+    run_album(photos, predictor)
+    assert '"originals": "../photos/"' in (photos.with_name("album") / "album.html").read_text()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+from emonet.album.looks import Looks
 from emonet.errors import OptionError
 from emonet.prediction import PhotoResult
 
@@ -21,6 +22,7 @@ class Entry:
         height: Of the upright photo, in pixels; 0 if the photo cannot be read.
         result: The predictions, rejections or error; its source is `path`.
         thumbnail: A small JPEG; empty if the photo cannot be read.
+        looks: Crops of its faces, and what near copies are found by.
     """
 
     path: str
@@ -28,6 +30,7 @@ class Entry:
     height: int
     result: PhotoResult
     thumbnail: bytes = b""
+    looks: Looks = field(default_factory=Looks)
 
     def __post_init__(self) -> None:
         if self.result.source != self.path:
@@ -39,6 +42,7 @@ class Entry:
             "size_wh": [self.width, self.height],
             "result": self.result.to_dict(),
             "thumbnail": b64encode(self.thumbnail).decode(),
+            "looks": self.looks.to_dict(),
         }
 
     @classmethod
@@ -46,4 +50,5 @@ class Entry:
         """Make an entry from what `to_dict` returned."""
         width, height = stored["size_wh"]
         result = PhotoResult.from_dict(stored["result"])
-        return cls(stored["result"]["source"], width, height, result, b64decode(stored["thumbnail"]))
+        thumbnail, looks = b64decode(stored["thumbnail"]), Looks.from_dict(stored["looks"])
+        return cls(stored["result"]["source"], width, height, result, thumbnail, looks)

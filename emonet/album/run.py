@@ -10,10 +10,13 @@ from pathlib import Path
 from emonet.album.album import write_album
 from emonet.album.entry import Entry
 from emonet.album.journal import Journal
+from emonet.album.looks import look_at
 from emonet.album.maker import describe_maker, format_maker
 from emonet.album.output import NotOursError, OutputFolder, check_output
+from emonet.album.page_data import locate_originals
 from emonet.album.photos import PhotoFile, list_photos
 from emonet.album.tables import write_tables
+from emonet.album.views import locate_view, make_view, write_view
 from emonet.atomic import NAME_ERRORS, write_atomically
 from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
@@ -33,7 +36,8 @@ class _Done:
     """What a thread makes of a photo."""
 
     entry: Entry
-    copy: bytes | None  # the JPEG with the faces drawn in
+    copy: bytes | None = None  # the JPEG with the faces drawn in
+    view: bytes | None = None  # the JPEG that the album enlarges
 
 
 class AlbumRun:
@@ -47,6 +51,7 @@ class AlbumRun:
         album: The folder to write.
         predictor: What finds and reads the faces.
         annotate: Also write copies of the photos with the faces drawn in.
+        views: Also write copies of 1,280 pixels, which the album enlarges where a browser has no original.
         overwrite: Write into a folder that holds other things, and replace those that have the names of the album's.
         excel: Begin the CSV file with the mark by which Excel knows UTF-8.
 
@@ -61,6 +66,7 @@ class AlbumRun:
         predictor: EmotionPredictor,
         *,
         annotate: bool = False,
+        views: bool = False,
         overwrite: bool = False,
         excel: bool = False,
     ) -> None:
@@ -69,8 +75,9 @@ class AlbumRun:
         check_output(album, overwrite=overwrite)
         self.album = album
         self.predictor = predictor
-        self.annotate, self.overwrite, self.excel = annotate, overwrite, excel
+        self.annotate, self.views, self.overwrite, self.excel = annotate, views, overwrite, excel
         self.title = photos.resolve().name
+        self.originals = locate_originals(photos, album)
         listing = list_photos(photos)
         self.photos, self.others, self.albums = listing.photos, listing.others, listing.albums
         self._copy_failures: dict[str, str] = {}  # by the names of photos
@@ -147,7 +154,14 @@ class AlbumRun:
             classes=classes,
             count=len(self.photos),
             footer=format_maker(facts),
+            originals=self.originals,
+            find_view=self._find_views().get if self.views else None,
         )
+
+    def _find_views(self) -> dict[str, str]:
+        """Find the addresses of views, by the paths of entries; what cannot be read has none."""
+        addresses = {as_text(photo.name): locate_view(photo) for photo in self.photos}
+        return {path: address for path, address in addresses.items() if (self.album / address).is_file()}
 
     def _open_journal(self) -> Journal:
         return Journal(self.album / JOURNAL, self.predictor.identity, self.title)
@@ -163,25 +177,31 @@ class AlbumRun:
         if failure is None:
             return entry
         error = ImageError(entry.path, f"its annotated copy cannot be written: {failure}")
-        return Entry(entry.path, entry.width, entry.height, PhotoResult(entry.path, error=error), entry.thumbnail)
+        return replace(entry, result=PhotoResult(entry.path, error=error))
 
     def _is_done(self, photo: PhotoFile, journal: Journal, output: OutputFolder) -> bool:
-        """Tell whether an earlier run did a photo, and wrote its copy if there shall be one."""
+        """Tell whether an earlier run did a photo, and wrote its copies if there shall be some."""
         entry = journal.find(photo.name, photo.stamp)
-        if entry is None or not self.annotate or entry.result.error is not None:
+        if entry is None or entry.result.error is not None:
             return entry is not None
-        return output.has_copy(photo)
+        has_view = not self.views or (self.album / locate_view(photo)).is_file()
+        return has_view and (not self.annotate or output.has_copy(photo))
 
     def _finish(self, answer: PhotoAnswer[str]) -> _Done:
         """Make of a photo what is kept of it; called in the photo's thread."""
         image, path = answer.photo.image, answer.photo.name
         if isinstance(image, ImageError):
-            return _Done(Entry(path, 0, 0, answer.result), None)
+            return _Done(Entry(path, 0, 0, answer.result))
         copy = _draw_copy(image, answer.drawn) if self.annotate else None
-        return _Done(Entry(path, *answer.photo.size_wh, answer.result, encode_jpeg(limit_size(image, THUMBNAIL))), copy)
+        view = make_view(image) if self.views else None
+        looks = look_at(image, [one.face for one in answer.drawn])
+        thumbnail = encode_jpeg(limit_size(image, THUMBNAIL))
+        return _Done(Entry(path, *answer.photo.size_wh, answer.result, thumbnail, looks), copy, view)
 
     def _store(self, photo: PhotoFile, done: _Done, journal: Journal, output: OutputFolder) -> None:
-        """Store a photo, and its copy before it: what the journal has is done."""
+        """Store a photo, and its copies before it: what the journal has is done."""
+        if done.view is not None:
+            write_view(self.album, photo, done.view)
         if done.copy is not None:
             try:
                 output.write_copy(photo, done.copy)

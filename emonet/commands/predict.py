@@ -75,6 +75,12 @@ class PredictOptions:
     device: Device = "auto"
     backend: BackendName = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
+    views: Annotated[
+        bool,
+        Option(
+            "Also write copies of 1,280 pixels, which the album enlarges where there is no original.", panel=WRITING
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -122,7 +128,7 @@ def predict(
     places = expand_places(photos)
     folder = places[0] if len(places) == 1 and places[0].is_dir() and (out is not None or not as_json) else None
     if folder is None:
-        _refuse_writing(out, options.annotate, labels)
+        _refuse_writing(out, options, labels)
     predictor = open_predictor(options, batch=options.batch, turns=options.turns)
     predictor.doubts = DoubtRules() if options.answer_all else options.doubts.over(predictor.doubts)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
@@ -145,7 +151,7 @@ def predict(
 
 
 def _list_writing(options: PredictOptions) -> dict[str, bool]:
-    return {"annotate": options.annotate, "excel": options.excel, "overwrite": options.overwrite}
+    return {name: getattr(options, name) for name in ("annotate", "views", "excel", "overwrite")}
 
 
 def _beside(photos: Path) -> Path:
@@ -194,10 +200,12 @@ def _score(run: AlbumRun, labels: Mapping[str, Emotion | Sequence[FaceLabel]], a
         _show_score(run, score_album(run.entries(), labels, run.predictor.classes), err=as_json)
 
 
-def _refuse_writing(out: Path | None, annotate: bool, labels: Path | None) -> None:
+def _refuse_writing(out: Path | None, options: PredictOptions, labels: Path | None) -> None:
     if labels is not None:
         raise OptionError("--labels scores the photos of one folder: give a folder, and --out if there is --json")
-    if annotate and out is None:
+    if options.views:
+        raise OptionError("--views are copies for an album: give a folder of photos")
+    if options.annotate and out is None:
         raise OptionError("--annotate writes copies, and nothing is written next to your photos: give --out FOLDER")
 
 

@@ -1,4 +1,14 @@
-"""Sample photos, made from a portrait in the public domain (NASA): as phones store them, broken, and of nobody."""
+"""Sample photos of three people: as phones store them, as a burst, broken, and of nobody.
+
+Made from three portraits that may be given out without a licence of their own:
+
+- `portrait.jpg`, the astronaut Eileen Collins: a photo by NASA in the public domain, as scikit-image ships it.
+- `admiral.jpg`, Rear Admiral Grace Hopper: a photo by the US Navy in the public domain, as Matplotlib ships it.
+- `photographer.jpg`, a man behind a camera: a photo by Lav Varshney, given out under CC0, as scikit-image ships it.
+
+They show a smile, a straight face and a face turned aside, of which the model is not sure. For anger or surprise there
+is no photo of a person here that may be given out.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +18,15 @@ from shutil import copyfile
 
 import numpy as np
 import PIL.Image
+import PIL.ImageEnhance
+import PIL.ImageFilter
 
 ORIENTATION = 0x0112  # EXIF
-PORTRAIT = Path(__file__).with_name("portrait.jpg")
-HEIC = Path(__file__).with_name("portrait.heic")  # shipped, because the package that writes HEIC is under the GPL
+HERE = Path(__file__).parent
+PORTRAIT, ADMIRAL, PHOTOGRAPHER = (HERE / f"{name}.jpg" for name in ("portrait", "admiral", "photographer"))
+HEIC = HERE / "portrait.heic"  # shipped, because the package that writes HEIC is under the GPL
+
+Photo = PIL.Image.Image
 
 
 def write_samples(folder: Path) -> list[Path]:
@@ -23,51 +38,80 @@ def write_samples(folder: Path) -> list[Path]:
     Returns:
         The files.
     """
-    with PIL.Image.open(PORTRAIT) as file:
-        portrait = file.convert("RGB")
-    folder.mkdir(parents=True, exist_ok=True)
     for name, write in _SAMPLES.items():
-        write(portrait, folder / name)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write(folder / name)
     return [folder / name for name in _SAMPLES]
 
 
-def _save_plain(portrait: PIL.Image.Image, path: Path) -> None:
-    portrait.save(path, quality=92)
+def _open(path: Path) -> Photo:
+    with PIL.Image.open(path) as file:
+        return file.convert("RGB")
 
 
-def _save_turned(portrait: PIL.Image.Image, path: Path) -> None:
+def _copy(source: Path) -> Callable[[Path], None]:
+    def copy(path: Path) -> None:
+        copyfile(source, path)
+
+    return copy
+
+
+def _save_turned(path: Path) -> None:
     """Save an upright photo as phones do: lying on its side, with an EXIF orientation."""
     exif = PIL.Image.Exif()
     exif[ORIENTATION] = 6
-    portrait.rotate(90, expand=True).save(path, quality=92, exif=exif)
+    _open(ADMIRAL).rotate(90, expand=True).save(path, quality=92, exif=exif)
 
 
-def _save_small(portrait: PIL.Image.Image, path: Path) -> None:
-    portrait.resize((160, 160)).save(path)
+def _save_small(path: Path) -> None:
+    _open(ADMIRAL).resize((154, 180)).save(path)
 
 
-def _save_group(portrait: PIL.Image.Image, path: Path) -> None:
-    """Save the portrait at several sizes and turned, side by side."""
+def _save_group(path: Path) -> None:
+    _make_group().save(path, quality=90)
+
+
+def _save_moved(path: Path) -> None:
+    """Save the group as a moment later: the camera has moved a little, and it is darker."""
+    group = _make_group()
+    moved = group.crop((14, 8, group.width, group.height)).resize(group.size)
+    PIL.ImageEnhance.Brightness(moved).enhance(0.8).save(path, quality=90)
+
+
+def _save_blurred(path: Path) -> None:
+    _make_group().filter(PIL.ImageFilter.GaussianBlur(4)).save(path, quality=90)
+
+
+def _make_group() -> Photo:
+    """Put the three people side by side, at several sizes and turned."""
     canvas = PIL.Image.new("RGB", (1200, 520), "dimgrey")
-    head = portrait.crop((120, 0, 360, 260))
-    for x, width, turn in ((20, 480, 0), (540, 240, 12), (820, 160, -10), (1020, 90, 0), (1120, 60, 0)):
-        piece = head.resize((width, width * 13 // 12)).rotate(turn, resample=PIL.Image.Resampling.BICUBIC)
-        canvas.paste(piece, (x, 0 if x < 500 else 120))
-    canvas.save(path, quality=90)
+    astronaut, admiral, photographer = (
+        _open(path).crop(box)
+        for path, box in (
+            (PORTRAIT, (120, 0, 360, 260)),
+            (ADMIRAL, (100, 30, 420, 377)),
+            (PHOTOGRAPHER, (130, 60, 370, 320)),
+        )
+    )
+    for piece, x, width, turn in (
+        (astronaut, 20, 480, 0),
+        (admiral, 520, 250, 8),
+        (photographer, 790, 190, 0),
+        (astronaut, 1000, 90, -10),
+        (admiral, 1110, 66, 0),
+    ):
+        turned = piece.resize((width, width * 13 // 12)).rotate(turn, resample=PIL.Image.Resampling.BICUBIC)
+        canvas.paste(turned, (x, 0 if x < 500 else 120))
+    return canvas
 
 
-def _copy_heic(_: PIL.Image.Image, path: Path) -> None:
-    copyfile(HEIC, path)
-
-
-def _save_broken(portrait: PIL.Image.Image, path: Path) -> None:
+def _save_broken(path: Path) -> None:
     """Save half a file, as broken cards and downloads leave them."""
-    portrait.save(path, quality=92)
-    whole = path.read_bytes()
+    whole = PORTRAIT.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
 
 
-def _save_sea(_: PIL.Image.Image, path: Path) -> None:
+def _save_sea(path: Path) -> None:
     """Save a photo without a face: the sea under a sky."""
     sky = np.linspace((120, 170, 230), (230, 240, 250), 200)
     sea = np.linspace((30, 80, 120), (10, 40, 70), 120)
@@ -75,12 +119,17 @@ def _save_sea(_: PIL.Image.Image, path: Path) -> None:
     PIL.Image.fromarray(np.repeat(column[:, None], 480, axis=1)).save(path, quality=92)
 
 
-_SAMPLES: dict[str, Callable[[PIL.Image.Image, Path], None]] = {
-    "portrait.jpg": _save_plain,
+_SAMPLES: dict[str, Callable[[Path], None]] = {
+    "portrait.jpg": _copy(PORTRAIT),
+    "admiral.jpg": _copy(ADMIRAL),
+    "photographer.jpg": _copy(PHOTOGRAPHER),
     "turned by its EXIF.jpg": _save_turned,
     "small.png": _save_small,
+    "party/IMG_0001.jpg": _save_moved,
+    "party/IMG_0002.jpg": _save_group,
+    "party/IMG_0003.jpg": _save_blurred,
     "group.webp": _save_group,
-    "phone.heic": _copy_heic,
+    "phone.heic": _copy(HEIC),
     "broken.jpg": _save_broken,
     "sea.jpg": _save_sea,
 }
