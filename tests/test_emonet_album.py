@@ -147,7 +147,7 @@ def test_as_many_photos_as_a_page_holds_need_no_files(tmp_path):
 
 
 @pytest.mark.parametrize("count", [EMBEDDED + 1, 1])
-def test_images_and_pages_of_earlier_runs_are_removed_and_nothing_else(tmp_path, count):
+def test_images_of_earlier_runs_are_removed_and_nothing_else(tmp_path, count):
     folder = tmp_path / "album"
     folder.mkdir()
     for name in ("003.html", "0123456789abcdef.jpg", "12.html", "notes.html", "holiday.jpg"):
@@ -155,9 +155,9 @@ def test_images_and_pages_of_earlier_runs_are_removed_and_nothing_else(tmp_path,
     (folder / "005.html").mkdir()
     write(list(many(count)), tmp_path)
     found = {path.name for path in folder.iterdir()}
-    assert {"12.html", "notes.html", "holiday.jpg", "005.html"} <= found
-    assert not {"003.html", "0123456789abcdef.jpg"} & found
-    assert len(found) == (6 if count > EMBEDDED else 4)
+    assert {"003.html", "12.html", "notes.html", "holiday.jpg", "005.html"} <= found
+    assert "0123456789abcdef.jpg" not in found
+    assert len(found) == (7 if count > EMBEDDED else 5)
 
 
 @pytest.mark.parametrize(("count", "words"), [(501, "501, but more"), (503, "503, but 502"), (3, "3, but more")])

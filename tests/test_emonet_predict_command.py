@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -92,6 +93,23 @@ def test_ctrl_c_at_any_time_is_one_line(friends, wait):
     assert process.returncode == 130
     assert said.splitlines()[-1].startswith("emonet: stopped")
     assert "Traceback" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C is sent otherwise")
+def test_ctrl_c_ends_an_import_at_once(tmp_path):
+    """C++ code that imports Python modules aborts the process if they raise."""
+    (tmp_path / "typer.py").write_text("""
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    sum(range(10 ** 7))
+finally:
+    print("the import has gone on")
+""")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", BEGINNING, "info"]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "begun\n", "emonet: stopped\n")
 
 
 def test_labels_of_photos_without_a_face_give_no_score(predict, tmp_path):
