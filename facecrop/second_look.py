@@ -17,7 +17,7 @@ from facecrop.images import Image, limit_size
 
 LOOK = CropSpec(size=224, margin=0.75)  # the face is 90 pixels wide there, whatever its size in the photo
 OVERLAP = 0.3  # least intersection over union of the box and what is found in its crop
-TURN_SIDE = 1024  # pixels of the longer side of an image whose turn is looked for
+TURN_SIDE = 512  # pixels of the longer side of an image whose turn is looked for
 BATCH = 64  # crops, so that memory stays flat
 
 

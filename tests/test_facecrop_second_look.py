@@ -46,5 +46,5 @@ def test_a_large_photo_is_reduced_to_find_its_turn_and_searched_as_it_is():
             return [[Face((1, 1, 21, 31), 0.9)] if image.shape[0] > image.shape[1] else [] for image in images]
 
     (found,) = look_turned(np.zeros((1200, 2400, 3), np.uint8), Finder())
-    assert searched == [[(1024, 512), (512, 1024), (1024, 512)], [(2400, 1200)]]
+    assert searched == [[(512, 256), (256, 512), (512, 256)], [(2400, 1200)]]
     assert (found.turn, found.box) == (90, (1200 * 2 - 31, 1, 2400 - 1, 21))
