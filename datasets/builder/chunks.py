@@ -48,7 +48,7 @@ def run_chunks(
     Raises:
         MachineError: A worker was killed.
     """
-    missing = _find_missing(chunks, folder, done)
+    missing = find_missing(chunks, folder, done)
     if len(devices) == 1:
         _work_alone(missing, folder, replace(options, device=devices[0]), done)
         return
@@ -68,10 +68,15 @@ def run_chunks(
             pool.shutdown(cancel_futures=True)
 
 
-def _find_missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:
+def is_done(path: Path) -> bool:
+    """Tell whether the file of a chunk is there, as this version writes it."""
+    return path.exists() and has_all_columns(path)
+
+
+def find_missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[Chunk]:
+    """Yield the chunks that are still to be done; call `done` with the others."""
     for chunk in chunks:
-        path = chunk_path(folder, chunk)
-        if path.exists() and has_all_columns(path):
+        if is_done(chunk_path(folder, chunk)):
             done(chunk, {})
         else:
             yield chunk
@@ -103,14 +108,14 @@ def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, do
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep OpenCV and torch to one thread while the block runs."""
-    before = _use_threads(1, 1)
+    before = use_threads(1, 1)
     try:
         yield
     finally:
-        _use_threads(*before)
+        use_threads(*before)
 
 
-def _use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
+def use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
     """Set the numbers of threads, torch's only if a detector has loaded it; return what they were.
 
     One thread gives the same results everywhere: several add up numbers in another order.
@@ -140,7 +145,7 @@ def _start(options: BuildOptions, free: SimpleQueue[str]) -> None:
 def _open_workshop() -> Workshop:
     """Open the workshop with the first chunk: the reason of an error in `_start` would be lost."""
     workshop = Workshop(_options)
-    _use_threads(1, 1)
+    use_threads(1, 1)
     return workshop
 
 

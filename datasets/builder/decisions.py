@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.builder.options import BuildOptions
-from emonet.datasets.curation.duplicates import Indices, NearPair, find_copies, find_near_pairs, join_groups
+from emonet.datasets.builder.search import CopySearch
+from emonet.datasets.curation.duplicates import Indices, NearPair, join_groups
 from emonet.datasets.curation.likeness import Likeness
-from emonet.datasets.curation.near_copies import find_altered_copies
 from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.curation.splits import Member, assign_folds, hold_out, split_groups, warn_of_shortage
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import DropReason
 from emonet.datasets.store.leaks import ALTERED, COPY_OF, NEAR_COPY_OF
 from emonet.errors import OptionError
-from facecrop.images import Image
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 EVALUATED = ("validation", "test")
 TRAINED = ("train", "dev")
 
-Images = Callable[[Indices], Iterable[Image]]
 Reasons = list[str | None]  # of each row; None if it is in the data set
 
 
@@ -75,18 +73,18 @@ class Index:
         return np.array([reason is None for reason in self.reason], bool)
 
 
-def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions, images: Images) -> Index:
+def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions, search: CopySearch) -> Index:
     """Decide what needs to know all rows.
 
     Args:
         rows: What the first stage found.
         readers: The readers of the sources.
         options: The build.
-        images: Returns the crops of some rows, given in rising order.
+        search: Finds copies.
     """
-    copies = find_copies(rows.column("sha1").to_pylist())
+    copies = search.find_copies(rows.column("sha1").to_pylist())
     official = _choose_splits(rows, readers, options)
-    pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, images)
+    pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, search)
     near_groups = join_groups(len(copies), [*enumerate(copies.tolist()), *((p.first, p.second) for p in pairs)])
     reason = _spare_rows(rows, official, options)
     reason, detail = _drop_leaks(rows, official, reason, copies, near_groups, options)
@@ -124,7 +122,7 @@ def _list_people(rows: pa.Table, split: Sequence[str], reason: Reasons) -> Itera
 
 
 def _find_pairs(
-    rows: pa.Table, split: Sequence[str], copies: Indices, options: BuildOptions, images: Images
+    rows: pa.Table, split: Sequence[str], copies: Indices, options: BuildOptions, search: CopySearch
 ) -> list[NearPair]:
     """Find near copies among different images; frames of one sequence look alike and do not count.
 
@@ -133,16 +131,12 @@ def _find_pairs(
     """
     hashes = rows.column("perceptual").to_pylist()
     firsts = np.array([i for i, name in enumerate(hashes) if name is not None and copies[i] == i], np.int64)
-
-    def read(wanted: Indices) -> Iterable[Image]:
-        return images(firsts[wanted])
-
-    found = find_near_pairs(np.array([hashes[i] for i in firsts], np.uint64), read, options.near)
+    found = search.find_near_pairs(firsts, np.array([hashes[i] for i in firsts], np.uint64), options.near)
     if options.leaks in ALTERED:
         likeness = Likeness.decode(rows.column("likeness").take(firsts).to_pylist())
         together = np.array(_number_people(rows, split), np.int64)[firsts]
         evaluated = np.array([name in EVALUATED for name in split], np.bool_)[firsts]
-        found = _join_pairs(found, find_altered_copies(likeness, together, evaluated, read, options.near))
+        found = _join_pairs(found, search.find_altered_copies(firsts, likeness, together, evaluated, options.near))
     sequences = list(zip(rows.column("source").to_pylist(), rows.column("sequence").to_pylist(), strict=True))
     pairs = [replace(pair, first=int(firsts[pair.first]), second=int(firsts[pair.second])) for pair in found]
     return [p for p in pairs if sequences[p.first][1] is None or sequences[p.first] != sequences[p.second]]

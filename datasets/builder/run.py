@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.card import write_card
-from emonet.datasets.builder.chunks import chunk_path, run_chunks
+from emonet.datasets.builder.chunks import chunk_path
 from emonet.datasets.builder.croissant import write_croissant
 from emonet.datasets.builder.decisions import check_subjects, list_resplit, make_index
 from emonet.datasets.builder.describe import describe
+from emonet.datasets.builder.engine import Engine, LocalEngine
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.output import BuildFolder, check_output
 from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, make_chunks, open_readers, survey
 from emonet.datasets.builder.report.report import write_report
-from emonet.datasets.builder.rows import read_rows_of
-from emonet.datasets.builder.shards import write_rejected, write_shards
+from emonet.datasets.builder.shards import ShardPlan, plan_shards, write_rejected
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.builder.workers import worker_devices
-from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import BROKEN, Rejected
-from emonet.datasets.store import CARD, CROISSANT, REPORT, Store, StoreInfo, decode
+from emonet.datasets.store import CARD, CROISSANT, REPORT, Store, StoreInfo
+from emonet.datasets.store.info import Shard
 from emonet.datasets.store.layout import BESIDE
 from emonet.errors import DatasetError, OptionError
 from facecrop.detectors import detector_device
-from facecrop.images import Image
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,6 +146,7 @@ def build_dataset(
     workers: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> Built:
     """Write a data set into a folder.
 
@@ -158,12 +158,13 @@ def build_dataset(
         workers: How many processes share the work; by default one for each core or two for each GPU.
         overwrite: Whether another build in the folder may be replaced.
         progress: Shows how far the first stage has come.
+        engine: Does the work; by default processes of this machine.
 
     Raises:
         OptionError: The folder holds something else, is inside an input, or another build is writing to it.
         MachineError: A worker was killed.
     """
-    devices = worker_devices(prepared.options, prepared.chunks, workers)
+    engine = engine or LocalEngine(worker_devices(prepared.options, prepared.chunks, workers))
     check_output(path, prepared.options.inputs)
     folder = BuildFolder(Path(path))
     identity = identify(prepared.options)
@@ -175,9 +176,10 @@ def build_dataset(
         if there is not None:
             folder.remove_work()
             return Built(there, new=False)
+        engine.check(prepared.options, folder.work)
         folder.begin(identity)
-        paths, seconds = _run_first_stage(prepared, folder, devices, progress or _silent)
-        info = _run_later_stages(prepared, folder, paths, identity)
+        paths, seconds = _run_first_stage(prepared, folder, engine, progress or _silent)
+        info = _run_later_stages(prepared, folder, engine, paths, identity)
         return Built(folder.finish(info), seconds=seconds)
 
 
@@ -187,7 +189,7 @@ def _silent(_totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
 
 
 def _run_first_stage(
-    prepared: Prepared, folder: BuildFolder, devices: list[str], progress: Progress
+    prepared: Prepared, folder: BuildFolder, engine: Engine, progress: Progress
 ) -> tuple[list[Path], Seconds]:
     """Work on all chunks; return their paths in order, and the seconds they took."""
     seconds: Seconds = defaultdict(float)
@@ -206,18 +208,18 @@ def _run_first_stage(
                 seconds[step] += time
             advance(chunk.source, len(chunk))
 
-        run_chunks(list_chunks(), folder.chunks, prepared.options, devices, done)
+        engine.run_chunks(list_chunks(), folder.chunks, prepared.options, done)
     return paths, seconds
 
 
 def _run_later_stages(
-    prepared: Prepared, folder: BuildFolder, paths: list[Path], identity: Mapping[str, Any]
+    prepared: Prepared, folder: BuildFolder, engine: Engine, paths: list[Path], identity: Mapping[str, Any]
 ) -> StoreInfo:
     options = prepared.options
     rows = _read_rows(paths)
-    index = make_index(rows, prepared.readers, options, lambda wanted: _read_crops(paths, wanted))
-    classes = options.labels.classes
-    splits = write_shards(index, paths, classes, folder.finished)
+    index = make_index(rows, prepared.readers, options, engine.open_search(paths))
+    plans = plan_shards(index, paths, options.labels.classes)
+    splits, hashes = _write_shards(plans, folder.finished, engine)
     rejected = write_rejected(index, prepared.rejected, folder.finished)
     if not splits:
         reasons = Counter(rejected.column("reason").to_pylist())
@@ -225,9 +227,24 @@ def _run_later_stages(
     info = describe(prepared, index, identity, splits, rejected)
     write_card(folder.finished / CARD, info)
     write_report(folder.finished / REPORT, info, index, rejected, paths)
-    hashes = {shard.name: hash_file(folder.finished / shard.name) for shards in splits.values() for shard in shards}
     write_croissant(folder.finished / CROISSANT, info, hashes)
     return replace(info, files=hashes | {name: hash_file(folder.finished / name) for name in BESIDE})
+
+
+def _write_shards(
+    plans: Iterable[ShardPlan], folder: Path, engine: Engine
+) -> tuple[dict[str, list[Shard]], dict[str, str]]:
+    """Write all shards; return those of each split, and the hash of each."""
+    splits: dict[str, list[Shard]] = defaultdict(list)
+    names = []
+
+    def note(plan: ShardPlan) -> ShardPlan:
+        splits[plan.split].append(Shard(plan.name, len(plan.rows)))
+        names.append(plan.name)
+        return plan
+
+    found = engine.write_shards(map(note, plans), folder)
+    return dict(splits), dict(zip(names, found, strict=True))
 
 
 def _list_reasons(reasons: Mapping[str, int]) -> str:
@@ -241,9 +258,3 @@ def _read_rows(paths: list[Path]) -> pa.Table:
 
     names = [name for name in pq.read_schema(paths[0]).names if name not in ("image", "preview")]
     return pa.concat_tables(pq.read_table(path, columns=names) for path in paths)
-
-
-def _read_crops(paths: list[Path], wanted: Indices) -> Iterator[Image]:
-    """Read the crops of some rows, given in rising order."""
-    for _, cells in read_rows_of(paths, wanted.tolist(), ["image"]):
-        yield decode({"bytes": cells["image"]})

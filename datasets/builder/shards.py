@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from emonet.atomic import write_atomically
 from emonet.datasets.builder.decisions import Index
 from emonet.datasets.builder.rows import read_rows_of
+from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.sample import SPLITS, Rejected
 from emonet.datasets.store import REJECTED, shard_schema
-from emonet.datasets.store.info import Shard
 from emonet.datasets.store.layout import shard_name
 from emonet.labels import Emotion
 
@@ -23,29 +26,67 @@ SHARD_BYTES = 256 * 2**20
 GROUP_ROWS = 1024  # of a Parquet row group, which is read as a whole
 
 
-def write_shards(
-    index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], folder: Path
-) -> dict[str, list[Shard]]:
-    """Write the shards of every split.
+@dataclass(frozen=True, slots=True)
+class ShardPlan:
+    """A shard before it is written: which rows it has, and what was decided about each.
+
+    Attributes:
+        name: Of its file, in the folder of the data set.
+        split: Of its rows.
+        classes: In the order of the column `label`.
+        chunks: The files of the first stage that hold its rows.
+        rows: Their numbers, counted over these files, in rising order.
+        decided: Column -> a value for each row.
+    """
+
+    name: str
+    split: str
+    classes: tuple[Emotion, ...]
+    chunks: tuple[Path, ...]
+    rows: tuple[int, ...]
+    decided: Mapping[str, list[Any]]
+
+
+def plan_shards(index: Index, chunks: Sequence[Path], classes: Sequence[Emotion]) -> Iterator[ShardPlan]:
+    """Divide what is in the data set into shards.
 
     Args:
         index: What was decided about each row.
         chunks: The files of the first stage.
         classes: In the order of the column `label`.
-        folder: Where to write.
-
-    Returns:
-        Split -> its shards.
     """
-    written: dict[str, list[Shard]] = {}
+    import pyarrow.parquet as pq
+
+    ends = np.cumsum([pq.read_metadata(path).num_rows for path in chunks])
+    decided = _list_decided(index)
     for split in SPLITS:
         shards = _divide(index, split)
-        rows = _read_rows(index, chunks, classes, [row for shard in shards for row in shard])
-        for number, shard in enumerate(shards):
-            name = shard_name(split, number, len(shards))
-            _write_shard(rows, len(shard), folder / name, classes)
-            written.setdefault(split, []).append(Shard(name, len(shard)))
-    return written
+        for number, rows in enumerate(shards):
+            first, last = np.searchsorted(ends, [rows[0], rows[-1]], side="right").tolist()
+            before = int(ends[first - 1]) if first else 0
+            yield ShardPlan(
+                shard_name(split, number, len(shards)),
+                split,
+                tuple(classes),
+                tuple(chunks[first : last + 1]),
+                tuple(row - before for row in rows),
+                {name: [values[row] for row in rows] for name, values in decided.items()},
+            )
+
+
+def _list_decided(index: Index) -> dict[str, list[Any]]:
+    keys = index.column("key")
+    return {
+        "fold": list(index.fold),
+        "duplicate_group": _name_groups(index.copies.tolist(), keys),
+        "near_group": _name_groups(index.near_groups.tolist(), keys),
+    }
+
+
+def _name_groups(groups: list[int], keys: Sequence[str]) -> list[str | None]:
+    """Name the group of each row by the key of its first; None for a row that is alone."""
+    several = {group for row, group in enumerate(groups) if row != group}
+    return [keys[group] if group in several else None for group in groups]
 
 
 def _divide(index: Index, split: str) -> list[list[int]]:
@@ -65,40 +106,30 @@ def _divide(index: Index, split: str) -> list[list[int]]:
     return shards
 
 
-def _read_rows(
-    index: Index, chunks: Sequence[Path], classes: Sequence[Emotion], wanted: Sequence[int]
-) -> Iterator[dict[str, Any]]:
-    """Read the rows of a split in order, one chunk after the other."""
-    labels = {str(emotion): number for number, emotion in enumerate(classes)}
-    keys = index.column("key")
-    copies, near = index.copies.tolist(), index.near_groups.tolist()
-    in_copies, in_near = _find_groups(copies), _find_groups(near)
-    for row, cells in read_rows_of(chunks, wanted):
-        cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
-        cells["label"] = labels[cells["emotion"]]
-        cells["split"] = index.split[row]
-        cells["undetected"] = cells["reason"]
-        cells["fold"] = index.fold[row]
-        cells["duplicate_group"] = keys[copies[row]] if copies[row] in in_copies else None
-        cells["near_group"] = keys[near[row]] if near[row] in in_near else None
-        yield cells
-
-
-def _find_groups(groups: list[int]) -> set[int]:
-    """Find the groups that hold more than one row."""
-    return {group for row, group in enumerate(groups) if row != group}
-
-
-def _write_shard(rows: Iterator[dict[str, Any]], count: int, path: Path, classes: Sequence[Emotion]) -> None:
+def write_shard(plan: ShardPlan, folder: Path) -> str:
+    """Write a shard into the folder of a data set; return the SHA-256 of its file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = shard_schema(classes)
+    schema = shard_schema(plan.classes)
+    path, rows, count = folder / plan.name, _read_rows(plan), len(plan.rows)
     with write_atomically(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for start in range(0, count, GROUP_ROWS):
             group = [next(rows) for _ in range(min(GROUP_ROWS, count - start))]
             columns = {name: [cells[name] for cells in group] for name in schema.names}
             writer.write_table(pa.table(columns, schema=schema))
+    return hash_file(path)
+
+
+def _read_rows(plan: ShardPlan) -> Iterator[dict[str, Any]]:
+    """Read the rows of a shard in order, one chunk after the other."""
+    labels = {str(emotion): number for number, emotion in enumerate(plan.classes)}
+    for place, (_, cells) in enumerate(read_rows_of(plan.chunks, plan.rows)):
+        cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
+        cells["label"] = labels[cells["emotion"]]
+        cells["split"] = plan.split
+        cells["undetected"] = cells["reason"]
+        yield cells | {name: values[place] for name, values in plan.decided.items()}
 
 
 def write_rejected(index: Index, early: Sequence[Rejected], folder: Path) -> pa.Table:

@@ -86,14 +86,19 @@ def find_near_pairs(
     if not len(candidates):
         return []
     wanted, places = np.unique(candidates, return_inverse=True)
-    pixels = np.stack([_normalise(image) for image in images(wanted)])
+    pixels = np.stack([normalise_grey(shrink(image)) for image in images(wanted)])
     places = places.reshape(-1, 2)
     found = []
     for part, place in zip(_slice(candidates), _slice(places), strict=True):
-        correlation = np.einsum("ij,ij->i", pixels[place[:, 0]], pixels[place[:, 1]]).round(4)
+        correlation = correlate(pixels[place[:, 0]], pixels[place[:, 1]])
         near = correlation >= threshold
         found += [NearPair(int(a), int(b), float(c)) for (a, b), c in zip(part[near], correlation[near], strict=True)]
     return sorted(found, key=lambda pair: (pair.first, pair.second))
+
+
+def choose_band_width(count: int) -> int:
+    """Choose how many neighbouring bits of two hashes are the same before they are compared, among so many images."""
+    return max(8, int(np.log2(max(2, count))) - 7)
 
 
 def join_groups(count: int, links: Iterable[tuple[int, int]]) -> Indices:
@@ -122,7 +127,7 @@ def _find_candidates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     Two hashes are compared only if a band of their bits is the same. The more images there are, the wider the bands:
     so the number of comparisons does not grow with the square of the number of images.
     """
-    width = max(8, int(np.log2(max(2, len(hashes)))) - 7)
+    width = choose_band_width(len(hashes))
     found = []
     for start in range(0, HASH_BITS - width + 1, width):
         band = (hashes >> np.uint64(start)) & np.uint64(2**width - 1)
@@ -150,9 +155,14 @@ def _slice(array: NDArray[np.int64], size: int = 4096) -> Iterator[NDArray[np.in
         yield array[start : start + size]
 
 
-def _normalise(image: Image) -> NDArray[np.float32]:
-    """Return the image as a vector of mean 0 and length 1; zeros if it is blank."""
-    small = shrink(image).reshape(-1).astype(np.float32)
+def correlate(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Correlate two lists of images of `normalise_grey`, one with one; rounded: the same on every machine."""
+    return np.asarray(np.einsum("ij,ij->i", first, second).round(4), np.float32)
+
+
+def normalise_grey(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what `shrink` made of an image as a vector of mean 0 and length 1; zeros if it is blank."""
+    small = grey.reshape(-1).astype(np.float32)
     small -= small.mean()
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
 

@@ -6,14 +6,15 @@ as shift and zoom allow, and are near copies if their pixels correlate then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.curation.duplicates import Indices, NearPair
-from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Likeness, list_places, shrink
+from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Grey, Likeness, list_places, shrink
 from emonet.datasets.curation.overlay import lay_over
 from facecrop.images import Image
 
@@ -40,6 +41,11 @@ class Candidates:
     mirrored: Mask
     places: Array
 
+    def part(self, start: int, end: int) -> Candidates:
+        """Return some of the pairs."""
+        part = slice(start, end)
+        return Candidates(self.pairs[part], self.mirrored[part], self.places[part])
+
 
 def find_altered_copies(
     likeness: Likeness,
@@ -58,19 +64,27 @@ def find_altered_copies(
         threshold: The least correlation of a pair.
     """
     candidates = find_candidates(likeness, together, evaluated)
-    wanted, rows = np.unique(candidates.pairs, return_inverse=True)
-    greys = [shrink(image) for image in images(wanted)]
-    rows = rows.reshape(-1, 2)
+    wanted = np.unique(candidates.pairs)
+    greys = dict(zip(wanted.tolist(), map(shrink, images(wanted)), strict=True))
+    batches = (candidates.part(start, start + PAIRS) for start in range(0, len(candidates.pairs), PAIRS))
+    return [pair for batch in batches for pair in compare_pairs(batch, greys, threshold)]
+
+
+def compare_pairs(candidates: Candidates, greys: Mapping[int, Grey], threshold: float) -> list[NearPair]:
+    """Lay the faces of some pairs over each other, and find those that are copies.
+
+    Args:
+        candidates: The pairs, at most PAIRS.
+        greys: What `shrink` made of the crops of the pairs, by their indices.
+        threshold: The least correlation of a pair.
+    """
+    used, here = np.unique(candidates.pairs, return_inverse=True)
+    stack = np.array([greys[index] for index in used.tolist()], np.float32)
+    correlation = lay_over(stack, here.reshape(-1, 2), candidates.mirrored, candidates.places, threshold)
     found = []
-    for start in range(0, len(rows), PAIRS):
-        part = slice(start, start + PAIRS)
-        used, here = np.unique(rows[part], return_inverse=True)
-        stack = np.array([greys[row] for row in used], np.float32)
-        mirrored, places = candidates.mirrored[part], candidates.places[part]
-        correlation = lay_over(stack, here.reshape(-1, 2), mirrored, places, threshold)
-        for index in np.flatnonzero(correlation >= threshold).tolist():
-            first, second = candidates.pairs[start + index].tolist()
-            found.append(NearPair(first, second, float(correlation[index]), bool(mirrored[index])))
+    for index in np.flatnonzero(correlation >= threshold).tolist():
+        first, second = candidates.pairs[index].tolist()
+        found.append(NearPair(first, second, float(correlation[index]), bool(candidates.mirrored[index])))
     return found
 
 
@@ -79,40 +93,71 @@ def find_candidates(likeness: Likeness, together: Indices, evaluated: Mask) -> C
 
     All are compared at their best fits, and evaluated ones with the others at all fits, mirrored or not.
     """
-    entries = np.arange(len(likeness.fits) * FITS)
-    best, tested = entries[::FITS], np.repeat(evaluated, FITS)
-    searches = [_search(likeness, best, best, ordered=True)]
+    found = [search_strip(likeness, evaluated, strip) for strip in list_strips(evaluated)]
+    return choose_candidates(found, likeness, together)
+
+
+class Strip(NamedTuple):
+    """A part of the search: BLOCK descriptions, which are compared with many others.
+
+    Attributes:
+        thorough: Compare evaluated crops with the others at all fits; otherwise all crops at their best fits.
+        start: The first of the descriptions, counted among those that the search compares.
+    """
+
+    thorough: bool
+    start: int
+
+
+def list_strips(evaluated: Mask) -> list[Strip]:
+    """List the parts of the search, which can be done in any order."""
+    strips = [Strip(False, start) for start in range(0, len(evaluated), BLOCK)]
     if evaluated.any() and not evaluated.all():
-        searches.append(_search(likeness, entries[tested], entries[~tested], ordered=False))
-    found = np.concatenate([part for search in searches for part in search] or [np.empty((0, 4))])
-    return _choose_best(found, likeness, together)
+        strips += [Strip(True, start) for start in range(0, int(evaluated.sum()) * FITS, BLOCK)]
+    return strips
 
 
-def _search(likeness: Likeness, these: Indices, those: Indices, *, ordered: bool) -> Iterator[NDArray[np.float64]]:
-    """Yield pairs of descriptions that are alike: both entries, whether mirrored, and how alike.
+def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[np.float64]:
+    """Find pairs of descriptions that are alike: both entries, whether mirrored, and how alike (n, 4).
 
     What odd frequencies add has the other sign if one face is mirrored.
     """
+    entries = np.arange(len(evaluated) * FITS)
+    best, tested = entries[::FITS], np.repeat(evaluated, FITS)
+    these, those = (entries[tested], entries[~tested]) if strip.thorough else (best, best)
+    first = 0 if strip.thorough else strip.start // MANY * MANY  # each pair once
+    these = these[strip.start : strip.start + BLOCK]
+    found = [
+        _compare_block(likeness, these, those[other : other + MANY], rising=not strip.thorough)
+        for other in range(first, len(those), MANY)
+    ]
+    return np.concatenate(found or [np.empty((0, 4))])
+
+
+def _compare_block(likeness: Likeness, a: Indices, b: Indices, *, rising: bool) -> NDArray[np.float64]:
     parts = [part.reshape(-1, part.shape[-1]) for part in (likeness.even, likeness.odd)]
-    least = ALIKE * LENGTH**2
-    for start in range(0, len(these), BLOCK):
-        for other in range(start // MANY * MANY if ordered else 0, len(those), MANY):
-            a, b = these[start : start + BLOCK], those[other : other + MANY]
-            alike, odd = (part[a] @ part[b].T for part in parts)
-            total = np.abs(odd)
-            total += alike
-            rows, columns = np.divmod(np.flatnonzero(total >= least), len(b))
-            if ordered:
-                rising = a[rows] < b[columns]
-                rows, columns = rows[rising], columns[rising]
-            if len(rows) > MOST:
-                chosen = np.argsort(-total[rows, columns], kind="stable")[:MOST]
-                rows, columns = rows[chosen], columns[chosen]
-            yield np.stack([a[rows], b[columns], odd[rows, columns] < 0, total[rows, columns]], axis=1)
+    alike, odd = (part[a] @ part[b].T for part in parts)
+    total = np.abs(odd)
+    total += alike
+    rows, columns = np.divmod(np.flatnonzero(total >= ALIKE * LENGTH**2), len(b))
+    if rising:
+        once = a[rows] < b[columns]
+        rows, columns = rows[once], columns[once]
+    if len(rows) > MOST:
+        chosen = np.argsort(-total[rows, columns], kind="stable")[:MOST]
+        rows, columns = rows[chosen], columns[chosen]
+    return np.stack([a[rows], b[columns], odd[rows, columns] < 0, total[rows, columns]], axis=1)
 
 
-def _choose_best(found: NDArray[np.float64], likeness: Likeness, together: Indices) -> Candidates:
-    """Keep of each pair the fits at which it is most alike; leave out pairs that are not to be compared."""
+def choose_candidates(strips: Sequence[NDArray[np.float64]], likeness: Likeness, together: Indices) -> Candidates:
+    """Keep of each pair the fits at which it is most alike; leave out pairs that are not to be compared.
+
+    Args:
+        strips: What `search_strip` found, in the order of `list_strips`.
+        likeness: The descriptions of the crops.
+        together: As in `find_altered_copies`.
+    """
+    found = np.concatenate([*strips, np.empty((0, 4))])
     entries = found[:, :2].astype(np.int64)
     entries.sort(axis=1)
     rows = entries // FITS

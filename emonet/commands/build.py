@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emonet.commands._console.endings import SOME_UNREADABLE, say_how_to_resume
+from emonet.commands._console.engines import EngineName, Master, Settings, SparkPlace, choose_spark
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
-from emonet.datasets.builder import BuildOptions, identify, prepare
+from emonet.datasets.builder import BuildOptions, build_dataset, identify, prepare, worker_devices
+from emonet.datasets.builder.engine import Engine, LocalEngine
 from emonet.datasets.builder.output import check_output
 from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import DESCRIPTION, read_description
@@ -66,6 +69,9 @@ def build(
             help="Number of processes; the result is the same. (default: one a core, at most two a GPU)",
         ),
     ] = None,
+    engine: EngineName = "local",
+    master: Master = None,
+    settings: Settings = None,
     imagefolder: Annotated[
         Path | None,
         typer.Option(
@@ -89,13 +95,14 @@ def build(
     for place in filter(None, (out, imagefolder)):
         check_output(place, options.inputs)
     check_training_packages("build")
+    spark = choose_spark("build", engine, master, settings, workers=workers)
     prepared = prepare(_resolve_device(options) if stored is None else options)
     if dry_run:
         _show_plan(prepared)
         return
     if out is None:
         raise OptionError("where should the data set go? name a folder with --out")
-    built = _build(prepared, out, workers, overwrite)
+    built = _build(prepared, out, workers, overwrite, spark)
     _show_result(built)
     if imagefolder is not None:
         typer.echo(f"{write_imagefolder(built.store, imagefolder):,} images in {imagefolder}")
@@ -119,21 +126,33 @@ def _resolve_device(options: BuildOptions) -> BuildOptions:
     return replace(options, device=device)
 
 
-def _build(prepared: Prepared, out: Path, workers: int | None, overwrite: bool) -> Built:
-    from emonet.datasets.builder import build_dataset, worker_devices
-
+def _build(prepared: Prepared, out: Path, workers: int | None, overwrite: bool, spark: SparkPlace | None) -> Built:
     for warning in prepared.warnings():
         typer.echo(f"emonet: {warning}", err=True)
-    count = len(worker_devices(prepared.options, prepared.chunks, workers))
-    typer.echo(f"{prepared.options.detector} on {prepared.options.device}, workers: {count}", err=True)
-    with say_how_to_resume():
+    with say_how_to_resume(), _open_engine(prepared, workers, spark) as engine:
         try:
-            return build_dataset(prepared, out, workers=workers, overwrite=overwrite, progress=progress_bars)
+            return build_dataset(prepared, out, overwrite=overwrite, progress=progress_bars, engine=engine)
         except OSError as error:
             if error.errno in FULL:
                 message = f"{error}; what is done stays in {out}: make room and run the same command again"
                 raise MachineError(message) from error
             raise
+
+
+@contextmanager
+def _open_engine(prepared: Prepared, workers: int | None, spark: SparkPlace | None) -> Iterator[Engine]:
+    """Open what does the work, and say where it does it."""
+    named = f"{prepared.options.detector} on {prepared.options.device}"
+    if spark is None:
+        devices = worker_devices(prepared.options, prepared.chunks, workers)
+        typer.echo(f"{named}, workers: {len(devices)}", err=True)
+        yield LocalEngine(devices)
+        return
+    from emonet.datasets.builder.spark import SparkEngine
+
+    with spark.open() as session:
+        typer.echo(f"{named}, by Spark: {session.sparkContext.defaultParallelism} tasks at a time", err=True)
+        yield SparkEngine(session)
 
 
 def _stored_options(path: Path, given: Given) -> BuildOptions:

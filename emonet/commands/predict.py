@@ -23,11 +23,13 @@ from emonet.commands._console.arguments import (
     PriorName,
 )
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
+from emonet.commands._console.engines import EngineName, Master, Settings, choose_spark
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.places import expand_places
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.scoring import label_lines, score_lines, show_confusion
+from emonet.commands._console.spark_photos import predict_on_spark
 from emonet.commands._console.tally import Tally
 from emonet.errors import OptionError
 from emonet.options import Option, check_options
@@ -114,6 +116,9 @@ def predict(
             "--json", rich_help_panel=WRITING, help="Print a line of JSON for each photo; write files only with --out."
         ),
     ] = False,
+    engine: EngineName = "local",
+    master: Master = None,
+    settings: Settings = None,
     given: Given,
 ) -> None:
     """Name the expressions in photos: those that faces appear to have, which need not be felt.
@@ -124,6 +129,9 @@ def predict(
     options = given.choose(PredictOptions)
     if given.print_config:
         print_options(options)
+        return
+    if spark := choose_spark("predict", engine, master, settings, labels=labels, json=as_json or None):
+        predict_on_spark(photos, out, options, spark)
         return
     places = expand_places(photos)
     folder = places[0] if len(places) == 1 and places[0].is_dir() and (out is not None or not as_json) else None

@@ -1,0 +1,131 @@
+"""Map the functions of a build over Spark's executors."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emonet.datasets.builder.chunks import Done, chunk_path, find_missing, is_done, use_threads
+from emonet.datasets.builder.identity import PACKAGES
+from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.plan import Chunk, Unit
+from emonet.datasets.builder.shards import ShardPlan, write_shard
+from emonet.datasets.builder.spark.machines import check_machines
+from emonet.datasets.builder.spark.search import SparkSearch
+from emonet.datasets.builder.work import Seconds, Workshop
+from emonet.errors import ImageError
+from emonet.spark.tasks import run_tasks
+from emonet.spark.trials import KILLED, find_killers, is_suspicious
+from facecrop.images import Image
+
+if TYPE_CHECKING:
+    from pyspark import Broadcast
+    from pyspark.sql import SparkSession
+
+
+class SparkEngine:
+    """Works on the executors of a Spark session, which read the inputs and write the output under the same paths.
+
+    Args:
+        session: Of Spark.
+    """
+
+    def __init__(self, session: SparkSession) -> None:
+        self._session = session
+
+    def check(self, options: BuildOptions, folder: Path) -> None:
+        inputs = [*options.inputs.values(), *filter(None, (options.ferplus, options.relabel))]
+        check_machines(self._session, folder, inputs, PACKAGES)
+
+    def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
+        todo = list(find_missing(chunks, folder, done))
+        watch = _Watch(todo, folder, done)
+        broadcast = self._session.sparkContext.broadcast(pickle.dumps(options))
+        try:
+            work = partial(_work_on, broadcast, folder.resolve())
+            seconds = run_tasks(self._session, folder / "chunks.tasks", todo, work, watch=watch)
+        finally:
+            broadcast.destroy()
+        watch.end(seconds)
+
+    def open_search(self, paths: Sequence[Path]) -> SparkSearch:
+        return SparkSearch(self._session, [path.resolve() for path in paths])
+
+    def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
+        resolved = (replace(plan, chunks=tuple(path.resolve() for path in plan.chunks)) for plan in plans)
+        work = partial(_write_shard, folder.resolve())
+        return run_tasks(self._session, folder / "shards.tasks", resolved, work)
+
+
+class _Watch:
+    """Calls `done` for each chunk whose file is there."""
+
+    def __init__(self, todo: Sequence[Chunk], folder: Path, done: Done) -> None:
+        self._todo = todo
+        self._left = {chunk_path(folder, chunk).name: chunk for chunk in todo}
+        self._folder = folder
+        self._done = done
+
+    def __call__(self) -> None:
+        for name in self._left.keys() & {path.name for path in self._folder.iterdir()}:
+            self._done(self._left.pop(name), {})
+
+    def end(self, seconds: Sequence[Seconds]) -> None:
+        """Call `done` for the rest, and hand on the seconds that the chunks took."""
+        self()
+        for chunk, spent in zip(self._todo, seconds, strict=True):
+            self._done(replace(chunk, units=()), spent)
+
+
+def _work_on(broadcast: Broadcast[bytes], folder: Path, chunk: Chunk) -> Seconds:
+    """Write the rows of a chunk, unless an earlier attempt has done so."""
+    path = chunk_path(folder, chunk)
+    if is_done(path):
+        return {}
+    if is_suspicious():
+        chunk = _replace_killers(chunk, broadcast.value)
+    return dict(_open_workshop(broadcast.value).work(chunk, path))
+
+
+@cache
+def _open_workshop(packed: bytes) -> Workshop:
+    """Open the workshop of this process, with its detector, at the first chunk."""
+    workshop = Workshop(pickle.loads(packed))  # noqa: S301  (the driver wrote it)
+    use_threads(1, 1)
+    return workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Killer:
+    """Stands for an image that kills the process which reads it."""
+
+    name: str
+
+    def read(self) -> Image:
+        raise ImageError(self.name, KILLED)
+
+
+def _replace_killers(chunk: Chunk, packed: bytes) -> Chunk:
+    """Replace the images of a chunk that kill the process which reads them."""
+    pieces = [replace(chunk, units=(unit,)) for unit in chunk.units]
+    killers = find_killers(partial(_try, packed), pieces)
+    units = [_stand_in(unit) if place in killers else unit for place, unit in enumerate(chunk.units)]
+    return replace(chunk, units=tuple(units))
+
+
+def _try(packed: bytes, chunk: Chunk) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _open_workshop(packed).work(chunk, Path(folder) / "rows.parquet")
+
+
+def _stand_in(unit: Unit) -> Unit:
+    return tuple(replace(sample, image=Killer(sample.key)) for sample in unit)
+
+
+def _write_shard(folder: Path, plan: ShardPlan) -> str:
+    return write_shard(plan, folder)

@@ -1,0 +1,65 @@
+"""`emonet predict --engine spark`: a table of Parquet files instead of an album."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
+from emonet.commands._console.engines import SparkPlace
+from emonet.errors import OptionError
+
+if TYPE_CHECKING:
+    from emonet.commands.predict import PredictOptions
+
+
+def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictOptions, spark: SparkPlace) -> None:
+    """Predict a folder of photos into a folder of Parquet files, and say what came of it."""
+    from emonet.album.on_spark import (
+        as_place,
+        check_table,
+        find_root,
+        pack_predictor,
+        predict_frame,
+        read_photo_files,
+        write_table,
+    )
+
+    if len(photos) != 1:
+        raise OptionError("Spark reads one folder of photos, on any file system that it knows: give one")
+    if out is None:
+        raise OptionError("where should the table go? name a folder with --out")
+    if given := [f"--{name}" for name in ("annotate", "views", "excel") if getattr(options, name)]:
+        raise OptionError(f"{', '.join(given)}: an album's, and Spark writes a table")
+    doubts = None if options.answer_all else options.doubts
+    packed = pack_predictor(options.model, doubts=doubts, **_list_arguments(options))
+    folder = as_place(photos[0])
+    with spark.open() as session:
+        place = as_place(out)
+        check_table(session, place, overwrite=options.overwrite)
+        files = read_photo_files(session, folder)
+        counts = write_table(predict_frame(files, packed, find_root(folder)), place)
+    typer.echo(f"{counts.photos:,} photos, {counts.faces:,} faces, {counts.unreadable:,} photos cannot be read")
+    typer.echo(f"written to {out}, as Parquet")
+    if counts.photos == counts.unreadable:
+        raise typer.Exit(FAILED)
+    if counts.unreadable:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def _list_arguments(options: PredictOptions) -> dict[str, Any]:
+    """List what `open_predictor` and `emonet predict` give to a predictor."""
+    return {
+        "detector": options.detector,
+        "device": options.device,
+        "rules": options.rules,
+        "tta": options.tta,
+        "head": options.head,
+        "prior": options.prior,
+        "backend": options.backend,
+        "batch": options.batch,
+        "turns": options.turns,
+    }

@@ -1,0 +1,9 @@
+"""Apache Spark as a place where work is done: what it needs (`needs.py`), a session, and tasks that run on it.
+
+Nothing here knows of faces. PySpark is imported when a session is opened.
+"""
+
+from emonet.spark.session import open_session
+from emonet.spark.tasks import run_tasks
+
+__all__ = ["open_session", "run_tasks"]
