@@ -29,6 +29,7 @@ RUN = (
     "docs/how-to/merge-data-sets.md",
     "docs/how-to/review.md",
     "docs/how-to/search.md",
+    "docs/how-to/spark.md",
     "docs/reference/errors.md",
     "docs/reference/facecrop.md",
     "docs/reference/model-file-format.md",

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from emonet.album.maker import describe_maker
 from emonet.album.tables import MAKER, SIZE
@@ -21,6 +20,7 @@ from emonet.prediction import EmotionPredictor
 from emonet.prediction.doubts import DoubtRules
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.table import UNREADABLE, list_columns, make_rows
+from emonet.spark.session import as_pattern, as_url
 from emonet.spark.tasks import collect, failing_in_one_line
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
 from facecrop.images import IMAGE_SUFFIXES
@@ -130,7 +130,7 @@ def read_photo_files(session: SparkSession, folder: str) -> DataFrame:
 
     reader = session.read.format("binaryFile").option("recursiveFileLookup", "true")
     try:
-        return reader.option("pathGlobFilter", PHOTO_GLOB).load(folder)
+        return reader.option("pathGlobFilter", PHOTO_GLOB).load(as_pattern(folder))
     except AnalysisException as error:
         raise OptionError(f"{folder} cannot be read by Spark: {str(error).splitlines()[0]}") from error
 
@@ -168,7 +168,7 @@ def write_table(predictions: DataFrame, place: str) -> PhotoCounts:
     writer = predictions.write.mode("overwrite").partitionBy(PART)
     with failing_in_one_line():
         writer.parquet(place)
-    rows = predictions.sparkSession.read.parquet(place)
+    rows = predictions.sparkSession.read.parquet(as_pattern(place))
     photos = F.count_distinct("path").alias("photos")
     faces, unreadable = (
         F.count(F.when(F.expr(told), 1)) for told in (f"{PART} is not null", f"reason = '{UNREADABLE}'")
@@ -187,18 +187,14 @@ def _list_names(session: SparkSession, place: str) -> set[str]:
 
 def find_root(folder: str) -> str:
     """Return the beginning that the paths of the photos below a folder have in Spark."""
-    parts = urlsplit(folder)
-    if parts.scheme == "file":
-        return f"file:{Path(parts.path).as_posix()}/"
-    return folder.rstrip("/") + "/"
+    return re.sub("^file:/+", "file:/", folder).rstrip("/") + "/"
 
 
 def as_place(path: Path) -> str:
-    """Return a path, or a URL whose slashes `Path` has joined, as Spark reads it."""
+    """Return a path, or a URL whose slashes `Path` has joined, as Spark takes it."""
     if found := re.match(r"([a-z][a-z0-9+.-]+):/+(.*)", str(path)):
-        slashes = "///" if found[1] == "file" else "//"
-        return f"{found[1]}:{slashes}{found[2]}"
-    return path.resolve().as_uri()
+        return f"{found[1]}:{'/' if found[1] == 'file' else '//'}{found[2]}"
+    return as_url(path)
 
 
 @cache

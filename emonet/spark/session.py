@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -99,5 +100,10 @@ def last_line(error: BaseException) -> str:
 
 
 def as_url(path: Path) -> str:
-    """Return a path as Spark reads it, whatever its default file system is."""
-    return path.resolve().as_uri()
+    """Return a path as Spark writes to it, whatever its default file system is."""
+    return f"file:{path.resolve().as_posix()}"
+
+
+def as_pattern(url: str) -> str:
+    """Return a URL as Spark reads it, which takes paths for patterns."""
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", url)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emonet.atomic import write_atomically
 from emonet.errors import EmonetError, MachineError
-from emonet.spark.session import as_url, last_line
+from emonet.spark.session import as_pattern, as_url, last_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,7 @@ def run_tasks(
         count = _write(table, tasks)
         if not count:
             return []
-        frame = session.read.parquet(as_url(table)).repartition(min(count, MOST_TASKS))
+        frame = session.read.parquet(as_pattern(as_url(table))).repartition(min(count, MOST_TASKS))
         results = frame.mapInArrow(partial(_run, work), "number long, result binary")
         found = collect(results, watch)
     finally:

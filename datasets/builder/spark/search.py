@@ -35,7 +35,7 @@ from emonet.datasets.curation.near_copies import (
     search_strip,
 )
 from emonet.datasets.store import decode
-from emonet.spark.session import as_url
+from emonet.spark.session import as_pattern, as_url
 from emonet.spark.tasks import collect, run_tasks
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class SparkSearch:
         names = pa.array([path.name for path in self._paths], pa.string())
         firsts = pa.array(np.cumsum([0, *counts[:-1]]), pa.int64())
         files = self._session.createDataFrame(pa.table({"file": names, "before": firsts}))
-        frame = self._session.read.option("pathGlobFilter", "*.parquet").parquet(as_url(self._folder))
+        frame = self._session.read.option("pathGlobFilter", "*.parquet").parquet(as_pattern(as_url(self._folder)))
         columns = ("sha1", "perceptual", "image", "_metadata.file_name", "_metadata.row_index")
         numbered = frame.select(*columns).join(F.broadcast(files), F.col("file_name") == F.col("file"))
         return numbered.selectExpr("sha1", "perceptual", "image", "before + row_index as row")

@@ -1,0 +1,99 @@
+"""Photos on Spark get the answers of the local run; the example of the guide runs."""
+
+import re
+import shutil
+
+import imitations
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from emonet.commands import create_app
+
+pytest.importorskip("pyspark", reason="pyspark is not installed: pip install emonet[spark]")
+if shutil.which("java") is None:
+    pytest.skip("Spark needs Java, which is not installed", allow_module_level=True)
+
+SMALL = {
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+MODEL = ["--model", "emonet_fast", "--detector", "yunet", "--tta", "none"]
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark leaves sockets to the garbage collector
+
+
+@pytest.fixture(scope="module")
+def session(root):
+    from emonet.spark import open_session
+
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PYTHONPATH", str(root))  # of the processes that Spark starts
+    with open_session("a test", "local[2]", SMALL) as opened:
+        yield opened
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, portrait, face):
+    folder = tmp_path_factory.mktemp("data") / "a few photos"
+    imitations.save(folder / "one.png", face)
+    imitations.save(folder / "below" / "two.JPG", portrait)
+    imitations.save(folder / "nobody.png", portrait[-40:, :40])
+    imitations.write_text(folder / "notes.txt", "no photo")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    return folder
+
+
+def run(*words):
+    return CliRunner().invoke(create_app(["predict"]), ["predict", *map(str, words)])
+
+
+def rows(place):
+    found = pq.read_table(place).to_pylist()
+    return sorted(found, key=lambda row: (row["path"], row["face"] or 0))
+
+
+@pytest.mark.usefixtures("session")
+def test_answers_are_those_of_the_local_run(photos, tmp_path):
+    local = run(photos, *MODEL, "-o", tmp_path / "album")
+    spark = run(photos, *MODEL, "--engine", "spark", "--master", "local[2]", "-o", tmp_path / "table")
+    assert (local.exit_code, spark.exit_code) == (3, 3), spark.output
+    assert "4 photos, 2 faces, 1 photos cannot be read" in spark.output
+    one, other = rows(tmp_path / "album" / "predictions.parquet"), rows(tmp_path / "table")
+    assert [row["path"] for row in one] == ["below/two.JPG", "broken.jpg", "nobody.png", "one.png"]
+    for mine, theirs in zip(one, other, strict=True):
+        assert mine.keys() == theirs.keys()
+        assert {name: pytest.approx(value, abs=1e-5) for name, value in mine.items()} == theirs
+    assert (tmp_path / "table" / "_SUCCESS").exists()
+    again = run(photos, *MODEL, "--engine", "spark", "--master", "local[2]", "-o", tmp_path / "table")
+    assert "not empty" in str(again.exception)
+    (tmp_path / "table" / "_SUCCESS").unlink()  # as a driver leaves it that was killed while it moved files
+    assert "not empty" in str(run(photos, *MODEL, "--engine", "spark", "-o", tmp_path / "table").exception)
+
+
+def test_example_of_a_watched_folder_runs(session, photos, tmp_path, root):
+    text = (root / "docs" / "how-to" / "spark.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    names = {"session": session, "photos": f"file:{photos / 'below'}", "answers": f"file:{tmp_path / 'answers'}"}
+    exec(example, names)
+    (row,) = session.read.parquet(names["answers"]).collect()
+    assert (row["path"], row["face"]) == ("two.JPG", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--labels", "labels.csv"], "--labels"),
+        (["--annotate"], "--annotate"),
+        ([], "--out"),
+    ],
+)
+def test_what_spark_does_not_write_is_refused(photos, tmp_path, words, told):
+    out = ["-o", tmp_path / "out"] if words else []
+    ended = run(photos, "--engine", "spark", "--master", "local[2]", *words, *out)
+    assert told in str(ended.exception)
