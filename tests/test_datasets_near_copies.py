@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
-from emonet.datasets.curation.likeness import Likeness, describe_likeness
+from emonet.datasets.curation.likeness import Likeness, describe_likeness, list_places
 from emonet.datasets.curation.near_copies import find_altered_copies
+from emonet.datasets.curation.overlay import lay_over
 from emonet.datasets.store import open_store
 from emonet.evaluation.parts import find_parts
 from emonet.faces import read_faces
@@ -70,6 +71,13 @@ def test_altered_copies_are_found(faces, change, is_mirrored):
     assert set(pairs) <= {(number, number + count) for number in range(count)}
     assert len(pairs) >= count - 1
     assert set(pairs.values()) == {is_mirrored}
+
+
+def test_faces_of_which_none_are_copies_are_laid_over_each_other(faces):
+    """All pairs fall out at the first look, and nothing is left for the next."""
+    places = np.repeat(list_places().at[:1, None], 2, axis=1)
+    greys = np.array([faces[0], np.random.default_rng(0).integers(0, 255, (SIDE, SIDE))], np.float32)
+    assert lay_over(greys, np.array([[0, 1]]), np.array([False]), places, 0.97).tolist() == [0]
 
 
 def test_larger_crops_are_compared_too(faces):

@@ -61,6 +61,8 @@ def lay_over(greys: Array, pairs: Indices, mirrored: Mask, places: Array, thresh
         found[np.abs(np.log(at[left, 0] / places[left, 1, 0])) > np.log(MOST_ZOOM)] = 0
         correlation[left] = np.where(found >= threshold * look.least, found, 0)
         left = left[correlation[left] > 0]
+        if not len(left):
+            break
     return correlation
 
 
