@@ -114,6 +114,17 @@ ALLOWED = {
         "facecrop",
     ],
     "emonet.webpage": ["emonet.html", "emonet.inference", "emonet.webpage", "facecrop"],
+    "emonet.app": [
+        "emonet.album.tables",  # how cells are made safe for spreadsheets
+        "emonet.app",
+        "emonet.html",
+        "emonet.labels",
+        "emonet.options",
+        "emonet.palette",
+        "emonet.prediction",
+        "emonet.video",
+        "facecrop",
+    ],
     "emonet.samples": ["facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
     "emonet.__main__": ["emonet.commands"],
