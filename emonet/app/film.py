@@ -45,7 +45,7 @@ class FilmReader:
             VideoError: Nothing can be read.
         """
         with tempfile.TemporaryDirectory() as folder:
-            run = VideoRun(film, Path(folder), self._predictor, self._options)
+            run = VideoRun(film, Path(folder), self._predictor, self._options, link=False)
             frames = run.film.frames or 0
 
             def watch(result: FrameResult) -> None:

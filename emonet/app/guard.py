@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from emonet.app.options import AppLimits, AppPlace
@@ -77,18 +78,19 @@ class Guard:
         if refusal := self._refuse(scope, headers):
             await _send_refusal(send, *refusal)
             return
+        body = _Body(receive, self._find_limit(scope))
         started = False
 
         async def send_more(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(_add_headers(message))
+            if not body.too_large:  # else what the app makes of it, such as a fault, is not sent
+                started = True
+                await send(_add_headers(message))
 
-        try:
-            await self._app(scope, self._limit(receive, self._find_limit(scope)), send_more)
-        except TooLargeError:
-            if not started:
-                await _send_refusal(send, 413, self._too_large())
+        with suppress(TooLargeError):
+            await self._app(scope, body.receive, send_more)
+        if body.too_large and not started:
+            await _send_refusal(send, 413, self._too_large())
 
     def _refuse(self, scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
         """Return the status and the reason if a request is not let in."""
@@ -116,20 +118,23 @@ class Guard:
     def _too_large(self) -> str:
         return f"an upload has at most {self._limits.max_megabytes:g} MB"
 
-    @staticmethod
-    def _limit(receive: Receive, most: int) -> Receive:
-        """Count the bytes of a body that does not say, or lies about, how long it is."""
-        read = 0
 
-        async def receive_less() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > most:
-                raise TooLargeError
-            return message
+class _Body:
+    """Counts the bytes of a body, which may not say how long it is, or lie about it."""
 
-        return receive_less
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._most, self._read = receive, most, 0
+
+    @property
+    def too_large(self) -> bool:
+        return self._read > self._most
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self.too_large:
+            raise TooLargeError
+        return message
 
 
 def _read_credentials(header: str) -> str:

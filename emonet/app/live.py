@@ -22,7 +22,7 @@ def render_live(predictor: EmotionPredictor) -> str:
         "answer": {"classes": [str(emotion) for emotion in predictor.classes]},
     }
     return render_page(
-        "app_live.html.j2", script=SCRIPTS, more_policy=POLICY, title="Live", sections={}, settings=settings
+        "app_live.html.j2", script=SCRIPTS, more_policy=POLICY, title="Camera", sections={}, settings=settings
     )
 
 

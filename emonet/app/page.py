@@ -7,6 +7,7 @@ file: photos, tables and timelines are inside the markup.
 from __future__ import annotations
 
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,23 +29,12 @@ from emonet.palette import EXPRESSIONS
 from emonet.prediction import PhotoResult
 
 KEPT_S = 600  # seconds: uploads that nobody asks about are removed after them
+PAPER, DARK_PAPER = "#fdfdfc", "#15181b"  # as in page.css
 FILMS = [".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v"]
 HEADING = """# Expressions in your photos
 What a face appears to express, which its owner need not feel. Not for decisions about people.
 Photos are read by this app and forgotten."""
 LIVE = '<div class="emonet"><iframe class="live" src="/live" title="Camera" allow="camera"></iframe></div>'
-
-
-class UploadedFile(gr.File):
-    """Gradio's upload, which does not fetch what it is given the address of."""
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> Any:
-        if "://" in str(url_or_file_path):
-            raise gr.Error("an upload is a file, and no address")
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
-
-    def get_block_name(self) -> str:
-        return "file"
 
 
 class AppPage:
@@ -73,23 +63,26 @@ class AppPage:
                 self._add_film()
             with gr.Tab("Albums and reports") as tab:
                 listed = gr.HTML(self._list_pages(), apply_default_css=False, js_on_load=None)
-                tab.select(self._list_pages, None, listed, queue=False, api_visibility="private")
+                tab.select(self._list_pages, None, listed, api_visibility="private")
             blocks.unload(self._leave)
         return blocks.queue(max_size=self._reader.limits.queue, default_concurrency_limit=1)
 
     def _add_photos(self) -> None:
-        files = UploadedFile(
-            file_count="multiple", file_types=["image", ".heic", ".heif", ".avif"], label="Photos", elem_id="photos"
+        files = _make_upload(
+            file_count="multiple",
+            file_types=["image", ".heic", ".heif", ".avif"],
+            label="Drop, paste or choose photos",
+            elem_id="photos",
         )
         shown = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="shown-photos")
         files.upload(self._read_photos, files, [shown, files], api_name="photos", concurrency_limit=2)
 
     def _add_film(self) -> None:
-        film = UploadedFile(file_types=FILMS, label="Film", elem_id="film")
+        film = _make_upload(file_types=FILMS, label="Drop or choose a film", elem_id="film")
         stop = gr.Button("Stop, and show what was read", size="sm", elem_id="stop-film")
         shown = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="shown-film")
         film.upload(self._read_film, film, [shown, film], api_name="film", concurrency_limit=1)
-        stop.click(self._stop_film, queue=False, api_visibility="private")
+        stop.click(self._stop_film, api_visibility="private")
 
     def _read_photos(self, files: list[str], progress: Any = gr.Progress()) -> tuple[str, None]:  # noqa: B008
         cards: list[PhotoCard] = []
@@ -148,6 +141,27 @@ class AppPage:
                     path.unlink(missing_ok=True)
                     if path.parent.resolve() != self._cache.resolve():
                         shutil.rmtree(path.parent, ignore_errors=True)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what Gradio left some time ago: empty files, and uploads that nobody asked about."""
+        for path in self._cache.iterdir():
+            if time.time() - path.stat().st_mtime > KEPT_S:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _make_upload(**options: Any) -> Any:
+    """Make Gradio's upload, but so that it does not fetch what it is given the address of."""
+    upload = gr.File(**options)
+    move = upload.async_move_resource_to_block_cache
+
+    async def move_file(path: Any) -> Any:
+        if "://" in str(path):
+            raise gr.Error("an upload is a file, and no address", print_exception=False)
+        return await move(path)
+
+    upload.async_move_resource_to_block_cache = move_file  # a subclass would have Gradio write files beside this one
+    return upload
 
 
 def make_head() -> str:
@@ -161,6 +175,7 @@ def mount_page(app: Any, blocks: Any, max_bytes: int) -> Any:
     """Mount the page on an application of FastAPI, without all that Gradio would keep or ask others for."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     theme = gr.themes.Default(primary_hue="emerald", neutral_hue="gray", font=fonts, font_mono=["ui-monospace"])
+    theme = theme.set(body_background_fill=PAPER, body_background_fill_dark=DARK_PAPER)
     return gr.mount_gradio_app(
         app,
         blocks,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import BoundedSemaphore, Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from emonet.app.options import AppLimits
 from emonet.errors import EmonetError, OptionError
@@ -15,6 +15,10 @@ from emonet.labels import Emotion
 from emonet.prediction import EmotionPredictor, PhotoResult, explain
 from emonet.prediction.prediction import Prediction
 from facecrop import Face, Image, Source, open_detector, read_image
+from facecrop.images import limit_size
+
+if TYPE_CHECKING:
+    from facecrop.face import Landmarks
 
 LIVE_SHARE = 0.12  # of a camera image's shorter side: the smallest faces that are looked for, as on the page of webpage
 AROUND = 0.6  # of a face's size: what is shown around it where it is explained
@@ -135,8 +139,6 @@ class PhotoReader:
 
 def cut_around(image: Image, face: Face) -> tuple[Image, Face]:
     """Cut a face with what is around it out of its photo, not larger than it is shown; `explain` takes both back."""
-    from facecrop.images import limit_size
-
     across, down = AROUND * face.width, AROUND * face.height
     height, width = image.shape[:2]
     left, top = max(0, int(face.box[0] - across)), max(0, int(face.box[1] - down))
@@ -148,7 +150,7 @@ def cut_around(image: Image, face: Face) -> tuple[Image, Face]:
     def move(x: float, y: float) -> tuple[float, float]:
         return (x - left) * share[0], (y - top) * share[1]
 
-    landmarks = face.landmarks and tuple(move(*point) for point in face.landmarks)
+    landmarks = cast("Landmarks | None", face.landmarks and tuple(move(*point) for point in face.landmarks))
     box = (*move(*face.box[:2]), *move(*face.box[2:]))
     return shown, replace(face, box=box, landmarks=landmarks, raw_box=None)
 

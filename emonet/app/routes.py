@@ -98,11 +98,11 @@ async def _read_upload(request: Request) -> bytes:
     """Read a photo that is the body itself, or the first file of a form."""
     async with asyncio.timeout(BODY_S):
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            return await request.body()
+            return bytes(await request.body())
         async with request.form(max_files=1, max_fields=10) as form:
             for value in form.values():
                 if not isinstance(value, str):
-                    return await value.read()
+                    return bytes(await value.read())
     raise OptionError("the form holds no file")
 
 

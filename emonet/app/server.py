@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -79,7 +81,9 @@ class AppServer:
         return Path(self._folder.name)
 
     def serve(self) -> None:
-        """Answer requests until Ctrl-C, or until `stop` is called."""
+        """Answer requests until Ctrl-C, or until `stop` is called. In the main thread SIGTERM ends it like Ctrl-C."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # else nothing would be removed
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
