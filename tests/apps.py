@@ -50,6 +50,11 @@ class RunningApp:
         """The files with anything in them that the app keeps now."""
         return [path for path in self.temporary.rglob("*") if path.is_file() and path.stat().st_size]
 
+    def megabytes(self):
+        """The memory that the app has now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
     def connected_to(self):
         return self.notes.read_text().splitlines()
 

@@ -15,12 +15,13 @@ import numpy as np
 import PIL.Image
 import pytest
 from apps import run_app
+from pages import Tags, words
 
 from emonet import EmotionPredictor, PhotoResult
 from emonet.app import AppLimits, AppPlace, PhotoReader
 from emonet.app.guard import Guard
 from emonet.app.opened import OpenedFolders
-from emonet.app.photo import format_table
+from emonet.app.photo import describe_error, describe_photo, format_table, render_photos
 from emonet.app.reader import BusyError, cut_around
 from emonet.commands import main
 from emonet.errors import ImageError, MissingFileError, OptionError
@@ -138,10 +139,13 @@ def test_an_address_is_no_upload(app):
     assert [one for one in app.connected_to() if "127.0.0.2" in one] == []
 
 
-def test_eight_clients_are_all_answered(app, jpeg):
+def test_eight_clients_are_all_answered_in_flat_memory(app, jpeg):
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(lambda _: app.ask("/predict", jpeg)[0], range(24)))
-    assert statuses == [200] * 24
+        statuses = list(pool.map(lambda _: app.ask("/predict", jpeg)[0], range(16)))
+        before = app.megabytes()
+        statuses += list(pool.map(lambda _: app.ask("/predict", jpeg)[0], range(24)))
+    assert statuses == [200] * 40
+    assert app.megabytes() < before + 50
     assert app.uploads() == []
 
 
@@ -184,8 +188,20 @@ def test_a_cut_face_is_where_it_was(portrait, reader):
     assert moved.size == pytest.approx(face.size, abs=1)
 
 
+def test_names_are_shown_as_text(portrait, reader):
+    name = "<script>alert(1)</script>\"'\n.jpg"
+    with reader.place():
+        photo = reader.read(encode_jpeg(portrait))
+    cards = [describe_photo(name, photo, reader), describe_error(name, "<b>broken</b>")]
+    markup = render_photos(cards, [], reader.classes)
+    assert Tags(markup).wrong == []
+    assert "<script" not in markup
+    assert "<b>" not in markup
+    assert words(markup).count("<script>alert(1)</script>") == 2
+
+
 def test_a_table_holds_no_formulas():
-    text = format_table([PhotoResult("=1+2.jpg")] + [PhotoResult("x", error=ImageError("x", "broken"))], ())
+    text = format_table([PhotoResult("=1+2.jpg"), PhotoResult("x", error=ImageError("x", "broken"))], ())
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["path"], row["reason"]) for row in rows] == [("x", "unreadable")]
     (row,) = csv.DictReader(io.StringIO(format_table([PhotoResult("=1", error=ImageError(None, "=2"))], ())))

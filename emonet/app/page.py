@@ -61,7 +61,7 @@ class AppPage:
                 gr.HTML(LIVE, apply_default_css=False, js_on_load=None)
             with gr.Tab("Film"):
                 self._add_film()
-            with gr.Tab("Albums and reports") as tab:
+            with gr.Tab("Albums") as tab:
                 listed = gr.HTML(self._list_pages(), apply_default_css=False, js_on_load=None)
                 tab.select(self._list_pages, None, listed, api_visibility="private")
             blocks.unload(self._leave)
@@ -174,7 +174,7 @@ def make_head() -> str:
 def mount_page(app: Any, blocks: Any, max_bytes: int) -> Any:
     """Mount the page on an application of FastAPI, without all that Gradio would keep or ask others for."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-    theme = gr.themes.Default(primary_hue="emerald", neutral_hue="gray", font=fonts, font_mono=["ui-monospace"])
+    theme = gr.themes.Default(primary_hue="emerald", neutral_hue="zinc", font=fonts, font_mono=["ui-monospace"])
     theme = theme.set(body_background_fill=PAPER, body_background_fill_dark=DARK_PAPER)
     return gr.mount_gradio_app(
         app,

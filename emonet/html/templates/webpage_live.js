@@ -3,7 +3,7 @@
 
 const LIVE_SHARE = 0.12;  // of the shorter side: the smallest faces that are looked for
 const live = { stream: null, recorder: null, rows: [], table: [], began: 0 };
-const isHidden = () => document.hidden || window.innerWidth === 0;  // in a frame that is not shown, nothing has a width
+const isHidden = () => document.hidden || window.frameElement?.checkVisibility() === false;  // or its frame in a page
 
 async function startCamera(read) {
   try {
