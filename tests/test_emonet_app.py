@@ -213,6 +213,7 @@ def test_a_table_holds_no_formulas():
     [
         (AppPlace(), "127.0.0.1:7860", True),
         (AppPlace(), "localhost", True),
+        (AppPlace("::1"), "[::1]:7860", True),
         (AppPlace(), "attacker.example", False),
         (AppPlace(), "192.168.0.7:7860", False),
         (AppPlace(), "", False),

@@ -11,7 +11,7 @@ from typing import Annotated
 from emonet.errors import OptionError
 from emonet.options import Option, check_options
 
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LIMITS = "Limits"  # a panel of --help
 
 
