@@ -15,7 +15,7 @@ LOWEST := .venv-lowest
 
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --progress-bar off)
-CHECKOUT := -e '.[all,app]' --group dev
+CHECKOUT := -e '.[all]' --group dev
 
 # Networks as small as those of the tests gain nothing from a second thread, and wait for it on busy machines. The tests
 # of a file stay together, so that each process makes what they share once.
