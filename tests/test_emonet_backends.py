@@ -1,6 +1,9 @@
 """The back ends that run a model, torch and ONNX Runtime: which is chosen, and that both answer alike."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -310,3 +313,11 @@ def test_the_batch_size_changes_no_answer():
     whole = open_classifier(load_model("emonet_fast"), ONE, "mirror")
     assert isinstance(whole, OnnxClassifier)
     assert replace(whole, batch_size=2)(images()) == pytest.approx(whole(images()), abs=1e-6)
+
+
+def test_onnx_runtime_reports_nothing_to_its_makers(tmp_path):
+    script = "import numpy as np, emonet; print(emonet.predict(np.zeros((60, 90, 3), np.uint8)))"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
+    assert list(tmp_path.iterdir()) == []  # it would keep the number of its session here

@@ -18,7 +18,15 @@ STORED = ("per_picture",)  # values in files and options that were given out bef
 PACKAGES = (
     *("facecrop", "emonet", "emonet.datasets", "emonet.errors"),
     *("emonet.evaluation", "emonet.inference", "emonet.models", "emonet.prediction"),
-    *("emonet.album", "emonet.protocols", "emonet.report", "emonet.review", "emonet.training", "emonet.tuning"),
+    *(
+        "emonet.album",
+        "emonet.app",
+        "emonet.protocols",
+        "emonet.report",
+        "emonet.review",
+        "emonet.training",
+        "emonet.tuning",
+    ),
     "emonet.video",
 )
 PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}

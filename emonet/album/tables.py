@@ -89,7 +89,7 @@ def _open_csv(path: Path, columns: Mapping[str, str], *, excel: bool) -> Iterato
     with write_atomically(path) as temporary, temporary.open("w", encoding=encoding, newline="") as text:
         table = csv.DictWriter(_Lines(text), list(columns), lineterminator="\r\n")
         table.writeheader()
-        yield lambda rows: table.writerows(map(_defuse, rows))
+        yield lambda rows: table.writerows(map(defuse, rows))
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _open_parquet(path: Path, columns: Mapping[str, str], facts: Mapping[str, st
         yield lambda rows: table.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _defuse(row: dict[str, Any]) -> dict[str, Any]:
+def defuse(row: dict[str, Any]) -> dict[str, Any]:
     """Put an apostrophe before texts that a spreadsheet would run; the spreadsheet hides it."""
     return {
         name: f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -15,8 +15,10 @@ from emonet.commands._console.examples import epilog
 
 COMMANDS = (  # the names of their modules
     *("info", "faces", "datasets", "build", "review", "train", "tune", "evaluate", "compare", "predict", "video"),
-    *("models", "export", "export_images", "page", "demo", "protocol"),
+    *("models", "export", "export_images", "page", "app", "demo", "protocol"),
 )
+
+MODULES = {"app": "web_app"}  # `emonet.commands.app` is the command line itself
 
 if TYPE_CHECKING:
     app: typer.Typer
@@ -33,7 +35,7 @@ def create_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     made.callback()(_take_version)  # a callback also lets a single command keep its name
     for name in names:
-        command = getattr(import_module(f"emonet.commands.{name}"), name)
+        command = getattr(import_module(f"emonet.commands.{MODULES.get(name, name)}"), name)
         if isinstance(command, typer.Typer):
             made.add_typer(command, name=name)
         else:

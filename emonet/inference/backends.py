@@ -25,6 +25,8 @@ from emonet.inference.views import check_pixel_view, find_view
 from facecrop.devices import resolve_device
 from facecrop.packages import import_packages, installed_version
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports what it runs to its makers otherwise
+
 Backend = Literal["auto", "torch", "onnx"]
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA's driver and of AMD's
 NOT_FOR_TORCH = "torch cannot run ONNX files: use the back end onnx, or the model file it was exported from"

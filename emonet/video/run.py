@@ -77,6 +77,7 @@ class VideoRun:
         predictor: What finds and names faces.
         options: Which frames are looked at, and how faces are followed.
         annotate: Also write the annotated film.
+        link: Whether the page shows the film from where it lies.
 
     Raises:
         VideoError: The film or the camera cannot be opened.
@@ -93,13 +94,14 @@ class VideoRun:
         options: VideoOptions | None = None,
         *,
         annotate: bool = False,
+        link: bool = True,
     ) -> None:
         if folder.exists() and not folder.is_dir():
             raise OptionError(f"{folder} is a file: give a folder to write into")
         check_installed("a run over a film", "emonet[train]", ("scipy", "pyarrow"))
         self.film = open_video(source)
         self.path = self.film.path.resolve() if isinstance(self.film, FilmFile) else None
-        self.folder, self.predictor, self.annotate = folder, predictor, annotate
+        self.folder, self.predictor, self.annotate, self.link = folder, predictor, annotate, link
         self.options = options or VideoOptions()
 
     def run(self, watch: Watch) -> VideoSummary:
@@ -201,7 +203,7 @@ class VideoRun:
         """Return where the page finds the film: the annotated one, else the original by a relative link."""
         if (self.folder / ANNOTATED).is_file():
             return ANNOTATED
-        if self.path is None:
+        if self.path is None or not self.link:
             return ""
         try:
             relative = os.path.relpath(self.path, self.folder.resolve())

@@ -61,6 +61,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": ("emonet export emonet_fast", "emonet export runs/ours/model.safetensors -o faces.onnx"),
     "page": ("emonet page -o site", "emonet page -o site --model runs/fast/model.safetensors"),
+    "app": (
+        "emonet app",
+        "emonet app --open albums --model emonet_fast",
+        "emonet app --host 0.0.0.0 --auth me:secret",
+        "curl --data-binary @party.jpg http://127.0.0.1:7860/predict",
+    ),
     "export_images": (
         "emonet export-images merged -o images",
         "emonet export-images merged --splits test --sources jaffe -o images",

@@ -50,9 +50,13 @@ class FaceRow {
 
   fill(face, number) {
     const { size } = settings.crop, pixels = new ImageData(size, size);
-    face.crop.forEach((grey, pixel) => pixels.data.set([grey, grey, grey, 255], 4 * pixel));
+    const channels = face.crop.length / (size * size);  // 1 or 3
+    for (let pixel = 0; pixel < size * size; pixel++)
+      pixels.data.set([0, 1, 2].map(channel => face.crop[channels * pixel + channel % channels]).concat(255), 4 * pixel);
     this.crop.getContext('2d').putImageData(pixels, 0, 0);
-    this.title.textContent = `${number}: ${nameOf(face)}, ${percent(Math.max(...face.probabilities))}`;
+    const said = face.unsure ? `unsure, ${face.unsure}` : `${nameOf(face)}, ${percent(Math.max(...face.probabilities))}`;
+    this.title.textContent = `${number}: ${said}`;
+    this.element.classList.toggle('unsure', Boolean(face.unsure));
     face.probabilities.forEach((share, place) => {
       this.bars[place].style.width = `${100 * share}%`;
       this.shares[place].textContent = percent(share);

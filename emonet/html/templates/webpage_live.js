@@ -2,7 +2,8 @@
 // left out, so that nothing piles up.
 
 const LIVE_SHARE = 0.12;  // of the shorter side: the smallest faces that are looked for
-const live = { stream: null, recorder: null, rows: [] };
+const live = { stream: null, recorder: null, rows: [], table: [], began: 0 };
+const isHidden = () => document.hidden || window.frameElement?.checkVisibility() === false;  // or its frame in a page
 
 async function startCamera(read) {
   try {
@@ -17,13 +18,14 @@ async function startCamera(read) {
   byId('camera').disabled = true;
   let last = performance.now(), rate = 0;
   while (live.stream) {
-    if (document.hidden) {  // pause
+    if (isHidden()) {  // pause
       await new Promise(go => setTimeout(go, 200));
       continue;
     }
     const [shown, sent] = await Promise.all([createImageBitmap(video), createImageBitmap(video)]);
     const answer = await read(sent, LIVE_SHARE);
     if (live.stream && !answer.error) paintFrame(shown, answer);
+    else shown.close();
     const now = performance.now();
     rate = 0.8 * rate + 0.2 * 1000 / (now - last);
     last = now;
@@ -41,14 +43,16 @@ function paintFrame(bitmap, { faces }) {
   Object.assign(context, { lineWidth: 3, font: '600 18px system-ui, sans-serif', textBaseline: 'bottom' });
   faces.forEach((face, index) => {
     const [x1, y1, x2, y2] = face.box;
-    context.strokeStyle = getComputedStyle(live.rows[index]?.bars[best(face.probabilities)] ?? canvas).backgroundColor;
+    const bar = live.rows[index]?.bars[best(face.probabilities)];
+    context.strokeStyle = face.unsure ? 'grey' : getComputedStyle(bar ?? canvas).backgroundColor;
     context.strokeRect(x1, y1, x2 - x1, y2 - y1);
     context.strokeStyle = 'black';
     context.fillStyle = 'white';
-    const words = `${index + 1} ${nameOf(face)}`, y = Math.max(y1 - 4, 20);
+    const words = `${index + 1} ${face.unsure ? 'unsure' : nameOf(face)}`, y = Math.max(y1 - 4, 20);
     context.strokeText(words, x1, y);
     context.fillText(words, x1, y);
   });
+  if (live.recorder) live.table.push([(performance.now() - live.began) / 1000, faces]);
   while (live.rows.length < faces.length) {
     live.rows.push(new FaceRow());
     byId('live-faces').append(live.rows.at(-1).element);
@@ -67,18 +71,30 @@ function stopCamera() {
   byId('camera').disabled = false;
 }
 
-// Starts to record what is shown, or stops and saves the film.
+// Starts to record what is shown, or stops and saves the film, and a table of the faces on each frame.
 function record() {
   if (live.recorder) {
     live.recorder.stop();
     live.recorder = null;
+    save(makeLiveTable(), 'text/csv', 'expressions.csv');
     byId('record').textContent = 'Record';
     return;
   }
   const parts = [];
+  Object.assign(live, { table: [], began: performance.now() });
   live.recorder = new MediaRecorder(byId('frame').captureStream());
   live.recorder.ondataavailable = ({ data }) => parts.push(data);
   live.recorder.onstop = () => save(new Blob(parts), 'video/webm', 'expressions.webm');
   live.recorder.start(1000);
   byId('record').textContent = 'Stop and save';
+}
+
+function makeLiveTable() {
+  const { classes } = settings.answer;
+  const lines = [['seconds', 'face', 'x1', 'y1', 'x2', 'y2', 'score', 'emotion', 'unsure', ...classes]];
+  for (const [seconds, faces] of live.table)
+    faces.forEach((face, index) => lines.push([
+      seconds.toFixed(3), index + 1, ...face.box.map(value => value.toFixed(1)), face.score.toFixed(4), nameOf(face),
+      face.unsure ?? '', ...face.probabilities.map(share => share.toFixed(4))]));
+  return lines.map(line => line.join(',')).join('\r\n') + '\r\n';
 }

@@ -1,0 +1,183 @@
+"""The app in Chromium: photos, explanations, the camera, a film and opened pages; and that it asks nobody else."""
+
+import csv
+import io
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+from apps import run_app
+from films import make_images, write_film
+from tabs import PHONE_WH, Tabs, launch_chromium, wait_until
+
+CARDS = "document.querySelectorAll('#shown-photos .photo').length"
+GRADIO_SAYS = "Method not implemented."  # into the console, at each upload
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    pages = tmp_path_factory.mktemp("pages")
+    (pages / "<i>album.html").write_text("<!doctype html><title>an album</title><p>an album")
+    options = ("--model", "emonet_fast", "--detector", "yunet", "--max-megabytes", "5", "--open", str(pages))
+    with run_app(tmp_path_factory.mktemp("app"), *options) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(portrait, tmp_path_factory):
+    """Chromium, whose camera shows the portrait, a little further to the right in each frame."""
+    video = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    frames = [np.roll(cv2.resize(portrait, (640, 400)), step, axis=1) for step in range(0, 60, 6)]
+    video.write_bytes(b"".join(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames))
+    switches = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with launch_chromium(*switches, f"--use-file-for-fake-video-capture={video}") as started:
+        yield started
+
+
+@pytest.fixture
+def tabs(browser, app):
+    opened = Tabs(browser)
+    yield opened
+    opened.complaints[:] = [text for text in opened.complaints if text != GRADIO_SAYS]
+    opened.close(app.address, "data:", "blob:")
+    assert app.uploads() == []
+    assert [one for one in app.connected_to() if "127.0.0.1" not in one] == []
+
+
+@pytest.fixture(scope="module")
+def photos(portrait, tmp_path_factory):
+    """One face; none; a broken photo with a name that is markup and a formula."""
+    folder = tmp_path_factory.mktemp("photos")
+    PIL.Image.fromarray(portrait).save(folder / "one.jpg", quality=92)
+    PIL.Image.new("RGB", (200, 120), "teal").save(folder / "none.png")
+    (folder / "=<img src=x onerror=alert(1)>.jpg").write_bytes(b"no photo")
+    return folder
+
+
+def open_tab(tabs, app, name="", **options):
+    tab = tabs.open(app.address, **options)
+    tab.wait_for_selector("#photos input[type=file]", state="attached", timeout=120_000)
+    if name:
+        tab.get_by_role("tab", name=name).click()
+    return tab
+
+
+def choose(tab, *paths):
+    tab.set_input_files("#photos input[type=file]", [str(path) for path in paths])
+    wait_until(tab, f"{CARDS} === {len(paths)}", 120)
+
+
+def test_photos_are_read_and_names_are_text(tabs, app, photos):
+    tab = open_tab(tabs, app)
+    strange = next(photos.glob("=*"))
+    choose(tab, photos / "one.jpg", photos / "none.png", strange)
+    one, none, broken = tab.locator("#shown-photos .photo").all()
+    assert "1 face" in one.inner_text()
+    assert "happy" in one.locator(".face strong").inner_text()
+    assert one.locator("svg rect").count() == one.locator("img.crop").count() == 1
+    assert "No face was found" in none.inner_text()
+    assert "cannot be read" in broken.inner_text()
+    assert broken.locator("h3").inner_text() == "=img src=x onerror=alert(1).jpg"  # as Gradio stores it
+    with tab.expect_download() as download:
+        tab.click("#shown-photos a[download]")
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert [row["emotion"] or row["reason"] for row in rows] == ["happy", "no_face", "unreadable"]
+    assert rows[2]["path"].startswith("'=")
+
+
+def test_a_face_is_explained_on_demand(tabs, app, photos):
+    tab = open_tab(tabs, app)
+    choose(tab, photos / "one.jpg")
+    tab.select_option(".face select", "sad")
+    tab.click("[data-explain]")
+    wait_until(tab, "document.querySelector('.face figure img').naturalWidth > 0", 120)
+    assert "sad" in tab.locator(".face figcaption").inner_text()
+
+
+def test_a_photo_is_pasted(tabs, app, photos):
+    tab = open_tab(tabs, app)
+    pixels = list((photos / "one.jpg").read_bytes())
+    tab.evaluate(
+        """bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([Uint8Array.from(bytes)], 'pasted.jpg', { type: 'image/jpeg' }));
+            document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }));
+        }""",
+        pixels,
+    )
+    wait_until(tab, f"{CARDS} === 1", 120)
+    assert tab.locator("#shown-photos h3").inner_text() == "pasted.jpg"
+
+
+def test_the_camera_is_read_live_recorded_and_stopped(tabs, app):
+    tab = open_tab(tabs, app, "Live")
+    frame = tab.locator("iframe.live").content_frame
+    frame.locator("#camera").click()
+    frame.locator("#live-faces .face").first.wait_for(timeout=120_000)
+    assert frame.locator("#live-faces strong").inner_text().startswith("1: ")
+    saved = []
+    tab.on("download", lambda download: saved.append(download))
+    frame.locator("#record").click()
+    tab.wait_for_timeout(2500)
+    frame.locator("#record").click()
+    for _ in range(300):
+        if len(saved) == 2:
+            break
+        tab.wait_for_timeout(100)
+    files = {one.suggested_filename: one.path() for one in saved}
+    rows = list(csv.DictReader(io.StringIO(files["expressions.csv"].read_text())))
+    assert rows
+    assert {row["face"] for row in rows} == {"1"}
+    assert files["expressions.webm"].stat().st_size > 1000
+    tab.get_by_role("tab", name="Film").click()  # nobody sees the camera: it waits
+    tab.wait_for_timeout(1500)
+    before = sum(url.endswith("/frame") for url in tabs.requests)
+    tab.wait_for_timeout(1500)
+    assert sum(url.endswith("/frame") for url in tabs.requests) == before
+    tab.get_by_role("tab", name="Live").click()
+    frame.locator("#stop").click()
+    tab.wait_for_timeout(1500)
+    before = sum(url.endswith("/frame") for url in tabs.requests)
+    tab.wait_for_timeout(1500)
+    assert sum(url.endswith("/frame") for url in tabs.requests) == before
+
+
+def test_a_film_becomes_a_timeline(tabs, app, face, tmp_path):
+    film = write_film(tmp_path / "<b>walk.webm", make_images(cv2.resize(face, (200, 160)), 20))
+    tab = open_tab(tabs, app, "Film")
+    tab.set_input_files("#film input[type=file]", str(film))
+    tab.wait_for_selector("#shown-film iframe", timeout=120_000)
+    timeline = tab.locator("#shown-film iframe").content_frame
+    assert "walk.webm" in timeline.locator("h1").inner_text()
+    assert timeline.locator("svg").count() >= 1
+    with tab.expect_download() as download:
+        tab.click("#shown-film a[download='segments.csv']")
+    assert download.value.path().read_text().startswith("track,expression")
+
+
+def test_what_is_no_film_is_said_and_the_app_goes_on(tabs, app, photos, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no film")
+    tab = open_tab(tabs, app, "Film")
+    tab.set_input_files("#film input[type=file]", str(tmp_path / "broken.mp4"))
+    tab.wait_for_selector(".toast-body", timeout=120_000)
+    tab.get_by_role("tab", name="Photo").click()
+    choose(tab, photos / "one.jpg")
+
+
+def test_pages_of_earlier_runs_are_opened(tabs, app):
+    tab = open_tab(tabs, app, "Albums")
+    link = tab.get_by_role("link", name="<i>album.html")
+    with tab.context.expect_page() as opened:
+        link.click()
+    opened.value.wait_for_load_state()
+    assert opened.value.title() == "an album"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_app_fits_a_phone(tabs, app, photos, dark):
+    tab = open_tab(tabs, app, size_wh=PHONE_WH, color_scheme="dark" if dark else "light")
+    choose(tab, photos / "one.jpg")
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    light = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 252)"
+    assert light != dark
