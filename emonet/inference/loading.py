@@ -89,4 +89,4 @@ def is_onnx_file(model: str | os.PathLike[str]) -> bool:
 def is_file_name(model: str | os.PathLike[str]) -> bool:
     """Tell whether a file or a folder is meant: a path has a dot or a folder in it, or is a folder."""
     path = Path(model)
-    return bool(path.suffix) or len(path.parts) > 1 or (str(model) not in BUNDLED and path.is_dir())
+    return bool(path.suffix) or len(path.parts) > 1 or (str(model) not in ("", *BUNDLED) and path.is_dir())
