@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from emonet.prediction import EmotionPredictor
 from emonet.prediction.doubts import DoubtRules
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.table import UNREADABLE, list_columns, make_rows
+from emonet.spark.packing import pack, unpack
 from emonet.spark.session import as_pattern, as_url
 from emonet.spark.tasks import collect, failing_in_one_line
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
@@ -72,9 +72,7 @@ class SentPredictor:
                 with write_atomically(Path(folder) / name) as temporary:
                     temporary.write_bytes(content)
             models = [str(Path(folder) / name) if name in self.files else name for name in self.models]
-            predictor = EmotionPredictor(models, **self.arguments)
-            predictor.detector.device  # noqa: B018  (opened while the files are there)
-        return predictor
+            return EmotionPredictor(models, **self.arguments)
 
 
 def pack_predictor(
@@ -96,7 +94,7 @@ def pack_predictor(
         names.append(model if model in BUNDLED else f"{place}-{path.name}")
         if model not in BUNDLED:
             files[names[-1]] = path.read_bytes()
-    return pickle.dumps(SentPredictor(arguments, tuple(names), files, {name: facts[name] for name in MAKER}))
+    return pack(SentPredictor(arguments, tuple(names), files, {name: facts[name] for name in MAKER}))
 
 
 def predict_frame(photos: DataFrame, packed: bytes, root: str = "") -> DataFrame:
@@ -198,16 +196,20 @@ def as_place(path: Path) -> str:
 
 
 @cache
+def _unpack(packed: bytes) -> SentPredictor:
+    sent: SentPredictor = unpack(packed)
+    return sent
+
+
+@cache
 def _open(packed: bytes) -> EmotionPredictor:
     """Open the predictor of this process, with the first photo."""
-    sent: SentPredictor = pickle.loads(packed)  # noqa: S301  (the driver wrote it)
-    return sent.open()
+    return _unpack(packed).open()
 
 
 def _list_columns(packed: bytes) -> dict[str, str]:
-    sent: SentPredictor = pickle.loads(packed)  # noqa: S301  (made by pack_predictor)
-    classes = _open(packed).classes
-    return list_columns(classes) | dict.fromkeys(SIZE, "int32") | dict.fromkeys(sent.facts, "string")
+    classes, facts = _open(packed).classes, _unpack(packed).facts
+    return list_columns(classes) | dict.fromkeys(SIZE, "int32") | dict.fromkeys(facts, "string")
 
 
 def _answer(broadcast: Broadcast[bytes], root: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -215,7 +217,7 @@ def _answer(broadcast: Broadcast[bytes], root: str, batches: Iterator[pa.RecordB
     import pyarrow as pa
 
     packed = broadcast.value
-    sent: SentPredictor = pickle.loads(packed)  # noqa: S301  (the driver wrote it)
+    facts = dict(_unpack(packed).facts)
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in _list_columns(packed).items()])
     for batch in batches:
         photos = list(zip(batch.column("path").to_pylist(), batch.column("content").to_pylist(), strict=True))
@@ -224,7 +226,7 @@ def _answer(broadcast: Broadcast[bytes], root: str, batches: Iterator[pa.RecordB
             (path.removeprefix(root), ImageError(path, KILLED) if place in killers else content)
             for place, (path, content) in enumerate(photos)
         ]
-        rows = [row | dict(sent.facts) for answer in _answer_some(packed, named) for row in answer]
+        rows = [row | facts for answer in _answer_some(packed, named) for row in answer]
         yield from pa.Table.from_pylist(rows, schema=schema).to_batches()
 
 

@@ -6,7 +6,6 @@ same bytes each time, atomically. Tasks and results are numbered, so that no res
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emonet.atomic import write_atomically
 from emonet.errors import EmonetError, MachineError
+from emonet.spark.packing import pack, unpack
 from emonet.spark.session import as_pattern, as_url, last_line
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _write(table: Path, tasks: Iterable[Any]) -> int:
 
     schema = pa.schema([("number", pa.int64()), ("task", pa.binary())])
     count = 0
-    packed = (pickle.dumps(task) for task in tasks)
+    packed = map(pack, tasks)
     with write_atomically(table) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for group in iter(lambda: list(islice(packed, GROUP)), []):
             numbers = range(count, count + len(group))
@@ -119,7 +119,7 @@ def _run(work: Callable[[Any], Any], batches: Iterator[pa.RecordBatch]) -> Itera
 
     for batch in batches:
         for row in batch.to_pylist():
-            result = pickle.dumps(_try(work, pickle.loads(row["task"])))  # noqa: S301  (the driver wrote it)
+            result = pack(_try(work, unpack(row["task"])))
             yield pa.RecordBatch.from_pydict({"number": [row["number"]], "result": [result]})
 
 
@@ -132,7 +132,7 @@ def _try(work: Callable[[Any], Any], task: Any) -> Any:
 
 
 def _open(packed: bytes) -> Any:
-    result = pickle.loads(packed)  # noqa: S301  (an executor wrote it)
+    result = unpack(packed)
     if isinstance(result, EmonetError | OSError):
         raise result
     return result

@@ -6,11 +6,12 @@ task again; when it was killed twice, its pieces are tried one after the other, 
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+from emonet.spark.packing import pack, unpack
 
 SUSPICIOUS = 2  # attempts at a task that failed before its pieces are tried
 TRIES = 2  # at a piece: a process may be killed for what another has done
@@ -48,13 +49,13 @@ def find_killers(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> se
 
 def _try(work: Callable[[Any], object], pieces: Sequence[Any]) -> int:
     """Work on pieces in another process; return how many it did before it was killed."""
-    packed = pickle.dumps((work, pieces))
+    packed = pack((work, pieces))
     ended = subprocess.run([sys.executable, "-m", __name__], input=packed, capture_output=True, check=False)
     return ended.stdout.count(b"done\n")
 
 
 def _main(packed: bytes) -> None:
-    work, pieces = pickle.loads(packed)  # noqa: S301  (the executor wrote it)
+    work, pieces = unpack(packed)
     for piece in pieces:
         try:
             work(piece)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from emonet.datasets.builder.spark.machines import check_machines
 from emonet.datasets.builder.spark.search import SparkSearch
 from emonet.datasets.builder.work import Seconds, Workshop
 from emonet.errors import ImageError
+from emonet.spark.packing import pack, unpack
 from emonet.spark.tasks import run_tasks
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
 from facecrop.images import Image
@@ -45,7 +45,7 @@ class SparkEngine:
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
         todo = list(find_missing(chunks, folder, done))
         watch = _Watch(todo, folder, done)
-        broadcast = self._session.sparkContext.broadcast(pickle.dumps(options))
+        broadcast = self._session.sparkContext.broadcast(pack(options))
         try:
             work = partial(_work_on, broadcast, folder.resolve())
             seconds = run_tasks(self._session, folder / "chunks.tasks", todo, work, watch=watch)
@@ -95,7 +95,7 @@ def _work_on(broadcast: Broadcast[bytes], folder: Path, chunk: Chunk) -> Seconds
 @cache
 def _open_workshop(packed: bytes) -> Workshop:
     """Open the workshop of this process, with its detector, at the first chunk."""
-    workshop = Workshop(pickle.loads(packed))  # noqa: S301  (the driver wrote it)
+    workshop = Workshop(unpack(packed))
     use_threads(1, 1)
     return workshop
 
