@@ -95,6 +95,11 @@ class AppPlace:
         """Whether only this machine can reach the app."""
         return self.host in LOOPBACK
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether all addresses of this machine are listened on."""
+        return _is_address(self.host) and ipaddress.ip_address(self.host).is_unspecified
+
     def admits(self, credentials: str) -> bool:
         """Say whether `user:password` is the right one."""
         return not self.auth or secrets.compare_digest(credentials.encode(), self.auth.encode())

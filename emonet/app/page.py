@@ -28,6 +28,7 @@ from emonet.html.render import TEMPLATES, open_templates
 from emonet.palette import EXPRESSIONS
 from emonet.prediction import PhotoResult
 
+PROGRESS = gr.Progress()  # Gradio finds it as the default of an argument
 KEPT_S = 600  # seconds: uploads that nobody asks about are removed after them
 PAPER, DARK_PAPER = "#fdfdfc", "#15181b"  # as in page.css
 FILMS = [".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v"]
@@ -84,7 +85,7 @@ class AppPage:
         film.upload(self._read_film, film, [shown, film], api_name="film", concurrency_limit=1)
         stop.click(self._stop_film, api_visibility="private")
 
-    def _read_photos(self, files: list[str], progress: Any = gr.Progress()) -> tuple[str, None]:  # noqa: B008
+    def _read_photos(self, files: list[str], progress: Any = PROGRESS) -> tuple[str, None]:
         cards: list[PhotoCard] = []
         results: list[PhotoResult] = []
         with self._removing(files or []) as paths:
@@ -106,7 +107,7 @@ class AppPage:
             raise gr.Error(escape(str(error)), print_exception=False) from error
         return card, replace(photo.result, source=path.name)
 
-    def _read_film(self, film: str, request: gr.Request, progress: Any = gr.Progress()) -> tuple[str, None]:  # noqa: B008
+    def _read_film(self, film: str, request: gr.Request, progress: Any = PROGRESS) -> tuple[str, None]:
         session = str(request.session_hash)
         stop = self._stops[session] = Event()
         try:

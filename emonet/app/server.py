@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +39,9 @@ class AppServer:
         place: Where the app is served, and to whom.
         folders: What earlier runs made, to be opened.
 
+    Attributes:
+        cache: The folder in which uploads lie until they are read.
+
     Raises:
         OptionError: The place cannot be listened on.
         MissingFileError: There is no such folder.
@@ -56,13 +59,11 @@ class AppServer:
         self.place = place or AppPlace()
         self.reader = reader
         self._opened = OpenedFolders(folders)
-        self._socket = _listen(self.place)
-        self._folder = tempfile.TemporaryDirectory(prefix="emonet-app-")
-        try:
+        with ExitStack() as closing:
+            self.cache = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="emonet-app-")))
+            self._socket = closing.enter_context(_listen(self.place))
             self._server = self._prepare()
-        except BaseException:
-            self.close()
-            raise
+            self._closing = closing.pop_all()  # nothing has failed
 
     def __enter__(self) -> Self:
         return self
@@ -73,13 +74,8 @@ class AppServer:
     @property
     def address(self) -> str:
         """The address of the page."""
-        host = self.place.host if self.place.host not in ("0.0.0.0", "::") else socket.gethostname()  # noqa: S104
+        host = socket.gethostname() if self.place.everywhere else self.place.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self._socket.getsockname()[1]}/"
-
-    @property
-    def cache(self) -> Path:
-        """The folder in which uploads lie until they are read."""
-        return Path(self._folder.name)
 
     def serve(self) -> None:
         """Answer requests until Ctrl-C, or until `stop` is called. In the main thread SIGTERM ends it like Ctrl-C."""
@@ -92,11 +88,10 @@ class AppServer:
 
     def close(self) -> None:
         """Close the port, and remove what uploads have left."""
-        self._socket.close()
-        self._folder.cleanup()
+        self._closing.close()
 
     def _prepare(self) -> Any:
-        os.environ.update(QUIET, GRADIO_TEMP_DIR=self._folder.name)  # read when Gradio is imported and set up
+        os.environ.update(QUIET, GRADIO_TEMP_DIR=str(self.cache))  # read when Gradio is imported and set up
         with importing("the app", EXTRA):
             import fastapi
             import uvicorn
