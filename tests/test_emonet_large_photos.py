@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from albums import run_album
 
-from emonet import EmotionPredictor
+from emonet import DoubtRules, EmotionPredictor
 
 MEGABYTES = 400  # for six photos of 30 megapixels, of which two are in memory; Pillow's own way takes as much for one
 
@@ -61,6 +61,15 @@ def test_rules_in_pixels_are_those_of_the_photo(tmp_path, mtcnn, portrait, monke
     strict = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", rules=FilterRules(min_size=60))
     (entry,) = run_album(tmp_path / "photos", strict).entries
     assert len(entry.result.predictions) == 1
+
+
+def test_doubts_in_pixels_are_those_of_the_photo(tmp_path, mtcnn, portrait, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    PIL.Image.fromarray(portrait).save(tmp_path / "photos" / "a.png")  # of a face of 85 pixels
+    monkeypatch.setattr("facecrop.images.LARGE", 100_000)
+    doubting = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", doubts=DoubtRules(sure_size=60))
+    (entry,) = run_album(tmp_path / "photos", doubting).entries
+    assert [one.unsure for one in entry.result.predictions] == [""]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="peaks of memory are measured otherwise")

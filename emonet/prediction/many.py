@@ -77,9 +77,11 @@ class _Scales:
 
     @cached_property
     def _halved(self) -> EmotionPredictor:
-        halved, rules = copy(self._predictor), self._predictor.rules
+        halved, rules, doubts = copy(self._predictor), self._predictor.rules, self._predictor.doubts
         if rules.min_size is not None:
             halved.rules = replace(rules, min_size=rules.min_size / 2)
+        if doubts.sure_size is not None:
+            halved.doubts = replace(doubts, sure_size=doubts.sure_size / 2)
         return halved
 
     def answer(self, batch: Sequence[OpenedPhoto[Name]]) -> Iterator[PhotoAnswer[Name]]:
