@@ -1,17 +1,30 @@
-"""What is written of photos that are given one by one: the tables, and copies with the faces drawn in."""
+"""Copies of photos with the faces drawn in, and what is written of photos that are given one by one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from emonet.album.entry import Entry
 from emonet.album.maker import describe_maker
+from emonet.album.photos import PhotoFile, list_sources
 from emonet.album.tables import CSV, write_tables
 from emonet.atomic import write_atomically
 from emonet.errors import ImageError, OptionError
-from emonet.prediction import EmotionPredictor, draw
-from emonet.prediction.predictor import AnsweredPhoto
-from facecrop.images import encode_jpeg
+from emonet.prediction import EmotionPredictor, PhotoResult, Prediction, draw
+from emonet.prediction.many import PhotoAnswer, answer_photos
+from facecrop.images import Image, encode_jpeg, halve_image
+
+COPY_PIXELS = 36_000_000  # of a copy, for drawing takes several times its memory
+
+
+def draw_copy(image: Image, predictions: Sequence[Prediction]) -> bytes:
+    """Draw faces into a copy of a photo, a JPEG; one of very many pixels is half as wide and high."""
+    if image.shape[0] * image.shape[1] > COPY_PIXELS:
+        image = halve_image(image)
+        predictions = [replace(one, face=one.face.scaled(0.5)) for one in predictions]
+    return encode_jpeg(draw(image, predictions))
 
 
 class PhotoWriter:
@@ -19,7 +32,7 @@ class PhotoWriter:
 
     Args:
         folder: The folder, which is made. It must be empty, unless an earlier call wrote it.
-        predictor: What found and named the faces.
+        predictor: What finds and names the faces.
         annotate: Also write copies of the photos with the faces drawn in.
 
     Raises:
@@ -33,20 +46,26 @@ class PhotoWriter:
         self._entries: list[Entry] = []
         self._names: set[str] = set()
 
-    def add(self, answered: AnsweredPhoto) -> None:
-        """Keep the result of a photo for the tables, and write its copy."""
-        image, result = answered
-        height, width = (0, 0) if isinstance(image, ImageError) else image.shape[:2]
-        self._entries.append(Entry(str(result.source), width, height, result))
-        if self.annotate and not isinstance(image, ImageError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with write_atomically(self.folder / self._choose_name(str(result.source))) as temporary:
-                temporary.write_bytes(encode_jpeg(draw(image, result.predictions)))
+    def answer(self, photos: Iterable[PhotoFile]) -> Iterator[PhotoResult]:
+        """Predict photos, and yield each result when its copy is written."""
+        for entry, copy in answer_photos(self.predictor, list_sources(photos), self._finish):
+            if copy is not None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with write_atomically(self.folder / self._choose_name(entry.path)) as temporary:
+                    temporary.write_bytes(copy)
+            self._entries.append(entry)
+            yield entry.result
 
     def finish(self) -> None:
         """Write the tables."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_tables(self._entries, self.folder, self.predictor.classes, describe_maker(self.predictor))
+
+    def _finish(self, answer: PhotoAnswer[str]) -> tuple[Entry, bytes | None]:
+        """Make of a photo what is kept of it; called in the photo's thread."""
+        image = answer.photo.image
+        entry = Entry(answer.photo.name, *answer.photo.size_wh, answer.result)
+        return entry, None if isinstance(image, ImageError) or not self.annotate else draw_copy(image, answer.drawn)
 
     def _choose_name(self, source: str) -> str:
         """Name a copy after its photo; a second one of the same name gets a number."""

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from emonet.album.photos import list_photos, read_photos
+from emonet.album.photos import list_photos, list_sources
 from emonet.album.run import AlbumRun
 from emonet.errors import MissingFileError, OptionError
 from emonet.prediction import EmotionPredictor, PhotoResult
 from emonet.prediction.kept import keep_predictor
+from emonet.prediction.many import answer_photos
 
 
 def predict_folder(
@@ -51,7 +52,7 @@ def predict_folder(
     if album is None:
         if annotate:
             raise OptionError("annotate writes copies of the photos: give a folder as album")
-        return (result for _, result in asked.answer(read_photos(list_photos(folder).photos)))
+        return answer_photos(asked, list_sources(list_photos(folder).photos), lambda answer: answer.result)
     run = AlbumRun(folder, Path(album), asked, annotate=annotate)
     run.run(lambda *_: None)
     return (entry.result for entry in run.entries())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emonet.database import holds_journal
 from emonet.errors import ImageError
+from emonet.prediction.prediction import as_text
 from facecrop.folders import iter_files
 from facecrop.images import is_image_file
 from facecrop.scanning import Read, read_ahead
@@ -74,6 +75,11 @@ def list_photos(place: Path) -> PhotoListing:
         else:
             others[path.suffix.lower()] += 1
     return PhotoListing(photos, others, albums)
+
+
+def list_sources(photos: Iterable[PhotoFile]) -> Iterator[tuple[str, Path | ImageError]]:
+    """Yield photos as `answer_photos` takes them: each with its name as text."""
+    return ((as_text(photo.name), photo.failure or photo.path) for photo in photos)
 
 
 def read_photos(photos: Iterable[PhotoFile]) -> Iterator[Read[str]]:

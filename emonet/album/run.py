@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 
 from emonet.album.album import write_album
+from emonet.album.copies import draw_copy
 from emonet.album.entry import Entry
 from emonet.album.journal import Journal
 from emonet.album.looks import look_at
 from emonet.album.maker import describe_maker, format_maker
 from emonet.album.output import NotOursError, OutputFolder, check_output
 from emonet.album.page_data import locate_originals
-from emonet.album.photos import PhotoFile, list_photos
+from emonet.album.photos import PhotoFile, list_photos, list_sources
 from emonet.album.tables import write_tables
 from emonet.album.views import locate_view, make_view, write_view
 from emonet.atomic import NAME_ERRORS, write_atomically
 from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
-from emonet.prediction import EmotionPredictor, PhotoResult, Prediction, draw
+from emonet.prediction import EmotionPredictor, PhotoResult
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.prediction import as_text
-from facecrop.images import Image, encode_jpeg, halve_image, limit_size
+from facecrop.images import encode_jpeg, limit_size
 
 THUMBNAIL = 320  # pixels of the longer side
-COPY_PIXELS = 36_000_000  # of an annotated copy, for drawing takes several times its memory
 
 Watch = Callable[[Entry, bool], None]  # told of each photo in order, and whether an earlier run did it
 
@@ -104,8 +104,7 @@ class AlbumRun:
             output.remove_parts()
             done = [self._is_done(photo, journal, output) for photo in self.photos]
             new = list(compress(self.photos, [not one for one in done]))
-            files = ((as_text(photo.name), photo.failure or photo.path) for photo in new)
-            answers = answer_photos(self.predictor, files, self._finish)
+            answers = answer_photos(self.predictor, list_sources(new), self._finish)
             for photo, is_done in zip(self.photos, done, strict=True):
                 if not is_done:
                     self._store(photo, next(answers), journal, output)
@@ -192,7 +191,7 @@ class AlbumRun:
         image, path = answer.photo.image, answer.photo.name
         if isinstance(image, ImageError):
             return _Done(Entry(path, 0, 0, answer.result))
-        copy = _draw_copy(image, answer.drawn) if self.annotate else None
+        copy = draw_copy(image, answer.drawn) if self.annotate else None
         view = make_view(image) if self.views else None
         looks = look_at(image, [one.face for one in answer.drawn])
         thumbnail = encode_jpeg(limit_size(image, THUMBNAIL))
@@ -212,11 +211,3 @@ class AlbumRun:
                     raise
                 self._copy_failures[photo.name] = error.strerror or str(error)
         journal.add(photo.name, photo.stamp, done.entry)
-
-
-def _draw_copy(image: Image, predictions: Sequence[Prediction]) -> bytes:
-    """Draw faces into a copy of a photo; one of very many pixels is half as wide and high."""
-    if image.shape[0] * image.shape[1] > COPY_PIXELS:
-        image = halve_image(image)
-        predictions = [replace(one, face=one.face.scaled(0.5)) for one in predictions]
-    return encode_jpeg(draw(image, predictions))

@@ -228,18 +228,12 @@ def _open_writer(out: Path | None, predictor: EmotionPredictor, options: Predict
 def _answer_each(
     photos: Iterable[PhotoFile], predictor: EmotionPredictor, writer: PhotoWriter | None
 ) -> Iterator[PhotoResult]:
-    """Answer photos; what a writer writes, it writes one after the other."""
-    from emonet.album import read_photos
+    from emonet.album.photos import list_sources
     from emonet.prediction.many import answer_photos
-    from emonet.prediction.prediction import as_text
 
-    if writer is None:
-        files = ((as_text(photo.name), photo.failure or photo.path) for photo in photos)
-        yield from answer_photos(predictor, files, lambda answer: answer.result)
-        return
-    for answered in predictor.answer(read_photos(photos)):
-        writer.add(answered)
-        yield answered.result
+    if writer is not None:
+        return writer.answer(photos)
+    return answer_photos(predictor, list_sources(photos), lambda answer: answer.result)
 
 
 def _stream(
@@ -251,7 +245,6 @@ def _stream(
         typer.echo(
             json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(_result_lines(result))
         )
-
     if writer is not None:
         writer.finish()
         typer.echo(f"written to {writer.folder}", err=True)
