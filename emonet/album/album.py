@@ -29,6 +29,7 @@ SCRIPTS = (
     "album_data.js",
     "album_address.js",
     "album_marks.js",
+    "rows.js",
     "album_rows.js",
     "album_corrections.js",
     "album_views.js",

@@ -21,7 +21,7 @@ MOST_IN_FILE = 3000  # faces of a page in one file
 NONE = 255  # of a class in a byte
 WORD = 65535  # the largest of 16 bits: None for a share
 EMOTIONS = tuple(Emotion)
-SCRIPTS = ("review_data.js", "review_rows.js", "review_side.js", "review.js")
+SCRIPTS = ("review_data.js", "rows.js", "review_rows.js", "review_side.js", "review.js")
 
 Places = NDArray[np.int64]
 

@@ -4,8 +4,8 @@ class AlbumRows {
     this.place = place;
     this.rows = [];
     this.shown = new Map(); // row -> element
-    this.waiting = false;
-    for (const name of ["scroll", "resize"]) addEventListener(name, () => this.later(), { passive: true });
+    const later = onceAFrame(() => this.update());
+    for (const name of ["scroll", "resize"]) addEventListener(name, later, { passive: true });
     addEventListener("beforeprint", () => this.update(true));
     addEventListener("afterprint", () => this.update());
   }
@@ -21,31 +21,11 @@ class AlbumRows {
     this.update();
   }
 
-  later() {
-    if (this.waiting) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
-      this.update();
-    });
-  }
-
-  // The row at a height.
-  find(height) {
-    let [low, high] = [0, this.rows.length];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (this.tops[middle] <= height) low = middle;
-      else high = middle;
-    }
-    return low;
-  }
-
   update(all = false) {
     if (!this.rows.length) return;
     const above = -this.place.getBoundingClientRect().top, spare = innerHeight / 2;
-    const first = all ? 0 : Math.max(0, this.find(above - spare));
-    const last = all ? this.rows.length - 1 : Math.min(this.rows.length - 1, this.find(above + innerHeight + spare));
+    const first = all ? 0 : Math.max(0, findPlace(this.tops, above - spare));
+    const last = all ? this.rows.length - 1 : Math.min(this.rows.length - 1, findPlace(this.tops, above + innerHeight + spare));
     for (const [row, element] of this.shown) {
       if ((row >= first && row <= last) || element.contains(document.activeElement)) continue;
       element.remove();

@@ -5,8 +5,7 @@ class Rows {
     this.tall = scroller.firstElementChild;
     this.shown = new Map(); // row -> element
     this.free = [];
-    this.waiting = false;
-    scroller.addEventListener("scroll", () => this.later(), { passive: true });
+    scroller.addEventListener("scroll", onceAFrame(() => this.update()), { passive: true });
   }
 
   // Show other rows: so many, of this height, each drawn by `draw(element, row)` into what `make()` makes.
@@ -16,15 +15,6 @@ class Rows {
     this.tall.replaceChildren();
     this.tall.style.height = `${count * height}px`;
     this.update();
-  }
-
-  later() {
-    if (this.waiting) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
-      this.update();
-    });
   }
 
   update() {
@@ -69,13 +59,5 @@ function arrangeRows(groups, columns) {
     for (const face of group) list.push(face);
   }
   starts.push(list.length);
-  return { list, starts, firsts, rowOf: (position) => {
-    let [low, high] = [0, starts.length - 1];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (starts[middle] <= position) low = middle;
-      else high = middle;
-    }
-    return low;
-  } };
+  return { list, starts, firsts, rowOf: (position) => findPlace(starts, position) };
 }
