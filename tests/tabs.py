@@ -4,6 +4,8 @@ import shutil
 import time
 from contextlib import contextmanager
 
+import cv2
+import numpy as np
 import pytest
 
 PHONE_WH, DESK_WH = (390, 844), (1280, 900)
@@ -20,6 +22,17 @@ def launch_chromium(*switches):
         playwright.sync_playwright() as session,
         session.chromium.launch(executable_path=chromium, args=["--no-sandbox", *switches]) as started,
     ):
+        yield started
+
+
+@contextmanager
+def launch_with_camera(portrait, folder):
+    """Start Chromium with a camera that shows the portrait, a little further to the right in each frame."""
+    video = folder / "camera.mjpeg"
+    frames = [np.roll(cv2.resize(portrait, (640, 400)), step, axis=1) for step in range(0, 60, 6)]
+    video.write_bytes(b"".join(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames))
+    switches = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with launch_chromium(*switches, f"--use-file-for-fake-video-capture={video}") as started:
         yield started
 
 

@@ -1,7 +1,6 @@
 """Builds on Spark write what local builds write, byte for byte, whatever is killed meanwhile."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,39 +11,25 @@ from pathlib import Path
 import imitations
 import killers
 import pytest
+import sparks
 
 import emonet.datasets.builder.plan as plan_module
 from emonet.datasets import open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.errors import DatasetError, MachineError
 
-pytest.importorskip("pyspark", reason="pyspark is not installed: pip install emonet[spark]")
-if shutil.which("java") is None:
-    pytest.skip("Spark needs Java, which is not installed", allow_module_level=True)
+sparks.skip_without_spark()
 
 CHUNK = 16
 BROKEN = 2  # photos
-SMALL = {  # little memory, and nothing that pays only in long runs
-    "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark leaves sockets to the garbage collector
 
 
 @pytest.fixture(scope="module")
 def session(root):
-    from emonet.spark import open_session
-
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", f"{root}{os.pathsep}{root / 'tests'}")  # of the processes that Spark starts
-    with open_session("a test", "local[2]", SMALL) as opened:
+    with sparks.open_small_session(root) as opened:
         yield opened
-    patch.undo()
 
 
 @pytest.fixture(scope="module")

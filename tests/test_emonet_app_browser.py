@@ -4,12 +4,11 @@ import csv
 import io
 
 import cv2
-import numpy as np
 import PIL.Image
 import pytest
 from apps import run_app
 from films import make_images, write_film
-from tabs import PHONE_WH, Tabs, launch_chromium, wait_until
+from tabs import PHONE_WH, Tabs, launch_with_camera, wait_until
 
 CARDS = "document.querySelectorAll('#shown-photos .photo').length"
 GRADIO_SAYS = "Method not implemented."  # into the console, at each upload
@@ -26,12 +25,7 @@ def app(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(portrait, tmp_path_factory):
-    """Chromium, whose camera shows the portrait, a little further to the right in each frame."""
-    video = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    frames = [np.roll(cv2.resize(portrait, (640, 400)), step, axis=1) for step in range(0, 60, 6)]
-    video.write_bytes(b"".join(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames))
-    switches = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with launch_chromium(*switches, f"--use-file-for-fake-video-capture={video}") as started:
+    with launch_with_camera(portrait, tmp_path_factory.mktemp("camera")) as started:
         yield started
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-from tabs import PHONE_WH, Tabs, launch_chromium, wait_until
+from tabs import PHONE_WH, Tabs, launch_with_camera, wait_until
 
 from emonet import EmotionPredictor
 from emonet.inference.loading import load_to_predict
@@ -23,18 +23,8 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def video(portrait, tmp_path_factory):
-    """A film for Chromium's camera: the portrait, a little further to the right in each frame."""
-    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    frames = [np.roll(cv2.resize(portrait, (640, 400)), step, axis=1) for step in range(0, 60, 6)]
-    path.write_bytes(b"".join(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames))
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(video):
-    switches = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with launch_chromium(*switches, f"--use-file-for-fake-video-capture={video}") as started:
+def browser(portrait, tmp_path_factory):
+    with launch_with_camera(portrait, tmp_path_factory.mktemp("camera")) as started:
         yield started
 
 

@@ -1,27 +1,17 @@
 """Photos on Spark get the answers of the local run; the example of the guide runs."""
 
 import re
-import shutil
 
 import imitations
 import pyarrow.parquet as pq
 import pytest
+import sparks
 from typer.testing import CliRunner
 
 from emonet.commands import create_app
 
-pytest.importorskip("pyspark", reason="pyspark is not installed: pip install emonet[spark]")
-if shutil.which("java") is None:
-    pytest.skip("Spark needs Java, which is not installed", allow_module_level=True)
+sparks.skip_without_spark()
 
-SMALL = {
-    "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
 MODEL = ["--model", "emonet_fast", "--detector", "yunet", "--tta", "none"]
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark leaves sockets to the garbage collector
@@ -29,13 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark le
 
 @pytest.fixture(scope="module")
 def session(root):
-    from emonet.spark import open_session
-
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", str(root))  # of the processes that Spark starts
-    with open_session("a test", "local[2]", SMALL) as opened:
+    with sparks.open_small_session(root) as opened:
         yield opened
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
