@@ -24,13 +24,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+from emonet.datasets.builder.options import Leaks
 
 ENGINES = ("local 1", "local 2", "spark 1", "spark 2")
 COPIES = 100  # each so many images, one is a copy of an earlier one
@@ -46,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", default="36000,250000,1000000", help="numbers of images, with commas")
     parser.add_argument("--engines", default=",".join(ENGINES), help="of local 1, local 2, spark 1, spark 2")
-    parser.add_argument("--leaks", default="near", help="as in emonet build")
+    parser.add_argument("--leaks", choices=get_args(Leaks), default="near", help="as in emonet build")
     parser.add_argument("--out", type=Path, help="file to write the figures to, as JSON")
     parser.add_argument("--plan", type=Path, help="work out a larger build from the figures in this file")
     parser.add_argument("--target", type=int, default=100_000_000, help="images of the larger build")
@@ -106,7 +107,7 @@ def make_face(face: NDArray[np.float64], random: np.random.Generator) -> NDArray
     return np.asarray(np.clip(face + low + random.normal(0, 4, (SIDE, SIDE)), 0, 255), np.uint8)
 
 
-def measure(engine: str, table: Path, folder: Path, leaks: str) -> dict[str, Any]:
+def measure(engine: str, table: Path, folder: Path, leaks: Leaks) -> dict[str, Any]:
     """Run one build in a process of its own, and watch the memory of all processes below it."""
     out = folder / engine.replace(" ", "-")
     command = [sys.executable, __file__, "--leaks", leaks, "--one", engine, str(table), str(out)]
@@ -118,12 +119,12 @@ def measure(engine: str, table: Path, folder: Path, leaks: str) -> dict[str, Any
     return {**found, **peak}
 
 
-def build(engine: str, table: Path, out: Path, leaks: str) -> dict[str, float]:
+def build(engine: str, table: Path, out: Path, leaks: Leaks) -> dict[str, float]:
     name, processes = engine.split()
     begin = time.perf_counter()
     with open_engine(name, int(processes)) as opened:
         ready = time.perf_counter()
-        options = BuildOptions({"fer2013": str(table)}, detector="whole", leaks=leaks)  # type: ignore[arg-type]
+        options = BuildOptions({"fer2013": str(table)}, detector="whole", leaks=leaks)
         built = build_dataset(prepare(options), out, workers=int(processes), engine=opened)
         seconds = time.perf_counter() - ready
     crops = sum(built.seconds.values())
