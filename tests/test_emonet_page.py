@@ -13,7 +13,7 @@ from emonet.inference.graphs import find_graph
 from emonet.inference.loading import load_to_predict
 from emonet.inference.onnx_classifier import open_graph
 from emonet.webpage import write_webpage
-from emonet.webpage.networks import complete_graph, open_sizes
+from emonet.webpage.networks import complete_graph, make_detector
 from facecrop import CropSpec
 
 pytest.importorskip("onnx", reason="emonet[page] is not installed")
@@ -64,7 +64,7 @@ def test_the_completed_network_answers_as_the_graph_with_the_model_file(fast):
 
 
 def test_the_detector_takes_images_of_any_size():
-    session = onnxruntime.InferenceSession(open_sizes())
+    session = onnxruntime.InferenceSession(make_detector())
     for height, width in ((64, 96), (320, 256)):
         image = np.zeros((1, 3, height, width), np.float32)
         classes = session.run(["cls_8"], {session.get_inputs()[0].name: image})[0]

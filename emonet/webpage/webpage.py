@@ -14,7 +14,7 @@ from markupsafe import Markup
 from emonet.errors import OptionError
 from emonet.html.render import TEMPLATES, write_page
 from emonet.inference.checkpoint import Checkpoint
-from emonet.webpage.networks import complete_graph, open_sizes
+from emonet.webpage.networks import complete_graph, make_detector
 from facecrop.detectors.protocol import PIXEL_STEP
 from facecrop.detectors.yunet import detector, pieces, rows
 from facecrop.detectors.yunet.detector import YunetOptions
@@ -63,7 +63,7 @@ def write_webpage(checkpoint: Checkpoint, folder: Path) -> Path:
     _check_folder(folder)
     files = [
         EmbeddedFile.of("runtime", (RUNTIME / "ort-wasm-simd-threaded.wasm.gz").read_bytes()),
-        EmbeddedFile.of("detector", gzip.compress(open_sizes(), mtime=0)),
+        EmbeddedFile.of("detector", gzip.compress(make_detector(), mtime=0)),
         EmbeddedFile.of("network", gzip.compress(complete_graph(checkpoint), mtime=0)),
     ]
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ const letters = () => [...document.querySelectorAll('script[data-file]')].reduce
 function showProgress() {
   const text = byId('settings')?.textContent;
   if (!text) return;
-  Object.assign(settings, JSON.parse(text));
+  if (!settings.letters) Object.assign(settings, JSON.parse(text));
   const here = letters();
   byId('progress').value = here / settings.letters;
   status(`Loading: ${(0.75 * here / 1e6).toFixed(1)} of ${(0.75 * settings.letters / 1e6).toFixed(1)} MB`);
