@@ -4,7 +4,8 @@
 
 Faces of PublicTest are enlarged to several sizes and put at several places into photos of 0.8 megapixels, their edges
 repeated for a while. What the model answers to the crops of those that a detector finds is compared with what it
-answers to the same faces directly, and between detectors on the faces that both find.
+answers to the same faces directly, and between detectors on the faces that both find. How much of the difference
+between detectors is chance shows a detector beside itself, in the same photos enlarged by a twentieth.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from facecrop.images import Image
 
 SIDES = (70, 110, 170, 260)  # pixels of a FER2013 photo, whose face is 0.8 as wide
 WIDTH, HEIGHT = 1024, 768
+LARGER = 1.05  # the same photo again, of which a detector finds the same faces, but for chance
 EDGE = 0.5  # of the side: how far the edge is repeated, and fades into the background
 
 
@@ -45,6 +47,9 @@ def main() -> None:
         direct = predictor.predict_faces(sample.image.read() for sample in samples)
         answers[name] = [result.largest for result in predictor.predict_many(pasted(samples))]
         report(name, samples, direct, answers[name])
+        larger = predictor.predict_many(map(enlarge, pasted(samples)))
+        again = f"{name} in larger photos"
+        compare(name, again, samples, {name: answers[name], again: [result.largest for result in larger]})
     for first, second in itertools.combinations(answers, 2):
         compare(first, second, samples, answers)
 
@@ -69,6 +74,11 @@ def pasted(samples: list[Sample]) -> Iterator[Image]:
     for number, sample in enumerate(samples):
         side = SIDES[number % len(SIDES)]
         yield _paste(sample.image.read(), side, rng)
+
+
+def enlarge(photo: Image) -> Image:
+    """Enlarge a photo by a twentieth."""
+    return np.asarray(cv2.resize(photo, None, fx=LARGER, fy=LARGER, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _paste(face: Image, side: int, rng: np.random.Generator) -> Image:
