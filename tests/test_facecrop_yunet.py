@@ -114,6 +114,16 @@ def test_faces_of_every_size_are_found_once_in_one_large_photo(yunet, portrait):
     assert len(yunet.detect([canvas])[0]) == 7
 
 
+@pytest.mark.parametrize("enlarged", [1.6, 1.8, 2.0, 2.4])
+def test_a_dark_tilted_face_that_no_tile_holds_is_found(yunet, portrait, enlarged):
+    """The face is 140 to 210 pixels high: too large for a tile, and small where the photo is drawn at a quarter."""
+    turn = cv2.getRotationMatrix2D((225, 120), 40, 1.0)
+    tilted = cv2.warpAffine(portrait, turn, (512, 320), borderMode=cv2.BORDER_REPLICATE)[10:230, 115:335]
+    dark = np.repeat((tilted.mean(2, keepdims=True) * 0.35 + 20).astype(np.uint8), 3, axis=2)
+    canvas = put(np.full((900, 1200, 3), 110, np.uint8), resize(dark, enlarged), 200, 100)
+    assert len(yunet.detect([canvas])[0]) == 1
+
+
 def test_every_shift_over_a_seam_of_tiles_gives_one_face(yunet, portrait):
     piece = portrait[30:230, 120:320]
     canvases = [put(np.full((300, 1800, 3), 110, np.uint8), piece, x, 50) for x in range(400, 1000, 60)]

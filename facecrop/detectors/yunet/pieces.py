@@ -21,7 +21,7 @@ TILE = 1024  # longer side of a tile
 MARGIN = 64  # overlap of a tile on each side, so that faces of 128 pixels lie whole in one tile at least
 AROUND = 3  # how much is seen of what may be a face, in heights of its box
 AGAIN_SIDE = 96  # side at which that is looked at again
-STEP = 4  # from one scale to the next: faces of 80 to 128 pixels are found at both
+STEP = 2  # from one scale to the next: of 4, a lone face of 130 to 220 pixels is 33 to 55 there, which scores low
 
 Range = tuple[int, int]
 
