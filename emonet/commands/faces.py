@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 import typer
 
 from emonet.atomic import NAME_ERRORS, write_atomically
-from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, FaceRules
+from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, DetectorName, FaceRules
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.progress import progress_bars
@@ -21,6 +21,7 @@ from emonet.errors import ImageError, MissingFileError, OptionError
 from emonet.inference.backends import count_threads
 from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, Face, FilterRules, Selection
+from facecrop.detectors import DEFAULT
 from facecrop.errors import printable
 
 if TYPE_CHECKING:
@@ -36,14 +37,7 @@ CROP = CropSpec(size=224)
 class FacesOptions:
     """The options of `emonet faces`."""
 
-    detector: Annotated[
-        str | None,
-        Option(
-            "Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.",
-            panel=FACES,
-            default="mtcnn, or yunet where that is not installed",
-        ),
-    ] = None
+    detector: DetectorName = DEFAULT
     device: Annotated[str, Option("Run on auto, cpu, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)] = "auto"
     detector_options: Annotated[
         Mapping[str, Any], Option("Set an option of the detector, such as min_face=40.", panel=FACES, flag="--option")
@@ -83,7 +77,6 @@ def faces(
     """
     from emonet.album import list_photos
     from facecrop import open_detector
-    from facecrop.detectors import choose_detector
     from facecrop.side_by_side import map_photos
 
     options = given.choose(FacesOptions)
@@ -92,12 +85,11 @@ def faces(
         return
     if not source.exists():
         raise MissingFileError(f"no such photo or folder: {source}")
-    detector = options.detector or choose_detector()
-    rules = replace(options.rules, detector=detector)
+    rules = replace(options.rules, detector=options.detector)
     for folder in (crops, draw):
         _check_outside(source, folder)
-    finder = open_detector(detector, options.device, **options.detector_options)
-    typer.echo(f"{detector} on {finder.device}", err=True)
+    finder = open_detector(options.detector, options.device, **options.detector_options)
+    typer.echo(f"{options.detector} on {finder.device}", err=True)
     found = list_photos(source)
     listing = JsonListing() if as_json else TableListing(source)
     search = FaceSearch(finder, rules, options.crop, crops, draw)

@@ -16,6 +16,7 @@ from emonet.commands._console.arguments import (
     FACES,
     RUNNING,
     UNSURE,
+    DetectorName,
     Device,
     Doubts,
     FaceRules,
@@ -34,6 +35,7 @@ from emonet.commands._console.tally import Tally
 from emonet.errors import OptionError
 from emonet.options import Option, check_options
 from emonet.prediction.doubts import DoubtRules
+from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
     from emonet.album import AlbumRun, AlbumScore, Entry, FaceLabel, PhotoFile
@@ -62,14 +64,7 @@ class PredictOptions:
     head: HeadName = None
     prior: PriorName = None
     tta: ViewName = "mirror"
-    detector: Annotated[
-        str | None,
-        Option(
-            "Find faces with mtcnn, yunet or dlib; with whole, each photo is a face.",
-            panel=FACES,
-            default="the model's",
-        ),
-    ] = None
+    detector: DetectorName = DEFAULT
     rules: FaceRules = ANY_FACE
     turns: Annotated[bool, Option("Look at photos that show no sure face also turned by quarters.", panel=FACES)] = True
     doubts: Doubts = AS_MEASURED

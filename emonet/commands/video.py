@@ -12,7 +12,7 @@ import typer
 
 from emonet.commands._console.arguments import (
     ANY_FACE,
-    FACES,
+    DetectorName,
     Device,
     FaceRules,
     HeadName,
@@ -26,6 +26,7 @@ from emonet.errors import MissingFileError, OptionError
 from emonet.html.formatting import count_of
 from emonet.options import Option, check_options
 from emonet.video.options import VideoOptions
+from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor
@@ -43,7 +44,7 @@ class VideoCommandOptions:
     head: HeadName = None
     prior: PriorName = None
     tta: ViewName = "none"
-    detector: Annotated[str, Option("Find faces with yunet, mtcnn or dlib.", panel=FACES)] = "yunet"
+    detector: DetectorName = DEFAULT
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
     backend: BackendName = "auto"

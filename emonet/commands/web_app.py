@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from emonet.app.options import AppLimits, AppPlace
-from emonet.commands._console.arguments import ANY_FACE, FACES, Device, FaceRules, HeadName, PriorName
+from emonet.commands._console.arguments import ANY_FACE, DetectorName, Device, FaceRules, HeadName, PriorName
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
-from emonet.options import Option, check_options
+from emonet.options import check_options
+from facecrop.detectors import DEFAULT
 
 SERVING = "Serving"  # a panel of --help
 
@@ -26,9 +27,7 @@ class AppCommandOptions:
     head: HeadName = None
     prior: PriorName = None
     tta: ViewName = "mirror"
-    detector: Annotated[
-        str | None, Option("Find faces with yunet, mtcnn or dlib.", panel=FACES, default="the model's")
-    ] = None
+    detector: DetectorName = DEFAULT
     rules: FaceRules = ANY_FACE
     device: Device = "auto"
     backend: BackendName = "auto"

@@ -15,7 +15,6 @@ from emonet.inference.loading import load_to_predict
 from emonet.inference.model import Model
 from emonet.models.inputs import Pixels
 from facecrop import CropSpec, Detector, Face, FilterRules, Selection, choose_faces, crop_face
-from facecrop.detectors import choose_detector
 from facecrop.images import Image, Source, try_read_image
 from facecrop.scanning import ScannedPhoto
 
@@ -25,7 +24,7 @@ Name = str | os.PathLike[str] | int  # the source of a PhotoResult
 Raise = Literal["raise"]  # what becomes of a crop that cannot be read
 Return = Literal["return"]
 
-WHOLE = "whole"  # the detector of data sets that are cropped already: it finds no faces in photos
+WHOLE = "whole"  # the detector of images that are crops already
 
 
 def open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
@@ -34,11 +33,6 @@ def open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
     if not models:
         raise OptionError("model must be a name, a model file or a list of these, got an empty list")
     return tuple(one if isinstance(one, Model) else load_to_predict(one) for one in models)
-
-
-def choose_model_detector(model: Model) -> str:
-    """Choose the detector that the model was made with, or another where that is not installed."""
-    return choose_detector() if model.detector == WHOLE else choose_detector(model.detector)
 
 
 def name_images(images: Iterable[Source], *, bgr: bool = False) -> Iterator[tuple[Name, Source]]:

@@ -24,7 +24,6 @@ from emonet.prediction.inputs import (
     Raise,
     Return,
     check_models,
-    choose_model_detector,
     frame_face,
     make_pixels,
     name_images,
@@ -39,7 +38,7 @@ from emonet.prediction.notebook import make_thumbnail
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from emonet.prediction.turned import look_if_turned
 from facecrop import CropSpec, Face, FilterRules, open_detector, read_image
-from facecrop.detectors import detector_class
+from facecrop.detectors import DEFAULT, detector_class
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, scan_batches
@@ -58,13 +57,13 @@ class AnsweredPhoto(NamedTuple):
 class EmotionPredictor:
     """Finds the faces in images and predicts their expressions.
 
-    It uses one model or several, with the detector and the crop that they were trained with.
+    It uses one model or several, and crops faces as they were trained with.
 
     Args:
         model: `emonet`, `emonet_fast`, a model file, an ONNX file of `emonet export`, an open model, or a list of
             these. The probabilities of several models are averaged; they must know the same classes.
-        detector: A name or an open detector; by default, the one that the first model was made with, or `yunet` where
-            that is not installed. A name is opened at first use. `predict_faces` needs no detector.
+        detector: A name or an open detector, whichever the models were made with: all boxes are alike. A name is
+            opened at first use. `predict_faces` needs no detector.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32` or `bf16`.
         backend: `torch`, `onnx` (ONNX Runtime, on the processor), or `auto`, which takes ONNX Runtime on a processor
@@ -95,7 +94,7 @@ class EmotionPredictor:
         self,
         model: GivenModel | Sequence[GivenModel] = "emonet",
         *,
-        detector: str | Detector | None = None,
+        detector: str | Detector = DEFAULT,
         device: str = "auto",
         precision: str = "auto",
         rules: FilterRules | None = None,
@@ -114,7 +113,7 @@ class EmotionPredictor:
         self.tta = tta
         self.batch = batch
         self.turns = turns
-        self._asked = choose_model_detector(self.models[0]) if detector is None else detector
+        self._asked = detector
         self._opening = Lock()
         check_models(self.models, self.choices, self.rules, self._detector_kind())
         self.doubts = DoubtRules.for_photos(self._detector_kind().name) if doubts is None else doubts

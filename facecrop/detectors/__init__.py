@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 from facecrop.detectors.dlib_hog import DlibDetector
@@ -25,7 +24,7 @@ DETECTORS: dict[str, type[Detector]] = {
     "whole": WholeDetector,
 }
 
-PREFERRED = ("mtcnn", "yunet")  # for photos, best first: docs/explanation/detectors.md says why
+DEFAULT = "yunet"  # for photos: docs/explanation/detectors.md says why
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +34,6 @@ def detector_class(name: str) -> type[Detector]:
     if name not in DETECTORS:
         raise OptionError(f"unknown detector {name!r}; known detectors: {', '.join(DETECTORS)}")
     return DETECTORS[name]
-
-
-def choose_detector(wanted: str = PREFERRED[0]) -> str:
-    """Choose a detector for photos where none is named.
-
-    Args:
-        wanted: The one to take if it is installed, such as that of a model's training.
-
-    Returns:
-        `wanted`, or the best one that is installed; `wanted` if none is.
-    """
-    return next((name for name in (wanted, *PREFERRED) if _is_installed(name)), wanted)
-
-
-def _is_installed(name: str) -> bool:
-    return all(find_spec(module) is not None for module in detector_class(name).modules)
 
 
 def detector_device(name: str, device: str = "auto") -> str:
@@ -105,7 +88,7 @@ def open_detector(name: str, device: str = "auto", **options: Any) -> Detector:
     return detector
 
 
-def find_faces(image: Source, detector: str | None = None) -> list[Face]:
+def find_faces(image: Source, detector: str = DEFAULT) -> list[Face]:
     """Find the faces in one image.
 
     The detector is opened at the first call and kept. To choose its options or device, or to search many images at
@@ -113,7 +96,7 @@ def find_faces(image: Source, detector: str | None = None) -> list[Face]:
 
     Args:
         image: A path, the bytes of a file, a Pillow image or an array.
-        detector: `mtcnn`, `yunet`, `dlib` or `whole`; by default, the first of mtcnn and yunet that is installed.
+        detector: `yunet`, `mtcnn`, `dlib` or `whole`.
 
     Returns:
         The faces, best score first; an empty list without a face.
@@ -129,7 +112,7 @@ def find_faces(image: Source, detector: str | None = None) -> list[Face]:
         >>> find_faces(np.zeros((60, 90, 3), np.uint8))  # a black image has no face
         []
     """
-    (faces,) = _open_once(detector or choose_detector()).detect([read_image(image)])
+    (faces,) = _open_once(detector).detect([read_image(image)])
     return faces
 
 

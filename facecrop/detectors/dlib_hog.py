@@ -50,7 +50,6 @@ class DlibDetector:
     name: ClassVar[str] = "dlib"
     has_landmarks: ClassVar[bool] = False
     device_kinds: ClassVar[tuple[str, ...]] = ("cpu",)
-    modules: ClassVar[tuple[str, ...]] = ("dlib",)
     options_type: ClassVar[type[DlibOptions]] = DlibOptions
 
     def __init__(self, device: str, options: DlibOptions) -> None:

@@ -20,7 +20,6 @@ class Detector(Protocol):
         name: The name in DETECTORS.
         has_landmarks: Whether faces have landmarks.
         device_kinds: The kinds of devices that the detector can run on, best first.
-        modules: The modules that must be installed.
         options_type: A frozen dataclass with a default for every option.
         options: The options in use. They are stored with whatever is made from the faces.
         device: The device in use; `open_detector` has checked it.
@@ -34,7 +33,6 @@ class Detector(Protocol):
     name: ClassVar[str]
     has_landmarks: ClassVar[bool]
     device_kinds: ClassVar[tuple[str, ...]]
-    modules: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[Any]]
     options: Any
     device: str

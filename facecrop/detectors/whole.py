@@ -21,7 +21,6 @@ class WholeDetector:
     name: ClassVar[str] = "whole"
     has_landmarks: ClassVar[bool] = False
     device_kinds: ClassVar[tuple[str, ...]] = ("cpu",)
-    modules: ClassVar[tuple[str, ...]] = ()
     options_type: ClassVar[type[WholeOptions]] = WholeOptions
 
     def __init__(self, device: str, options: WholeOptions) -> None:

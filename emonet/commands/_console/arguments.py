@@ -27,6 +27,9 @@ PriorName = Annotated[
         default="the model's",
     ),
 ]
+DetectorName = Annotated[
+    str, Option("Find faces with yunet, mtcnn or dlib; with whole, each image is a face.", panel=FACES)
+]
 FaceRules = Annotated[
     FilterRules,
     Group(

@@ -62,7 +62,6 @@ class MtcnnDetector:
     has_landmarks: ClassVar[bool] = True
     # Not mps: it has no double precision, in which boxes are placed, and lacks other operations of torch.
     device_kinds: ClassVar[tuple[str, ...]] = ("cuda", "cpu")
-    modules: ClassVar[tuple[str, ...]] = ("torch", "torchvision", "facenet_pytorch")
     options_type: ClassVar[type[MtcnnOptions]] = MtcnnOptions
 
     def __init__(self, device: str, options: MtcnnOptions, kind: type[ImageBatch] | None = None) -> None:

