@@ -59,14 +59,15 @@ def main() -> None:
     parser.add_argument("--price", type=float, default=0.05, help="of a core hour")
     parser.add_argument("--hours", type=float, default=24.0, help="that the larger build is to take")
     parser.add_argument("--cores", type=int, default=4, help="of an executor")
+    parser.add_argument("--rate", type=float, default=1e10, help="multiply-adds a second of a core, stated")
     parser.add_argument("--driver-gib", type=float, default=64.0, help="memory of the driver")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)  # one build, in a process of its own
     arguments = parser.parse_args()
     if arguments.table:
         print_measured(json.loads(arguments.table.read_text()))
     elif arguments.plan:
-        terms = (arguments.target, arguments.price, arguments.hours, arguments.cores, arguments.driver_gib)
-        print_plan(json.loads(arguments.plan.read_text()), Terms(*terms))
+        names = ("target", "price", "hours", "cores", "driver_gib", "rate")
+        print_plan(json.loads(arguments.plan.read_text()), Terms(*(getattr(arguments, name) for name in names)))
     elif arguments.driver:
         add_figures(arguments.out, driver=measure_driver([int(count) for count in arguments.driver.split(",")]))
     elif arguments.one:

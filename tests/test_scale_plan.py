@@ -42,7 +42,9 @@ def test_parts_of_the_growth_are_found(scale_plan):
 
 
 def test_plan_shows_core_hours_cost_and_what_breaks_first(scale_plan, measured, capsys):
-    scale_plan.print_plan(measured, scale_plan.Terms(100_000_000, price=0.1, hours=24, cores=4, driver_gib=64))
+    scale_plan.print_plan(
+        measured, scale_plan.Terms(100_000_000, price=0.1, hours=24, cores=4, driver_gib=64, rate=1e10)
+    )
     told = capsys.readouterr().out
     rows = dict(line.split(" | ")[:2] for line in told.splitlines() if line.startswith("| "))
     assert rows["| crops"] == "28 core hours"
@@ -56,6 +58,12 @@ def test_plan_shows_core_hours_cost_and_what_breaks_first(scale_plan, measured, 
     assert "search for altered copies" in limits[0]
     assert limits[0].startswith("1. at 1,000,000 images")
     assert "68,719,477 images: the driver's memory" in told
+
+
+def test_square_part_is_counted_where_small_builds_do_not_show_it(scale_plan, capsys):
+    few = {"leaks": "near", "builds": [build(n, "spark 2", 60.0) for n in (2_000, 6_000)]}
+    scale_plan.print_plan(few, scale_plan.Terms(100_000_000, price=0.1, hours=24, cores=4, driver_gib=64, rate=1e10))
+    assert "| decisions, square | 17,100 core hours |" in capsys.readouterr().out
 
 
 def test_tables_show_builds_and_how_they_grow(scale_plan, measured, capsys):
