@@ -1,6 +1,8 @@
 """Measures how builds grow: with cores, with images, and what Spark adds to the local engine.
 
     python benchmarks/scale.py [--images 36000,250000,1000000] [--out results/scale.json]
+    python benchmarks/scale.py --driver 36000,250000 --out results/scale.json
+    python benchmarks/scale.py --table results/scale.json
     python benchmarks/scale.py --plan results/scale.json [--target 100000000]
 
 Generated 48 x 48 faces in a CSV file of FER2013's layout are built by the local engine with one and two processes, and
@@ -9,7 +11,9 @@ face. For each build: the seconds of the whole, of the crops (summed over proces
 and the peak of the memory of the largest Python process (RSS) and of all processes (PSS). Spark's start is timed apart.
 Compare figures of one run with each other.
 
---plan works out a larger build from such figures: what grows with the images, what with their square.
+--driver measures what stays on the driver of Spark (scale_driver.py). --table prints the figures of a file in Markdown,
+and --plan works out a larger build from them, with the arithmetic behind each figure: what grows with the images, what
+with their square, and what breaks first. Each run adds its figures to those that are in the file.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from typing import Any, get_args
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scale_driver import measure_driver
+from scale_plan import Terms, print_measured, print_plan
 
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.builder.options import Leaks
@@ -38,9 +44,6 @@ COPIES = 100  # each so many images, one is a copy of an earlier one
 SIDE = 48
 CODES = 7
 EVERY = 0.2  # seconds between two looks at the memory
-KEYS = 150  # bytes of a key, a hash and what else is shuffled for an image
-BANDS = 8  # of a perceptual hash, each 24 bytes
-GREY = 2304  # bytes of a crop as it is compared
 
 
 def main() -> None:
@@ -49,12 +52,24 @@ def main() -> None:
     parser.add_argument("--engines", default=",".join(ENGINES), help="of local 1, local 2, spark 1, spark 2")
     parser.add_argument("--leaks", choices=get_args(Leaks), default="near", help="as in emonet build")
     parser.add_argument("--out", type=Path, help="file to write the figures to, as JSON")
+    parser.add_argument("--driver", help="numbers of rows for which to measure what stays on the driver, with commas")
+    parser.add_argument("--table", type=Path, help="print the figures in this file as Markdown")
     parser.add_argument("--plan", type=Path, help="work out a larger build from the figures in this file")
     parser.add_argument("--target", type=int, default=100_000_000, help="images of the larger build")
+    parser.add_argument("--price", type=float, default=0.05, help="of a core hour")
+    parser.add_argument("--hours", type=float, default=24.0, help="that the larger build is to take")
+    parser.add_argument("--cores", type=int, default=4, help="of an executor")
+    parser.add_argument("--rate", type=float, default=1e10, help="multiply-adds a second of a core, stated")
+    parser.add_argument("--driver-gib", type=float, default=64.0, help="memory of the driver")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)  # one build, in a process of its own
     arguments = parser.parse_args()
-    if arguments.plan:
-        plan(json.loads(arguments.plan.read_text())["builds"], arguments.target)
+    if arguments.table:
+        print_measured(json.loads(arguments.table.read_text()))
+    elif arguments.plan:
+        names = ("target", "price", "hours", "cores", "driver_gib", "rate")
+        print_plan(json.loads(arguments.plan.read_text()), Terms(*(getattr(arguments, name) for name in names)))
+    elif arguments.driver:
+        add_figures(arguments.out, driver=measure_driver([int(count) for count in arguments.driver.split(",")]))
     elif arguments.one:
         engine, table, out = arguments.one
         print(json.dumps(build(engine, Path(table), Path(out), arguments.leaks)))
@@ -77,8 +92,14 @@ def compare(arguments: argparse.Namespace) -> None:
                     f"  {one['decisions']:12.1f}  {one['start']:8.1f}  {one['rss']:7.0f}  {one['pss']:7.0f}",
                     flush=True,
                 )
-    if arguments.out:
-        arguments.out.write_text(json.dumps({"leaks": arguments.leaks, "builds": found}, indent=1) + "\n")
+    add_figures(arguments.out, leaks=arguments.leaks, builds=found)
+
+
+def add_figures(path: Path | None, **figures: object) -> None:
+    """Write figures into a file, beside others that are there."""
+    if path is not None:
+        there = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(there | figures, indent=1) + "\n")
 
 
 def write_table(path: Path, count: int) -> None:
@@ -129,7 +150,8 @@ def build(engine: str, table: Path, out: Path, leaks: Leaks) -> dict[str, float]
         seconds = time.perf_counter() - ready
     crops = sum(built.seconds.values())
     decisions = seconds - crops / int(processes)
-    return {"seconds": seconds, "start": ready - begin, "crops": crops, "decisions": decisions}
+    stored = sum(path.stat().st_size for path in out.rglob("*.parquet"))
+    return {"seconds": seconds, "start": ready - begin, "crops": crops, "decisions": decisions, "stored": stored}
 
 
 @contextmanager
@@ -189,32 +211,6 @@ def read_memory(number: int) -> tuple[str, float, float]:
         return "", 0.0, 0.0
     sizes = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines}
     return name, sizes.get("Rss", 0.0), sizes.get("Pss", 0.0)
-
-
-def plan(builds: list[dict[str, Any]], target: int) -> None:
-    """Work out a larger build: most grows with the images, the search for altered copies with their square."""
-    spark = sorted((one for one in builds if one["engine"] == "spark 2"), key=lambda one: one["images"])
-    small, large = spark[0], spark[-1]
-    a, b = fit_square(small, large)
-    rss = (large["rss"] - small["rss"]) / max(1, large["images"] - small["images"])
-    crops = target * large["crops"] / large["images"] / 3600
-    print(f"from {small['images']:,} and {large['images']:,} to {target:,} images")
-    print(f"crops: {crops:,.0f} core hours")
-    print(f"decisions, what grows with the images: {a * target / 3600:,.0f} hours of two cores")
-    print(f"decisions, what grows with their square: {b * target**2 / 3600:,.0f} hours of two cores")
-    bands = 24 * BANDS * target / 2**30
-    print(f"shuffled for exact copies: {KEYS * target / 2**30:,.0f} GiB, for bands: {bands:,.0f} GiB")
-    print(f"shuffled for compared crops: {2 * GREY / 2**10:.1f} KiB a pair")
-    print(f"memory of the driver: {rss * target / 2**10:,.0f} GiB")
-
-
-def fit_square(small: dict[str, Any], large: dict[str, Any]) -> tuple[float, float]:
-    """Solve seconds = a n + b n n for two builds."""
-    n, m = small["images"], large["images"]
-    if n == m:
-        return small["decisions"] / n, 0.0
-    a, b = np.linalg.solve([[n, n * n], [m, m * m]], [small["decisions"], large["decisions"]])
-    return max(0.0, float(a)), max(0.0, float(b))
 
 
 if __name__ == "__main__":

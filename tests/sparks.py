@@ -15,6 +15,11 @@ SMALL = {  # little memory, and nothing that pays only in long runs
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 
+QUIET = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # pyspark leaves sockets to the garbage collector
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),  # Arrow is used
+]
+
 
 def skip_without_spark():
     """Skip the tests of a module where PySpark or Java is missing."""

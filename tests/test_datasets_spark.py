@@ -23,7 +23,7 @@ sparks.skip_without_spark()
 CHUNK = 16
 BROKEN = 2  # photos
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark leaves sockets to the garbage collector
+pytestmark = sparks.QUIET
 
 
 @pytest.fixture(scope="module")

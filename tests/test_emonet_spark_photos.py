@@ -14,7 +14,7 @@ sparks.skip_without_spark()
 
 MODEL = ["--model", "emonet_fast", "--detector", "yunet", "--tta", "none"]
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark leaves sockets to the garbage collector
+pytestmark = sparks.QUIET
 
 
 @pytest.fixture(scope="module")

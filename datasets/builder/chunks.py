@@ -25,7 +25,7 @@ from emonet.errors import MachineError
 
 AHEAD = 2  # chunks for each worker that are handed out at a time; more would only fill memory
 
-Done = Callable[[Chunk, Seconds], None]
+Done = Callable[[str, int, Seconds], None]  # source, images, and the time they took
 
 
 def chunk_path(folder: Path, chunk: Chunk) -> Path:
@@ -43,7 +43,7 @@ def run_chunks(
         folder: Where to write; chunks that are there already are not done again.
         options: The build.
         devices: The device of each worker.
-        done: Called with each chunk when it is written, and with those that were there, and the seconds it took.
+        done: Called for each chunk when it is written, and for those that were there.
 
     Raises:
         MachineError: A worker was killed.
@@ -77,7 +77,7 @@ def find_missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[
     """Yield the chunks that are still to be done; call `done` with the others."""
     for chunk in chunks:
         if is_done(chunk_path(folder, chunk)):
-            done(chunk, {})
+            done(chunk.source, len(chunk), {})
         else:
             yield chunk
 
@@ -92,7 +92,8 @@ def _share_out(chunks: Iterator[Chunk], folder: Path, pool: ProcessPoolExecutor,
             if chunk is not None:
                 running[pool.submit(_work, chunk, chunk_path(folder, chunk))] = chunk
         for future in wait(running, return_when=FIRST_COMPLETED).done:
-            done(running.pop(future), future.result())
+            chunk = running.pop(future)
+            done(chunk.source, len(chunk), future.result())
 
 
 def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
@@ -102,7 +103,7 @@ def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, do
     workshop = Workshop(options)
     with one_thread():
         for chunk in chain([first], chunks):
-            done(chunk, workshop.work(chunk, chunk_path(folder, chunk)))
+            done(chunk.source, len(chunk), workshop.work(chunk, chunk_path(folder, chunk)))
 
 
 @contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.rows import list_column
 from emonet.datasets.builder.search import CopySearch
 from emonet.datasets.curation.duplicates import Indices, NearPair, join_groups
 from emonet.datasets.curation.likeness import Likeness
@@ -58,8 +60,7 @@ class Index:
 
     def column(self, name: str) -> list[Any]:
         """Return what the first stage found, for all rows."""
-        values: list[Any] = self.rows.column(name).to_pylist()
-        return values
+        return list_column(self.rows, name)
 
     def copy_groups(self) -> list[list[int]]:
         """List the rows of each group of exact copies, in the order of their first."""
@@ -82,10 +83,10 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
         options: The build.
         search: Finds copies.
     """
-    copies = search.find_copies(rows.column("sha1").to_pylist())
+    copies = search.find_copies(rows.column("sha1"))
     official = _choose_splits(rows, readers, options)
     pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, search)
-    near_groups = join_groups(len(copies), [*enumerate(copies.tolist()), *((p.first, p.second) for p in pairs)])
+    near_groups = join_groups(len(copies), chain(enumerate(copies), ((p.first, p.second) for p in pairs)))
     reason = _spare_rows(rows, official, options)
     reason, detail = _drop_leaks(rows, official, reason, copies, near_groups, options)
     members = _make_members(rows, near_groups) if options.dev or options.folds else []
@@ -93,7 +94,7 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
     fold = _choose_folds(split, reason, members, options)
     warnings = [*warn_of_divided_people(_list_people(rows, split, reason))]
     if options.dev:
-        training = [(members[row], split[row] == "dev") for row in _find_training_rows(split, reason)]
+        training = ((members[row], split[row] == "dev") for row in _find_training_rows(split, reason))
         warnings += warn_of_shortage(training, options.dev)
     return Index(rows, split, reason, detail, fold, copies, near_groups, pairs, warnings)
 
@@ -115,7 +116,7 @@ def list_resplit(readers: Mapping[str, Reader], options: BuildOptions) -> set[st
 
 
 def _list_people(rows: pa.Table, split: Sequence[str], reason: Reasons) -> Iterator[Seen]:
-    columns = (rows.column("source").to_pylist(), rows.column("subject").to_pylist(), split, reason)
+    columns = (list_column(rows, "source"), list_column(rows, "subject"), split, reason)
     for source, subject, name, why in zip(*columns, strict=True):
         if why is None:
             yield Seen(source, subject, name)
@@ -129,17 +130,24 @@ def _find_pairs(
     Copies in another crop and mirrored ones are looked for only if they are to be dropped or reported: for the same
     options the answer stays what it was before these were known.
     """
-    hashes = rows.column("perceptual").to_pylist()
-    firsts = np.array([i for i, name in enumerate(hashes) if name is not None and copies[i] == i], np.int64)
-    found = search.find_near_pairs(firsts, np.array([hashes[i] for i in firsts], np.uint64), options.near)
+    hashes = rows.column("perceptual")
+    is_first = hashes.is_valid().to_numpy() & (copies == np.arange(len(copies)))
+    firsts = np.flatnonzero(is_first)
+    found = search.find_near_pairs(firsts, hashes.filter(is_first).to_numpy(), options.near)
     if options.leaks in ALTERED:
-        likeness = Likeness.decode(rows.column("likeness").take(firsts).to_pylist())
+        packed = rows.column("likeness").filter(is_first).chunks
+        likeness = Likeness.decode(one for chunk in packed for one in chunk.to_pylist())
         together = np.array(_number_people(rows, split), np.int64)[firsts]
         evaluated = np.array([name in EVALUATED for name in split], np.bool_)[firsts]
         found = _join_pairs(found, search.find_altered_copies(firsts, likeness, together, evaluated, options.near))
-    sequences = list(zip(rows.column("source").to_pylist(), rows.column("sequence").to_pylist(), strict=True))
+    sources, sequences = list_column(rows, "source"), list_column(rows, "sequence")
     pairs = [replace(pair, first=int(firsts[pair.first]), second=int(firsts[pair.second])) for pair in found]
-    return [p for p in pairs if sequences[p.first][1] is None or sequences[p.first] != sequences[p.second]]
+    return [
+        p
+        for p in pairs
+        if sequences[p.first] is None
+        or (sources[p.first], sequences[p.first]) != (sources[p.second], sequences[p.second])
+    ]
 
 
 def _join_pairs(*found: list[NearPair]) -> list[NearPair]:
@@ -160,9 +168,9 @@ def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
 
 def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
     """Return the official split of each row, or else that of its subject, or else the split of all rows."""
-    sources, emotions, sizes = (rows.column(name).to_pylist() for name in ("source", "emotion", "size"))
+    sources, emotions, sizes = (list_column(rows, name) for name in ("source", "emotion", "size"))
     resplit = list_resplit(readers, options)
-    published: list[str | None] = rows.column("split").to_pylist()
+    published: list[str | None] = list_column(rows, "split")
     official = [None if source in resplit else split for source, split in zip(sources, published, strict=True)]
     subjects = _name_subjects(rows)
     by_subject = {name for name, reader in readers.items() if reader.layout.subjects and options.split != "none"}
@@ -178,14 +186,16 @@ def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: Build
 
 
 def _name_subjects(rows: pa.Table) -> list[str | None]:
-    pairs = zip(rows.column("source").to_pylist(), rows.column("subject").to_pylist(), strict=True)
-    return [None if subject is None else f"{source}/{subject}" for source, subject in pairs]
+    pairs = zip(list_column(rows, "source"), list_column(rows, "subject"), strict=True)
+    names = (None if subject is None else f"{source}/{subject}" for source, subject in pairs)
+    shared: dict[str | None, str | None] = {}
+    return [shared.setdefault(name, name) for name in names]
 
 
 def _spare_rows(rows: pa.Table, split: Sequence[str], options: BuildOptions) -> Reasons:
     """Take back reasons of the first stage: of evaluated splits, and of crops that may be without a face."""
     stays = set() if options.filter_eval else set(EVALUATED)
-    columns = zip(rows.column("reason").to_pylist(), split, rows.column("size").to_pylist(), strict=True)
+    columns = zip(list_column(rows, "reason"), split, list_column(rows, "size"), strict=True)
     return [
         None
         if size is not None and (name in stays or (reason == "no_face" and options.undetected == "keep"))
@@ -206,7 +216,7 @@ def _drop_leaks(
     kinds = [(near_groups, DropReason.NEAR_LEAK, NEAR_COPY_OF)] if options.leaks == "near" else []
     if options.leaks in ("exact", "drop", "near"):
         kinds.append((copies, DropReason.LEAK, COPY_OF))  # last: it replaces the other reasons
-    keys, reason, detail = rows.column("key").to_pylist(), list(reason), rows.column("detail").to_pylist()
+    keys, reason, detail = list_column(rows, "key"), list(reason), list_column(rows, "detail")
     for groups, leak, words in kinds:
         evaluated = _find_evaluated(split, reason, groups)
         for row, group in enumerate(groups.tolist()):
@@ -226,20 +236,27 @@ def _find_evaluated(split: Sequence[str], reason: Reasons, groups: Indices) -> d
 
 def _make_members(rows: pa.Table, near_groups: Indices) -> list[Member]:
     """Group all rows that belong together: of a subject, of a sequence, copies."""
-    subjects, keys = _name_subjects(rows), rows.column("key").to_pylist()
-    sources, emotions, sequences = (rows.column(name).to_pylist() for name in ("source", "emotion", "sequence"))
-    links = list(enumerate(near_groups.tolist()))
+    subjects, keys = _name_subjects(rows), list_column(rows, "key")
+    sources, emotions, sequences = (list_column(rows, name) for name in ("source", "emotion", "sequence"))
+    links = _link_people_and_sequences(subjects, sources, sequences)
+    groups = join_groups(len(keys), chain(enumerate(near_groups), links)).tolist()
+    labels: dict[tuple[str, str], tuple[str, str]] = {}
+    return [
+        Member(subjects[group] or keys[group], labels.setdefault(label, label), label[0])
+        for group, label in zip(groups, zip(sources, emotions, strict=True), strict=True)
+    ]
+
+
+def _link_people_and_sequences(
+    subjects: Sequence[str | None], sources: Sequence[str], sequences: Sequence[str | None]
+) -> Iterator[tuple[int, int]]:
+    """Link each row with the first of its subject, and with the first of its sequence."""
     first: dict[tuple[str, ...], int] = {}
     for row, (subject, source, sequence) in enumerate(zip(subjects, sources, sequences, strict=True)):
         if subject is not None:
-            links.append((first.setdefault(("subject", subject), row), row))
+            yield first.setdefault(("subject", subject), row), row
         if sequence is not None:
-            links.append((first.setdefault(("sequence", source, sequence), row), row))
-    groups = join_groups(len(keys), links).tolist()
-    labels = zip(sources, emotions, strict=True)
-    return [
-        Member(subjects[group] or keys[group], label, label[0]) for group, label in zip(groups, labels, strict=True)
-    ]
+            yield first.setdefault(("sequence", source, sequence), row), row
 
 
 def _find_training_rows(split: Sequence[str], reason: Reasons) -> list[int]:
@@ -261,5 +278,7 @@ def _choose_folds(
         return [None] * len(split)
     training = _find_training_rows(split, reason)
     folds = assign_folds([members[row] for row in training], options.folds, options.seed).tolist()
-    fold_of = dict(zip(training, folds, strict=True))
-    return [fold_of.get(row) for row in range(len(split))]
+    found: list[int | None] = [None] * len(split)
+    for row, fold in zip(training, folds, strict=True):
+        found[row] = fold
+    return found

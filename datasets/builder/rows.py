@@ -6,9 +6,18 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emonet.atomic import write_atomically
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DECIDED_BY = (
+    *("key", "source", "split", "emotion", "subject", "sequence", "frame", "activation", "size"),
+    *("sha1", "perceptual", "likeness", "blank", "reason", "detail"),
+)
+UNIQUE = ("key", "sha1", "likeness")  # columns whose values are seldom equal
 
 
 @dataclass(slots=True)
@@ -59,6 +68,23 @@ def has_all_columns(path: Path) -> bool:
     import pyarrow.parquet as pq
 
     return set(_schema().names) <= set(pq.read_schema(path).names)
+
+
+def read_rows(paths: Iterable[Path]) -> pa.Table:
+    """Read of all rows what is decided by, without images: as little as can be, for it is all in memory together."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pa.concat_tables(pq.read_table(path, columns=list(DECIDED_BY)) for path in paths)
+
+
+def list_column(rows: pa.Table, name: str) -> list[Any]:
+    """List the values of a column; equal ones are one object, so that a column of few values takes little memory."""
+    values = (value for chunk in rows.column(name).chunks for value in chunk.to_pylist())
+    if name in UNIQUE:
+        return list(values)
+    shared: dict[Any, Any] = {}
+    return [shared.setdefault(value, value) for value in values]
 
 
 def read_rows_of(

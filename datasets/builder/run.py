@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emonet.datasets.builder.card import write_card
 from emonet.datasets.builder.chunks import chunk_path
@@ -21,6 +21,7 @@ from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.output import BuildFolder, check_output
 from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, make_chunks, open_readers, survey
 from emonet.datasets.builder.report.report import write_report
+from emonet.datasets.builder.rows import read_rows
 from emonet.datasets.builder.shards import ShardPlan, plan_shards, write_rejected
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.builder.workers import worker_devices
@@ -33,9 +34,6 @@ from emonet.datasets.store.info import Shard
 from emonet.datasets.store.layout import BESIDE
 from emonet.errors import DatasetError, OptionError
 from facecrop.detectors import detector_device
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Progress = Callable[[Mapping[str, int]], AbstractContextManager[Callable[[str, int], None]]]
 
@@ -203,10 +201,10 @@ def _run_first_stage(
 
     with progress({name: len(found.samples) for name, found in prepared.surveys.items()}) as advance:
 
-        def done(chunk: Chunk, spent: Seconds) -> None:
+        def done(source: str, images: int, spent: Seconds) -> None:
             for step, time in spent.items():
                 seconds[step] += time
-            advance(chunk.source, len(chunk))
+            advance(source, images)
 
         engine.run_chunks(list_chunks(), folder.chunks, prepared.options, done)
     return paths, seconds
@@ -216,7 +214,7 @@ def _run_later_stages(
     prepared: Prepared, folder: BuildFolder, engine: Engine, paths: list[Path], identity: Mapping[str, Any]
 ) -> StoreInfo:
     options = prepared.options
-    rows = _read_rows(paths)
+    rows = read_rows(paths)
     index = make_index(rows, prepared.readers, options, engine.open_search(paths))
     plans = plan_shards(index, paths, options.labels.classes)
     splits, hashes = _write_shards(plans, folder.finished, engine)
@@ -249,12 +247,3 @@ def _write_shards(
 
 def _list_reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in reasons.items()) or "nothing"
-
-
-def _read_rows(paths: list[Path]) -> pa.Table:
-    """Read what the chunks hold, without the images."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [name for name in pq.read_schema(paths[0]).names if name not in ("image", "preview")]
-    return pa.concat_tables(pq.read_table(path, columns=names) for path in paths)

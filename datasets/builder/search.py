@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,14 @@ from emonet.datasets.curation.near_copies import find_altered_copies
 from emonet.datasets.store import decode
 from facecrop.images import Image
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 class CopySearch(Protocol):
     """Finds copies among the rows of the first stage. Every engine finds the same ones."""
 
-    def find_copies(self, hashes: Sequence[str | None]) -> Indices:
+    def find_copies(self, hashes: pa.ChunkedArray) -> Indices:
         """Find for each row the first with the same hash of its pixels; the row itself if it has none."""
         ...
 
@@ -53,8 +56,8 @@ class LocalSearch:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
 
-    def find_copies(self, hashes: Sequence[str | None]) -> Indices:
-        return find_copies(hashes)
+    def find_copies(self, hashes: pa.ChunkedArray) -> Indices:
+        return find_copies(hashes.to_pylist())
 
     def find_near_pairs(self, rows: Indices, hashes: NDArray[np.uint64], threshold: float) -> list[NearPair]:
         return find_near_pairs(hashes, lambda wanted: self._read_crops(rows[wanted]), threshold)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def join_groups(count: int, links: Iterable[tuple[int, int]]) -> Indices:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    pairs = np.array(list(links), np.int64).reshape(-1, 2)
+    pairs = np.fromiter(chain.from_iterable(links), np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     _, groups = connected_components(graph, directed=False)
     _, first = np.unique(groups, return_index=True)

@@ -8,7 +8,7 @@ drawn face is symmetric, so that a mirrored face has the same description, but f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +19,7 @@ from facecrop.images import Image
 
 Array = NDArray[np.float32]
 Grey = NDArray[np.uint8]
+Whole = NDArray[np.int8]
 
 SIDE = 48  # pixels of the crops that are compared
 SMALL = 24  # pixels of the crop that the drawn face is laid over
@@ -105,7 +106,7 @@ def _flatten(small: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The descriptions of N crops.
+    """The descriptions of N crops, in bytes: all crops of a build are in memory together.
 
     Attributes:
         even: Even frequencies at each fit (N, FITS, 29), in whole numbers.
@@ -113,32 +114,31 @@ class Likeness:
         fits: The numbers of the places of the fits (N, FITS).
     """
 
-    even: Array
-    odd: Array
-    fits: NDArray[np.int64]
+    even: Whole
+    odd: Whole
+    fits: NDArray[np.uint16]
 
     def encode(self) -> list[bytes]:
         """Pack the description of each crop, to be stored."""
-        numbers = np.concatenate([self.even, self.odd], axis=2).astype(np.int8)
+        numbers = np.concatenate([self.even, self.odd], axis=2)
         places = self.fits.astype("<u2")
         return [one.tobytes() + where.tobytes() for one, where in zip(numbers, places, strict=True)]
 
     @classmethod
-    def decode(cls, packed: Sequence[bytes]) -> Likeness:
+    def decode(cls, packed: Iterable[bytes]) -> Likeness:
         """Unpack descriptions."""
         even, odd = _choose_frequencies()
         count = len(even) + len(odd)
-        raw = np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), FITS * count + 2 * FITS)
-        numbers = raw[:, : FITS * count].view(np.int8).reshape(-1, FITS, count).astype(np.float32)
-        fits = np.ascontiguousarray(raw[:, FITS * count :]).view("<u2").astype(np.int64)
-        return cls(numbers[..., : len(even)], numbers[..., len(even) :], fits)
+        layout = np.dtype([("numbers", np.int8, (FITS, count)), ("fits", "<u2", (FITS,))])
+        raw = np.fromiter(packed, np.dtype((np.void, layout.itemsize))).view(layout)
+        return cls(raw["numbers"][..., : len(even)], raw["numbers"][..., len(even) :], raw["fits"])
 
 
 def describe_likeness(images: Sequence[Image]) -> Likeness:
     """Describe crops of faces."""
     if not images:
-        none = (np.empty((0, FITS, len(part)), np.float32) for part in _choose_frequencies())
-        return Likeness(next(none), next(none), np.empty((0, FITS), np.int64))
+        none = (np.empty((0, FITS, len(part)), np.int8) for part in _choose_frequencies())
+        return Likeness(next(none), next(none), np.empty((0, FITS), np.uint16))
     greys = [shrink(image) for image in images]
     fits = _find_fits(greys)
     cuts = np.array(
@@ -152,8 +152,8 @@ def describe_likeness(images: Sequence[Image]) -> Likeness:
     found[:, : len(even)] -= USUAL
     found *= LENGTH / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-3)
     found[strength[:, 0] < FAINT] = 0
-    numbers = found.round().reshape(len(images), FITS, -1)
-    return Likeness(numbers[..., : len(even)], numbers[..., len(even) :], fits)
+    numbers = found.round().astype(np.int8).reshape(len(images), FITS, -1)
+    return Likeness(numbers[..., : len(even)], numbers[..., len(even) :], fits.astype(np.uint16))
 
 
 def shrink(image: Image) -> Grey:

@@ -136,7 +136,7 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
 
 def _compare_block(likeness: Likeness, a: Indices, b: Indices, *, rising: bool) -> NDArray[np.float64]:
     parts = [part.reshape(-1, part.shape[-1]) for part in (likeness.even, likeness.odd)]
-    alike, odd = (part[a] @ part[b].T for part in parts)
+    alike, odd = (part[a].astype(np.float32) @ part[b].astype(np.float32).T for part in parts)
     total = np.abs(odd)
     total += alike
     rows, columns = np.divmod(np.flatnonzero(total >= ALIKE * LENGTH**2), len(b))

@@ -36,8 +36,8 @@ def find_divided_people(images: Iterable[Seen]) -> dict[str, dict[str, Counter[s
 
 def warn_of_divided_people(images: Iterable[Seen]) -> list[str]:
     """Say of each source which people are in more than one split, and how many of their images are in each."""
-    images = list(images)
-    known = Counter(source for source, _ in {(one.source, one.subject) for one in images if one.subject is not None})
+    images = [one for one in images if one.subject is not None]
+    known = Counter(source for source, _ in {(one.source, one.subject) for one in images})
     return [_describe(source, people, known[source]) for source, people in find_divided_people(images).items()]
 
 

@@ -117,9 +117,7 @@ def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
     """
     if not 0 <= size < len(members):
         raise OptionError(f"a hold-out must be smaller than the {len(members)} images there are, got {size}")
-    counts: Groups = defaultdict(Counter)
-    for member in members:
-        counts[member.group][member.source, member.label] += 1
+    counts = _count_by_group(members)
     order = sorted(counts, key=lambda name: (draw_number(seed, name), name))
     groups = {group: counts[group] for group in order}
     chosen = _fill_quota(groups, size)
@@ -133,6 +131,18 @@ def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
             left -= groups[group].total()
             chosen.add(group)
     return chosen
+
+
+def _count_by_group(members: Iterable[Member]) -> Groups:
+    """Count the images of each group. Groups of one image share their Counter, which nobody changes: they are many."""
+    alone: dict[Place, Counter[Place]] = {}
+    counts: Groups = {}
+    for member in members:
+        place = member.source, member.label
+        one = alone.get(place) or alone.setdefault(place, Counter([place]))
+        before = counts.get(member.group)
+        counts[member.group] = one if before is None else before + one
+    return counts
 
 
 def _fill_quota(groups: Groups, size: int) -> set[str]:

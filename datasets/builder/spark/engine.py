@@ -43,8 +43,8 @@ class SparkEngine:
         check_machines(self._session, folder, inputs, PACKAGES)
 
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
-        todo = list(find_missing(chunks, folder, done))
-        watch = _Watch(todo, folder, done)
+        watch = _Watch(folder, done)
+        todo = map(watch.expect, find_missing(chunks, folder, done))
         broadcast = self._session.sparkContext.broadcast(pack(options))
         try:
             work = partial(_work_on, broadcast, folder.resolve())
@@ -63,23 +63,29 @@ class SparkEngine:
 
 
 class _Watch:
-    """Calls `done` for each chunk whose file is there."""
+    """Calls `done` for each chunk whose file is there. It keeps no chunk: all samples would be in memory once more."""
 
-    def __init__(self, todo: Sequence[Chunk], folder: Path, done: Done) -> None:
-        self._todo = todo
-        self._left = {chunk_path(folder, chunk).name: chunk for chunk in todo}
+    def __init__(self, folder: Path, done: Done) -> None:
+        self._sources: list[str] = []  # of all chunks, in order
+        self._left: dict[str, tuple[str, int]] = {}  # file -> source and images
         self._folder = folder
         self._done = done
 
+    def expect(self, chunk: Chunk) -> Chunk:
+        """Note a chunk that is to be done, and return it."""
+        self._sources.append(chunk.source)
+        self._left[chunk_path(self._folder, chunk).name] = chunk.source, len(chunk)
+        return chunk
+
     def __call__(self) -> None:
         for name in self._left.keys() & {path.name for path in self._folder.iterdir()}:
-            self._done(self._left.pop(name), {})
+            self._done(*self._left.pop(name), {})
 
     def end(self, seconds: Sequence[Seconds]) -> None:
         """Call `done` for the rest, and hand on the seconds that the chunks took."""
         self()
-        for chunk, spent in zip(self._todo, seconds, strict=True):
-            self._done(replace(chunk, units=()), spent)
+        for source, spent in zip(self._sources, seconds, strict=True):
+            self._done(source, 0, spent)
 
 
 def _work_on(broadcast: Broadcast[bytes], folder: Path, chunk: Chunk) -> Seconds:

@@ -61,7 +61,7 @@ class SparkSearch:
         self._paths = paths
         self._folder = paths[0].parent
 
-    def find_copies(self, hashes: Sequence[str | None]) -> Indices:
+    def find_copies(self, hashes: pa.ChunkedArray) -> Indices:
         from pyspark.sql import functions as F
 
         groups = self._rows.where("sha1 is not null").groupBy("sha1").agg(F.min("row").alias("first"), F.count("row"))
@@ -91,11 +91,13 @@ class SparkSearch:
     ) -> list[NearPair]:
         _save(self._folder, likeness, evaluated)
         work = partial(_search, self._folder)
-        found = run_tasks(self._session, self._folder / "strips.tasks", list_strips(evaluated), work)
-        candidates = choose_candidates(found, likeness, together)
+        strips = run_tasks(self._session, self._folder / "strips.tasks", list_strips(evaluated), work)
+        candidates = choose_candidates(strips, likeness, together)
         pairs = self._with_greys(self._session.createDataFrame(_tabulate(candidates, rows)))
         schema = "first long, second long, correlation double, mirrored boolean"
-        return _list_pairs(collect(pairs.groupBy("batch").applyInArrow(partial(_lay_over, threshold), schema)), rows)
+        # Not a partial: PySpark 4.3 looks for the annotations of a function, and fails on a partial that has some.
+        found = pairs.groupBy("batch").applyInArrow(lambda table: _lay_over(threshold, table), schema)
+        return _list_pairs(collect(found), rows)
 
     @cached_property
     def _rows(self) -> DataFrame:
@@ -188,7 +190,7 @@ def _save(folder: Path, likeness: Likeness, evaluated: NDArray[np.bool_]) -> Non
 @cache
 def _load(folder: Path, _saved: int) -> tuple[Likeness, NDArray[np.bool_]]:
     even, odd, evaluated = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("even", "odd", "evaluated"))
-    return Likeness(even, odd, np.empty(0, np.int64)), np.array(evaluated)
+    return Likeness(even, odd, np.empty(0, np.uint16)), np.array(evaluated)
 
 
 def _search(folder: Path, strip: Strip) -> NDArray[np.float64]:

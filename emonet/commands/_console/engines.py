@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ class SparkPlace:
         from emonet.spark import open_session
 
         typer.echo(f"starting Spark on {self.master}", err=True)
-        with open_session(self.feature, self.master, self.settings) as session:
+        with warnings.catch_warnings(), open_session(self.feature, self.master, self.settings) as session:
+            # emonet hands Spark Arrow tables, and never uses pandas with it.
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
             yield session
 
 
