@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import trainings
 from trainings import Stopping
 
+from emonet.errors import OptionError
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.options import write_toml
@@ -29,6 +31,7 @@ CASES = {
     "degraded by torch": {"augment": "degraded", "augment_with": "torch"},
     "augmented by threads": {"augment": "strong", "workers": 2},
     "mixed": {"mixup": 0.4, "cutmix": 1, "mix_until": 0.7},
+    "parts": {**trainings.FAST, "mixup": 0.4, "part_size": 3},
     "averaged weights": {"ema": 0.9},
     "last epochs averaged": {**trainings.FAST, "average_last": 2},
     "dropout": trainings.FIVE_DROPPING,
@@ -137,12 +140,22 @@ def test_a_damaged_state_is_refused(store, tmp_path):
     assert trainings.trained(store, tmp_path, overwrite=True).scores["dev"]["n"] == 7
 
 
-def test_the_number_of_processes_is_part_of_the_identity(store):
-    """With more processes a step has more images, so a run cannot be resumed with another number."""
+def test_the_number_of_processes_is_not_part_of_the_identity(store):
+    """A step has the same images with any number of processes, so a run may be resumed with another number."""
     config, machine = trainings.quick(), open_machine("cpu", "fp32")
     material = gather_material(config, store)
     alone, two = (Session(store, material, machine, Processes(0, count), Silent()).identify(config) for count in (1, 2))
-    assert {name for name in alone if alone[name] != two[name]} == {"processes"}
+    assert alone == two
+
+
+@pytest.mark.parametrize(("processes", "refused"), [(1, True), (2, False), (4, True)])
+def test_a_batch_size_of_up_to_0_2_was_that_of_each_process(store, tmp_path, processes, refused):
+    """A folder of a run of 4 images for each of two processes holds a run with batches of 8."""
+    done = trainings.trained(store, tmp_path, batch_size=8)
+    identity = {**done.training["identity"], "batch_size": 4, "processes": processes}
+    replace(done, training={**done.training, "identity": identity}).save(tmp_path / "model.safetensors")
+    with pytest.raises(OptionError, match="other batch_size") if refused else nullcontext():
+        assert trainings.trained(store, tmp_path, batch_size=8).weights.keys() == done.weights.keys()
 
 
 def killed_after(process, path, changes):

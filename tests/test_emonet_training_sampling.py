@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from emonet.errors import OptionError
 from emonet.faces import Faces
 from emonet.labels import Emotion
 from emonet.training import TrainConfig
@@ -118,14 +119,15 @@ def test_the_order_is_decided_by_seed_order_and_epoch():
     assert len(set(map(tuple, others))) == 6
 
 
-@pytest.mark.parametrize(("batch_size", "processes"), [(5, 1), (8, 1), (41, 1), (42, 1), (64, 1), (5, 2), (4, 3)])
-def test_batches_are_of_one_size(batch_size, processes):
+@pytest.mark.parametrize("batch_size", [5, 8, 12, 41, 42, 64])
+def test_batches_are_of_one_size(batch_size):
     sampling = Sampling(FACES, TrainConfig(batch_size=batch_size))
-    batches = sampling.draw_batches(2, processes)
+    batches = sampling.draw_batches(2)
     sizes = {len(batch) for batch in batches}
-    assert max(sizes) <= batch_size * processes
+    assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
-    assert len(batches) == sampling.count_steps(processes) == -(-42 // (batch_size * processes))
+    assert min(sizes) == sampling.count_smallest()
+    assert len(batches) == sampling.count_steps() == -(-42 // batch_size)
     assert np.concatenate(batches).tolist() == sampling.draw_order(2).tolist()
 
 
@@ -150,7 +152,7 @@ def test_a_class_without_images_has_no_weight():
 
 def feed(kind, processes=ALONE, **options):
     config = TrainConfig(**{"batch_size": 10, "augment": "strong", "workers": 0, **options})
-    return kind(FACES.pixels, Planner(Sampling(FACES, config), processes), config, CPU)
+    return kind(FACES.pixels, Planner(Sampling(FACES, config), processes, config.part_size), config, CPU)
 
 
 def drawn(kind, epoch=0, step=0, epochs=2, **options):
@@ -229,9 +231,52 @@ def test_an_image_that_is_shown_twice_is_augmented_twice(kind):
 @both
 def test_processes_share_each_batch(kind):
     alone = drawn(kind, batch_size=20)
-    shares = [drawn(kind, batch_size=10, processes=Processes(rank, 2)) for rank in range(2)]
+    shares = [drawn(kind, batch_size=20, processes=Processes(rank, 2)) for rank in range(2)]
     for whole, *parts in zip(alone, *shares, strict=True):
         assert [part.whole for part in parts] == [whole.whole] * 2
         for rank, part in enumerate(parts):
             assert torch.equal(part.places, whole.places[rank::2])
             assert torch.equal(part.pixels, whole.pixels[rank::2])
+
+
+@both
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_the_parts_of_a_batch_are_the_same_whatever_the_number_of_processes(kind, count):
+    """42 images in batches of 14, and parts of 4 at most: three processes need two rounds of three parts."""
+    options = {"batch_size": 14, "part_size": 4}
+    shares = [drawn(kind, processes=Processes(rank, count), **options) for rank in range(count)]
+    parts = sorted((part for share in shares for part in share), key=step_and_part)
+    rounds = len(shares[0]) // 6
+    assert [part.plan.part for part in parts] == list(range(rounds * count)) * 6
+    assert max(len(part.places) for part in parts) <= 4
+    for share in shares:
+        assert [part.plan.first for part in share] == ([True] + [False] * (rounds - 1)) * 6
+        assert [part.plan.last for part in share] == ([False] * (rounds - 1) + [True]) * 6
+    if count in (1, 2, 4):
+        assert alike(parts, drawn(kind, **options))
+    batches = [sorted(torch.cat(group).tolist()) for group in grouped_places(parts, rounds * count)]
+    assert batches == [sorted(batch.places.tolist()) for batch in drawn(kind, batch_size=14)]
+
+
+def step_and_part(batch):
+    """Order the parts of all processes; the first image of an epoch that a batch shows tells its step."""
+    return batch.plan.epoch, min(batch.plan.turns) // 14, batch.plan.part
+
+
+def grouped_places(parts, count):
+    return [[part.places for part in parts[start : start + count]] for start in range(0, len(parts), count)]
+
+
+@pytest.mark.parametrize("part_size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_no_part_is_empty_and_no_image_is_lost(part_size, count):
+    sampling = Sampling(FACES, TrainConfig(batch_size=5))
+    plans = [list(Planner(sampling, Processes(rank, count), part_size).plan(0, 0, 1)) for rank in range(count)]
+    assert len({len(own) for own in plans}) == 1  # all processes send as many gradients
+    assert all(len(plan.places) for own in plans for plan in own)
+    assert sorted(place for own in plans for plan in own for place in plan.places) == list(range(42))
+
+
+def test_a_batch_of_fewer_images_than_processes_is_refused():
+    with pytest.raises(OptionError, match=r"6 processes cannot share a batch of 4: .* larger batch_size"):
+        Planner(Sampling(FACES, TrainConfig(batch_size=5)), Processes(0, 6))

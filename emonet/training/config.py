@@ -147,7 +147,7 @@ class TrainConfig:
         ),
     ] = 0
     steps: Annotated[int, LEARNING("Stop after so many steps; 0: after the epochs.", 0)] = 0
-    batch_size: Annotated[int, LEARNING("Number of images in a batch, for each process.", 1, 1_000_000)] = 128
+    batch_size: Annotated[int, LEARNING("Number of images in a batch, of all processes together.", 1, 1_000_000)] = 128
     optimizer: Annotated[
         Optimizer,
         LEARNING("Optimize with sgd (Nesterov momentum), adam, adamw, or muon (for kernels; sgd for the rest)."),
@@ -241,6 +241,15 @@ class TrainConfig:
     workers: Annotated[
         int, MACHINE("Threads that augment images; -1: as many as pay. The result is the same.", -1, 1000)
     ] = -1
+    part_size: Annotated[
+        int,
+        MACHINE(
+            "Learn at most so many images of a batch at once, and add up the gradients; 0: each process learns its "
+            "share at once.",
+            0,
+            1_000_000,
+        ),
+    ] = 0
     storage: Annotated[Storage, MACHINE("Keep decoded images in memory, on disk, or auto: in memory if they fit.")] = (
         "auto"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, distributed, nn
 
 from emonet.errors import OptionError
 from emonet.inference.devices import Machine
-from emonet.training.sampling import Indices
+from emonet.models import Network
 
 # Seconds that gloo's threads get to release the last tensors. They need Python's lock for that, and a thread that asks
 # for it after the interpreter has ended aborts the process (PyTorch's pull request 179291).
@@ -25,7 +25,7 @@ RELEASE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The rank of this process among all. Each takes its share of every batch; only the first writes and scores.
+    """The rank of this process among all. Each learns its parts of every batch; only the first writes.
 
     Attributes:
         rank: Number of this process, from 0.
@@ -42,9 +42,15 @@ class Processes:
         """Whether this is the first process."""
         return self.rank == 0
 
-    def share(self, batch: Indices) -> Indices:
-        """Return this process's share of a batch."""
-        return batch[self.rank :: self.count]
+    def synchronise(self, network: Network, machine: Machine) -> Network:
+        """Let batch norm use the statistics of all processes together; its parameters and their names stay.
+
+        On CUDA only: torch offers it nowhere else.
+        """
+        if self.count == 1 or machine.device.type != "cuda":
+            return network
+        converted = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        return cast("Network", converted)
 
     def wrap(self, network: nn.Module, machine: Machine) -> nn.Module:
         """Wrap a network so that its gradients are averaged over all processes."""
@@ -52,6 +58,12 @@ class Processes:
             return network
         devices = [machine.device.index] if machine.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)
+
+    def hold_back(self, wrapped: nn.Module, *, last: bool) -> AbstractContextManager[None]:
+        """Keep the gradients of a part to this process, but for the last part of a batch, which sends their sum."""
+        if last or not isinstance(wrapped, nn.parallel.DistributedDataParallel):
+            return nullcontext()
+        return wrapped.no_sync()
 
     def agree_on(self, value: Any) -> Any:
         """Return the first process's value in all processes."""

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emonet.errors import OptionError
 from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
@@ -33,16 +34,19 @@ SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
 
 
 class BatchPlan(NamedTuple):
-    """A batch that is to be made."""
+    """A batch that is to be made, or a part of one."""
 
     epoch: int
     places: Indices  # of its images in the training data
     turns: Indices  # their places in the epoch, which decide how they are augmented
-    whole: int  # images of the batch in all processes together
+    whole: int  # images of all parts in all processes together
+    part: int = 0  # number of the part, over all processes
+    first: bool = True  # of the parts that this process learns
+    last: bool = True
 
 
 class Batch(NamedTuple):
-    """Images to learn from, and where they came from."""
+    """Images to learn from at once, and where they came from."""
 
     pixels: Tensor  # (N, channels, size, size), from 0 to 255
     places: Tensor  # (N,), in the training data; on the same device as the pixels
@@ -50,7 +54,7 @@ class Batch(NamedTuple):
 
     @property
     def whole(self) -> int:
-        """Images of the batch in all processes together."""
+        """Images of all parts in all processes together."""
         return self.plan.whole
 
 
@@ -63,21 +67,52 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans the batches of this process."""
+    """Divides batches into parts, and plans those of this process.
+
+    The batches are the same whatever the number of processes. So are their parts where `part_size` decides about them.
+
+    Attributes:
+        sampling: Draws the batches.
+        processes: This process among all.
+        part_size: Images that are learned at once, at most; 0: the share of a process.
+
+    Raises:
+        OptionError: A batch has fewer images than there are processes.
+    """
 
     sampling: Sampling
     processes: Processes
+    part_size: int = 0
+
+    def __post_init__(self) -> None:
+        if (smallest := self.sampling.count_smallest()) < self.processes.count:
+            raise OptionError(
+                f"{self.processes.count} processes cannot share a batch of {smallest}: "
+                "start fewer, or choose a larger batch_size"
+            )
 
     def plan(self, epoch: int, step: int, epochs: int) -> Iterator[BatchPlan]:
         """Yield the plans from a step of an epoch on, until `epochs` epochs are over."""
         for number in range(epoch, epochs):
             turn = 0
-            for place, batch in enumerate(self.sampling.draw_batches(number, self.processes.count)):
+            for place, batch in enumerate(self.sampling.draw_batches(number)):
                 turns = np.arange(turn, turn + len(batch))
                 turn += len(batch)
                 if number > epoch or place >= step:
-                    share = self.processes.share
-                    yield BatchPlan(number, share(batch), share(turns), len(batch))
+                    yield from self._divide(number, batch, turns)
+
+    def _divide(self, epoch: int, batch: Indices, turns: Indices) -> Iterator[BatchPlan]:
+        """Divide a batch into parts of about one size, each with images from all over it; yield those of this process.
+
+        All processes learn equally many parts.
+        """
+        processes = self.processes
+        rounds = -(-len(batch) // (self.part_size * processes.count)) if self.part_size else 1
+        rounds = min(rounds, len(batch) // processes.count)  # no part is empty
+        parts = rounds * processes.count
+        for part in range(processes.rank, parts, processes.count):
+            first, last = part < processes.count, part >= parts - processes.count
+            yield BatchPlan(epoch, batch[part::parts], turns[part::parts], len(batch), part, first, last)
 
 
 class ImageFeed:

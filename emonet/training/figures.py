@@ -28,7 +28,7 @@ class StepFigures(NamedTuple):
     right: float
     images: int
     rate: float  # the learning rate
-    places: Tensor  # of this process's images in the training data
+    places: list[Tensor]  # of this process's images in the training data, for each part
 
     @property
     def finite(self) -> bool:
@@ -47,21 +47,31 @@ class Figures:
     def __init__(self, processes: Processes, every: int) -> None:
         self._processes = processes
         self._every = every
+        self._parts: list[tuple[Tensor, Tensor]] = []
         self._sums: list[Tensor] = []
-        self._known: list[tuple[int, float, Tensor]] = []
+        self._known: list[tuple[int, float, list[Tensor]]] = []
 
-    def add(self, losses: Tensor, right: Tensor, images: int, rate: float, places: Tensor) -> None:
-        """Add a step.
+    def add(self, losses: Tensor, right: Tensor, places: Tensor) -> None:
+        """Add a part of a step.
 
         Args:
-            losses: Loss of each image of this process.
-            right: How many images of this process were answered correctly.
+            losses: Loss of each image.
+            right: How many images were answered correctly.
+            places: Places of the images in the training data.
+        """
+        self._parts.append((torch.stack([losses.detach().sum(), right.float()]), places))
+
+    def end_step(self, images: int, rate: float) -> None:
+        """End a step.
+
+        Args:
             images: How many images all processes had together.
             rate: The learning rate.
-            places: Places of this process's images in the training data.
         """
-        self._sums.append(torch.stack([losses.detach().sum(), right.float()]))
-        self._known.append((images, rate, places))
+        sums, places = zip(*self._parts, strict=True)
+        self._sums.append(torch.stack(sums).sum(0))
+        self._known.append((images, rate, list(places)))
+        self._parts = []
 
     @property
     def due(self) -> bool:

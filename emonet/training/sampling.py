@@ -58,10 +58,10 @@ class Sampling:
         order = chance.permutation(np.concatenate(pieces))
         return order if self._repeats == 1 else np.repeat(order[: -(-len(order) // self._repeats)], self._repeats)
 
-    def draw_batches(self, epoch: int, processes: int = 1) -> list[Indices]:
+    def draw_batches(self, epoch: int) -> list[Indices]:
         """Divide the order of an epoch into batches whose sizes differ by 1 at most, so that no batch is tiny."""
         order = self.draw_order(epoch)
-        count = max(1, -(-len(order) // (self._batch_size * processes)))
+        count = self.count_steps()
         batches = np.array_split(order, count)
         if self._repeats == 1:
             return batches
@@ -69,11 +69,17 @@ class Sampling:
         chance = np.random.default_rng([*self._seed, epoch, count])
         return [chance.permutation(batch) for batch in batches]
 
-    def count_steps(self, processes: int = 1) -> int:
+    def count_steps(self) -> int:
         """Count the batches of an epoch."""
+        return max(1, -(-self._count_shown() // self._batch_size))
+
+    def count_smallest(self) -> int:
+        """Count the images of the smallest batch of an epoch."""
+        return self._count_shown() // self.count_steps()
+
+    def _count_shown(self) -> int:
         shown = sum(count for _, count in self._groups)
-        shown = -(-shown // self._repeats) * self._repeats
-        return max(1, -(-shown // (self._batch_size * processes)))
+        return -(-shown // self._repeats) * self._repeats
 
 
 def _group_images(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:

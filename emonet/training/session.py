@@ -55,9 +55,9 @@ class Session:
     draw: bool = True
 
     def identify(self, config: TrainConfig) -> dict[str, Any]:
-        """Return what must stay the same for a run to be resumed: options, data, and the number of processes."""
+        """Return what must stay the same for a run to be resumed: options and data."""
         contents = {f"content of {name}": hashes for name, hashes in self.material.contents.items()}
-        return {**config.identity(), **contents, "data": self.store.identity, "processes": self.processes.count}
+        return {**config.identity(), **contents, "data": self.store.identity}
 
     def describe(self, config: TrainConfig) -> dict[str, Any]:
         """Describe how a network is trained, for its model file. The key `identity` holds what `identify` returns."""
@@ -114,6 +114,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     if stored is None:
         return
     stored = TrainConfig().identity() | stored  # a run of before an option had its default
+    stored["batch_size"] *= stored.pop("processes", 1)  # up to 0.2 it was that of each process
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise OptionError(
             f"{folder} holds a run with other {', '.join(differing)}; choose another folder or overwrite it"

@@ -60,19 +60,19 @@ class Trainer:
         identity: Mapping[str, Any],
     ) -> None:
         self._config, self._material, self._machine, self._processes = config, material, machine, processes
-        self._network = network.to(machine.device)
+        self._network = processes.synchronise(network.to(machine.device), machine)
         if config.channels_last:
             self._network = self._network.to(memory_format=torch.channels_last)
-        learner = processes.wrap(self._network, machine)
-        self._learner = torch.compile(learner) if config.compile else learner
+        self._wrapped = processes.wrap(self._network, machine)
+        self._learner = torch.compile(self._wrapped) if config.compile else self._wrapped
         self._optimizer = make_optimizer(self._network, config)
         teachers = [open_classifier(teacher, machine) for teacher in material.teachers]
         targets = make_targets(material.train, material.heads, config)
         self._preparation = Preparation(material, targets, teachers, config, machine.device)
         self._objective = make_objective(config, material.heads, material.train, machine.device)
         self._sampling = Sampling(material.train, config)
-        self._feed = _open_feed(material, config, machine, Planner(self._sampling, processes))
-        self.steps_an_epoch = self._sampling.count_steps(processes.count)
+        self._feed = _open_feed(material, config, machine, Planner(self._sampling, processes, config.part_size))
+        self.steps_an_epoch = self._sampling.count_steps()
         self.steps = config.steps or config.epochs * self.steps_an_epoch
         self._average = make_average(self._network, config, self.steps, self.steps_an_epoch)
         self._rate = LearningRate(config, self.steps, self.steps_an_epoch)
@@ -114,35 +114,10 @@ class Trainer:
         self._preparation.open_answers(path.parent, self._processes, fresh=not self.done)
         batches = self._feed.make_batches(self.progress.epoch, self.progress.step, epochs)
         for batch, waited, began in _time_waits(batches):
-            # 1. Seed all random numbers of the step from the seed, the epoch, the step and the process; set the rate.
-            seed = self._seed_step()
-            rate = self._rate.at(self.done)
-            set_rate(self._optimizer, rate)
-
-            # 2. Scale and mix the images, and look up what the network should answer to them.
-            x, labels, targets = self._preparation.prepare(batch, seed, self.done / self.steps)
-
-            # 3. Let the network answer, and measure how far it is from what it should answer.
-            self._network.train()
-            with self._machine.autocast():
-                scores = self._learner(x)
-            losses = self._objective(scores.float(), targets)
-            loss = losses.sum() * (self._processes.count / batch.whole)  # the mean over the images of all processes
-
-            # 4. Move the weights against the gradient; their moving average follows.
-            self._optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            if self._config.clip:
-                nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip)
-            self._optimizer.step()
-            if self._average is not None:
-                self._average.update()
-
-            # 5. Note the figures on the device. Now and then read them, which waits for it, and save the state.
-            right = count_right(scores, labels, self._material.heads)
-            self._figures.add(losses, right, batch.whole, rate, batch.places)
-            self.progress.step += 1
-            ended = self.progress.step == self.steps_an_epoch or self.done == self.steps
+            self._learn_part(batch)
+            if batch.plan.last:
+                self._end_step(batch.whole)
+            ended = batch.plan.last and self._is_epoch_over()
             if ended or self._figures.due:
                 self._read_figures(path, watch, save=not ended)
             self.progress.add("waiting", waited)
@@ -152,9 +127,44 @@ class Trainer:
                 if self._is_over():
                     return
 
-    def _seed_step(self) -> int:
+    def _learn_part(self, batch: Batch) -> None:
+        """Add the gradient of a part of a batch; by default, the part is all that this process has of it."""
+        # 1. Seed all random numbers of the part from the seed, the epoch, the step and the number of the part.
+        seed = self._seed_part(batch.plan.part)
+
+        # 2. Scale and mix the images, and look up what the network should answer to them.
+        x, labels, targets = self._preparation.prepare(batch, seed, self.done / self.steps)
+
+        # 3. Let the network answer, and measure how far it is from what it should answer.
+        if batch.plan.first:
+            self._optimizer.zero_grad()
+        self._network.train()
+        with self._processes.hold_back(self._wrapped, last=batch.plan.last):
+            with self._machine.autocast():
+                scores = self._learner(x)
+            losses = self._objective(scores.float(), targets)
+            # The mean over the images of all parts, also those of the other processes.
+            loss = losses.sum() * (self._processes.count / batch.whole)
+            torch.autograd.backward(loss)
+        self._figures.add(losses, count_right(scores, labels, self._material.heads), batch.places)
+
+    def _end_step(self, images: int) -> None:
+        # 4. Move the weights against the gradient of all parts; their moving average follows.
+        rate = self._rate.at(self.done)
+        set_rate(self._optimizer, rate)
+        if self._config.clip:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip)
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update()
+
+        # 5. Note the figures on the device; `run` reads them now and then, which waits for it.
+        self._figures.end_step(images, rate)
+        self.progress.step += 1
+
+    def _seed_part(self, part: int) -> int:
         config, progress = self._config, self.progress
-        seed = sample_seed(config.seed, config.order, progress.epoch, progress.step, self._processes.rank) >> 1
+        seed = sample_seed(config.seed, config.order, progress.epoch, progress.step, part) >> 1
         torch.manual_seed(seed)  # takes 63 bits
         return seed
 
@@ -174,7 +184,7 @@ class Trainer:
 
     def _check_finite(self, row: StepFigures, step: int) -> None:
         if not row.finite:
-            keys = [self._material.train.keys[place] for place in row.places.tolist()]
+            keys = [self._material.train.keys[place] for places in row.places for place in places.tolist()]
             raise TrainingError(
                 f"the loss is {row.loss} at step {step} (epoch {self.progress.epoch + 1}); {ADVICE}. "
                 f"The batch: {', '.join(keys)}"
@@ -184,6 +194,9 @@ class Trainer:
         if self._processes.first:
             self._state.save(path)
         self._saved_at = time.monotonic()
+
+    def _is_epoch_over(self) -> bool:
+        return self.progress.step == self.steps_an_epoch or self.done == self.steps
 
     def _is_over(self) -> bool:
         patience = self._config.stop_after
