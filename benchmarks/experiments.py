@@ -200,7 +200,7 @@ def trained(store: Store, out: Path, name: str, seed: int, steps: int) -> Checkp
 def find_right(checkpoint: Checkpoint, store: Store) -> Answers:
     """Score a network on dev and its mirror image, by labels and by majorities."""
     dev: Faces = read_faces(store, ["dev"], checkpoint.input)
-    said = open_classifier(checkpoint, open_machine(), "mirror")(dev.pixels)
+    said = open_classifier(checkpoint, open_machine(), "mirror")(dev.array)
     majority = seen_majority(dev)
     clear = majority >= 0
     heads = [head.name for head in checkpoint.heads]

@@ -63,7 +63,7 @@ def main() -> None:
         if not arguments.back_ends:
             compare(checkpoint, store, arguments.repeats)
             continue
-        pixels = read_faces(store, ["validation"], checkpoint.input, classes=checkpoint.classes).pixels
+        pixels = read_faces(store, ["validation"], checkpoint.input, classes=checkpoint.classes).array
         for threads in arguments.threads:
             for batch in arguments.batches:
                 compare_back_ends(checkpoint, pixels[:batch], threads, arguments.repeats)
@@ -94,13 +94,13 @@ def time_calls(classify: Classify, pixels: Pixels, calls: int) -> float:
 
 def compare(checkpoint: Checkpoint, store: Store, repeats: int) -> None:
     faces = read_faces(store, ["validation"], checkpoint.input, classes=checkpoint.classes)
-    fitted = read_faces(store, ["dev"], checkpoint.input, classes=checkpoint.classes).pixels[:FITTED]
+    fitted = read_faces(store, ["dev"], checkpoint.input, classes=checkpoint.classes).array[:FITTED]
     print(f"\n{checkpoint.model}, {len(faces):,} faces")
     expected = None
     with tempfile.TemporaryDirectory() as folder:
         for name, classify in contenders(checkpoint, fitted, Path(folder)):
-            first, answers = timed(classify, faces.pixels)
-            best = min(timed(classify, faces.pixels)[0] for _ in range(repeats))
+            first, answers = timed(classify, faces.array)
+            best = min(timed(classify, faces.array)[0] for _ in range(repeats))
             answers = answers.argmax(1)
             expected = answers if expected is None else expected
             print(

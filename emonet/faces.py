@@ -1,13 +1,14 @@
 """The images of a data set, as arrays in memory or as a torch data set.
 
 `FaceDataset` is for a DataLoader of your own, as `Store.as_torch` returns it. `read_faces` decodes all images once,
-which trains faster: into memory if they fit, or else into a file.
+which trains faster: into memory if they fit, or else into a file. Or it leaves them where they are (`stream`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,19 +19,21 @@ from numpy.typing import NDArray
 
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store, decode
+from emonet.datasets.store.shard import list_row_groups
 from emonet.datasets.store.torch_faces import FaceDataset
 from emonet.labels import Emotion
-from emonet.models.inputs import InputSpec, Pixels
+from emonet.models.inputs import PIECE, InputSpec, Pixels
+from emonet.streamed import StreamedImages
 
-Storage = Literal["auto", "memory", "disk"]
+Storage = Literal["auto", "memory", "disk", "stream"]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-PIECE = 1024  # images that are copied at once
 SHARE_OF_MEMORY = 0.5  # of what is free; images that need more are kept on the disk
 
 NO_VOTES = [0] * len(VOTES)
 
-COLUMNS = ("image", "label", "source", "key", "fold", "votes", "subject", "sequence")
+IMAGE = "image"
+COLUMNS = ("label", "source", "key", "fold", "votes", "subject", "sequence")
 __all__ = ["FaceDataset", "Faces", "read_faces"]
 
 
@@ -39,7 +42,7 @@ class Faces:
     """Images with their labels, in the order of the data set.
 
     Attributes:
-        pixels: (N, size, size, channels).
+        pixels: (N, size, size, channels); images that are streamed are decoded where they are indexed.
         labels: Places in `classes` (N,).
         sources: The data set that each image is from (N,).
         keys: The key of each image.
@@ -50,9 +53,10 @@ class Faces:
         subjects: The code of the person in each image (N,); empty where it is not known.
         sequences: The sequence that each image is a frame of (N,); empty for single images.
         splits: The split that each image is in (N,).
+        groups: The row group of the Parquet files that each image is in (N,), counted over all that were read.
     """
 
-    pixels: Pixels
+    pixels: Pixels | StreamedImages
     labels: NDArray[np.int64]
     sources: NDArray[np.str_]
     keys: list[str]
@@ -63,9 +67,15 @@ class Faces:
     subjects: NDArray[np.str_] | None = None
     sequences: NDArray[np.str_] | None = None
     splits: NDArray[np.str_] | None = None
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def array(self) -> Pixels:
+        """All images as one array; images that are streamed are decoded into memory."""
+        return self.pixels[:] if isinstance(self.pixels, StreamedImages) else self.pixels
 
     def part(self, mask: NDArray[np.bool_]) -> Faces:
         """Return some of the images.
@@ -84,6 +94,7 @@ class Faces:
             subjects=_pick(self.subjects, mask),
             sequences=_pick(self.sequences, mask),
             splits=_pick(self.splits, mask),
+            groups=_pick(self.groups, mask),
         )
 
 
@@ -106,71 +117,74 @@ def read_faces(
         classes: The classes to read; all if empty. The data set may lack some of them.
         sources: The data sets to read; all if empty.
         folds: The number of a fold, and whether to read this fold or all others.
-        storage: Where to keep the pixels; `auto` chooses memory if there is room.
+        storage: Where to keep the pixels; `auto` chooses memory if there is room, and the disk otherwise. With
+            `stream` they stay in the Parquet files, and only the other columns are kept in memory.
     """
     chosen = tuple(classes) or store.classes
     places = {place: chosen.index(emotion) for place, emotion in enumerate(store.classes) if emotion in chosen}
-    rows: list[_Row] = []
-    left_out: dict[str, int] = {}
-    pixels = _make_room(sum(_count_rows(store, split) for split in splits), spec, storage)
-    for split, row in _read_rows(store, splits):
+    left_out: Counter[str] = Counter()
+
+    def find_label(row: Mapping[str, Any]) -> int | None:
+        """Find the label of a row in `chosen`; None for a row that is not asked for."""
         if folds is not None and (row["fold"] == folds[0]) is not folds[1]:
-            continue
+            return None
         if sources and row["source"] not in sources:
-            left_out[row["source"]] = left_out.get(row["source"], 0) + 1
-        elif row["label"] not in places:
-            name = str(store.classes[row["label"]])
-            left_out[name] = left_out.get(name, 0) + 1
-        else:
-            pixels[len(rows)] = spec.resize(decode(row["image"]))
-            rows.append(_make_row(places[row["label"]], split, row))
-    return _gather(rows, pixels[: len(rows)], chosen, left_out)
+            left_out[row["source"]] += 1
+            return None
+        if (label := places.get(row["label"])) is None:
+            left_out[str(store.classes[row["label"]])] += 1
+        return label
+
+    groups = [(split, group) for split in splits for path in store.files(split) for group in list_row_groups(path)]
+    pixels = None if storage == "stream" else _make_room(sum(group.rows for _, group in groups), spec, storage)
+    parts: list[dict[str, NDArray[Any]]] = []
+    count = 0
+    for number, (split, group) in enumerate(groups):
+        rows = []
+        for place, row in enumerate(group.read(COLUMNS if pixels is None else (IMAGE, *COLUMNS)).to_pylist()):
+            if (label := find_label(row)) is None:
+                continue
+            if pixels is not None:
+                pixels[count] = spec.resize(decode(row[IMAGE]))
+            rows.append(_make_row(label, split, number, place, row))
+            count += 1
+        parts.append(_make_columns(rows))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in _Row._fields}
+    rows_in_groups, keys = columns.pop("rows"), columns.pop("keys").tolist()
+    if pixels is not None:
+        return Faces(pixels[:count], keys=keys, classes=chosen, left_out=dict(left_out), **columns)
+    streamed = StreamedImages([group for _, group in groups], columns["groups"], rows_in_groups, spec)
+    return Faces(streamed, keys=keys, classes=chosen, left_out=dict(left_out), **columns)
 
 
 class _Row(NamedTuple):
-    """What is kept of an image beside its pixels."""
+    """What is kept of an image beside its pixels, by the names of `Faces`."""
 
-    label: int
-    source: str
-    key: str
+    labels: int
+    sources: str
+    keys: str
     votes: Sequence[int]
-    fold: int
-    subject: str
-    sequence: str
-    split: str
+    folds: int
+    subjects: str
+    sequences: str
+    splits: str
+    groups: int
+    rows: int  # its row in the row group
 
 
-def _make_row(label: int, split: str, row: Mapping[str, Any]) -> _Row:
+TYPES = {"labels": np.int64, "folds": np.int64, "groups": np.int64, "rows": np.int64, "votes": np.int16, "keys": object}
+
+
+def _make_row(label: int, split: str, group: int, place: int, row: Mapping[str, Any]) -> _Row:
     fold = -1 if row["fold"] is None else row["fold"]
     people = row["subject"] or "", row["sequence"] or ""
-    return _Row(label, row["source"], row["key"], row["votes"] or NO_VOTES, fold, *people, split)
+    return _Row(label, row["source"], row["key"], row["votes"] or NO_VOTES, fold, *people, split, group, place)
 
 
-def _gather(rows: Sequence[_Row], pixels: Pixels, classes: tuple[Emotion, ...], left_out: dict[str, int]) -> Faces:
-    return Faces(
-        pixels=pixels,
-        labels=np.array([row.label for row in rows], np.int64),
-        sources=np.array([row.source for row in rows], np.str_),
-        keys=[row.key for row in rows],
-        classes=classes,
-        left_out=left_out,
-        votes=np.array([row.votes for row in rows], np.int16).reshape(-1, len(VOTES)),
-        folds=np.array([row.fold for row in rows], np.int64),
-        subjects=np.array([row.subject for row in rows], np.str_),
-        sequences=np.array([row.sequence for row in rows], np.str_),
-        splits=np.array([row.split for row in rows], np.str_),
-    )
-
-
-def _count_rows(store: Store, split: str) -> int:
-    store.files(split)  # raises an OptionError if there is no such split
-    return store.splits[split]
-
-
-def _read_rows(store: Store, splits: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for split in splits:
-        for batch in store.batches(split, COLUMNS):
-            yield from ((split, row) for row in batch.to_pylist())
+def _make_columns(rows: Sequence[_Row]) -> dict[str, NDArray[Any]]:
+    """Make arrays of the rows of a row group, which take a fraction of their memory."""
+    columns = {name: np.array([getattr(row, name) for row in rows], TYPES.get(name, np.str_)) for name in _Row._fields}
+    return columns | {"votes": columns["votes"].reshape(-1, len(VOTES))}
 
 
 def _pick(column: NDArray[Scalar] | None, mask: NDArray[np.bool_]) -> NDArray[Scalar] | None:
@@ -178,10 +192,15 @@ def _pick(column: NDArray[Scalar] | None, mask: NDArray[np.bool_]) -> NDArray[Sc
     return None if column is None else column[mask]
 
 
+def fit_in_memory(count: int, spec: InputSpec) -> bool:
+    """Return whether so many images may be kept in memory."""
+    return count * spec.size**2 * spec.channels <= SHARE_OF_MEMORY * _free_memory()
+
+
 def _make_room(count: int, spec: InputSpec, storage: Storage) -> Pixels:
     """Make an array for so many images, in memory or on the disk."""
     shape = (count, spec.size, spec.size, spec.channels)
-    if storage == "memory" or (storage == "auto" and np.prod(shape, dtype=float) <= SHARE_OF_MEMORY * _free_memory()):
+    if storage == "memory" or (storage == "auto" and fit_in_memory(count, spec)):
         return np.empty(shape, np.uint8)
     return _make_room_on_disk(shape)
 
@@ -192,8 +211,10 @@ def _make_room_on_disk(shape: tuple[int, ...]) -> Pixels:
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
-def _select(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
-    """Copy some images; a copy of images on the disk is on the disk, too."""
+def _select(pixels: Pixels | StreamedImages, mask: NDArray[np.bool_]) -> Pixels | StreamedImages:
+    """Copy some images; a copy of images on the disk is on the disk, too. Images that are streamed are not copied."""
+    if isinstance(pixels, StreamedImages):
+        return pixels.part(mask)
     if not isinstance(pixels, np.memmap):
         return pixels[mask]
     places = np.flatnonzero(mask)

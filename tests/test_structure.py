@@ -58,7 +58,8 @@ ALLOWED = {
     "emonet.inference": [*INFERENCE, "emonet.atomic"],
     "emonet.inference.onnx": [*INFERENCE, "emonet.atomic", "emonet.datasets"],
     "emonet.weights": ["emonet.inference"],
-    "emonet.faces": [*STORED, *NETWORKS],
+    "emonet.faces": [*STORED, *NETWORKS, "emonet.streamed"],
+    "emonet.streamed": ["emonet.datasets.store", "emonet.models.inputs"],
     "emonet.evaluation": SCORED,
     "emonet.training": [
         *INFERENCE,
@@ -67,6 +68,7 @@ ALLOWED = {
         "emonet.atomic",
         "emonet.evaluation",
         "emonet.options",
+        "emonet.streamed",
         "emonet.training",
         "emonet.weights",
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from emonet.datasets.store.schema import SPLIT
 from emonet.errors import DatasetError, OptionError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 ADVICE = "copy the data set again, or build it again; `emonet build --verify` checks all files"
@@ -36,6 +38,33 @@ def open_shard(path: Path) -> Iterator[pq.ParquetFile]:
             raise
         first = str(error).partition("\n")[0]
         raise DatasetError(path, f"truncated or damaged: {ADVICE} ({first})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Rows of a Parquet file that are read together.
+
+    Attributes:
+        path: The file.
+        number: Which of its row groups.
+        rows: How many rows it has.
+    """
+
+    path: Path
+    number: int
+    rows: int
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Read some columns."""
+        with open_shard(self.path) as file:
+            return file.read_row_group(self.number, columns=choose_columns(file, columns))
+
+
+def list_row_groups(path: Path) -> list[RowGroup]:
+    """List the row groups of a shard in order."""
+    with open_shard(path) as file:
+        counts = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    return [RowGroup(path, number, rows) for number, rows in enumerate(counts)]
 
 
 def choose_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[str] | None:

@@ -13,7 +13,7 @@ from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.options import Option, check_options
-from emonet.training.config import LabelView, Precision
+from emonet.training.choices import LabelView, Precision
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation

@@ -105,7 +105,7 @@ class Evaluation:
 
         It is measured when it is first asked for, which takes a second or two.
         """
-        return measure_cost(open_classifier(self.checkpoint, self.machine or open_machine()), self.faces.pixels)
+        return measure_cost(open_classifier(self.checkpoint, self.machine or open_machine()), self.faces.array)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ def evaluate(
     network = checkpoint.network().to(machine.device)
     heads = head_sizes(checkpoint.heads)
     classifiers = {view: TorchClassifier(network, checkpoint.input, machine, view=view, heads=heads) for view in views}
-    all_heads = {view: classify(faces.pixels) for view, classify in classifiers.items()}
+    all_heads = {view: classify(faces.array) for view, classify in classifiers.items()}
     answers = {view: choice(probabilities) for view, probabilities in all_heads.items()}
     parts = find_parts(store, faces)
     plain = replace(classifiers[views[0]], view="none")
@@ -201,7 +201,7 @@ def evaluate(
         answers,
         parts,
         scores={view: _score(probabilities, faces, parts, beta) for view, probabilities in answers.items()},
-        sizes=score_sizes(lambda pixels: choice(plain(pixels)), faces.pixels, faces.labels, faces.classes, sizes),
+        sizes=score_sizes(lambda pixels: choice(plain(pixels)), faces.array, faces.labels, faces.classes, sizes),
         head=choice.head,
         prior=choice.prior,
         votes=_score_votes(answers, faces),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,23 @@ if TYPE_CHECKING:
 Scaling = Literal["unit", "centred", "standardised", "per_picture", "local_contrast"]
 Pixels = NDArray[np.uint8]
 
+PIECE = 1024  # images that are read at once
+
 FLAT = 1e-3  # of 1: images whose deviation is smaller are divided by this instead
 FLAT_NEARBY = 0.02  # the same for neighbourhoods, where noise would fill the image
+
+
+class Images(Protocol):
+    """Images (N, size, size, channels): an array, or what reads them when it is indexed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number, height, width and channels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: Any, /) -> Any:
+        """Return some of the images as an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ class InputSpec:
         """Whether mean and std are known, if the scaling needs them."""
         return self.scaling != "standardised" or bool(self.mean)
 
-    def with_statistics(self, images: Pixels) -> InputSpec:
+    def with_statistics(self, images: Images) -> InputSpec:
         """Return a copy with the mean and deviation of training images.
 
         Args:
@@ -126,9 +141,13 @@ class InputSpec:
         return cls(**stored)
 
 
-def _measure_moments(images: Pixels) -> tuple[list[float], list[float]]:
+def _measure_moments(images: Images) -> tuple[list[float], list[float]]:
     """Measure mean and deviation of each channel, exactly and without a copy in floating point."""
-    counts = [np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(images.shape[-1])]
+    counts = np.zeros((images.shape[-1], 256), np.int64)
+    for start in range(0, len(images), PIECE):
+        piece = images[start : start + PIECE]
+        for channel, count in enumerate(counts):
+            count += np.bincount(piece[..., channel].ravel(), minlength=256)
     levels = np.arange(256) / 255
     means = [float(count @ levels / count.sum()) for count in counts]
     variances = [count @ (levels - mean) ** 2 / count.sum() for count, mean in zip(counts, means, strict=True)]

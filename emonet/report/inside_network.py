@@ -58,7 +58,7 @@ def draw_workings(evaluation: Evaluation, face: AnsweredFace, folder: Path) -> d
     """Draw Grad-CAM of some faces and the feature maps of one into the folder; return them for the page."""
     folder.mkdir(exist_ok=True)
     network = evaluation.checkpoint.network()
-    spec, pixels = evaluation.checkpoint.input, evaluation.faces.pixels
+    spec, pixels = evaluation.checkpoint.input, evaluation.faces.array
     watched, columns = _watched(evaluation), evaluation.choice.columns
     attention = draw_attention(
         network,

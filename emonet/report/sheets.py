@@ -120,7 +120,7 @@ def _draw_kind(evaluation: Evaluation, truth: int, kind: str, path: Path) -> Fac
     few = found[:SHOWN]
     if not few:
         return FaceSheet(kind, few, 0, None)
-    draw_sheet(evaluation.faces.pixels[[one.row for one in few]], [one.words for one in few], path)
+    draw_sheet(evaluation.faces.array[[one.row for one in few]], [one.words for one in few], path)
     return FaceSheet(kind, few, len(found), embed_png(path))
 
 

@@ -69,7 +69,7 @@ def ask_model(
 
     choice, machine = checkpoint.choice(head), open_machine()
     network = checkpoint.network().to(machine.device)
-    pixels = read_faces(store, list(store.splits), checkpoint.input).pixels
+    pixels = read_faces(store, list(store.splits), checkpoint.input).array
     answers, features = [], []
     with torch.inference_mode(), recording_features(network) as take, machine.autocast():
         for start in range(0, len(pixels), PIECE):

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from emonet.labels import Emotion
 from emonet.options import Option, check_options, from_table, option_fields, split_names, to_table
+from emonet.training import choices
 from emonet.training.contradictions import check_together
 
 
@@ -31,18 +32,6 @@ class Panel(StrEnum):
 NETWORK, DATA, AUGMENTATION, LEARNING, CHOICE, MACHINE = (partial(Option, panel=panel) for panel in Panel)
 
 CLASSES = tuple(str(emotion) for emotion in Emotion)
-
-Balance = Literal["none", "weights", "oversample", "logits"]
-AugmentWith = Literal["albumentations", "torch", "auto"]
-Optimizer = Literal["sgd", "adam", "adamw", "muon"]
-Decay = Literal["kernels", "all"]
-Schedule = Literal["constant", "cosine", "plateau", "trapezoid"]
-Loss = Literal["softmax", "hinge"]
-Measure = Literal["accuracy", "macro_f1", "loss"]
-Keep = Literal["best", "last"]
-Precision = Literal["auto", "fp32", "bf16"]
-Storage = Literal["auto", "memory", "disk"]
-LabelView = Literal["none", "mirror", "ten_crop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +89,7 @@ class TrainConfig:
     ] = field(default_factory=dict)
     balance_sources: Annotated[bool, DATA("Show each data set equally often.")] = False
     balance: Annotated[
-        Balance,
+        choices.Balance,
         DATA(
             "Treat rare classes: none, weights (in the loss), oversample, or logits (adjusted by the classes' shares)."
         ),
@@ -126,7 +115,7 @@ class TrainConfig:
         Mapping[str, int], AUGMENTATION("Shrink images from a share of the steps on, such as 0.5=32 pixels.", 8, 1024)
     ] = field(default_factory=dict)
     augment_with: Annotated[
-        AugmentWith,
+        choices.AugmentWith,
         AUGMENTATION("Augment by albumentations, torch, or auto: torch on a GPU or without albumentations."),
     ] = "auto"
     mixup: Annotated[
@@ -149,7 +138,7 @@ class TrainConfig:
     steps: Annotated[int, LEARNING("Stop after so many steps; 0: after the epochs.", 0)] = 0
     batch_size: Annotated[int, LEARNING("Number of images in a batch, of all processes together.", 1, 1_000_000)] = 128
     optimizer: Annotated[
-        Optimizer,
+        choices.Optimizer,
         LEARNING("Optimize with sgd (Nesterov momentum), adam, adamw, or muon (for kernels; sgd for the rest)."),
     ] = "sgd"
     learning_rate: Annotated[
@@ -160,11 +149,11 @@ class TrainConfig:
     ] = 0.1
     momentum: Annotated[float, LEARNING("With sgd and muon: Nesterov momentum.", 0, 1)] = 0.9
     weight_decay: Annotated[float, LEARNING("Weight decay. Keras' l2(x) is a weight decay of 2x.", 0, 10)] = 5e-4
-    decay: Annotated[Decay, LEARNING("Weights that decay: kernels (of convolutions and dense layers) or all.")] = (
-        "kernels"
-    )
+    decay: Annotated[
+        choices.Decay, LEARNING("Weights that decay: kernels (of convolutions and dense layers) or all.")
+    ] = "kernels"
     schedule: Annotated[
-        Schedule,
+        choices.Schedule,
         LEARNING(
             "Lower the learning rate: constant, cosine, plateau (when dev stops improving) or trapezoid "
             "(linearly at the end)."
@@ -177,7 +166,7 @@ class TrainConfig:
     factor: Annotated[float, LEARNING("With plateau: multiply the learning rate by this.", 0, 1)] = 0.5
     patience: Annotated[int, LEARNING("With plateau: wait so many epochs for a better one.", 1)] = 5
     loss: Annotated[
-        Loss, LEARNING("Loss function: softmax (cross-entropy) or hinge (squared, one class against the rest).")
+        choices.Loss, LEARNING("Loss function: softmax (cross-entropy) or hinge (squared, one class against the rest).")
     ] = "softmax"
     smoothing: Annotated[float, LEARNING("Smooth the labels by this share.", 0, 0.99)] = 0.0
     teacher: Annotated[
@@ -209,11 +198,21 @@ class TrainConfig:
         int, LEARNING("Keep the mean of the weights of so many last epochs, instead of --ema; 0: off.", 0)
     ] = 0
     bn_batches: Annotated[int, LEARNING("Estimate batch norm anew from so many batches at the end; 0: off.", 0)] = 0
+    window: Annotated[
+        int,
+        LEARNING(
+            "Shuffle within windows of so many images, from row groups at random; 0: shuffle all.",
+            0,
+            default="8192 where images are streamed, else 0",
+        ),
+    ] = 0
     seed: Annotated[int, LEARNING("Seed of the first weights, the order of images, augmentation and dropout.", 0)] = 0
     order: Annotated[int, LEARNING("Change the order of images and the augmentation without changing the seed.", 0)] = 0
 
-    choose_by: Annotated[Measure, CHOICE("Choose the best epoch on dev by accuracy, macro_f1 or loss.")] = "accuracy"
-    keep: Annotated[Keep, CHOICE("Keep the weights of the best or of the last epoch.")] = "best"
+    choose_by: Annotated[choices.Measure, CHOICE("Choose the best epoch on dev by accuracy, macro_f1 or loss.")] = (
+        "accuracy"
+    )
+    keep: Annotated[choices.Keep, CHOICE("Keep the weights of the best or of the last epoch.")] = "best"
     stop_after: Annotated[int, CHOICE("Stop after so many epochs without a better one; 0: never.", 0)] = 0
     members: Annotated[int, CHOICE("Train so many networks with seeds of their own, and average them.", 1, 100)] = 1
     orders: Annotated[
@@ -227,12 +226,12 @@ class TrainConfig:
         ),
     ] = False
     label_view: Annotated[
-        LabelView, CHOICE("With --out-of-fold: test-time augmentation: none, mirror or ten_crop.")
+        choices.LabelView, CHOICE("With --out-of-fold: test-time augmentation: none, mirror or ten_crop.")
     ] = "mirror"
 
-    precision: Annotated[Precision, MACHINE("Compute with fp32, bf16, or auto: bf16 where the processor has it.")] = (
-        "auto"
-    )
+    precision: Annotated[
+        choices.Precision, MACHINE("Compute with fp32, bf16, or auto: bf16 where the processor has it.")
+    ] = "auto"
     channels_last: Annotated[
         bool, MACHINE("Lay images out with the channels last, which is faster on most machines.")
     ] = True
@@ -250,9 +249,16 @@ class TrainConfig:
             1_000_000,
         ),
     ] = 0
-    storage: Annotated[Storage, MACHINE("Keep decoded images in memory, on disk, or auto: in memory if they fit.")] = (
-        "auto"
-    )
+    storage: Annotated[
+        choices.Storage,
+        MACHINE(
+            "Keep decoded images in memory, on disk, or stream them from the data set while learning; auto: in memory "
+            "if they fit, or else stream."
+        ),
+    ] = "auto"
+    wait_seconds: Annotated[
+        float, MACHINE("With several processes: end when another has not answered for so many seconds.", 1, 86_400)
+    ] = 300.0
     save_every: Annotated[float, MACHINE("Save the state every so many seconds within an epoch.", 0)] = 120.0
     tensorboard: Annotated[bool, MACHINE("Write a log for TensorBoard too; needs emonet[log].")] = False
 

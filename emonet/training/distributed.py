@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-from emonet.errors import OptionError
+from emonet.errors import EmonetError, OptionError
 from emonet.inference.devices import Machine
 from emonet.models import Network
+from emonet.training.missing import end_when_told, name_absent, name_missing
 
 # Seconds that gloo's threads get to release the last tensors. They need Python's lock for that, and a thread that asks
 # for it after the interpreter has ended aborts the process (PyTorch's pull request 179291).
 RELEASE_SECONDS = 0.1
+WAIT_SECONDS = 300.0  # that a process waits for another
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,13 @@ class Processes:
         rank: Number of this process, from 0.
         count: Number of processes.
         device: Where tensors must lie to be sent; None where there is nothing to send.
+        here: Number of processes on this machine.
     """
 
     rank: int = 0
     count: int = 1
     device: torch.device | None = None
+    here: int = 1
 
     @property
     def first(self) -> bool:
@@ -64,6 +71,18 @@ class Processes:
         if last or not isinstance(wrapped, nn.parallel.DistributedDataParallel):
             return nullcontext()
         return wrapped.no_sync()
+
+    def ask_first(self, question: Callable[[], Answer]) -> Answer:
+        """Return in all processes what the first one answers; what it raises is raised in all.
+
+        Only the first process need see the folder of the run.
+        """
+        if self.count == 1:
+            return question()
+        answer, error = self.agree_on(_answer(question) if self.first else None)
+        if error is not None:
+            raise error
+        return cast("Answer", answer)
 
     def agree_on(self, value: Any) -> Any:
         """Return the first process's value in all processes."""
@@ -100,18 +119,27 @@ class Processes:
         return np.asarray(self.sum(table).cpu().numpy(), np.float32)
 
 
+def _answer(question: Callable[[], Answer]) -> tuple[Answer | None, EmonetError | None]:
+    try:
+        return question(), None
+    except EmonetError as error:
+        return None, error
+
+
 @contextmanager
-def join_processes(device: str) -> Iterator[tuple[Processes, str]]:
+def join_processes(device: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[tuple[Processes, str]]:
     """Join the other processes if `torchrun` started this one, and leave them at the end.
 
     Args:
         device: The device that was asked for.
+        wait_seconds: Seconds that a process waits for another before it gives up.
 
     Yields:
         This process among the others, and its own device.
 
     Raises:
         OptionError: Several processes would share a card.
+        TrainingError: Another process does not answer any more.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 or distributed.is_initialized():
@@ -120,9 +148,12 @@ def join_processes(device: str) -> Iterator[tuple[Processes, str]]:
     own = choose_device(device, int(os.environ["LOCAL_RANK"]))
     if own.startswith("cuda"):
         torch.cuda.set_device(own)
-    distributed.init_process_group("nccl" if own.startswith("cuda") else "gloo")
+    with name_absent(count, wait_seconds):
+        backend = "nccl" if own.startswith("cuda") else "gloo"
+        distributed.init_process_group(backend, timeout=timedelta(seconds=wait_seconds))
     try:
-        yield _find_place(own), own
+        with name_missing(), end_when_told():
+            yield _find_place(own), own
         distributed.barrier(device_ids=[torch.device(own).index] if own.startswith("cuda") else None)
         time.sleep(RELEASE_SECONDS)
     finally:
@@ -155,4 +186,5 @@ def _find_place(device: str) -> Processes:
     if not distributed.is_available() or not distributed.is_initialized():
         return Processes()
     sends_from = torch.device(device if device.startswith("cuda") else "cpu")
-    return Processes(distributed.get_rank(), distributed.get_world_size(), sends_from)
+    rank, count = distributed.get_rank(), distributed.get_world_size()
+    return Processes(rank, count, sends_from, int(os.environ.get("LOCAL_WORLD_SIZE", count)))

@@ -14,14 +14,14 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
 from emonet.training.scoring import measure_on_dev
-from emonet.training.session import Session, check_folder
+from emonet.training.session import Session
 from emonet.training.single import train_single
 
 
 def train_members(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
     """Train several networks with seeds of their own, and average them into one."""
     about = session.describe(config)
-    check_folder(folder, about["identity"])
+    session.check_folder(folder, about["identity"])
     singles = [replace(config, members=1, seed=config.seed + number) for number in range(config.members)]
     members = _train_each(session, singles, folder / "member")
     return session.write(folder, average_members(session, config, members, about))
@@ -30,7 +30,7 @@ def train_members(session: Session, config: TrainConfig, folder: Path) -> Checkp
 def train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
     """Train the same network with several data orders, and keep the best on dev."""
     about = session.describe(config)
-    check_folder(folder, about["identity"])
+    session.check_folder(folder, about["identity"])
     singles = [replace(config, orders=1, order=config.order + number) for number in range(config.orders)]
     tried = _train_each(session, singles, folder / "order")
     sign = -1 if config.choose_by == "loss" else 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from functools import partial
+from itertools import groupby, islice, tee
 from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from torch import Tensor
 from emonet.errors import OptionError
 from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models.inputs import Pixels
+from emonet.streamed import StreamedImages, stream
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.chance import sample_seed
 from emonet.training.config import TrainConfig
@@ -31,6 +34,8 @@ from facecrop.devices import to_device
 
 AHEAD = 4  # batches that a thread prepares before they are asked for
 SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
+
+Made = TypeVar("Made")
 
 
 class BatchPlan(NamedTuple):
@@ -122,42 +127,30 @@ class ImageFeed:
     not copy anything to one another.
     """
 
-    def __init__(self, pixels: Pixels, planner: Planner, config: TrainConfig, device: torch.device) -> None:
+    def __init__(
+        self, pixels: Pixels | StreamedImages, planner: Planner, config: TrainConfig, device: torch.device
+    ) -> None:
         self._pixels, self._planner, self._config, self._device = pixels, planner, config, device
-        spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the CPU uses all cores
-        self._workers = config.workers if config.workers >= 0 else min(8, spare)
         self._own = threading.local()  # each thread's augmenters, which keep a generator
 
     def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
-        plans = self._planner.plan(epoch, step, epochs)
-        if not self._workers:
-            yield from map(self._move, map(self._make, plans))
-            return
-        pool = ThreadPoolExecutor(self._workers)
-        try:
-            coming = deque(pool.submit(self._make, plan) for plan in islice(plans, AHEAD * self._workers))
-            while coming:
-                batch = coming.popleft().result()
-                coming.extend(pool.submit(self._make, plan) for plan in islice(plans, 1))
-                yield self._move(batch)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        loads = load_images(self._pixels, self._planner.plan(epoch, step, epochs), self._config.window)
+        jobs = (partial(self._make, plan, load) for plan, load in loads)
+        with closing(work_ahead(jobs, count_workers(self._config, self._device))) as batches:
+            yield from map(self._move, batches)
 
     def _move(self, batch: Batch) -> Batch:
         return batch._replace(
             pixels=to_device(batch.pixels, self._device), places=to_device(batch.places, self._device)
         )
 
-    def _make(self, plan: BatchPlan) -> Batch:
+    def _make(self, plan: BatchPlan, load: Callable[[], Pixels]) -> Batch:
         augment = self._find_augmenter(self._config.policy(plan.epoch + 1))
         view, numbers = choose_view(plan, self._config.teacher_views)
         mirrored = find_mirrored(plan.places, view, self._config)
         seeds = (sample_seed(self._config.seed, self._config.order, view, int(number)) for number in numbers)
-        shown = [
-            self._pixels[place][:, ::-1] if mirror else self._pixels[place]
-            for place, mirror in zip(plan.places, mirrored, strict=True)
-        ]
+        shown = [image[:, ::-1] if mirror else image for image, mirror in zip(load(), mirrored, strict=True)]
         images = [augment(image, seed) for image, seed in zip(shown, seeds, strict=True)]
         x = pictures_as_tensor(np.stack(images)).contiguous()
         return Batch(x, torch.from_numpy(plan.places), plan)
@@ -173,29 +166,40 @@ class TensorFeed:
     """Augments with torch, one batch at a time, on the device: for networks that albumentations cannot keep busy.
 
     The training set lies on the device where it fits, and so do the places of an epoch. No step waits for a copy.
+    Otherwise threads load the images of coming batches.
     """
 
-    def __init__(self, pixels: Pixels, planner: Planner, config: TrainConfig, device: torch.device) -> None:
+    def __init__(
+        self, pixels: Pixels | StreamedImages, planner: Planner, config: TrainConfig, device: torch.device
+    ) -> None:
         self._planner = planner
         self._config = config
         self._device = device
-        self._pixels = pictures_as_tensor(pixels)
-        self._on_device = _fits(pixels, device)
-        if self._on_device:
-            self._pixels = self._pixels.to(device)
+        self._pixels = pixels
+        self._held = None
+        if not isinstance(pixels, StreamedImages) and _fits(pixels, device):
+            self._held = pictures_as_tensor(pixels).to(device)
         self._count = len(pixels) if config.teacher_views else len(planner.sampling.draw_order(0))
 
     def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
         """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
         seed = sample_seed(self._config.seed, self._config.order)
         augmenters: dict[str, BatchAugmenter] = {}
-        for number, group in groupby(self._planner.plan(epoch, step, epochs), attrgetter("epoch")):
-            policy = self._config.policy(number + 1)
-            if policy not in augmenters:
-                augmenters[policy] = BatchAugmenter(_choose_policy(policy, self._config), self._count, seed)
-            yield from self._make_epoch(list(group), augmenters[policy])
+        plans, to_load = tee(self._planner.plan(epoch, step, epochs))
+        with closing(self._load(to_load)) as loaded:
+            for number, group in groupby(plans, attrgetter("epoch")):
+                policy = self._config.policy(number + 1)
+                if policy not in augmenters:
+                    augmenters[policy] = BatchAugmenter(_choose_policy(policy, self._config), self._count, seed)
+                yield from self._make_epoch(list(group), augmenters[policy], loaded)
 
-    def _make_epoch(self, plans: list[BatchPlan], augment: BatchAugmenter) -> Iterator[Batch]:
+    def _load(self, plans: Iterator[BatchPlan]) -> Generator[Pixels, None, None]:
+        """Load the images of each batch, where they do not lie on the device."""
+        if self._held is None:
+            loads = load_images(self._pixels, plans, self._config.window)
+            yield from work_ahead((load for _, load in loads), count_workers(self._config, self._device))
+
+    def _make_epoch(self, plans: list[BatchPlan], augment: BatchAugmenter, loaded: Iterator[Pixels]) -> Iterator[Batch]:
         """Move all numbers of an epoch to the device at once, then make its batches."""
         counts = [len(plan.places) for plan in plans]
         chances = [choose_view(plan, self._config.teacher_views) for plan in plans]
@@ -206,7 +210,10 @@ class TensorFeed:
         indices = torch.split(self._move(np.concatenate([numbers for _, numbers in chances])), counts)
         flips = torch.split(self._move(np.concatenate(mirrored)), counts)
         for plan, (view, _), place, index, flip in zip(plans, chances, places, indices, flips, strict=True):
-            pixels = self._take(place, plan)
+            if self._held is not None:
+                pixels = self._held[place]
+            else:
+                pixels = to_device(pictures_as_tensor(next(loaded)).contiguous(), self._device)
             if self._config.alternate_mirror:
                 pixels = torch.where(flip[:, None, None, None], pixels.flip(-1), pixels)
             yield Batch(augment(pixels, view, index), place, plan)
@@ -214,11 +221,36 @@ class TensorFeed:
     def _move(self, numbers: NDArray[np.int64] | NDArray[np.bool_]) -> Tensor:
         return to_device(torch.from_numpy(numbers), self._device)
 
-    def _take(self, places: Tensor, plan: BatchPlan) -> Tensor:
-        """Take the images of a batch; the result lies on the device."""
-        if self._on_device:
-            return self._pixels[places]
-        return to_device(self._pixels[torch.from_numpy(plan.places)], self._device)
+
+def load_images(
+    pixels: Pixels | StreamedImages, plans: Iterator[BatchPlan], window: int
+) -> Iterator[tuple[BatchPlan, Callable[[], Pixels]]]:
+    """Yield each plan with what loads its images; that may be called in another thread."""
+    if isinstance(pixels, StreamedImages):
+        return stream(pixels, plans, window)
+    return ((plan, partial(pixels.__getitem__, plan.places)) for plan in plans)
+
+
+def count_workers(config: TrainConfig, device: torch.device) -> int:
+    """Count the threads that prepare images."""
+    spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the CPU uses all cores
+    return config.workers if config.workers >= 0 else min(8, spare)
+
+
+def work_ahead(jobs: Iterator[Callable[[], Made]], workers: int) -> Generator[Made, None, None]:
+    """Yield what jobs return, in their order. Threads work ahead; without workers, each job waits until it is due."""
+    if not workers:
+        yield from (job() for job in jobs)
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        coming = deque(pool.submit(job) for job in islice(jobs, AHEAD * workers))
+        while coming:
+            made = coming.popleft().result()
+            coming.extend(pool.submit(job) for job in islice(jobs, 1))
+            yield made
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def choose_view(plan: BatchPlan, views: int) -> tuple[int, Indices]:

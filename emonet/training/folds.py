@@ -22,8 +22,8 @@ from emonet.models import model_class
 from emonet.training.config import TrainConfig
 from emonet.training.ensemble import average_members
 from emonet.training.material import find_folds, leave_out_fold
-from emonet.training.scoring import score_dev
-from emonet.training.session import Session, check_folder
+from emonet.training.scoring import classify_share, score_dev
+from emonet.training.session import Session
 from emonet.training.single import train_single
 from emonet.training.teacher_labels import TEACHER_LABELS, TeacherLabels
 
@@ -45,7 +45,7 @@ def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoi
         OptionError: The network memorises images, or the folder holds another run.
     """
     about = session.describe(config)
-    check_folder(folder, about["identity"])
+    session.check_folder(folder, about["identity"])
     if model_class(config.model).fit == "memorise":
         raise OptionError(f"{config.model} memorises images: out_of_fold needs a network that learns in steps")
     train, dev = session.material.train, session.material.dev
@@ -80,7 +80,7 @@ def _ask(network: Checkpoint, faces: Faces, session: Session, config: TrainConfi
     """Compute a network's probabilities; each process computes its share."""
     processes = session.processes
     classify = open_classifier(network, session.machine, config.label_view)
-    return processes.gather(classify(faces.pixels[processes.rank :: processes.count]), len(faces))
+    return processes.gather(classify_share(classify, faces.pixels, processes), len(faces))
 
 
 def _note_scores(labelled: _Labelled, session: Session) -> None:

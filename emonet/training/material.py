@@ -155,6 +155,11 @@ def _read_splits(
     return train, dev
 
 
+def find_spec(config: TrainConfig) -> InputSpec:
+    """Find the size and channels of the images that the run's network sees."""
+    return _choose_spec(config, load_model(config.starts[0]) if config.starts else None)
+
+
 def _choose_spec(config: TrainConfig, start: Checkpoint | None) -> InputSpec:
     """Choose how the network sees images: as the weights it starts from, or as its own input; options change both."""
     own = start.input if start else create_meta_model(config.model, **config.arguments).input

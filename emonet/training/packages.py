@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from emonet.errors import MissingPackageError
-from emonet.training.config import AugmentWith, TrainConfig
+from emonet.training.choices import AugmentWith
+from emonet.training.config import TrainConfig
 from emonet.training.image_augmenter import ImageAugmenter
 from emonet.training.log import Watch
 from emonet.training.policies import find_policy

@@ -11,7 +11,9 @@ RUN/teacher_labels.parquet   soft labels of all training images, from networks t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,8 +29,9 @@ from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.sampling import count_passes
-from emonet.training.session import MODEL, Session, clear_folder, list_run_folders
+from emonet.training.session import MODEL, Session, check_agreement, clear_folder, list_run_folders
 from emonet.training.single import make_network, train_single
+from emonet.training.storing import settle_storage
 from emonet.training.teacher_labels import TEACHER_LABELS
 
 
@@ -60,15 +63,17 @@ def train(
         OptionError: The folder holds another run, or options do not fit the data.
         MissingFileError: A file that an option names does not exist.
         MissingPackageError: An option needs a package that is not installed.
-        TrainingError: The loss or the answers on dev are no numbers any more.
+        TrainingError: The loss or the answers on dev are no numbers any more, or another process does not answer.
     """
-    with join_processes(config.device) as (processes, device), torch.random.fork_rng(devices=[]):
+    with join_processes(config.device, config.wait_seconds) as (processes, device), torch.random.fork_rng(devices=[]):
         watch = watch or Silent()
         machine = open_machine(device, config.precision)
         watch.note(f"{config.model} on {machine}" + (f", {processes.count} processes" if processes.count > 1 else ""))
-        settled = settle_augmenter(config, machine.device, () if overwrite else list_run_folders(folder), watch)
-        config = processes.agree_on(settled)  # not every process may see the folder
-        if overwrite or not (folder / MODEL).is_file():
+        check_agreement(processes, config, store)
+        begun = () if overwrite else list_run_folders(folder)
+        config = processes.ask_first(partial(settle_augmenter, config, machine.device, begun, watch))
+        config = processes.ask_first(partial(settle_storage, config, store, begun, processes.here, watch))
+        if overwrite or not processes.ask_first((folder / MODEL).is_file):
             check_packages(config, machine.device)
         material = gather_material(config, store)
         watch.note(material.summarize())
@@ -78,7 +83,8 @@ def train(
             make_network(session, config)  # raises before anything is removed if it cannot be trained
             clear_folder(folder)
         processes.wait()  # nobody looks into the folder before it is cleared
-        return _train_into(session, config, folder)
+        finished = not overwrite and processes.ask_first(partial(_is_finished, config, folder))
+        return (train_single if finished else _choose_training(config))(session, config, folder)
 
 
 def _settle_epochs(config: TrainConfig, images: int, watch: Watch) -> TrainConfig:
@@ -93,12 +99,14 @@ def _settle_epochs(config: TrainConfig, images: int, watch: Watch) -> TrainConfi
     return config
 
 
-def _train_into(session: Session, config: TrainConfig, folder: Path) -> Checkpoint:
-    finished = (folder / MODEL).is_file() and (not config.out_of_fold or (folder / TEACHER_LABELS).is_file())
-    if not finished and config.out_of_fold:
-        return train_folds(session, config, folder)
-    if not finished and config.members > 1:
-        return train_members(session, config, folder)
-    if not finished and config.orders > 1:
-        return train_orders(session, config, folder)
-    return train_single(session, config, folder)  # which returns a finished run of several networks, too
+def _is_finished(config: TrainConfig, folder: Path) -> bool:
+    return (folder / MODEL).is_file() and (not config.out_of_fold or (folder / TEACHER_LABELS).is_file())
+
+
+def _choose_training(config: TrainConfig) -> Callable[[Session, TrainConfig, Path], Checkpoint]:
+    """Choose what a run trains. `train_single` also returns a finished run of several networks."""
+    if config.out_of_fold:
+        return train_folds
+    if config.members > 1:
+        return train_members
+    return train_orders if config.orders > 1 else train_single

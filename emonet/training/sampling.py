@@ -39,6 +39,9 @@ class Sampling:
         self._repeats = config.repeats
         self._groups = _group_images(faces, config)
         self._count = len(faces)
+        self._windows = None
+        if config.window and faces.groups is not None:
+            self._windows = Windows(faces.groups, config.window)
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -56,6 +59,8 @@ class Sampling:
             rounds, rest = divmod(count, len(places))
             pieces += [np.tile(places, rounds), chance.permutation(places)[:rest]]
         order = chance.permutation(np.concatenate(pieces))
+        if self._windows is not None:
+            order = self._windows.arrange(order, chance)
         return order if self._repeats == 1 else np.repeat(order[: -(-len(order) // self._repeats)], self._repeats)
 
     def draw_batches(self, epoch: int) -> list[Indices]:
@@ -80,6 +85,29 @@ class Sampling:
     def _count_shown(self) -> int:
         shown = sum(count for _, count in self._groups)
         return -(-shown // self._repeats) * self._repeats
+
+
+class Windows:
+    """Arranges an epoch so that neighbours come from few row groups: only these are read at a time.
+
+    Row groups are drawn at random. As many as have about `size` rows make a window, and all that an epoch shows of them
+    stands together, in random order.
+
+    Args:
+        groups: The row group of each image (N,).
+        size: Rows of a window.
+    """
+
+    def __init__(self, groups: Indices, size: int) -> None:
+        self._groups, self._size = groups, size
+        self._rows = np.bincount(groups)
+
+    def arrange(self, order: Indices, chance: np.random.Generator) -> Indices:
+        """Move images in random order into their windows; within a window, they keep their order."""
+        drawn = chance.permutation(len(self._rows))
+        window_of = np.empty_like(drawn)
+        window_of[drawn] = (np.cumsum(self._rows[drawn]) - self._rows[drawn]) // self._size
+        return order[np.argsort(window_of[self._groups[order]], kind="stable")]
 
 
 def _group_images(faces: Faces, config: TrainConfig) -> list[tuple[Indices, int]]:

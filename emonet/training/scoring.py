@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,9 @@ from emonet.evaluation.metrics import Scores, score
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
 from emonet.heads import SEEN, SEEN_CLASSES, Head, sizes
+from emonet.models.inputs import PIECE, Pixels
+from emonet.streamed import StreamedImages
+from emonet.training.distributed import Processes
 from emonet.training.heads import find_labelled
 
 Answers = NDArray[np.float32]
@@ -38,6 +41,16 @@ def _name_figures(start: str, scores: Scores | None) -> dict[str, float]:
         f"{start}_accuracy": scores.accuracy,
         f"{start}_macro_f1": scores.macro_f1,
     }
+
+
+def classify_share(
+    classify: Callable[[Pixels], Answers], images: Pixels | StreamedImages, processes: Processes
+) -> Answers:
+    """Classify the images of this process: every second one if there are two. Streamed images are read in pieces."""
+    if not isinstance(images, StreamedImages):
+        return classify(images[processes.rank :: processes.count])
+    own = np.arange(processes.rank, len(images), processes.count)
+    return np.concatenate([classify(images[own[first : first + PIECE]]) for first in range(0, max(len(own), 1), PIECE)])
 
 
 def score_dev(answers: Answers, faces: Faces, heads: tuple[Head, ...], clusters: Clusters | None = None) -> DevScores:

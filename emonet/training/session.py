@@ -19,7 +19,7 @@ from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.log import Watch
 from emonet.training.material import Material
-from emonet.training.scoring import describe_scores
+from emonet.training.scoring import classify_share, describe_scores
 from emonet.training.state import read_identity
 from emonet.training.teacher_answers import ANSWERS
 from emonet.training.teacher_labels import TEACHER_LABELS
@@ -74,6 +74,15 @@ class Session:
             "versions": {name: installed_version(name) for name in ("emonet", "torch", "albumentations", "numpy")},
         }
 
+    def check_folder(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        """Raise OptionError in all processes if the first finds another run in the folder."""
+        self.processes.ask_first(lambda: check_folder(folder, identity))
+
+    def find_finished(self, folder: Path) -> Checkpoint | None:
+        """Return the model of a finished run, as the first process finds it; None if there is none."""
+        path = folder / MODEL
+        return self.processes.ask_first(lambda: load_checkpoint(path) if path.is_file() else None)
+
     def score(self, network: Network) -> dict[str, Any]:
         """Score a network on dev, for its model file; nothing where there is no dev."""
         dev, heads = self.material.dev, self.material.heads
@@ -82,7 +91,7 @@ class Session:
         classify = TorchClassifier(
             network.to(self.machine.device), self.material.spec, self.machine, heads=sizes(heads)
         )
-        return describe_scores(classify(dev.pixels), dev, heads)
+        return describe_scores(classify_share(classify, dev.pixels, Processes()), dev, heads)
 
     def write(self, folder: Path, checkpoint: Checkpoint) -> Checkpoint:
         """Write the model file, and remove the state that led to it."""
@@ -118,6 +127,21 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise OptionError(
             f"{folder} holds a run with other {', '.join(differing)}; choose another folder or overwrite it"
+        )
+
+
+def check_agreement(processes: Processes, config: TrainConfig, store: Store) -> None:
+    """Check that all processes were started with the same options and data, before they work together.
+
+    Raises:
+        OptionError: They were not.
+    """
+    own = {**config.identity(), "data": store.identity, "part_size": config.part_size}
+    first = processes.agree_on(own)
+    if differing := ", ".join(sorted(name for name in own if own[name] != first.get(name))):
+        raise OptionError(
+            f"process {processes.rank} was started with other {differing} than process 0: "
+            "give all machines the same options and a copy of the same data set"
         )
 
 

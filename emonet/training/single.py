@@ -13,7 +13,7 @@ import torch
 
 from emonet.errors import OptionError
 from emonet.heads import sizes
-from emonet.inference.checkpoint import Checkpoint, load_checkpoint
+from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models import Network, create_model
 from emonet.models.inputs import InputSpec
@@ -24,7 +24,7 @@ from emonet.training.packages import augments_with_torch
 from emonet.training.policies import find_policy
 from emonet.training.record import Record
 from emonet.training.sampling import Sampling
-from emonet.training.session import CONFIG, MODEL, SAMPLES, STATE, Session, check_folder
+from emonet.training.session import CONFIG, SAMPLES, STATE, Session
 from emonet.training.sheet import draw_sheet
 from emonet.training.trainer import Trainer
 from emonet.training.transfer import load_start
@@ -41,10 +41,11 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
         TrainingError: The loss is no number any more.
     """
     about = session.describe(config)
-    check_folder(folder, about["identity"])
-    if (folder / MODEL).is_file():
+    session.check_folder(folder, about["identity"])
+    finished = session.find_finished(folder)
+    if finished is not None:
         session.watch.note(f"{folder} is finished")
-        return load_checkpoint(folder / MODEL)
+        return finished
     network = make_network(session, config)
     memorises = network.fit == "memorise"
     if memorises and len(session.material.heads) > 1:
@@ -62,8 +63,7 @@ def _train_by_steps(
     network: Network, session: Session, config: TrainConfig, folder: Path, about: Mapping[str, Any]
 ) -> Checkpoint:
     trainer = Trainer(network, session.material, config, session.machine, session.processes, about["identity"])
-    if (folder / STATE).is_file():
-        trainer.restore(folder / STATE)
+    trainer.restore(folder / STATE)
     session.watch.begin(folder.name, trainer.steps, trainer.done)
     rows = trainer.progress.rows
     shown = {"draw": session.draw, "tensorboard": config.tensorboard}
@@ -88,7 +88,7 @@ def _memorise(
     train = session.material.train
     session.watch.begin(folder.name, 1, 1)
     began = time.monotonic()
-    network.memorise(session.material.spec.scale(pictures_as_tensor(train.pixels)), torch.from_numpy(train.labels))
+    network.memorise(session.material.spec.scale(pictures_as_tensor(train.array)), torch.from_numpy(train.labels))
     training = {**about, "epochs": 1, "chosen_epoch": 1, "seconds": time.monotonic() - began}
     return _make_checkpoint(session, config, network, training, {**config.arguments, "examples": len(train)})
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -52,6 +52,13 @@ class Progress:
     def add(self, name: str, value: float) -> None:
         """Add to one of the sums."""
         self.sums[name] = self.sums.get(name, 0.0) + value
+
+
+class SavedState(NamedTuple):
+    """What the file of a state holds."""
+
+    header: dict[str, Any]
+    tensors: dict[str, Tensor]
 
 
 class State:
@@ -97,18 +104,23 @@ class State:
                 {HEADER: header},
             )
 
-    def load(self, path: Path) -> None:
-        """Restore what `save` wrote."""
-        with safe_open(path, framework="pt") as file:
-            stored = json.loads(file.metadata()[HEADER])
-        tensors = load_file(path)
-        rows = [EpochRow(**row) for row in stored["progress"].pop("rows")]
-        self.progress = Progress(**stored["progress"], rows=rows)
+    def restore(self, saved: SavedState) -> None:
+        """Restore what `save` wrote and `read_state` read."""
+        stored, tensors = saved.header, saved.tensors
+        rows = [EpochRow(**row) for row in stored["progress"]["rows"]]
+        self.progress = Progress(**{**stored["progress"], "rows": rows})
         self.kept = _select_part(KEPT, tensors)
         self._network.load_state_dict(_select_part(NETWORK, tensors))
         if self._average is not None:
             self._average.load_state_dict(_select_part(AVERAGE, tensors))
         _restore_optimizer(self._optimizer, _select_part(OPTIMIZER, tensors) | stored["numbers"])
+
+
+def read_state(path: Path) -> SavedState:
+    """Read what `State.save` wrote."""
+    with safe_open(path, framework="pt") as file:
+        header: dict[str, Any] = json.loads(file.metadata()[HEADER])
+    return SavedState(header, load_file(path))
 
 
 def read_identity(path: Path) -> dict[str, Any]:

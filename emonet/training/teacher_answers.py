@@ -1,6 +1,7 @@
 """What teachers answered to the fixed views of each image, in a file in the folder of the run.
 
 Each answer is written when it is first given, and then stays. So a run that was killed resumes with the same numbers.
+Processes on other machines keep their answers to themselves, and ask again when they are started again.
 The file is trusted only together with the state of a run, which says which run it belongs to. After a crash of the
 whole machine some answers may be missing. They are asked for again, in other batches, which may change the last bits.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from socket import gethostname
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +48,7 @@ def find_missing(answers: Half) -> NDArray[np.bool_]:
 
 
 def open_answers(path: Path, shape: Shape, processes: Processes, *, fresh: bool) -> TeacherAnswers:
-    """Open the file of a run, which all its processes share.
+    """Open the file of a run, which all its processes on the machine of the first share.
 
     Args:
         path: The file; the first process creates it where there is none that fits.
@@ -55,12 +58,22 @@ def open_answers(path: Path, shape: Shape, processes: Processes, *, fresh: bool)
     """
     if processes.first and (fresh or not _fits(path, shape)):
         _create(path, shape)
-    processes.wait()  # nobody opens the file before it exists
+    first_machine = processes.agree_on(gethostname())  # nobody opens the file before it exists
+    if first_machine != gethostname() or not _fits(path, shape):
+        return TeacherAnswers(_create_unnamed(shape))
     return TeacherAnswers(np.asarray(np.memmap(path, np.float16, "r+", shape=shape)))
 
 
 def _fits(path: Path, shape: Shape) -> bool:
     return path.is_file() and path.stat().st_size == math.prod(shape) * np.dtype(np.float16).itemsize
+
+
+def _create_unnamed(shape: Shape) -> Half:
+    """Map answers to a file that is gone with the process."""
+    with TemporaryFile() as file:
+        answers = np.memmap(file, np.float16, "w+", shape=shape)
+    answers[:] = np.nan
+    return answers
 
 
 def _create(path: Path, shape: Shape) -> None:

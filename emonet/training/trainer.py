@@ -32,8 +32,8 @@ from emonet.training.objective import count_right, make_objective, make_targets
 from emonet.training.optimizing import LearningRate, make_optimizer, set_rate
 from emonet.training.packages import augments_with_torch
 from emonet.training.sampling import Sampling
-from emonet.training.scoring import DevScores, score_dev
-from emonet.training.state import Progress, State
+from emonet.training.scoring import DevScores, classify_share, score_dev
+from emonet.training.state import Progress, State, read_state
 
 ADVICE = "try a lower learning_rate, clip, or fp32"
 
@@ -91,9 +91,11 @@ class Trainer:
         return self.progress.epoch * self.steps_an_epoch + self.progress.step
 
     def restore(self, path: Path) -> None:
-        """Resume from the state of a stopped run."""
-        self._state.load(path)
-        self._rate.drops = self.progress.drops
+        """Resume from the state of a stopped run, if the first process finds one; it sends the state to all others."""
+        saved = self._processes.ask_first(lambda: read_state(path) if path.is_file() else None)
+        if saved is not None:
+            self._state.restore(saved)
+            self._rate.drops = self.progress.drops
 
     def run(self, path: Path, watch: Watch) -> Iterator[EpochRow]:
         """Train to the end.
@@ -231,8 +233,7 @@ class Trainer:
         network = self._choose_network()
         processes.share_buffers(network)
         classify = TorchClassifier(network, self._material.spec, self._machine, heads=sizes(self._material.heads))
-        own = classify(dev.pixels[processes.rank :: processes.count])
-        answers = processes.gather(own, len(dev))
+        answers = processes.gather(classify_share(classify, dev.pixels, processes), len(dev))
         if not np.isfinite(answers).all():
             raise TrainingError(f"the answers on dev are no numbers at step {self.done}; {ADVICE}")
         return score_dev(answers, dev, self._material.heads)

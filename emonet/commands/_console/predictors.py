@@ -9,7 +9,7 @@ import typer
 from emonet.commands._console.arguments import MODEL, RUNNING
 from emonet.inference.backends import Backend
 from emonet.options import Option
-from emonet.training.config import LabelView
+from emonet.training.choices import LabelView
 from facecrop import FilterRules
 
 if TYPE_CHECKING:

@@ -1,0 +1,232 @@
+"""A process or the network fails in the middle of an epoch: all end with one line, and the run goes on without loss."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import trainings
+from torch import distributed
+
+from emonet.errors import OptionError, TrainingError
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.options import write_toml
+from emonet.training.distributed import Processes, join_processes
+from emonet.training.missing import end_when_told, name_missing
+from emonet.training.session import check_agreement
+
+# Two processes with batch norm and dropout; the state is saved every eight steps of the 14 of an epoch.
+OPTIONS = {**trainings.FAST, "augment": "classic", "batch_size": 2, "ema": 0.9, "save_every": 0.0, "epochs": 8}
+TOOL = Path(__file__).parents[1] / "tools" / "train.py"
+SECONDS = 300.0  # in which a process must have ended, on a busy machine
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, portrait):
+    """A folder with a data set, the options, and a run that was never stopped."""
+    folder = tmp_path_factory.mktemp("place")
+    store = trainings.build_faces(folder, portrait)
+    assert store.path == folder / "store"
+    write_toml(trainings.quick(**OPTIONS, wait_seconds=30.0), folder / "config.toml")
+    for process in start(folder, "whole"):
+        assert process.wait(SECONDS) == 0, process.stderr.read()
+    return folder
+
+
+def find_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def start(folder, run, *, folders=None, address="127.0.0.1", prefixes=((), ()), variables=None):
+    """Start two processes, each in a folder with the data set and the options; by default both share one."""
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": address, "MASTER_PORT": str(find_port()), "OMP_NUM_THREADS": "1"}
+    shared |= {"LOCAL_RANK": "0", **(variables or {})}
+    command = [sys.executable, str(TOOL), "store", "--out", run, "--config", "config.toml"]
+    places = folders or (folder, folder)
+    search = os.pathsep.join([str(TOOL.parents[1]), os.environ.get("PYTHONPATH", "")])
+    return [
+        subprocess.Popen(
+            [*prefix, *command],
+            cwd=own,
+            env=os.environ | shared | {"RANK": str(rank), "PYTHONPATH": search},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank, (own, prefix) in enumerate(zip(places, prefixes, strict=True))
+    ]
+
+
+def wait_for_state(processes, run):
+    """Wait until a state was saved within an epoch, so that there is something to go on from."""
+    while not (run / "state.safetensors").is_file():
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.005)
+
+
+def read_complaints(text):
+    return [line for line in text.splitlines() if line.startswith("emonet: ")]
+
+
+def assert_same_weights(folder, run):
+    one, other = (load_checkpoint(path / "model.safetensors") for path in (folder / "whole", run))
+    assert one.identity == other.identity
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_ends_the_other_and_the_run_goes_on(place, killed):
+    run = f"killed-{killed}"
+    processes = start(place, run)
+    wait_for_state(processes, place / run)
+    processes[killed].kill()
+    other = processes[1 - killed]
+    _, text = other.communicate(timeout=SECONDS)
+    assert other.returncode == 1
+    (complaint,) = read_complaints(text)
+    assert f"process {killed} of 2 does not answer process {1 - killed}" in complaint
+    assert "the same command" in complaint
+    assert "Traceback" not in text
+    processes[killed].communicate()
+    for process in start(place, run):
+        assert process.wait(SECONDS) == 0, process.stderr.read()
+    assert_same_weights(place, place / run)
+
+
+def find_rank(launcher, rank):
+    """Find the process of a rank among the children of torchrun."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    wanted = f"RANK={rank}".encode()
+    return next(int(pid) for pid in children if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux lists the children of a process")
+def test_torchrun_starts_a_killed_run_again(root, place):
+    """With --max-restarts nobody need do anything: torchrun starts all processes again, and they go on."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = ["tools/train.py", str(place / "store"), "--out", str(place / "run"), "--config"]
+    running = subprocess.Popen(
+        [*launcher, "--max-restarts", "1", *command, str(place / "config.toml")],
+        cwd=root,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_state([running], place / "run")
+    os.kill(find_rank(running.pid, 1), signal.SIGKILL)
+    _, text = running.communicate(timeout=2 * SECONDS)
+    assert running.returncode == 0, text
+    assert len(read_complaints(text)) == 1  # of the process that was not killed
+    assert_same_weights(place, place / "run")
+
+
+class Hosts:
+    """Two network namespaces with a link between them: to a process, each is a machine of its own."""
+
+    names = ("emonet-a", "emonet-b")
+    addresses = ("10.77.0.1", "10.77.0.2")
+
+    def __enter__(self):
+        for name in self.names:
+            ip("netns", "add", name)
+        ip("-n", self.names[0], "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", self.names[1])
+        for name, address in zip(self.names, self.addresses, strict=True):
+            ip("-n", name, "address", "add", f"{address}/24", "dev", "veth0")
+            ip("-n", name, "link", "set", "lo", "up")
+        self.set_link("up")
+        return self
+
+    def set_link(self, state):
+        for name in self.names:
+            ip("-n", name, "link", "set", "veth0", state)
+
+    def prefixes(self):
+        return [["ip", "netns", "exec", name] for name in self.names]
+
+    def __exit__(self, *_):
+        for name in self.names:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def hosts():
+    if shutil.which("ip") is None:
+        pytest.skip("no iproute2: install the package that has the command ip")
+    try:
+        with Hosts() as made:
+            yield made
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no network namespaces: {error.stderr.decode().strip()}; they need root")
+
+
+def test_two_machines_lose_one_another_and_go_on(place, tmp_path, hosts):
+    """Each has a copy of the data and a folder of its own; only the first keeps the run."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        shutil.copytree(place / "store", folder / "store")
+        shutil.copy(place / "config.toml", folder)
+    given = {"folders": folders, "address": hosts.addresses[0], "prefixes": hosts.prefixes()}
+    given["variables"] = {"GLOO_SOCKET_IFNAME": "veth0"}
+    processes = start(place, "run", **given)
+    wait_for_state(processes, folders[0] / "run")
+    hosts.set_link("down")
+    for rank, process in enumerate(processes):
+        _, text = process.communicate(timeout=SECONDS)
+        assert process.returncode == 1
+        (complaint,) = read_complaints(text)
+        assert f"process {1 - rank} of 2 does not answer process {rank}" in complaint
+    hosts.set_link("up")
+    for process in start(place, "run", **given):
+        assert process.wait(SECONDS) == 0, process.stderr.read()
+    assert_same_weights(place, folders[0] / "run")
+    assert not (folders[1] / "run").exists()
+
+
+def test_processes_that_do_not_meet_say_so(monkeypatch):
+    shown = {"WORLD_SIZE": 2, "RANK": 0, "LOCAL_RANK": 0, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": find_port()}
+    for name, value in shown.items():
+        monkeypatch.setenv(name, str(value))
+    with (
+        pytest.raises(TrainingError, match="the 2 processes did not meet within 1 seconds"),
+        join_processes("cpu", wait_seconds=1.0),
+    ):
+        pass
+    assert not distributed.is_initialized()
+
+
+def test_an_error_of_the_network_itself_is_not_taken_for_a_lost_process():
+    with pytest.raises(RuntimeError, match="shapes") as raised, name_missing():
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    assert not isinstance(raised.value, TrainingError)
+
+
+def test_a_process_that_is_told_to_end_says_how_to_go_on():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(TrainingError, match=r"told to end \(SIGTERM\).*the same command"), end_when_told():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+class Other(Processes):
+    """A process whose first process was started with other options."""
+
+    def agree_on(self, value):
+        return {**value, "seed": 7, "data": "another"}
+
+
+def test_machines_with_other_options_or_data_are_refused(place):
+    from emonet.datasets.store import open_store
+
+    with pytest.raises(OptionError, match="process 1 was started with other data, seed than process 0"):
+        check_agreement(Other(1, 2), trainings.quick(), open_store(place / "store"))
