@@ -52,12 +52,18 @@ def main() -> None:
     options = {"steps": arguments.steps, "window": arguments.window, "size": arguments.size}
     config = TrainConfig.from_dict({**recipe(arguments.model), **options, "device": arguments.device})
     if arguments.peak:
-        train(replace(config, storage=arguments.peak), gather(replace(config, storage=arguments.peak), arguments.store))
+        config = keep_in(config, arguments.peak)
+        train(config, gather(config, arguments.store))
         print(read_peak())
     elif arguments.times:
-        compare_memory(arguments.store, arguments.times, sys.argv[2:])
+        passed = ("model", "steps", "window", "size", "device")
+        compare_memory(arguments.store, arguments.times, [f"--{name}={getattr(arguments, name)}" for name in passed])
     else:
         compare_pace(config, arguments.store, arguments.rounds)
+
+
+def keep_in(config: TrainConfig, storage: str) -> TrainConfig:
+    return TrainConfig.from_dict(config.to_dict() | {"storage": storage})
 
 
 def gather(config: TrainConfig, store: Path) -> Material:
@@ -77,7 +83,7 @@ def train(config: TrainConfig, material: Material) -> float:
 
 
 def compare_pace(config: TrainConfig, store: Path, rounds: int) -> None:
-    materials = {storage: gather(replace(config, storage=storage), store) for storage in STORAGES}
+    materials = {storage: gather(keep_in(config, storage), store) for storage in STORAGES}
     print(
         f"{config.model}, {config.steps} steps of {config.batch_size}, window {config.window}, {os.cpu_count()} cores"
     )
@@ -97,13 +103,12 @@ def compare_pace(config: TrainConfig, store: Path, rounds: int) -> None:
 
 
 def compare_memory(store: Path, times: list[int], options: list[str]) -> None:
-    passed = [option for option in options if option not in ("--times", *map(str, times))]
     with tempfile.TemporaryDirectory() as folder:
         for number in times:
             larger = enlarge(open_store(store), Path(folder) / str(number), number)
             for storage in STORAGES:
-                command = [sys.executable, __file__, str(larger), *passed, "--peak", storage]
-                result = subprocess.run(command, check=True, capture_output=True, text=True)
+                command = [sys.executable, __file__, str(larger), *options, "--peak", storage]
+                result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
                 images = open_store(larger).splits["train"]
                 print(f"  {images:9,} images, {storage:6} {int(result.stdout.split()[-1]) / MIB:7,.0f} MiB")
 

@@ -33,8 +33,7 @@ def place(tmp_path_factory, portrait):
     store = trainings.build_faces(folder, portrait)
     assert store.path == folder / "store"
     write_toml(trainings.quick(**OPTIONS, wait_seconds=30.0), folder / "config.toml")
-    for process in start(folder, "whole"):
-        assert process.wait(SECONDS) == 0, process.stderr.read()
+    finish(start([folder, folder]))
     return folder
 
 
@@ -44,24 +43,39 @@ def find_port():
         return free.getsockname()[1]
 
 
-def start(folder, run, *, folders=None, address="127.0.0.1", prefixes=((), ()), variables=None):
-    """Start two processes, each in a folder with the data set and the options; by default both share one."""
+def copy_data(place, folders):
+    """Give each process a copy of the data set and the options."""
+    for folder in set(folders):
+        shutil.copytree(place / "store", folder / "store")
+        shutil.copy(place / "config.toml", folder)
+
+
+def start(folders, *, address="127.0.0.1", prefixes=((), ()), variables=None):
+    """Start two processes, each in a folder that has the data set and the options."""
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": address, "MASTER_PORT": str(find_port()), "OMP_NUM_THREADS": "1"}
-    shared |= {"LOCAL_RANK": "0", **(variables or {})}
-    command = [sys.executable, str(TOOL), "store", "--out", run, "--config", "config.toml"]
-    places = folders or (folder, folder)
-    search = os.pathsep.join([str(TOOL.parents[1]), os.environ.get("PYTHONPATH", "")])
+    shared |= {
+        "LOCAL_RANK": "0",
+        "PYTHONPATH": os.pathsep.join([str(TOOL.parents[1]), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, str(TOOL), "store", "--out", "run", "--config", "config.toml"]
     return [
         subprocess.Popen(
             [*prefix, *command],
-            cwd=own,
-            env=os.environ | shared | {"RANK": str(rank), "PYTHONPATH": search},
+            cwd=folder,
+            env=os.environ | shared | {"RANK": str(rank)} | (variables or {}),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for rank, (own, prefix) in enumerate(zip(places, prefixes, strict=True))
+        for rank, (folder, prefix) in enumerate(zip(folders, prefixes, strict=True))
     ]
+
+
+def finish(processes):
+    """Wait until all have ended as they should."""
+    for process in processes:
+        _, text = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, text
 
 
 def wait_for_state(processes, run):
@@ -75,28 +89,30 @@ def read_complaints(text):
     return [line for line in text.splitlines() if line.startswith("emonet: ")]
 
 
-def assert_same_weights(folder, run):
-    one, other = (load_checkpoint(path / "model.safetensors") for path in (folder / "whole", run))
+def assert_same_weights(folder, other_folder):
+    one, other = (load_checkpoint(path / "run" / "model.safetensors") for path in (folder, other_folder))
     assert one.identity == other.identity
 
 
-@pytest.mark.parametrize("killed", [0, 1])
-def test_a_killed_process_ends_the_other_and_the_run_goes_on(place, killed):
-    run = f"killed-{killed}"
-    processes = start(place, run)
-    wait_for_state(processes, place / run)
+@pytest.mark.parametrize(("killed", "shared"), [(0, True), (1, False)])
+def test_a_killed_process_ends_the_other_and_the_run_goes_on(place, tmp_path, killed, shared):
+    """The folder of the run may be one for all, or that of the first process alone."""
+    folders = [tmp_path / "a", tmp_path / ("a" if shared else "b")]
+    copy_data(place, folders)
+    processes = start(folders)
+    wait_for_state(processes, folders[0] / "run")
     processes[killed].kill()
     other = processes[1 - killed]
     _, text = other.communicate(timeout=SECONDS)
+    processes[killed].communicate()
     assert other.returncode == 1
     (complaint,) = read_complaints(text)
-    assert f"process {killed} of 2 does not answer process {1 - killed}" in complaint
+    assert f"process {killed} of 2 does not answer process {1 - killed}" in complaint, text
     assert "the same command" in complaint
     assert "Traceback" not in text
-    processes[killed].communicate()
-    for process in start(place, run):
-        assert process.wait(SECONDS) == 0, process.stderr.read()
-    assert_same_weights(place, place / run)
+    finish(start(folders))
+    assert_same_weights(place, folders[0])
+    assert shared or not (folders[1] / "run").exists()
 
 
 def find_rank(launcher, rank):
@@ -107,10 +123,10 @@ def find_rank(launcher, rank):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux lists the children of a process")
-def test_torchrun_starts_a_killed_run_again(root, place):
+def test_torchrun_starts_a_killed_run_again(root, place, tmp_path):
     """With --max-restarts nobody need do anything: torchrun starts all processes again, and they go on."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = ["tools/train.py", str(place / "store"), "--out", str(place / "run"), "--config"]
+    command = ["tools/train.py", str(place / "store"), "--out", str(tmp_path / "run"), "--config"]
     running = subprocess.Popen(
         [*launcher, "--max-restarts", "1", *command, str(place / "config.toml")],
         cwd=root,
@@ -119,12 +135,12 @@ def test_torchrun_starts_a_killed_run_again(root, place):
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for_state([running], place / "run")
+    wait_for_state([running], tmp_path / "run")
     os.kill(find_rank(running.pid, 1), signal.SIGKILL)
     _, text = running.communicate(timeout=2 * SECONDS)
     assert running.returncode == 0, text
     assert len(read_complaints(text)) == 1  # of the process that was not killed
-    assert_same_weights(place, place / "run")
+    assert_same_weights(place, tmp_path)
 
 
 class Hosts:
@@ -173,23 +189,20 @@ def hosts():
 def test_two_machines_lose_one_another_and_go_on(place, tmp_path, hosts):
     """Each has a copy of the data and a folder of its own; only the first keeps the run."""
     folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        shutil.copytree(place / "store", folder / "store")
-        shutil.copy(place / "config.toml", folder)
-    given = {"folders": folders, "address": hosts.addresses[0], "prefixes": hosts.prefixes()}
+    copy_data(place, folders)
+    given = {"address": hosts.addresses[0], "prefixes": hosts.prefixes()}
     given["variables"] = {"GLOO_SOCKET_IFNAME": "veth0"}
-    processes = start(place, "run", **given)
+    processes = start(folders, **given)
     wait_for_state(processes, folders[0] / "run")
     hosts.set_link("down")
     for rank, process in enumerate(processes):
         _, text = process.communicate(timeout=SECONDS)
         assert process.returncode == 1
         (complaint,) = read_complaints(text)
-        assert f"process {1 - rank} of 2 does not answer process {rank}" in complaint
+        assert f"process {1 - rank} of 2 does not answer process {rank}" in complaint, text
     hosts.set_link("up")
-    for process in start(place, "run", **given):
-        assert process.wait(SECONDS) == 0, process.stderr.read()
-    assert_same_weights(place, folders[0] / "run")
+    finish(start(folders, **given))
+    assert_same_weights(place, folders[0])
     assert not (folders[1] / "run").exists()
 
 

@@ -149,15 +149,26 @@ def join_processes(device: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[
     if own.startswith("cuda"):
         torch.cuda.set_device(own)
     with name_absent(count, wait_seconds):
-        backend = "nccl" if own.startswith("cuda") else "gloo"
-        distributed.init_process_group(backend, timeout=timedelta(seconds=wait_seconds))
+        _meet("nccl" if own.startswith("cuda") else "gloo", timedelta(seconds=wait_seconds))
     try:
         with name_missing(), end_when_told():
             yield _find_place(own), own
-        distributed.barrier(device_ids=[torch.device(own).index] if own.startswith("cuda") else None)
+            distributed.barrier(device_ids=[torch.device(own).index] if own.startswith("cuda") else None)
         time.sleep(RELEASE_SECONDS)
     finally:
         distributed.destroy_process_group()
+
+
+def _meet(backend: str, timeout: timedelta) -> None:
+    """Join all processes in one group.
+
+    When torchrun starts processes again, they meet in the same store. There, each attempt needs names of its own: under
+    the old names, processes find the addresses of those that were killed.
+    """
+    store, rank, count = next(distributed.rendezvous("env://", timeout=timeout))
+    store.set_timeout(timeout)
+    attempt = distributed.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    distributed.init_process_group(backend, store=attempt, rank=rank, world_size=count, timeout=timeout)
 
 
 def choose_device(device: str, local_rank: int) -> str:

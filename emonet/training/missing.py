@@ -27,7 +27,9 @@ def name_absent(count: int, seconds: float) -> Iterator[None]:
     """
     try:
         yield
-    except distributed.DistError as error:
+    except RuntimeError as error:
+        if not _tells_of_connection(error):
+            raise
         raise TrainingError(
             f"the {count} processes did not meet within {seconds:.0f} seconds: start all of them, and let them reach "
             f"the first machine by its address and port ({str(error).partition('. ')[0]})"
@@ -56,8 +58,8 @@ def name_missing() -> Iterator[None]:
 
 
 def _tells_of_connection(error: RuntimeError) -> bool:
-    """Return whether an error is of torch's communication; gloo's are plain RuntimeErrors."""
-    return isinstance(error, distributed.DistError) or "/gloo/" in str(error)
+    """Return whether an error is of torch's communication; gloo's are plain RuntimeErrors that name its files."""
+    return isinstance(error, distributed.DistError) or any(word in str(error) for word in ("/gloo/", "Gloo", "NCCL"))
 
 
 def _name_silent(rank: int, count: int) -> str:
