@@ -4,16 +4,16 @@
     python benchmarks/stream.py STORE --times 1 4 --size 96
 
 STORE is what `emonet build` wrote. The first command trains with both in turns, in the same order and with the same
-options, and shows the median pace of each and their ratio. Reading all images into memory, which is done once, is not
-counted. The second command makes data sets of so many times the images, with links to the same files, trains some steps
-on each in a process of its own, and shows the most memory that this process has had (VmHWM in /proc/self/status).
+options, and shows the median pace of each, and their ratio by the clock and by processor time. Reading all images into
+memory, which is done once, is not counted. The second command makes data sets of so many times the images, with links
+to the same files, trains some steps on each in a process of its own, and shows the most memory that this process has
+had (VmHWM in /proc/self/status).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -22,6 +22,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from emonet.datasets.store import Store, open_store
 from emonet.inference.devices import open_machine
@@ -71,35 +72,45 @@ def gather(config: TrainConfig, store: Path) -> Material:
     return replace(gather_material(config, open_store(store)), dev=None)
 
 
-def train(config: TrainConfig, material: Material) -> float:
-    """Return how many images a second were learned."""
+class Pace(NamedTuple):
+    """What a training came to."""
+
+    rate: float  # images a second
+    cpu_rate: float  # images a second of processor time, which other work on the machine does not change
+    waiting: float  # share of the time
+
+
+def train(config: TrainConfig, material: Material) -> Pace:
+    """Train some steps, without scoring on dev."""
     machine = open_machine(config.device, config.precision)
     network = create_model(config.model, classes=len(material.train.classes), **config.arguments)
     trainer = Trainer(network, material, replace(config, all_train=True), machine, Processes(), {})
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        list(trainer.run(Path(folder) / "state", Silent()))
-    return config.steps * config.batch_size / (time.perf_counter() - began)
+        rows = list(trainer.run(Path(folder) / "state", Silent()))
+    images = config.steps * config.batch_size
+    waited = sum(row.waiting_share * row.seconds for row in rows) / sum(row.seconds for row in rows)
+    return Pace(images / (time.perf_counter() - began), images / (time.process_time() - cpu_began), waited)
 
 
 def compare_pace(config: TrainConfig, store: Path, rounds: int) -> None:
     materials = {storage: gather(keep_in(config, storage), store) for storage in STORAGES}
-    print(
-        f"{config.model}, {config.steps} steps of {config.batch_size}, window {config.window}, {os.cpu_count()} cores"
-    )
+    print(f"{config.model}, {config.steps} steps of {config.batch_size}, window {config.window}, {rounds} rounds")
     for augment_with in ("albumentations", "torch"):
-        paces: dict[str, list[float]] = {storage: [] for storage in STORAGES}
+        paces: dict[str, list[Pace]] = {storage: [] for storage in STORAGES}
         for _ in range(rounds):
             for storage, material in materials.items():
                 chosen = TrainConfig.from_dict({**config.to_dict(), "storage": storage, "augment_with": augment_with})
                 paces[storage].append(train(chosen, material))
-        memory, streamed = (statistics.median(paces[storage]) for storage in STORAGES)
-        ratios = [b / a for a, b in zip(*paces.values(), strict=True)]
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(
-            f"  {augment_with:14} memory {memory:7,.0f} images/s, streamed {streamed:7,.0f}: "
-            f"{statistics.median(ratios):.2f} of it ({spread} in {rounds} rounds)"
-        )
+        for storage, found in paces.items():
+            pace = Pace(*map(statistics.median, zip(*found, strict=True)))
+            print(f"  {augment_with:14} {storage:6} {pace.rate:7,.0f} images/s, {pace.waiting:.0%} waiting for data")
+        pairs = list(zip(*paces.values(), strict=True))
+        for name in ("rate", "cpu_rate"):
+            ratios = [getattr(streamed, name) / getattr(memory, name) for memory, streamed in pairs]
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            what = "by the clock" if name == "rate" else "by processor time"
+            print(f"  {augment_with:14} streamed: {statistics.median(ratios):.2f} of memory {what} ({spread})")
 
 
 def compare_memory(store: Path, times: list[int], options: list[str]) -> None:
