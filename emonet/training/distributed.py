@@ -165,9 +165,10 @@ def _meet(backend: str, timeout: timedelta) -> None:
     When torchrun starts processes again, they meet in the same store. There, each attempt needs names of its own: under
     the old names, processes find the addresses of those that were killed.
     """
-    store, rank, count = next(distributed.rendezvous("env://", timeout=timeout))
+    store, rank, count = next(distributed.rendezvous("env://", timeout=timeout))  # type: ignore[attr-defined]
     store.set_timeout(timeout)
-    attempt = distributed.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    prefix = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    attempt = distributed.PrefixStore(prefix, store)  # type: ignore[attr-defined]
     distributed.init_process_group(backend, store=attempt, rank=rank, world_size=count, timeout=timeout)
 
 
