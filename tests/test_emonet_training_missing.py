@@ -218,6 +218,39 @@ def test_processes_that_do_not_meet_say_so(monkeypatch):
     assert not distributed.is_initialized()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer [10.0.0.2]"),
+        RuntimeError("Application timeout caused pair closure"),  # where another operation has timed out before
+        RuntimeError("Gloo connectFullMesh failed with [...]"),
+        distributed.DistBackendError("NCCL communicator was aborted"),
+    ],
+)
+def test_every_error_of_a_connection_names_the_other_process(monkeypatch, error):
+    monkeypatch.setattr(distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(TrainingError, match="process 0 of 2 does not answer process 1") as raised, name_missing():
+        raise error
+    signal.signal(signal.SIGTERM, before)
+    assert raised.value.__cause__ is error
+
+
+def test_of_several_processes_those_are_named_that_notice_nothing(monkeypatch):
+    """All that still run say in the store of the group that they have noticed the error."""
+    store = distributed.HashStore()
+    store.set("emonet: process 2 has noticed an error", "noticed")
+    monkeypatch.setattr(distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 4)
+    monkeypatch.setattr(distributed.distributed_c10d, "_get_default_store", lambda: store)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(TrainingError, match="processes 1 and 3 of 4 do not answer process 0"), name_missing():
+        raise RuntimeError("Application timeout caused pair closure")
+    signal.signal(signal.SIGTERM, before)
+    assert store.check(["emonet: process 0 has noticed an error"])
+
+
 def test_an_error_of_the_network_itself_is_not_taken_for_a_lost_process():
     with pytest.raises(RuntimeError, match="shapes") as raised, name_missing():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")

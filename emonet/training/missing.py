@@ -15,6 +15,7 @@ from emonet.errors import TrainingError
 
 # Seconds in which all processes notice that one is gone. Then torchrun, which has noticed it too, ends them.
 NOTICE_SECONDS = 2.0
+CONNECTION_WORDS = ("/gloo/", "Gloo", "NCCL", "caused pair closure")  # gloo names its file in most messages
 GO_ON = "Start all processes again with the same command: the run goes on from its last saved state"
 
 
@@ -52,14 +53,14 @@ def name_missing() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         rank, count = distributed.get_rank(), distributed.get_world_size()
         raise TrainingError(
-            f"{_name_silent(rank, count)} does not answer process {rank}: it was killed, it ended with an error of "
+            f"{_name_silent(rank, count)} not answer process {rank}: it was killed, it ended with an error of "
             f"its own, or its machine cannot be reached. {GO_ON}"
         ) from error
 
 
 def _tells_of_connection(error: RuntimeError) -> bool:
-    """Return whether an error is of torch's communication; gloo's are plain RuntimeErrors that name its files."""
-    return isinstance(error, distributed.DistError) or any(word in str(error) for word in ("/gloo/", "Gloo", "NCCL"))
+    """Return whether an error is of torch's communication; gloo's are plain RuntimeErrors with one of these words."""
+    return isinstance(error, distributed.DistError) or any(word in str(error) for word in CONNECTION_WORDS)
 
 
 def _name_silent(rank: int, count: int) -> str:
@@ -70,7 +71,8 @@ def _name_silent(rank: int, count: int) -> str:
             others = _wait_for_notice(rank, others)
         except RuntimeError:  # the store lies with the first process or its machine
             others = {0}
-    return f"process {', '.join(map(str, sorted(others)))} of {count}" if others else "another process"
+    numbers = " and ".join(map(str, sorted(others)))
+    return f"processes {numbers} of {count} do" if len(others) > 1 else f"process {numbers or '?'} of {count} does"
 
 
 def _wait_for_notice(rank: int, others: set[int]) -> set[int]:
