@@ -13,6 +13,7 @@ import pytest
 import trainings
 from torch import distributed
 
+from emonet.datasets.store import open_store
 from emonet.errors import OptionError, TrainingError
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.options import write_toml
@@ -27,14 +28,20 @@ SECONDS = 300.0  # in which a process must have ended, on a busy machine
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, portrait):
-    """A folder with a data set, the options, and a run that was never stopped."""
-    folder = tmp_path_factory.mktemp("place")
+def data(tmp_path_factory, portrait):
+    """A folder with a data set and the options."""
+    folder = tmp_path_factory.mktemp("data")
     store = trainings.build_faces(folder, portrait)
     assert store.path == folder / "store"
     write_toml(trainings.quick(**OPTIONS, wait_seconds=30.0), folder / "config.toml")
-    finish(start([folder, folder]))
     return folder
+
+
+@pytest.fixture(scope="module")
+def place(data):
+    """The same folder with a run that was never stopped."""
+    finish(start([data, data]))
+    return data
 
 
 def find_port():
@@ -271,8 +278,6 @@ class Other(Processes):
         return {**value, "seed": 7, "data": "another"}
 
 
-def test_machines_with_other_options_or_data_are_refused(place):
-    from emonet.datasets.store import open_store
-
+def test_machines_with_other_options_or_data_are_refused(data):
     with pytest.raises(OptionError, match="process 1 was started with other data, seed than process 0"):
-        check_agreement(Other(1, 2), trainings.quick(), open_store(place / "store"))
+        check_agreement(Other(1, 2), trainings.quick(), open_store(data / "store"))
