@@ -11,6 +11,7 @@ SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/$(SCRIPTS)
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.ready-docs
+ALL_READY := $(VENV)/.ready-all
 LOWEST := .venv-lowest
 
 UV := $(shell command -v uv 2>/dev/null)
@@ -27,7 +28,7 @@ help:
 	@echo "make demo      name the expressions in sample photos; leaves demo/album/album.html to look at"
 	@echo "make demo-light  the same from the wheel alone, in an environment of its own without torch"
 	@echo "make test      run the tests, but for the slow ones"
-	@echo "make test-all  run all tests, with coverage"
+	@echo "make test-all  run all tests, with coverage, also those of Spark (where there is Java) and of the app"
 	@echo "make check     formatting, lint and types"
 	@echo "make format    let ruff mend what it can"
 	@echo "make docs      build the documentation into site/"
@@ -38,7 +39,7 @@ help:
 	@echo "make soak      run the long tests: runs killed at random moments, and 3,000 hostile files"
 
 # An environment that was moved, or whose Python is gone, is made anew.
-$(shell $(BIN)/python -c "import pytest" >/dev/null 2>&1 || rm -f $(READY) $(DOCS_READY))
+$(shell $(BIN)/python -c "import pytest" >/dev/null 2>&1 || rm -f $(READY) $(DOCS_READY) $(ALL_READY))
 
 $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (torch is several GB: some minutes the first time)"
@@ -51,6 +52,10 @@ $(DOCS_READY): $(READY)
 	@$(INSTALL) --group docs
 	@touch $(DOCS_READY)
 
+$(ALL_READY): $(READY)  # Spark and Gradio are large, and few need them
+	@$(INSTALL) -e '.[app,spark]'
+	@touch $(ALL_READY)
+
 demo: $(READY)
 	$(BIN)/emonet demo -o demo
 
@@ -60,7 +65,7 @@ demo-light:
 test: $(READY)
 	$(PYTEST) -m "not slow and not soak"
 
-test-all: $(READY)
+test-all: $(ALL_READY)
 	$(PYTEST) -m "not soak" --cov --cov-report=term
 
 check: $(READY)
