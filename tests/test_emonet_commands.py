@@ -52,7 +52,9 @@ def test_faces_of_a_photo_as_json(run, album, detectors, portrait):
     assert result.exit_code == 0
     (entry,) = json.loads(result.stdout)
     assert entry["photo"].endswith("portrait.png")
-    assert entry["faces"] == json.loads(json.dumps([face.to_dict() for face in detectors["yunet"].detect([portrait])[0]]))
+    assert entry["faces"] == json.loads(
+        json.dumps([face.to_dict() for face in detectors["yunet"].detect([portrait])[0]])
+    )
     assert entry["error"] is None
 
 
