@@ -9,7 +9,7 @@ import PIL.Image
 
 from facecrop.resizing import Image, halve_image
 
-STRIP_PIXELS = 4_000_000
+STRIP_PIXELS = 1_000_000
 WHOLE_VALUES = ("F", "I")  # modes whose pixels are scaled by all of the image: they are not cut into strips
 
 Convert = Callable[[PIL.Image.Image], Image]
