@@ -68,7 +68,8 @@ def models(
             _store_coverage(name, coverage)
         _show_file(name, as_json=as_json)
     elif default is not None or coverage is not None:
-        raise OptionError("--set-default and --set-coverage need a model file by its path")
+        given = "--set-coverage" if default is None else "--set-default"
+        raise OptionError(f"{given} needs a model file by its path")
     elif name is not None:
         _show_network(name, parse_settings(settings or []), as_json=as_json)
     elif settings:
