@@ -38,11 +38,6 @@ def convert_in_strips(image: PIL.Image.Image, convert: Convert, *, halve: bool) 
     return drawn
 
 
-def to_array(image: PIL.Image.Image) -> Image:
-    """Copy an RGB image into an array."""
-    return convert_in_strips(image, np.asarray, halve=False)
-
-
 def turn_upright(pixels: Image, orientation: int) -> Image:
     """Turn an array as the EXIF orientation says, from 1 (as it is) to 8; other numbers turn nothing."""
     if orientation in (5, 6, 7, 8):
