@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 from annotated import MONTAGES, AnnotatedPhoto, fer2013_faces, montage, read_photos, recall
+from peak import read_peak
 
 from facecrop import Face, iter_images, open_detector
 from facecrop.filtering import contrast, sharpness
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--photos", type=int, default=1000, help="photos of the memory run; 0 leaves it out")
     arguments = parser.parse_args()
-    if arguments.photos:  # first, while this process is small: a child inherits the peak of its parent
+    if arguments.photos:
         print_memory(arguments.folder, arguments.photos)
     photos = read_photos(arguments.folder)
     photos += [montage(photos, *shape) for shape in MONTAGES]
@@ -180,7 +180,7 @@ def peak_memory(folder: Path, photos: int) -> tuple[int, int]:
     peaks = []
     for count, _ in enumerate(scan_photos(itertools.islice(endless, photos), open_detector("mtcnn")), start=1):
         if count in (photos // 10, photos):
-            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+            peaks.append(read_peak())
     return peaks[0], peaks[-1]
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import numpy as np
 import PIL.Image
 import torch
 from annotated import MONTAGES, AnnotatedPhoto, montage, read_photos, recall
+from peak import read_peak
 
 from emonet import EmotionPredictor
 from emonet.album import AlbumRun
@@ -45,7 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     photos = read_photos(arguments.folder)
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.photos:  # first, while this process is small: a child inherits the peak of its parent
+        if arguments.photos:
             print_memory(photos, Path(folder), arguments.photos)
         print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
         compare(photos + [montage(photos, *shape) for shape in MONTAGES], Path(folder), arguments.repeats)
@@ -144,11 +144,7 @@ def peak_memory(photos: list[AnnotatedPhoto], folder: Path, count: int) -> int:
         (folder / "photos" / f"{number // 1000}").mkdir(parents=True, exist_ok=True)
         thumbnail.save(folder / "photos" / f"{number // 1000}" / f"{number:05}.jpg")
     AlbumRun(folder / "photos", folder / "out", EmotionPredictor("emonet_fast")).run(lambda *_: None)
-    return peak()
-
-
-def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return read_peak()
 
 
 if __name__ == "__main__":

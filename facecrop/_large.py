@@ -9,7 +9,7 @@ import PIL.Image
 
 from facecrop.resizing import Image, halve_image
 
-STRIP_PIXELS = 4_000_000
+STRIP_PIXELS = 1_000_000
 WHOLE_VALUES = ("F", "I")  # modes whose pixels are scaled by all of the image: they are not cut into strips
 
 Convert = Callable[[PIL.Image.Image], Image]
@@ -36,11 +36,6 @@ def convert_in_strips(image: PIL.Image.Image, convert: Convert, *, halve: bool) 
         strip = convert(image.crop((0, top * step, width * step, bottom * step)))
         drawn[top:bottom] = halve_image(strip) if halve else strip
     return drawn
-
-
-def to_array(image: PIL.Image.Image) -> Image:
-    """Copy an RGB image into an array."""
-    return convert_in_strips(image, np.asarray, halve=False)
 
 
 def turn_upright(pixels: Image, orientation: int) -> Image:

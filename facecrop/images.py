@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from PIL import ImageOps
 
 from facecrop._arrays import convert_to_uint8
 from facecrop._formats import (
@@ -24,7 +23,8 @@ from facecrop._formats import (
     open_image,
     open_regular,
 )
-from facecrop._large import STRIP_PIXELS, convert_in_strips, turn_upright
+from facecrop._large import convert_in_strips, turn_upright
+from facecrop._png import find_stream, halve_png
 from facecrop._sources import prepare_source
 from facecrop.errors import ImageError, OptionError
 from facecrop.resizing import Image as Image
@@ -36,7 +36,7 @@ from facecrop.resizing import limit_size as limit_size
 Source = str | os.PathLike[str] | bytes | IO[bytes] | PIL.Image.Image | NDArray[Any]
 
 MAX_PIXELS = 200_000_000
-LARGE = 64_000_000  # pixels: larger photos are read at half their size
+LARGE = 50_000_000  # pixels: larger photos are read at half their size
 MAX_BYTES = 512 * 2**20
 
 IMAGE_SUFFIXES = frozenset(
@@ -236,13 +236,15 @@ def _read_stream(
 
 def _decode(image: PIL.Image.Image, full: tuple[int, int], large: int) -> ReadPhoto:
     """Decode an image whose size was `full` before it was reduced; halve one that is too large."""
+    pixels = image.width * image.height
     try:
-        orientation = image.getexif().get(ORIENTATION, 1)
-        pixels = image.width * image.height
-        if pixels <= min(STRIP_PIXELS, large):
-            upright = _convert_to_rgb(ImageOps.exif_transpose(image))
+        if pixels > large and (stream := find_stream(image)) is not None:
+            found, exif = halve_png(stream, _convert_to_rgb)
         else:
-            upright = turn_upright(convert_in_strips(image, _convert_to_rgb, halve=pixels > large), orientation)
+            exif = image.getexif()
+            found = convert_in_strips(image, _convert_to_rgb, halve=pixels > large)
+        orientation = exif.get(ORIENTATION, 1)
+        upright = turn_upright(found, orientation)
     except DECODE_ERRORS as error:
         raise UnreadableError(f"cannot be decoded: {describe(error)}") from error
     turned = orientation in (5, 6, 7, 8)

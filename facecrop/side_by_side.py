@@ -17,6 +17,7 @@ from typing import Generic, TypeVar, cast
 
 from PIL import _imaging
 
+from facecrop._memory import give_back_memory
 from facecrop.errors import ImageError, OptionError
 from facecrop.face import Face
 from facecrop.images import LARGE, Image, Source, count_pixels, read_photo
@@ -82,7 +83,10 @@ def map_photos(
 
     def do(batch: _Batch[Name]) -> Sequence[Result]:
         with budget.taking(batch.pixels):
-            return work([_open(name, source) for name, source in batch.photos])
+            results = work([_open(name, source) for name, source in batch.photos])
+            if batch.pixels > BATCH_PIXELS:
+                give_back_memory()
+            return results
 
     with one_thread_each(), _large_blocks(), ThreadPoolExecutor(threads, "photos") as pool:
         begun: deque[Future[Sequence[Result]]] = deque()

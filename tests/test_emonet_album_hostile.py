@@ -6,19 +6,19 @@ import sys
 
 import pytest
 from hostile import make_hostile_folder
+from peaks import READ_PEAK
 
 from emonet.album import list_photos
 from emonet.prediction.prediction import as_text
 
 MEGABYTES = 1500
-# The peak of this program alone: what `resource` says has that of the process which started it, too.
-MEASURED = """
+MEASURED = f"""
 import runpy, sys
+{READ_PEAK}
 try:
     runpy.run_module("emonet", run_name="__main__")
 finally:
-    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
-    print("megabytes", int(peak.split()[1]) // 1024, file=sys.stderr)
+    print("megabytes", read_peak(), file=sys.stderr)
 """
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -5,6 +7,7 @@ from albums import make_photos, run_album
 
 from emonet import Emotion, EmotionPredictor
 from emonet.album import find_labels, match_labels, read_labels, score_album
+from emonet.commands._console.scoring import score_lines
 from emonet.errors import OptionError
 
 
@@ -102,6 +105,23 @@ def test_predictions_are_scored_against_labels(photos, predictor):
     assert (found.scores.correct, found.scores.n) == (1, 2)
     assert [(one.path, one.label) for one in found.worst] == [("summer/b.png", other)]
     assert found.to_dict()["scores"]["n"] == 2
+
+
+def test_unsure_faces_are_scored_apart(photos, predictor):
+    entries = run_album(photos, predictor).entries
+    (said,) = entries[0].result.predictions
+    doubted = replace(entries[-1].result, predictions=(replace(said, unsure="blurred"),))
+    entries = [entries[0], replace(entries[-1], result=doubted)]
+    other = next(emotion for emotion in predictor.classes if emotion != said.emotion)
+    found = score_album(entries, {"a.png": said.emotion, "summer/b.png": other}, predictor.classes)
+    assert (found.scores.n, found.scores.correct) == (2, 1)
+    assert (found.sure.n, found.sure.correct, found.coverage) == (1, 1, 0.5)
+    assert [line for line in score_lines(found) if "sure ones" in line] == [
+        "of the 1 sure ones, 50.0%, it agrees in 1: 100.0% (95 % interval 20.7% to 100.0%)"
+    ]
+    unsure = score_album(entries[1:], {"summer/b.png": other}, predictor.classes)
+    assert (unsure.sure, unsure.coverage) == (None, 0.0)
+    assert "all of these faces are unsure" in list(score_lines(unsure))
 
 
 def test_photos_without_a_face_give_no_scores(photos, predictor):

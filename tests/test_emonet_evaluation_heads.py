@@ -152,6 +152,11 @@ def test_bundled_models_may_be_given_a_default(root, store, model, tmp_path, mon
     assert (bundled.default_head, bundled.default_prior) == ("mean", "even")
     assert {"all", "votes", "heads"} == set(bundled.scores["validation"]["none"])
     assert "| mean * | even |" in (tmp_path / "emonet_fast.md").read_text()
+    assert {(one.head, one.prior, one.view) for one in bundled.coverage} == {
+        ("mean", "even", "none"),
+        ("mean", "even", "mirror"),
+    }
+    assert "| 100.0% |" in (tmp_path / "emonet_fast.md").read_text().partition("## Sure answers")[2]
     with pytest.raises(ValueError, match="head must be one of seen, fer2013, mean, got 'labels'"):
         tool.bundle(model, store.path, "emonet", default_head="labels")
     assert not (tmp_path / "emonet.safetensors").exists()

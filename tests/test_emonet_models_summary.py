@@ -170,7 +170,8 @@ def test_impossible_defaults_of_a_file_are_refused(run, path, arguments, match):
         (["tiny_vgg", "--set", "depth=3"], "known arguments: classes"),
         (["--set", "depth=3"], "needs the name"),
         (["emonet", "--set-default", "fer2013"], "needs a model file by its path"),
-        (["--set-default", "fer2013"], "needs a model file by its path"),
+        (["--set-default", "fer2013"], "--set-default needs a model file by its path"),
+        (["emonet", "--set-coverage", "report"], "--set-coverage needs a model file by its path"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, monkeypatch, capsys):

@@ -19,7 +19,7 @@ def one_head(**changes):
     whole = load_model("emonet_fast")
     classes = whole.heads[0].classes
     last = {name: whole.weights[name][: len(classes)] for name in ("head.weight", "head.bias")}
-    plain = {"heads": (Head("fer2013", classes),), "default_head": "", "default_prior": "training"}
+    plain = {"heads": (Head("fer2013", classes),), "default_head": "", "default_prior": "training", "coverage": ()}
     return replace(whole, **{"weights": {**whole.weights, **last}, **plain, **changes})
 
 

@@ -18,8 +18,9 @@ from emonet.commands import run
 from emonet.datasets.store import open_store
 from emonet.errors import OptionError
 from emonet.evaluation import Evaluation, evaluate
+from emonet.evaluation.coverage import measure_on_dev
 from emonet.evaluation.sizes import SIZES
-from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.checkpoint import load_checkpoint, set_coverage
 from emonet.inference.loading import BUNDLED, FOLDER
 from emonet.inference.onnx import export_graph
 from emonet.report.card import model_card, stored_scores
@@ -27,7 +28,12 @@ from emonet.report.card import model_card, stored_scores
 
 def bundle(
     model: Annotated[Path, typer.Argument(help="The model file of a run.")],
-    store: Annotated[Path, typer.Argument(help="The data set on whose validation split it is scored.")],
+    store: Annotated[
+        Path,
+        typer.Argument(
+            help="The data set on whose validation split it is scored, and on whose dev its coverage is measured."
+        ),
+    ],
     name: Annotated[str, typer.Argument(help=f"The name to give it: {', '.join(BUNDLED)}.")],
     *,
     default_head: Annotated[
@@ -43,7 +49,8 @@ def bundle(
     path = FOLDER / f"{name}.safetensors"
     checkpoint = load_checkpoint(model)
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
-    replace(checkpoint, default_head=head, default_prior=prior).save(path, half=True)
+    replace(checkpoint, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
+    set_coverage(path, measure_on_dev(load_checkpoint(path), open_store(store)))
     given_out = load_checkpoint(path)
     evaluation = evaluate(given_out, open_store(store), name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)

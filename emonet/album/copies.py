@@ -12,11 +12,12 @@ from emonet.album.photos import PhotoFile, list_sources
 from emonet.album.tables import CSV, write_tables
 from emonet.atomic import write_atomically
 from emonet.errors import ImageError, OptionError
-from emonet.prediction import EmotionPredictor, PhotoResult, Prediction, draw
+from emonet.prediction import EmotionPredictor, PhotoResult, Prediction
+from emonet.prediction.drawing import draw_predictions
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from facecrop.images import Image, encode_jpeg, halve_image
 
-COPY_PIXELS = 36_000_000  # of a copy, for drawing takes several times its memory
+COPY_PIXELS = 36_000_000  # of a copy, for drawing and encoding takes several times its memory
 
 
 def draw_copy(image: Image, predictions: Sequence[Prediction]) -> bytes:
@@ -24,7 +25,7 @@ def draw_copy(image: Image, predictions: Sequence[Prediction]) -> bytes:
     if image.shape[0] * image.shape[1] > COPY_PIXELS:
         image = halve_image(image)
         predictions = [replace(one, face=one.face.scaled(0.5)) for one in predictions]
-    return encode_jpeg(draw(image, predictions))
+    return encode_jpeg(draw_predictions(image, predictions))
 
 
 class PhotoWriter:

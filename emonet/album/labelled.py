@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emonet.album.entry import Entry
 from emonet.album.photos import list_photos
@@ -91,7 +92,9 @@ class AlbumScore:
         labelled: The number of labels: photos, or faces where a table names them by their boxes.
         without_face: Labels without a prediction: no face passed the rules, or the file cannot be read.
         unknown: Labels that the model does not know.
-        scores: Over the photos that remain; None if there are none.
+        scores: Over the photos that remain, also those whose face is unsure; None if there are none.
+        sure: Over those of them whose face is not unsure; None if there are none.
+        coverage: The share of those that remain whose face is not unsure; None if none remain.
         worst: The most confident mistakes, most confident first.
     """
 
@@ -99,6 +102,8 @@ class AlbumScore:
     without_face: int
     unknown: int
     scores: Scores | None
+    sure: Scores | None
+    coverage: float | None
     worst: tuple[Mistake, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def score_album(
         labels: By the paths of entries: the expression of the largest face, or labels of faces.
         classes: The classes of the predictor, in its order.
     """
-    places, shares, mistakes = [], [], []
+    places, shares, unsure, mistakes = [], [], [], []
     labelled = without_face = unknown = 0
     for entry in entries:
         given = labels.get(entry.path, ())
@@ -223,8 +228,18 @@ def score_album(
             else:
                 places.append(list(classes).index(label.emotion))
                 shares.append(list(answer.probabilities.values()))
+                unsure.append(bool(answer.unsure))
                 if answer.emotion != label.emotion:
                     mistakes.append(Mistake(entry.path, label.emotion, answer.emotion, answer.confidence))
     worst = tuple(sorted(mistakes, key=lambda one: -one.confidence)[:WORST])
-    scores = score(np.array(shares), np.array(places), classes) if places else None
-    return AlbumScore(labelled, without_face, unknown, scores, worst)
+    everything = np.ones(len(places), bool)
+    sure = ~np.array(unsure, bool)
+    scores, of_sure = (_score(shares, places, mask, classes) for mask in (everything, sure))
+    coverage = float(sure.mean()) if places else None
+    return AlbumScore(labelled, without_face, unknown, scores, of_sure, coverage, worst)
+
+
+def _score(
+    shares: list[list[float]], places: list[int], mask: NDArray[np.bool_], classes: Sequence[Emotion]
+) -> Scores | None:
+    return score(np.array(shares)[mask], np.array(places)[mask], classes) if mask.any() else None

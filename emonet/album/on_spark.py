@@ -16,7 +16,7 @@ from emonet.atomic import write_atomically
 from emonet.errors import ImageError, OptionError
 from emonet.inference.loading import BUNDLED, find_model_file
 from emonet.prediction import EmotionPredictor
-from emonet.prediction.doubts import DoubtRules
+from emonet.prediction.doubts import DoubtRules, choose_doubts
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.table import UNREADABLE, list_columns, make_rows
 from emonet.spark.packing import pack, unpack
@@ -76,17 +76,22 @@ class SentPredictor:
 
 
 def pack_predictor(
-    models: tuple[str, ...] = ("emonet",), *, doubts: DoubtRules | None = AS_MEASURED, **arguments: Any
+    models: tuple[str, ...] = ("emonet",),
+    *,
+    doubts: DoubtRules | None = AS_MEASURED,
+    coverage: float | None = None,
+    **arguments: Any,
 ) -> bytes:
     """Pack a predictor for the executors, with its model files; it is opened here first, to see that it can be.
 
     Args:
         models: Names of bundled models, model files, folders of runs or ONNX files.
         doubts: When the answer is "unsure"; rules that are None are as measured. None answers to every face.
+        coverage: As `choose_doubts` takes it.
         arguments: The other arguments of EmotionPredictor.
     """
     predictor = EmotionPredictor(models, **arguments)
-    arguments["doubts"] = DoubtRules() if doubts is None else doubts.over(predictor.doubts)
+    arguments["doubts"] = choose_doubts(predictor, doubts, coverage)
     facts = describe_maker(predictor)
     names, files = [], {}
     for place, model in enumerate(models):

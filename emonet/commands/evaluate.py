@@ -148,6 +148,7 @@ def _show(evaluation: Evaluation) -> None:
         typer.echo(f"accuracy by size of the face, none: {curve}")
     _show_votes(evaluation)
     _show_heads(evaluation)
+    _show_coverage(evaluation)
     typer.echo(
         f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M MACs; {cost.pictures_per_second:,.0f} images/s in "
         f"batches, {cost.milliseconds:.1f} ms for one; {cost.machine}"
@@ -173,6 +174,13 @@ def _show_heads(evaluation: Evaluation) -> None:
         typer.echo(f"\nevery head and prior, {evaluation.view}")
         print_table(HEADS_HEADER, head_rows(evaluation), HEADS_HEADER[1:])
         typer.echo(choice_words(evaluation))
+
+
+def _show_coverage(evaluation: Evaluation) -> None:
+    from emonet.report.tables import COVERAGE_HEADER, coverage_rows
+
+    typer.echo(f"\nright among the surest answers, {evaluation.view}")
+    print_table(COVERAGE_HEADER, coverage_rows(evaluation.coverage[-1]), COVERAGE_HEADER)
 
 
 def _figures(scores: Scores) -> tuple[str, ...]:

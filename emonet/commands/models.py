@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,6 +39,15 @@ def models(
             "sqrt. The weights stay as they are.",
         ),
     ] = None,
+    coverage: Annotated[
+        Path | None,
+        typer.Option(
+            "--set-coverage",
+            metavar="REPORT",
+            help="Store in FILE what the report of `emonet evaluate FILE STORE --split dev -o REPORT` measured: the "
+            "confidence for each share of faces that `emonet predict --coverage` may ask for.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON array, or one object for one network or file.")
     ] = False,
@@ -54,9 +64,12 @@ def models(
             raise OptionError(f"--set needs the name of a network, and {name} is a model file")
         if default is not None:
             _change_default(name, default)
+        if coverage is not None:
+            _store_coverage(name, coverage)
         _show_file(name, as_json=as_json)
-    elif default is not None:
-        raise OptionError("--set-default needs a model file by its path")
+    elif default is not None or coverage is not None:
+        given = "--set-coverage" if default is None else "--set-default"
+        raise OptionError(f"{given} needs a model file by its path")
     elif name is not None:
         _show_network(name, parse_settings(settings or []), as_json=as_json)
     elif settings:
@@ -165,6 +178,14 @@ def _change_default(path: str, asked: str) -> None:
     set_default(path, head.strip(), prior.strip() if comma else "training")
 
 
+def _store_coverage(path: str, report: Path) -> None:
+    """Store in a model file the curves that a report of it has."""
+    from emonet.evaluation.coverage import read_curves
+    from emonet.inference.checkpoint import load_checkpoint, set_coverage
+
+    set_coverage(path, read_curves(report, load_checkpoint(path)))
+
+
 def _show_file(path: str, *, as_json: bool) -> None:
     """Say which network a file holds, and with which heads it answers."""
     from emonet.inference.loading import load_to_predict
@@ -184,6 +205,7 @@ def _head_facts(opened: Model) -> dict[str, Any]:
     return {
         "heads": [head.to_dict() for head in opened.heads],
         "default": {"head": choice.head, "prior": choice.prior, "classes": list(choice.classes)},
+        "coverage": [curve.to_dict() for curve in opened.coverage],
     }
 
 
@@ -192,6 +214,9 @@ def _show_heads(opened: Model) -> None:
     choice = opened.choice()
     print_table(("head", "classes (share in training)"), [(head.name, _classes(head)) for head in opened.heads])
     typer.echo(f"answers by default: head {choice.head}, prior {choice.prior}")
+    measured = [(one.head, one.prior, one.view, f"{one.n:,} of {one.data}") for one in opened.coverage]
+    if measured:
+        print_table(("--coverage: head", "prior", "test-time augmentation", "measured on"), measured)
 
 
 def _classes(head: Head) -> str:

@@ -29,23 +29,21 @@ from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.places import expand_places
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
-from emonet.commands._console.scoring import label_lines, score_lines, show_confusion
+from emonet.commands._console.scoring import label_lines, show_score
 from emonet.commands._console.spark_photos import predict_on_spark
 from emonet.commands._console.tally import Tally
 from emonet.errors import OptionError
 from emonet.options import Option, check_options
-from emonet.prediction.doubts import DoubtRules
+from emonet.prediction.doubts import choose_doubts
 from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
-    from emonet.album import AlbumRun, AlbumScore, Entry, FaceLabel, PhotoFile
+    from emonet.album import AlbumRun, Entry, FaceLabel, PhotoFile
     from emonet.album.copies import PhotoWriter
     from emonet.labels import Emotion
     from emonet.prediction import EmotionPredictor, PhotoResult
 
 WRITING = "Writing"  # a panel of --help
-SCORE = "score.json"
-MISTAKES = 5  # shown of those that are stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,15 @@ class PredictOptions:
     rules: FaceRules = ANY_FACE
     turns: Annotated[bool, Option("Look at photos that show no sure face also turned by quarters.", panel=FACES)] = True
     doubts: Doubts = AS_MEASURED
+    coverage: Annotated[
+        float | None,
+        Option(
+            "Answer for about this share of faces such as those that the model was measured on, the surest ones.",
+            0,
+            1,
+            panel=UNSURE,
+        ),
+    ] = None
     answer_all: Annotated[bool, Option("Answer for every face, however doubtful it is.", panel=UNSURE)] = False
     device: Device = "auto"
     backend: BackendName = "auto"
@@ -81,6 +88,8 @@ class PredictOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.coverage is not None and (self.answer_all or self.doubts.least_confidence is not None):
+            raise OptionError("--coverage decides the least confidence: leave out --least-confidence and --answer-all")
 
 
 @with_options(PredictOptions)
@@ -133,7 +142,7 @@ def predict(
     if folder is None:
         _refuse_writing(out, options, labels)
     predictor = open_predictor(options, batch=options.batch, turns=options.turns)
-    predictor.doubts = DoubtRules() if options.answer_all else options.doubts.over(predictor.doubts)
+    predictor.doubts = choose_doubts(predictor, None if options.answer_all else options.doubts, options.coverage)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     tally = Tally()
     with say_how_to_resume():
@@ -200,7 +209,7 @@ def _score(run: AlbumRun, labels: Mapping[str, Emotion | Sequence[FaceLabel]], a
     from emonet.album import score_album
 
     if labels:
-        _show_score(run, score_album(run.entries(), labels, run.predictor.classes), err=as_json)
+        show_score(run, score_album(run.entries(), labels, run.predictor.classes), err=as_json)
 
 
 def _refuse_writing(out: Path | None, options: PredictOptions, labels: Path | None) -> None:
@@ -270,17 +279,3 @@ def _result_lines(result: PhotoResult) -> Iterator[str]:
         yield f"{name}: {rejection.detail}"
     if result.error is not None:
         yield f"{name}: cannot be read: {result.error.reason}"
-
-
-def _show_score(run: AlbumRun, found: AlbumScore, *, err: bool) -> None:
-    """Write the score as JSON, and print it."""
-    from facecrop.errors import printable
-
-    run.write_text(SCORE, json.dumps(found.to_dict(), indent=2) + "\n")
-    for line in score_lines(found):
-        typer.echo(line, err=err)
-    if found.scores is not None:
-        show_confusion(found.scores, err=err)
-    for mistake in found.worst[:MISTAKES]:
-        answer = f"{mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
-        typer.echo(f"  {printable(mistake.path)}: {answer}", err=err)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.evaluation.cost import Cost, measure_cost
+from emonet.evaluation.coverage import measure_coverage
 from emonet.evaluation.head_scores import HeadScores, score_heads
 from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.metrics import Scores, score
@@ -29,6 +30,7 @@ from emonet.heads import HeadChoice
 from emonet.heads import sizes as head_sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
+from emonet.inference.coverage import CoverageCurve
 from emonet.inference.devices import Machine, open_machine
 from emonet.inference.torch_classifier import TorchClassifier
 from emonet.labels import Emotion
@@ -107,6 +109,11 @@ class Evaluation:
         """
         return measure_cost(open_classifier(self.checkpoint, self.machine or open_machine()), self.faces.array)
 
+    @cached_property
+    def coverage(self) -> tuple[CoverageCurve, ...]:
+        """How coverage and accuracy change with the least confidence, for each view."""
+        return measure_coverage(self)
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """What one has to know to read the figures."""
@@ -117,6 +124,7 @@ class Evaluation:
         return {
             "name": self.name,
             "model": self.checkpoint.model,
+            "identity": self.checkpoint.identity,
             "arguments": dict(self.checkpoint.arguments),
             "training": dict(self.checkpoint.training),
             "dev": self.checkpoint.scores.get("dev"),
@@ -132,6 +140,7 @@ class Evaluation:
             "scores": {
                 view: {part: scores.to_dict() for part, scores in parts.items()} for view, parts in self.scores.items()
             },
+            "coverage": [curve.to_dict() for curve in self.coverage],
             "votes": {view: votes.to_dict() for view, votes in self.votes.items()},
             "heads": {view: [row.to_dict() for row in rows] for view, rows in self.by_head.items()},
             "cost": self.cost.to_dict(),

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from emonet.atomic import write_atomically
 from emonet.errors import CheckpointError
 from emonet.heads import LABELS, Head, HeadChoice, sizes
+from emonet.inference.coverage import CoverageCurve
 from emonet.inference.model import Model
 from emonet.inference.model_file import FORMAT, ONE_HEAD, as_array, join, read, replace_header
 from emonet.labels import Emotion
@@ -28,6 +29,8 @@ from facecrop import CropSpec
 
 if TYPE_CHECKING:
     from emonet.models import Network
+
+NO_ANSWERS = ("default", "training", "scores", "coverage")  # what answers of the heads do not depend on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +49,7 @@ class Checkpoint(Model):
         scores: What it scored, by split.
         default_head: The head that answers unless another is asked for; the first one if empty.
         default_prior: The prior that is divided out unless another is asked for.
+        coverage: How many faces it answers, and how often rightly, by the least confidence; empty if not measured.
         path: The file that it was read from; None if it was made otherwise, or changed since.
 
     Examples:
@@ -67,6 +71,7 @@ class Checkpoint(Model):
     scores: Mapping[str, Any] = field(default_factory=dict)
     default_head: str = ""
     default_prior: str = "training"
+    coverage: tuple[CoverageCurve, ...] = ()
     path: Path | None = field(default=None, init=False)  # `replace` does not copy it
 
     def __post_init__(self) -> None:
@@ -95,9 +100,9 @@ class Checkpoint(Model):
     def identity(self) -> str:
         """A hash of all that the answers of the heads depend on.
 
-        The default head and prior do not change it.
+        The default head and prior do not change it, nor does what was measured.
         """
-        answers = {key: value for key, value in self._header().items() if key not in ("default", "training", "scores")}
+        answers = {key: value for key, value in self._header().items() if key not in NO_ANSWERS}
         whole = hashlib.sha256(json.dumps(answers, sort_keys=True).encode())
         for name, array in sorted(self.weights.items()):
             whole.update(name.encode())
@@ -127,6 +132,7 @@ class Checkpoint(Model):
             "input": self.input.to_dict(),
             "training": self.training,
             "scores": self.scores,
+            "coverage": [curve.to_dict() for curve in self.coverage],
         }
 
 
@@ -154,6 +160,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             scores=header["scores"],
             default_head=header.get("default", {}).get("head", ""),
             default_prior=header.get("default", {}).get("prior", "training"),
+            coverage=tuple(map(CoverageCurve.from_dict, header.get("coverage", ()))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"its description cannot be understood: {error}") from error
@@ -184,11 +191,33 @@ def set_default(path: str | os.PathLike[str], head: str, prior: str = "training"
     """
     checkpoint = load_checkpoint(path)
     choice = HeadChoice(checkpoint.heads, head, prior)
-    header = replace(checkpoint, default_head=head, default_prior=prior)._header()
-    content = replace_header(Path(path).read_bytes(), header)
+    _rewrite(path, replace(checkpoint, default_head=head, default_prior=prior))
+    return choice
+
+
+def set_coverage(path: str | os.PathLike[str], curves: Iterable[CoverageCurve]) -> None:
+    """Store in a model file how many faces it answers, and how often rightly, by the least confidence.
+
+    Only the description is written, as `set_default` does. Curves of the same ways to answer are replaced.
+
+    Args:
+        path: The model file.
+        curves: What was measured, on dev.
+
+    Raises:
+        MissingFileError: There is no such file.
+        CheckpointError: The file is no model file, or is damaged.
+    """
+    checkpoint = load_checkpoint(path)
+    kept = {(one.head, one.prior, one.view): one for one in (*checkpoint.coverage, *curves)}
+    _rewrite(path, replace(checkpoint, coverage=tuple(kept.values())))
+
+
+def _rewrite(path: str | os.PathLike[str], described: Checkpoint) -> None:
+    """Write another description into a model file; the weights stay as they are, byte for byte."""
+    content = replace_header(Path(path).read_bytes(), described._header())
     with write_atomically(Path(path)) as temporary:
         temporary.write_bytes(content)
-    return choice
 
 
 def _read_heads(header: Mapping[str, Any]) -> tuple[Head, ...]:

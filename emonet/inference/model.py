@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from emonet.errors import OptionError
 from emonet.heads import Head, HeadChoice
+from emonet.inference.coverage import CoverageCurve
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
 from facecrop import CropSpec
@@ -19,6 +21,7 @@ class Model:
         input: The crops that the network takes, and how they are scaled.
         default_head: The head that answers unless another is asked for; the first one if empty.
         default_prior: The prior that is divided out unless another is asked for.
+        coverage: How many faces it answers, and how often rightly, by the least confidence; empty if not measured.
     """
 
     __slots__ = ()
@@ -30,6 +33,7 @@ class Model:
     input: InputSpec
     default_head: str
     default_prior: str
+    coverage: tuple[CoverageCurve, ...]
 
     def choice(self, head: str = "", prior: str = "") -> HeadChoice:
         """Choose the head that answers, or `mean`, and the prior.
@@ -39,6 +43,27 @@ class Model:
             prior: The default of the file if empty.
         """
         return HeadChoice(self.heads, head or self.default_head or self.heads[0].name, prior or self.default_prior)
+
+    def least_confidence(self, coverage: float, choice: HeadChoice, view: str) -> float:
+        """Find the least confidence with which the model answers about this share of faces.
+
+        Args:
+            coverage: The share of faces such as those that it was measured on.
+            choice: How the model answers.
+            view: The test-time augmentation.
+
+        Raises:
+            OptionError: This was not measured for this way to answer, or the coverage is no share.
+        """
+        asked = (choice.head, choice.prior, view)
+        for curve in self.coverage:
+            if (curve.head, curve.prior, curve.view) == asked:
+                return curve.least_confidence(coverage)
+        raise OptionError(
+            f"{self.model} stores no table of coverage for head {choice.head}, prior {choice.prior} and test-time "
+            f"augmentation {view}: measure it with `emonet evaluate MODEL STORE --split dev --views {view} -o REPORT`, "
+            "store it with `emonet models MODEL --set-coverage REPORT`, or give --least-confidence"
+        )
 
     @property
     def classes(self) -> tuple[Emotion, ...]:

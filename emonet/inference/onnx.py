@@ -120,6 +120,7 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "classes": list(choice.classes),
         "heads": [head.to_dict() for head in checkpoint.heads],
         "default": {"head": choice.head, "prior": choice.prior},
+        "coverage": [curve.to_dict() for curve in checkpoint.coverage],
         "detector": checkpoint.detector,
         "face": f"a square about the middle of the box that a detector finds, {1 + 2 * crop.margin:.4g} of the box's "
         f"width a side, {turned}; where it reaches over the photo's edge, the edge is repeated",

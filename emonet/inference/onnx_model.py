@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.errors import CheckpointError, MissingFileError
 from emonet.heads import Head, HeadChoice
 from emonet.inference.backends import count_threads
+from emonet.inference.coverage import CoverageCurve
 from emonet.inference.model import Model
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
@@ -46,6 +47,7 @@ class OnnxModel(Model):
     input: InputSpec
     default_head: str
     default_prior: str
+    coverage: tuple[CoverageCurve, ...]
     session: InferenceSession
     digest: str
 
@@ -99,6 +101,7 @@ def load_onnx_model(path: Path) -> OnnxModel:
             input=InputSpec.from_dict(told["input"]),
             default_head=told["default"]["head"],
             default_prior=told["default"]["prior"],
+            coverage=tuple(map(CoverageCurve.from_dict, json.loads(facts.get("coverage", "[]")))),
             session=session,
             digest=hashlib.sha256(content).hexdigest(),
         )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emonet.errors import OptionError
 from emonet.prediction.prediction import Prediction
@@ -18,6 +18,9 @@ from facecrop import Detector
 from facecrop.filtering import sharpness
 from facecrop.images import Image
 from facecrop.second_look import look_again
+
+if TYPE_CHECKING:
+    from emonet.prediction.predictor import EmotionPredictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,31 @@ PHOTO_DOUBTS: Mapping[str, DoubtRules] = MappingProxyType(
         "whole": DoubtRules(),
     }
 )
+
+
+def choose_doubts(predictor: EmotionPredictor, given: DoubtRules | None, coverage: float | None = None) -> DoubtRules:
+    """Choose when the answers of a predictor are "unsure".
+
+    Args:
+        predictor: What answers; its own rules hold where no others are given.
+        given: Rules that come before its own. None answers to every face.
+        coverage: The share of faces, such as those that the model was measured on, about which the model shall be sure;
+            it decides the least confidence.
+
+    Raises:
+        OptionError: The model stores no such measurement, or there are several models.
+    """
+    if given is None:
+        return DoubtRules()
+    if coverage is not None:
+        given = replace(given, least_confidence=_find_confidence(predictor, coverage))
+    return given.over(predictor.doubts)
+
+
+def _find_confidence(predictor: EmotionPredictor, coverage: float) -> float:
+    if len(predictor.models) > 1:
+        raise OptionError("coverage is measured for each model alone: give one model, or least_confidence")
+    return predictor.models[0].least_confidence(coverage, predictor.choices[0], predictor.tta)
 
 
 def mark_unsure(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 from emonet.labels import Emotion
 from emonet.palette import EXPRESSIONS, PALE
 from emonet.prediction.prediction import Prediction
-from facecrop._large import to_array
 from facecrop.images import Image
 
 SHOWN = (3, 1)  # classes with a bar: three if there is room, else one
 LETTERS = 1 / 9  # height of the letters as a share of the face's width
 LEAST_LETTERS = 10  # pixels
+SPARE = 2  # pixels about a box that are drawn, too: its last row and column, and what rounding adds
 BEHIND, INK, TRACK = (20, 24, 28), (255, 255, 255), (90, 96, 102)
 
 Box = tuple[float, float, float, float]
@@ -68,20 +71,38 @@ def draw_predictions(image: Image, predictions: Sequence[Prediction]) -> Image:
     Returns:
         A copy of the image.
     """
-    canvas = PIL.Image.fromarray(image)
-    pen = ImageDraw.Draw(canvas)
+    drawn = image.copy()
+    ruler = ImageDraw.Draw(PIL.Image.new("RGB", (1, 1)))
     heights = [max(LEAST_LETTERS, round(prediction.face.width * LETTERS)) for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
-        pen.rectangle(prediction.box, outline=_choose_colour(prediction), width=max(2, height // 6))
+        with _open_part(drawn, prediction.box) as (pen, box):
+            pen.rectangle(box, outline=_choose_colour(prediction), width=max(2, height // 6))
     taken: list[Box] = [prediction.box for prediction in predictions]
     for prediction, height in zip(predictions, heights, strict=True):
-        labels = [_make_label(pen, prediction, height, count) for count in SHOWN]
-        label, box = _place_label(labels, prediction.box, canvas.size, taken)
+        labels = [_make_label(ruler, prediction, height, count) for count in SHOWN]
+        label, box = _place_label(labels, prediction.box, image.shape[1::-1], taken)
         if prediction.unsure and any(_overlaps(box, other) for other in taken):
             continue
-        _draw_label(pen, label, box)
+        with _open_part(drawn, box) as (pen, inner):
+            _draw_label(pen, label, inner)
         taken.append(box)
-    return to_array(canvas)
+    return drawn
+
+
+@contextmanager
+def _open_part(image: Image, box: Box) -> Iterator[tuple[ImageDraw.ImageDraw, Box]]:
+    """Draw into the part of an image that a box lies in, for a canvas of a large photo would take much memory.
+
+    Yields:
+        What draws there, and the box as it lies in the part.
+    """
+    left, top = (max(0, math.floor(corner) - SPARE) for corner in box[:2])
+    part = image[top : max(0, math.ceil(box[3]) + SPARE), left : max(0, math.ceil(box[2]) + SPARE)]
+    if not part.size:  # beyond the edge
+        part = np.zeros((1, 1, 3), np.uint8)
+    canvas = PIL.Image.fromarray(part)
+    yield ImageDraw.Draw(canvas), (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+    part[:] = np.asarray(canvas)
 
 
 def _choose_colour(prediction: Prediction) -> str:

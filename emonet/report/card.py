@@ -11,11 +11,14 @@ from emonet.evaluation.metrics import Scores
 from emonet.evaluation.parts import ALL
 from emonet.evaluation.sizes import SizeScores
 from emonet.html.formatting import decimal, markdown_table
+from emonet.inference.coverage import CoverageCurve
 from emonet.report.provenance import chosen, part_of_split
 from emonet.report.tables import (
+    COVERAGE_HEADER,
     HEADS_HEADER,
     VOTES_HEADER,
     choice_words,
+    coverage_rows,
     describe_intervals,
     has_choice,
     head_rows,
@@ -37,6 +40,7 @@ LIMITS = """\
   and poses were not scored apart, for the data do not name them: expect it to be worse on whoever was rare in them.
 - Its probabilities are as good as the calibration error says, on images of that kind only."""
 
+SURE = "Sure answers"  # the title of a section
 WORST = 3  # classes and confusions that are named
 
 
@@ -47,6 +51,7 @@ def model_card(evaluation: Evaluation) -> str:
         "Learned from": _data(evaluation),
         "Chosen on": _choice(evaluation),
         "Figures": _figures(evaluation),
+        **_sure_answers(evaluation),
         "What it sees": _input(evaluation),
         "Use": USE,
         "Limits": f"{_weak(evaluation)}\n{LIMITS}",
@@ -113,6 +118,24 @@ def _figures(evaluation: Evaluation) -> str:
         f"95 % intervals: {intervals}.{remarks}\n\n{markdown_table(header, rows)}\n\n"
         f"By class, view `{evaluation.view}`:\n\n{markdown_table(class_header, by_class)}"
         f"{_votes(evaluation)}{_head_table(evaluation)}{_sizes(evaluation)}"
+    )
+
+
+def _sure_answers(evaluation: Evaluation) -> dict[str, str]:
+    """The section on coverage, if the model stores what was measured of the answer that is scored."""
+    asked = (evaluation.choice.head, evaluation.choice.prior, evaluation.view)
+    for curve in evaluation.checkpoint.coverage:
+        if (curve.head, curve.prior, curve.view) == asked:
+            return {SURE: describe_coverage(curve)}
+    return {}
+
+
+def describe_coverage(curve: CoverageCurve) -> str:
+    """Write how often the surest answers are right, by their share, in Markdown."""
+    return (
+        "`emonet predict --coverage 0.8` answers to the 80 % of faces about which the model is surest, and calls the "
+        f"others unsure. Measured on {curve.n:,} images of {curve.data}, with the view `{curve.view}`, the head "
+        f"`{curve.head}` and the prior `{curve.prior}`:\n\n{markdown_table(COVERAGE_HEADER, coverage_rows(curve))}"
     )
 
 

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from emonet.evaluation.agreement import Agreement
     from emonet.evaluation.metrics import Scores
     from emonet.evaluation.votes import VoteScores
+    from emonet.inference.coverage import CoverageCurve
 
 SHOWN = 3  # ways to compute the intervals of parts that are named
 
 VOTES_HEADER = ("view", "n", "majority", "95 %", "macro recall", "cross-entropy", "one voter")
 HEADS_HEADER = ("head", "prior", "labels", "labels, macro recall", "voters", "voters, macro recall")
+
+COVERAGE_HEADER = ("coverage", "least confidence", "right")
+COVERAGE_STEP = 2  # every second point is shown
 
 
 def score_rows(parts: Mapping[str, Scores]) -> list[tuple[str | int, ...]]:
@@ -118,6 +122,13 @@ def head_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
 
 def _two(scores: Agreement | None) -> tuple[str, str]:
     return ("-", "-") if scores is None else (f"{scores.accuracy:.2%}", f"{scores.macro_recall:.2%}")
+
+
+def coverage_rows(curve: CoverageCurve) -> list[tuple[str, ...]]:
+    """Return how often the surest answers are right, by their share, in the order of COVERAGE_HEADER."""
+    return [
+        (f"{one.coverage:.1%}", f"{one.confidence:.3f}", f"{one.accuracy:.1%}") for one in curve.points[::COVERAGE_STEP]
+    ]
 
 
 def choice_words(evaluation: Evaluation) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from emonet.commands._console.output import print_table
 from emonet.html.formatting import count_of
 
 if TYPE_CHECKING:
-    from emonet.album import AlbumScore, LabelTable
+    from emonet.album import AlbumRun, AlbumScore, LabelTable
     from emonet.evaluation.metrics import Scores
 
 EXAMPLES = 3  # of rows of labels that cannot be used
+SCORE = "score.json"
+MISTAKES = 5  # shown of those that are stored
 
 
 def label_lines(table: Path, found: LabelTable) -> Iterator[str]:
@@ -41,6 +46,33 @@ def score_lines(found: AlbumScore) -> Iterator[str]:
             f"the largest face agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
             f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {found.scores.macro_f1:.3f}"
         )
+        yield from _sure_lines(found.scores, found.sure)
+
+
+def _sure_lines(scores: Scores, sure: Scores | None) -> Iterator[str]:
+    """Yield a line with the score of the sure faces, where some are unsure."""
+    if sure is None:
+        yield "all of these faces are unsure"
+    elif sure.n < scores.n:
+        low, high = sure.accuracy_interval
+        yield (
+            f"of the {sure.n:,} sure ones, {sure.n / scores.n:.1%}, it agrees in {sure.correct:,}: {sure.accuracy:.1%} "
+            f"(95 % interval {low:.1%} to {high:.1%})"
+        )
+
+
+def show_score(run: AlbumRun, found: AlbumScore, *, err: bool) -> None:
+    """Write the score into an album as JSON, and print it."""
+    from facecrop.errors import printable
+
+    run.write_text(SCORE, json.dumps(found.to_dict(), indent=2) + "\n")
+    for line in score_lines(found):
+        typer.echo(line, err=err)
+    if found.scores is not None:
+        show_confusion(found.scores, err=err)
+    for mistake in found.worst[:MISTAKES]:
+        answer = f"{mistake.label}, answered {mistake.answer} {mistake.confidence:.0%}"
+        typer.echo(f"  {printable(mistake.path)}: {answer}", err=err)
 
 
 def show_confusion(scores: Scores, *, err: bool) -> None:

@@ -35,7 +35,7 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
     if given := [f"--{name}" for name in ("annotate", "views", "excel") if getattr(options, name)]:
         raise OptionError(f"{', '.join(given)}: an album's, and Spark writes a table")
     doubts = None if options.answer_all else options.doubts
-    packed = pack_predictor(options.model, doubts=doubts, **_list_arguments(options))
+    packed = pack_predictor(options.model, doubts=doubts, coverage=options.coverage, **_list_arguments(options))
     folder = as_place(photos[0])
     with spark.open() as session:
         place = as_place(out)
