@@ -101,3 +101,8 @@ def test_folds_keep_subjects_whole_and_classes_even():
 def test_more_folds_than_groups_are_refused(folds):
     with pytest.raises(ValueError, match="from 2 to 3"):
         assign_folds(people(3), folds, 0)
+
+
+def test_one_person_makes_no_folds():
+    with pytest.raises(ValueError, match="only one person"):
+        assign_folds(people(1), 2, 0)

@@ -233,8 +233,11 @@ def assign_folds(members: Sequence[Member], folds: int, seed: int) -> NDArray[np
     from sklearn.model_selection import StratifiedGroupKFold
 
     groups = _number(member.group for member in members)
-    if folds < 2 or folds > len(set(groups)):
-        raise OptionError(f"folds must be from 2 to {len(set(groups))}, the number of groups, got {folds}")
+    count = len(set(groups))
+    if count < 2:
+        raise OptionError("there is only one person, or other group of images, and folds keep people whole")
+    if not 2 <= folds <= count:
+        raise OptionError(f"folds must be from 2 to {count}, the number of groups, got {folds}")
     labels = _number(str(member.label) for member in members)
     fold = np.empty(len(members), np.int64)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
