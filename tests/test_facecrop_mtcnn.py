@@ -172,3 +172,19 @@ def test_the_pretended_card_is_as_strict_as_a_real_one(monkeypatch):
             there + torch.ones(3)
         with pytest.raises(RuntimeError, match="numpy"):
             there.numpy()
+
+
+@pytest.mark.parametrize("border", [0, 3, 40])
+def test_parts_of_an_image_with_a_border_are_those_of_a_copy_with_it(border):
+    from facecrop.detectors.mtcnn.octaves import STRIP, BorderedImage
+    from facecrop.images import halve_image
+
+    chance = np.random.default_rng(border)
+    image = chance.integers(0, 256, (2 * STRIP + 31, 57, 3), np.uint8)
+    lazy, copy = BorderedImage(image, border), np.pad(image, ((border,) * 2, (border,) * 2, (0, 0)), mode="edge")
+    assert lazy.shape == copy.shape[:2]
+    assert np.array_equal(lazy.whole(), copy)
+    assert np.array_equal(lazy.halve(), halve_image(copy))
+    for _ in range(50):
+        rows, columns = (slice(*sorted(chance.choice(length + 1, 2, replace=False))) for length in lazy.shape)
+        assert np.array_equal(lazy[rows, columns], copy[rows, columns])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import cv2
@@ -15,7 +16,59 @@ from facecrop.detectors.mtcnn.pyramid import SPARE, Group, add_border
 from facecrop.devices import to_device
 from facecrop.images import Image, halve_image
 
-Octaves = Sequence[Image]
+STRIP = 256  # rows of an octave that are made at a time
+
+
+class BorderedImage:
+    """An image with its edge repeated, of which only the parts that are looked at are made.
+
+    A copy with its border would take as much memory as a large photo itself.
+    """
+
+    def __init__(self, image: Image, border: int) -> None:
+        self._image, self._border = image, border
+        height, width = image.shape[:2]
+        self.shape = (height + 2 * border, width + 2 * border)
+
+    def __getitem__(self, part: tuple[slice, slice]) -> Image:
+        """Return some rows and columns, whose places are counted with the border."""
+        rows, columns = (slice(span.start - self._border, span.stop - self._border) for span in part)
+        (inner_rows, top, bottom), (inner_columns, left, right) = (
+            _split_span(span, length) for span, length in zip((rows, columns), self._image.shape, strict=False)
+        )
+        inner = self._image[inner_rows, inner_columns]
+        if not (top or bottom or left or right):
+            return inner
+        drawn = cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        y, x = rows.start - (inner_rows.start - top), columns.start - (inner_columns.start - left)
+        return np.asarray(drawn[y : y + rows.stop - rows.start, x : x + columns.stop - columns.start], np.uint8)
+
+    def whole(self) -> Image:
+        """Return all of it."""
+        return add_border(self._image, self._border)
+
+    def halve(self) -> Image:
+        """Return it at half its size, as `halve_image` does."""
+        height, width = (side // 2 for side in self.shape)
+        halved = np.empty((height, width, 3), np.uint8)
+        for top in range(0, height, STRIP):
+            rows = slice(2 * top, 2 * min(height, top + STRIP))
+            halved[top : top + STRIP] = halve_image(self[rows, slice(0, 2 * width)])
+        return halved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Octaves:
+    """An image with its border, and its halves."""
+
+    largest: BorderedImage
+    halves: Sequence[Image]
+
+    def __getitem__(self, number: int) -> BorderedImage | Image:
+        return self.halves[number - 1] if number else self.largest
+
+    def __len__(self) -> int:
+        return 1 + len(self.halves)
 
 
 class OctaveBatch:
@@ -36,7 +89,8 @@ class OctaveBatch:
         drawn = np.empty((len(group.indices), height, width, 3), np.uint8)
         for level, index in zip(drawn, group.indices, strict=True):
             octave = self._octaves[index][group.find_octave(scale)]
-            cv2.resize(octave, (width, height), dst=level, interpolation=cv2.INTER_AREA)
+            whole = octave.whole() if isinstance(octave, BorderedImage) else octave
+            cv2.resize(whole, (width, height), dst=level, interpolation=cv2.INTER_AREA)
         return to_device(torch.from_numpy(drawn), self._device).permute(0, 3, 1, 2)  # channels last in memory
 
     def draw_windows(self, boxes: Tensor, owner: Tensor, side: int) -> Tensor:
@@ -48,10 +102,17 @@ class OctaveBatch:
 
 
 def _make_octaves(image: Image, group: Group) -> Octaves:
-    octaves = [add_border(image, group.border)]
-    while len(octaves) < group.octaves:
-        octaves.append(halve_image(octaves[-1]))
-    return octaves
+    largest = BorderedImage(image, group.border)
+    halves = [largest.halve()] if group.octaves > 1 else []
+    while len(halves) < group.octaves - 1:
+        halves.append(halve_image(halves[-1]))
+    return Octaves(largest, halves)
+
+
+def _split_span(span: slice, length: int) -> tuple[slice, int, int]:
+    """Return the part of a span that lies in an image, at least a pixel, and how far it reaches before and behind."""
+    first, last = min(max(span.start, 0), length - 1), max(min(span.stop, length), 1)
+    return slice(first, last), max(0, first - span.start), max(0, span.stop - last)
 
 
 def _draw_window(octaves: Octaves, x1: int, y1: int, x2: int, y2: int, into: Image) -> None:
