@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="emonet")
     parser.add_argument("--backend", default="auto")
+    parser.add_argument("--detector", help="by default, that of emonet predict")
     parser.add_argument("--portrait", type=Path)
     parser.add_argument("--case", type=int, choices=range(1, len(CASES) + 1), help="only this one")
     parser.add_argument("--photos", type=int, help="so many of each kind")
@@ -54,7 +55,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             photos = Path(folder) / "photos"
             apply_apart(write_photos, asked, photos, portrait)
-            before, peak, faces, seconds = apply_apart(run, photos, arguments.model, arguments.backend)
+            before, peak, faces, seconds = apply_apart(
+                run, photos, arguments.model, arguments.backend, arguments.detector
+            )
         print(
             f"{asked.photos} {asked.title}: peak {peak} MB, of which {before} before; {faces} faces, {seconds:.0f} s",
             flush=True,
@@ -113,8 +116,8 @@ def draw_around(portrait: Image, width: int, height: int) -> PIL.Image.Image:
     return canvas
 
 
-def run(photos: Path, model: str, backend: str) -> tuple[int, int, int, float]:
-    predictor = EmotionPredictor(model, device="cpu", backend=backend)
+def run(photos: Path, model: str, backend: str, detector: str | None) -> tuple[int, int, int, float]:
+    predictor = EmotionPredictor(model, detector=detector, device="cpu", backend=backend)
     predictor.predict(np.zeros((300, 300, 3), np.uint8))
     before, faces, started = read_peak(), 0, time.perf_counter()
     album = AlbumRun(photos, photos.with_name("album"), predictor, annotate=True)

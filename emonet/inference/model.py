@@ -61,8 +61,9 @@ class Model:
                 return curve.least_confidence(coverage)
         raise OptionError(
             f"{self.model} stores no table of coverage for head {choice.head}, prior {choice.prior} and test-time "
-            f"augmentation {view}: measure it with `emonet evaluate MODEL STORE --split dev --views {view} -o REPORT`, "
-            "store it with `emonet models MODEL --set-coverage REPORT`, or give --least-confidence"
+            f"augmentation {view}: measure it with `emonet evaluate MODEL STORE --split dev --head {choice.head} "
+            f"--prior {choice.prior} --views {view} -o REPORT`, store it with `emonet models FILE --set-coverage "
+            "REPORT`, or give --least-confidence"
         )
 
     @property
