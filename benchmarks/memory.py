@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="emonet")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--detector", help="by default, that of emonet predict")
+    parser.add_argument("--detector", default="yunet")
     parser.add_argument("--portrait", type=Path)
     parser.add_argument("--case", type=int, choices=range(1, len(CASES) + 1), help="only this one")
     parser.add_argument("--photos", type=int, help="so many of each kind")
@@ -116,7 +116,7 @@ def draw_around(portrait: Image, width: int, height: int) -> PIL.Image.Image:
     return canvas
 
 
-def run(photos: Path, model: str, backend: str, detector: str | None) -> tuple[int, int, int, float]:
+def run(photos: Path, model: str, backend: str, detector: str) -> tuple[int, int, int, float]:
     predictor = EmotionPredictor(model, detector=detector, device="cpu", backend=backend)
     predictor.predict(np.zeros((300, 300, 3), np.uint8))
     before, faces, started = read_peak(), 0, time.perf_counter()
