@@ -136,13 +136,14 @@ def read_faces(
         return label
 
     groups = [(split, group) for split in splits for path in store.files(split) for group in list_row_groups(path)]
-    pixels = None if storage == "stream" else _make_room(sum(group.rows for _, group in groups), spec, storage)
+    pixels = None if storage == "stream" else _make_room(sum(store.splits[split] for split in splits), spec, storage)
     parts: list[dict[str, NDArray[Any]]] = []
     count = 0
     for number, (split, group) in enumerate(groups):
+        own = store.chosen_keys.get(split)
         rows = []
         for place, row in enumerate(group.read(COLUMNS if pixels is None else (IMAGE, *COLUMNS)).to_pylist()):
-            if (label := find_label(row)) is None:
+            if (own is not None and row["key"] not in own) or (label := find_label(row)) is None:
                 continue
             if pixels is not None:
                 pixels[count] = spec.resize(decode(row[IMAGE]))

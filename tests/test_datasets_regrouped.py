@@ -61,9 +61,12 @@ def test_view_batches_are_small_and_not_empty(view):
         assert 0 < min(sizes) <= max(sizes) <= size
 
 
-def test_read_faces_reads_a_view(store, view):
-    faces = read_faces(view, ["train"], InputSpec(48, 1))
+@pytest.mark.parametrize("storage", ["memory", "disk", "stream"])
+def test_read_faces_reads_a_view(store, view, storage):
+    faces = read_faces(view, ["train"], InputSpec(48, 1), storage=storage)
     assert faces.keys == keys(view, "train")
+    whole = read_faces(store, list(store.splits), InputSpec(48, 1))
+    assert (faces.array == whole.array[[whole.keys.index(key) for key in faces.keys]]).all()
     assert len(read_faces(store, ["train", "dev"], InputSpec(48, 1))) == store.splits["train"] + store.splits["dev"]
 
 

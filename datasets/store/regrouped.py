@@ -38,6 +38,10 @@ class Regrouped(Store):
         whole = super(Regrouped, self).identity  # `super()` fails here: slots=True makes a new class
         return hashlib.sha256(json.dumps([whole, rows], sort_keys=True).encode()).hexdigest()
 
+    @property
+    def chosen_keys(self) -> Mapping[str, frozenset[str]]:
+        return self.keys
+
     def table(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
         import pyarrow as pa
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +75,11 @@ class Store:
         if split not in self.splits:
             raise OptionError(f"{self.path} has no split {split!r}; it has {', '.join(self.splits) or 'none'}")
         return [self.path / shard.name for shard in self.info.splits[split]]
+
+    @property
+    def chosen_keys(self) -> Mapping[str, frozenset[str]]:
+        """Of a view: the keys of each split's rows. Empty where all rows of the files belong to their split."""
+        return {}
 
     def table(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a split into memory.
