@@ -200,10 +200,10 @@ def test_the_device_is_logged_once():
     assert logging.getLogger("facecrop.detectors").level == logging.NOTSET
 
 
-def test_find_faces_opens_a_detector_once(monkeypatch, mtcnn, portrait, tmp_path):
+def test_find_faces_opens_a_detector_once(monkeypatch, detectors, portrait, tmp_path):
     path = tmp_path / "portrait.png"
     PIL.Image.fromarray(portrait).save(path)
-    assert find_faces(path) == find_faces(portrait) == mtcnn.detect([portrait])[0]
+    assert find_faces(path) == find_faces(portrait) == detectors["yunet"].detect([portrait])[0]
     monkeypatch.setattr("facecrop.detectors.open_detector", lambda *_: pytest.fail("opened again"))
     assert find_faces(blank()) == []
 

