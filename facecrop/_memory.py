@@ -2,9 +2,8 @@
 
 glibc takes large blocks from the system and gives them back when they are freed. Smaller ones stay with the thread that
 had them, and which block is small rises up to 32 MB with what was freed. So each thread would keep parts of photos that
-it has let go. A fixed limit (mallopt) helps as well, but it is for the whole process and for ever, and one of 4 MB, by
-which as much is given back, takes 1.6 times the processor's time for photos of 12 megapixels. Giving back after each
-large photo takes 1.03 times, and changes nothing else.
+it has let go. A fixed limit (mallopt) helps as well, but it is for the whole process and for ever, and takes more of
+the processor's time (docs/explanation/many-photos.md). Giving back after each large photo changes nothing else.
 """
 
 from __future__ import annotations
