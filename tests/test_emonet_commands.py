@@ -136,7 +136,10 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album", "--detector", "haar"], "known detectors: yunet, mtcnn, dlib, whole"),
         (["faces", "album", "--option", "minface"], "NAME=VALUE"),
         (["faces", "album", "--option", "minface=3"], "min_face"),
-        (["faces", "album", "--detector", "mtcnn", "--option", "thresholds=5"], "thresholds must be three numbers, got 5"),
+        (
+            ["faces", "album", "--detector", "mtcnn", "--option", "thresholds=5"],
+            "thresholds must be three numbers, got 5",
+        ),
         (["faces", "album", "--size", "100000"], "size must be a whole number of pixels from 1 to 8,000, got 100000"),
         (["faces", "album", "--allow", "two"], "all, one, largest"),
         (["faces", "album", "--crops", "album/crops"], "nothing is written next to your photos"),
