@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -25,6 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 FORM_BYTES = 100_000  # of what stands around an upload in its form
+PASSED_OVER = 4_000_000  # bytes of a refused body that are read for clients which listen only when they have sent all
+PATIENCE_S = 2.0  # for these
 MOST_FILES = 50  # in one upload of Gradio's, which are stored one by one and each have the limit
 
 OURS = ("/predict", "/explain", "/frame", "/live", "/open/")
@@ -76,6 +79,8 @@ class Guard:
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if refusal := self._refuse(scope, headers):
+            if "expect" not in headers:  # else the client waits for our word before it sends
+                await _pass_over(receive)
             await _send_refusal(send, *refusal)
             return
         body = _Body(receive, self._find_limit(scope))
@@ -90,6 +95,7 @@ class Guard:
         with suppress(TooLargeError):
             await self._app(scope, body.receive, send_more)
         if body.too_large and not started:
+            await _pass_over(receive)
             await _send_refusal(send, 413, self._too_large())
 
     def _refuse(self, scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
@@ -154,6 +160,18 @@ def _add_headers(message: Message) -> Message:
     more = {**HEADERS, "content-security-policy": POLICY}
     added = [(name.encode(), value.encode()) for name, value in more.items() if name.encode() not in sent]
     return {**message, "headers": [*message["headers"], *added]}
+
+
+async def _pass_over(receive: Receive) -> None:
+    """Read what a client still sends, within limits. One that has not sent all would see a broken connection."""
+    left = PASSED_OVER
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 async def _send_refusal(send: Send, status: int, reason: str) -> None:
