@@ -26,6 +26,7 @@ from emonet.datasets.builder.chunks import Done, chunk_path
 from emonet.datasets.builder.engine import LocalEngine
 from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.rows import CropRow, write_rows
+from emonet.datasets.builder.search import CopySearch
 from emonet.datasets.builder.shards import ShardPlan
 from emonet.datasets.curation.duplicates import Indices, NearPair
 from emonet.datasets.curation.likeness import FITS, list_places
@@ -80,7 +81,7 @@ class DriverEngine(LocalEngine):
             done(chunk.source, len(chunk), {})
         self._meter.mark("hand out chunks")
 
-    def open_search(self, _paths: Sequence[Path]) -> NoSearch:  # type: ignore[override]
+    def open_search(self, _paths: Sequence[Path]) -> CopySearch:
         self._meter.mark("read rows")
         return NoSearch()
 

@@ -50,9 +50,10 @@ def bundle(
     checkpoint = load_checkpoint(model)
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
     replace(checkpoint, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
-    set_coverage(path, measure_on_dev(load_checkpoint(path), open_store(store)))
+    faces = open_store(store)
+    set_coverage(path, measure_on_dev(load_checkpoint(path), faces))
     given_out = load_checkpoint(path)
-    evaluation = evaluate(given_out, open_store(store), name=name, sizes=SIZES)
+    evaluation = evaluate(given_out, faces, name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
     _write_card(evaluation, path.with_suffix(".md"))
     export_graph(given_out, path.with_suffix(".onnx"))

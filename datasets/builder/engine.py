@@ -53,7 +53,7 @@ class LocalEngine:
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
         run_chunks(chunks, folder, options, self.devices, done)
 
-    def open_search(self, paths: Sequence[Path]) -> LocalSearch:
+    def open_search(self, paths: Sequence[Path]) -> CopySearch:
         return LocalSearch(paths)
 
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:

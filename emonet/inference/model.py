@@ -44,6 +44,11 @@ class Model:
         """
         return HeadChoice(self.heads, head or self.default_head or self.heads[0].name, prior or self.default_prior)
 
+    def find_curve(self, choice: HeadChoice, view: str) -> CoverageCurve | None:
+        """Find what was measured of one way to answer; None if nothing was."""
+        asked = (choice.head, choice.prior, view)
+        return next((one for one in self.coverage if (one.head, one.prior, one.view) == asked), None)
+
     def least_confidence(self, coverage: float, choice: HeadChoice, view: str) -> float:
         """Find the least confidence with which the model answers about this share of faces.
 
@@ -55,10 +60,8 @@ class Model:
         Raises:
             OptionError: This was not measured for this way to answer, or the coverage is no share.
         """
-        asked = (choice.head, choice.prior, view)
-        for curve in self.coverage:
-            if (curve.head, curve.prior, curve.view) == asked:
-                return curve.least_confidence(coverage)
+        if (curve := self.find_curve(choice, view)) is not None:
+            return curve.least_confidence(coverage)
         raise OptionError(
             f"{self.model} stores no table of coverage for head {choice.head}, prior {choice.prior} and test-time "
             f"augmentation {view}: measure it with `emonet evaluate MODEL STORE --split dev --head {choice.head} "

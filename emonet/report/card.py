@@ -123,11 +123,8 @@ def _figures(evaluation: Evaluation) -> str:
 
 def _sure_answers(evaluation: Evaluation) -> dict[str, str]:
     """The section on coverage, if the model stores what was measured of the answer that is scored."""
-    asked = (evaluation.choice.head, evaluation.choice.prior, evaluation.view)
-    for curve in evaluation.checkpoint.coverage:
-        if (curve.head, curve.prior, curve.view) == asked:
-            return {SURE: describe_coverage(curve)}
-    return {}
+    curve = evaluation.checkpoint.find_curve(evaluation.choice, evaluation.view)
+    return {} if curve is None else {SURE: describe_coverage(curve)}
 
 
 def describe_coverage(curve: CoverageCurve) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from emonet.errors import EmonetError, OptionError
 from emonet.inference.devices import Machine
@@ -165,10 +167,10 @@ def _meet(backend: str, timeout: timedelta) -> None:
     When torchrun starts processes again, they meet in the same store. There, each attempt needs names of its own: under
     the old names, processes find the addresses of those that were killed.
     """
-    store, rank, count = next(distributed.rendezvous("env://", timeout=timeout))  # type: ignore[attr-defined]
+    store, rank, count = next(rendezvous("env://", timeout=timeout))
     store.set_timeout(timeout)
     prefix = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
-    attempt = distributed.PrefixStore(prefix, store)  # type: ignore[attr-defined]
+    attempt = PrefixStore(prefix, store)
     distributed.init_process_group(backend, store=attempt, rank=rank, world_size=count, timeout=timeout)
 
 

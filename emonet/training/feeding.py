@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby, islice, tee
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -185,9 +185,9 @@ class TensorFeed:
         """Yield all batches from a step of an epoch on, until `epochs` epochs are over."""
         seed = sample_seed(self._config.seed, self._config.order)
         augmenters: dict[str, BatchAugmenter] = {}
-        plans, to_load = tee(self._planner.plan(epoch, step, epochs))
-        with closing(self._load(to_load)) as loaded:
-            for number, group in groupby(plans, attrgetter("epoch")):
+        # Planned twice: where nothing is loaded, `tee` would keep the plans of all epochs.
+        with closing(self._load(self._planner.plan(epoch, step, epochs))) as loaded:
+            for number, group in groupby(self._planner.plan(epoch, step, epochs), attrgetter("epoch")):
                 policy = self._config.policy(number + 1)
                 if policy not in augmenters:
                     augmenters[policy] = BatchAugmenter(_choose_policy(policy, self._config), self._count, seed)
