@@ -1,5 +1,6 @@
 """Images that are streamed from the Parquet files: the same bits as from memory, in an order that reads little."""
 
+import gc
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ from emonet.models.inputs import InputSpec
 from emonet.streamed import StreamedImages, stream
 from emonet.training import storing
 from emonet.training.distributed import Processes
-from emonet.training.feeding import ImageFeed, Planner, TensorFeed
+from emonet.training.feeding import BatchPlan, ImageFeed, Planner, TensorFeed
 from emonet.training.log import Silent
 from emonet.training.sampling import Sampling, Windows
 from emonet.training.scoring import classify_share
@@ -256,6 +257,16 @@ def write_images(path, count):
             cells = [{"bytes": cv2.imencode(".png", image)[1].tobytes(), "path": "noise.png"} for image in noise]
             writer.write_table(pa.table({"image": cells, "label": [0] * 64}, schema=kind))
     return path.stat().st_size
+
+
+def test_plans_of_past_epochs_are_let_go(store):
+    faces = read_faces(store, ["train"], GREY)
+    config = trainings.quick(batch_size=4)
+    sampling = Sampling(faces, config)
+    feed = TensorFeed(faces.array, Planner(sampling, Processes()), config, CPU)
+    for _ in feed.make_batches(0, 0, epochs=6):
+        alive = sum(type(one) is BatchPlan for one in gc.get_objects())
+        assert alive <= 2 * sampling.count_steps()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much memory was used at most")
