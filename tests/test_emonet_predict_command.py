@@ -94,6 +94,8 @@ emonet.__main__.main()
 @pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C is sent otherwise")
 @pytest.mark.parametrize("wait", [0.0, 0.3, 3.0])
 def test_ctrl_c_at_any_time_is_one_line(friends, wait):
+    for number in range(3000):  # more than any machine answers in that time
+        os.link(friends / "sad" / "me.png", friends / "sad" / f"{number}.png")
     command = [sys.executable, "-c", BEGINNING, "predict", friends, "-o", friends.with_name("out"), *FAST]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()

@@ -228,7 +228,9 @@ def test_each_process_uses_its_own_card(monkeypatch, cards, asked, device, backe
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     monkeypatch.setattr(torch.cuda, "set_device", calls.append)
-    monkeypatch.setattr(distributed, "rendezvous", lambda *_, **__: iter([(distributed.HashStore(), 1, 2)]))
+    monkeypatch.setattr(
+        "emonet.training.distributed.rendezvous", lambda *_, **__: iter([(distributed.HashStore(), 1, 2)])
+    )
     monkeypatch.setattr(distributed, "init_process_group", lambda backend, **_: calls.append(backend))
     monkeypatch.setattr(distributed, "barrier", lambda device_ids: calls.append(device_ids))
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: calls.append("end"))
