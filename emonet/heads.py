@@ -9,9 +9,10 @@ seen        what people say they see: the share of ten people's votes for each o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,27 +40,35 @@ class Head:
         name: `seen`, `labels`, or the name of a data set.
         classes: In the order of the head's logits.
         prior: The share of each class in what the head learned from; empty if it is not known.
+        temperature: What logits are divided by, so that a probability says how often the answer is right. Above 1 the
+            head becomes less sure, below 1 more; 1 leaves it as it was trained.
     """
 
     name: str
     classes: tuple[Emotion, ...]
     prior: tuple[float, ...] = ()
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise OptionError(f"temperature must be a number above 0, got {self.temperature}")
         if not self.name or self.name == MEAN:
             raise OptionError(f"a head must have a name other than {MEAN!r}, got {self.name!r}")
         if self.prior and (len(self.prior) != len(self.classes) or min(self.prior) < 0):
             raise OptionError(f"prior must be a share for each of {len(self.classes)} classes, got {self.prior}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and texts, as JSON takes them."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """Return plain lists and texts, as JSON takes them. A temperature of 1 is not named."""
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if self.temperature == 1:
+            del values["temperature"]
+        return values
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Head:
         """Read what `to_dict` gave."""
         classes, prior = tuple(map(Emotion, stored["classes"])), tuple(map(float, stored.get("prior", ())))
-        return cls(str(stored["name"]), classes, prior)
+        return cls(str(stored["name"]), classes, prior, float(stored.get("temperature", 1.0)))
 
 
 def sizes(heads: Sequence[Head]) -> tuple[int, ...]:
@@ -79,6 +88,47 @@ def softmax_heads(logits: Tensor, counts: Sequence[int] = ()) -> Tensor:
     if len(counts) < 2:
         return logits.softmax(1)
     return torch.cat([part.softmax(1) for part in torch.split(logits, list(counts), dim=1)], dim=1)
+
+
+def find_head(source: str, names: Sequence[str]) -> str:
+    """Find the head that answers with the labels of a data set.
+
+    Args:
+        source: Name of the data set.
+        names: Names of all heads.
+
+    Returns:
+        Its own head, or `labels`; else the first head that learned any labels, and `seen` where there is no other.
+    """
+    learned = [name for name in names if name != SEEN]
+    return next((name for name in (source, LABELS, *learned) if name in names), SEEN)
+
+
+def find_labelled(head: Head, heads: Sequence[Head], sources: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Mark the images whose label this head answers (N,).
+
+    Args:
+        head: One of the heads. `seen` answers no label.
+        heads: All heads.
+        sources: The data set of each image, (N,).
+    """
+    names = [one.name for one in heads]
+    own = {source for source in set(sources.tolist()) if find_head(source, names) == head.name}
+    return np.isin(sources, list(own)) if head.name != SEEN else np.zeros(len(sources), np.bool_)
+
+
+class HeadPart(NamedTuple):
+    """What one head gives to an answer.
+
+    Attributes:
+        columns: Where the answer's classes stand among the logits of all heads.
+        exponent: The power that the probabilities are raised to: 1 divided by the temperature of the head.
+        divisors: What to divide the probability of each class by.
+    """
+
+    columns: list[int]
+    exponent: float
+    divisors: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,35 +169,36 @@ class HeadChoice:
         first, *others = self._asked
         return tuple(one for one in first.classes if all(one in other.classes for other in others))
 
-    def parts(self) -> list[tuple[list[int], NDArray[np.float64]]]:
-        """List where the answer's classes stand in each head, and what to divide them by.
+    def parts(self) -> list[HeadPart]:
+        """List what each head gives to the answer.
 
-        Returns:
-            For each head: the columns of the answer's classes among the logits of all heads, and a divisor for each.
-            The answer is the mean, over the heads, of the divided probabilities, each scaled to a sum of 1.
+        The answer is the mean, over the heads, of their probabilities: each raised to the exponent, divided, and scaled
+        to a sum of 1.
         """
         return [self._make_part(head, sum(sizes(self.heads[: self.heads.index(head)]))) for head in self._asked]
 
-    def _make_part(self, head: Head, start: int) -> tuple[list[int], NDArray[np.float64]]:
+    def _make_part(self, head: Head, start: int) -> HeadPart:
         places = [head.classes.index(one) for one in self.classes]
         divisors = np.ones(len(places))
         if exponent := EXPONENTS[self.prior]:
             divisors = np.maximum(head.prior, LEAST_PRIOR)[places] ** exponent
-        return [start + place for place in places], divisors
+        return HeadPart([start + place for place in places], 1 / head.temperature, divisors)
 
     @property
     def columns(self) -> tuple[int, ...]:
         """Where the answer's classes stand among all logits, for the first head."""
-        return tuple(self.parts()[0][0])
+        return tuple(self.parts()[0].columns)
 
     @property
     def is_plain(self) -> bool:
         """Whether the answer is the probabilities of one head, as they are."""
-        return self.head != MEAN and self.prior == "training"
+        return self.head != MEAN and self.prior == "training" and self._asked[0].temperature == 1
 
     def __call__(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
         """Compute the answer (N, classes) from the probabilities of all heads side by side."""
         if self.is_plain:
             return np.asarray(probabilities[:, self.columns], np.float32)
-        shares = [probabilities[:, columns].astype(np.float64) / divisors for columns, divisors in self.parts()]
+        shares = [
+            probabilities[:, part.columns].astype(np.float64) ** part.exponent / part.divisors for part in self.parts()
+        ]
         return np.asarray(np.mean([one / one.sum(1, keepdims=True) for one in shares], axis=0), np.float32)

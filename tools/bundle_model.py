@@ -18,9 +18,10 @@ from emonet.commands import run
 from emonet.datasets.store import open_store
 from emonet.errors import OptionError
 from emonet.evaluation import Evaluation, evaluate
+from emonet.evaluation.calibration import fit_temperatures
 from emonet.evaluation.coverage import measure_on_dev
 from emonet.evaluation.sizes import SIZES
-from emonet.inference.checkpoint import load_checkpoint, set_coverage
+from emonet.inference.checkpoint import load_checkpoint, set_coverage, set_temperatures
 from emonet.inference.loading import BUNDLED, FOLDER
 from emonet.inference.onnx import export_graph
 from emonet.report.card import model_card, stored_scores
@@ -31,7 +32,7 @@ def bundle(
     store: Annotated[
         Path,
         typer.Argument(
-            help="The data set on whose validation split it is scored, and on whose dev its coverage is measured."
+            help="The data set on whose validation split it is scored, and on whose dev its temperatures and coverage are found."
         ),
     ],
     name: Annotated[str, typer.Argument(help=f"The name to give it: {', '.join(BUNDLED)}.")],
@@ -51,6 +52,8 @@ def bundle(
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
     replace(checkpoint, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
     faces = open_store(store)
+    found = fit_temperatures(load_checkpoint(path), faces)
+    set_temperatures(path, {one.head: one.temperature for one in found})
     set_coverage(path, measure_on_dev(load_checkpoint(path), faces))
     given_out = load_checkpoint(path)
     evaluation = evaluate(given_out, faces, name=name, sizes=SIZES)

@@ -13,6 +13,7 @@ from emonet.commands._console.output import print_json, print_table
 from emonet.errors import OptionError
 
 if TYPE_CHECKING:
+    from emonet.evaluation.calibration import Calibration
     from emonet.heads import Head
     from emonet.inference.model import Model
     from emonet.models import Network
@@ -48,6 +49,15 @@ def models(
             "confidence for each share of faces that `emonet predict --coverage` may ask for.",
         ),
     ] = None,
+    temperatures: Annotated[
+        Path | None,
+        typer.Option(
+            "--fit-temperature",
+            metavar="STORE",
+            help="Find on the split dev of this data set how sure each head of FILE may be, and store it: afterwards a "
+            "probability of 0.8 means that about 8 of 10 such answers are right.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON array, or one object for one network or file.")
     ] = False,
@@ -59,17 +69,19 @@ def models(
     """
     from emonet.inference.loading import is_file_name
 
+    changes = {"--set-default": default, "--fit-temperature": temperatures, "--set-coverage": coverage}
     if name is not None and is_file_name(name):
         if settings:
             raise OptionError(f"--set needs the name of a network, and {name} is a model file")
         if default is not None:
             _change_default(name, default)
+        if temperatures is not None:
+            _fit_temperatures(name, temperatures, quiet=as_json)
         if coverage is not None:
             _store_coverage(name, coverage)
         _show_file(name, as_json=as_json)
-    elif default is not None or coverage is not None:
-        given = "--set-coverage" if default is None else "--set-default"
-        raise OptionError(f"{given} needs a model file by its path")
+    elif given := [name for name, value in changes.items() if value is not None]:
+        raise OptionError(f"{given[0]} needs a model file by its path")
     elif name is not None:
         _show_network(name, parse_settings(settings or []), as_json=as_json)
     elif settings:
@@ -186,6 +198,31 @@ def _store_coverage(path: str, report: Path) -> None:
     set_coverage(path, read_curves(report, load_checkpoint(path)))
 
 
+def _fit_temperatures(path: str, store: Path, *, quiet: bool) -> None:
+    """Fit the temperatures of a model file on dev, store them, and show what they change there."""
+    from emonet.datasets import open_store
+    from emonet.evaluation.calibration import fit_temperatures
+    from emonet.inference.checkpoint import load_checkpoint, set_temperatures
+
+    checkpoint = load_checkpoint(path)
+    found = fit_temperatures(checkpoint, open_store(store))
+    set_temperatures(path, {one.head: one.temperature for one in found})
+    if quiet:
+        return
+    rows = [
+        (fit.head, f"{old.size} px", f"{old.n:,}", f"{old.accuracy:.1%}", _calibration(old), _calibration(new))
+        for fit in found
+        for old, new in zip(fit.before, fit.after, strict=True)
+    ]
+    print_table(("dev: head", "face size", "images", "right", "sure (error) before", "after"), rows)
+    if checkpoint.coverage:
+        typer.echo("its table of coverage is left out, because confidences have changed: measure it again")
+
+
+def _calibration(one: Calibration) -> str:
+    return f"{one.confidence:.1%} ({one.error:.1%})"
+
+
 def _show_file(path: str, *, as_json: bool) -> None:
     """Say which network a file holds, and with which heads it answers."""
     from emonet.inference.loading import load_to_predict
@@ -212,7 +249,8 @@ def _head_facts(opened: Model) -> dict[str, Any]:
 def _show_heads(opened: Model) -> None:
     """Show each head with its classes, and the default answer."""
     choice = opened.choice()
-    print_table(("head", "classes (share in training)"), [(head.name, _classes(head)) for head in opened.heads])
+    rows = [(head.name, f"{head.temperature:.3g}", _classes(head)) for head in opened.heads]
+    print_table(("head", "temperature", "classes (share in training)"), rows)
     typer.echo(f"answers by default: head {choice.head}, prior {choice.prior}")
     measured = [(one.head, one.prior, one.view, f"{one.n:,} of {one.data}") for one in opened.coverage]
     if measured:

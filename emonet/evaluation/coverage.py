@@ -41,12 +41,13 @@ def measure_on_dev(checkpoint: Checkpoint, store: Store) -> tuple[CoverageCurve,
     """
     from emonet.evaluation.evaluation import evaluate
 
-    if _learned_from_dev(checkpoint.training):
+    if learned_from_dev(checkpoint.training):
         raise OptionError("the model learned from dev: how sure it may be cannot be measured there")
     return evaluate(checkpoint, store, "dev").coverage
 
 
-def _learned_from_dev(training: Mapping[str, Any]) -> bool:
+def learned_from_dev(training: Mapping[str, Any]) -> bool:
+    """Tell whether a model learned from dev too, by what its file says of its training."""
     return bool(training.get("config", {}).get("all_train"))
 
 
@@ -88,6 +89,6 @@ def read_curves(report: Path, checkpoint: Checkpoint) -> tuple[CoverageCurve, ..
     told = json.loads(path.read_text(encoding="utf-8"))
     if "coverage" not in told or told.get("identity") != checkpoint.identity:
         raise OptionError(f"{report} is the report of another model, or an old one: {HOW}")
-    if told["split"] != "dev" or _learned_from_dev(told["training"]):
+    if told["split"] != "dev" or learned_from_dev(told["training"]):
         raise OptionError(f"{report} is of images that are not dev, or that the model learned from: {HOW}")
     return tuple(map(CoverageCurve.from_dict, told["coverage"]))

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.evaluation.calibration import Calibration, measure_calibration
 from emonet.evaluation.cost import Cost, measure_cost
 from emonet.evaluation.coverage import measure_coverage
 from emonet.evaluation.head_scores import HeadScores, score_heads
 from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import ALL, Mask, find_parts, name_sequences, score_sequences
+from emonet.evaluation.parts import ALL, ALL_SPLITS, Mask, find_parts, name_sequences, score_sequences
 from emonet.evaluation.remarks import list_remarks
 from emonet.evaluation.sizes import SizeScores, score_sizes
 from emonet.evaluation.votes import VoteScores, score_votes
@@ -36,7 +37,6 @@ from emonet.inference.torch_classifier import TorchClassifier
 from emonet.labels import Emotion
 
 PER_SEQUENCE = "per sequence"
-ALL_SPLITS = "all"  # in the place of a split: every image of the data set
 
 ByView = Mapping[str, NDArray[np.float32]]  # view -> probabilities (N, classes)
 
@@ -114,6 +114,16 @@ class Evaluation:
         """How coverage and accuracy change with the least confidence, for each view."""
         return measure_coverage(self)
 
+    @cached_property
+    def calibration(self) -> tuple[Calibration, ...]:
+        """How sure each head is beside how often it is right, with mirror averaging.
+
+        It is measured when it is first asked for; empty unless sizes were asked for.
+        """
+        if not self.sizes:
+            return ()
+        return measure_calibration(self.checkpoint, self.store, self.split, sources=self.sources, machine=self.machine)
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """What one has to know to read the figures."""
@@ -140,6 +150,7 @@ class Evaluation:
             "scores": {
                 view: {part: scores.to_dict() for part, scores in parts.items()} for view, parts in self.scores.items()
             },
+            "calibration": [one.to_dict() for one in self.calibration],
             "coverage": [curve.to_dict() for curve in self.coverage],
             "votes": {view: votes.to_dict() for view, votes in self.votes.items()},
             "heads": {view: [row.to_dict() for row in rows] for view, rows in self.by_head.items()},

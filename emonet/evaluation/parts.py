@@ -15,6 +15,7 @@ from emonet.evaluation.intervals import Clusters
 from emonet.evaluation.metrics import Scores, score
 from emonet.faces import Faces
 
+ALL_SPLITS = "all"  # in the place of a split: every image of the data set
 ALL = "all"
 WITH_COPY, WITHOUT_COPY = "training copy", "no training copy"
 WITH_NEAR_COPY, WITHOUT_NEAR_COPY = "near training copy", "no near training copy"

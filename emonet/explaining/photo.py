@@ -48,7 +48,7 @@ def explain_face(
 
 def _find_logits(choice: HeadChoice, emotion: Emotion) -> list[int]:
     """Find the logit of an expression for each head that answers."""
-    return [columns[choice.classes.index(emotion)] for columns, _ in choice.parts()]
+    return [part.columns[choice.classes.index(emotion)] for part in choice.parts()]
 
 
 def _find_evidence(classifier: TorchClassifier, crop_image: Image, logits: list[int]) -> Maps:

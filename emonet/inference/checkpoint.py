@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from emonet.atomic import write_atomically
-from emonet.errors import CheckpointError
+from emonet.errors import CheckpointError, OptionError
 from emonet.heads import LABELS, Head, HeadChoice, sizes
 from emonet.inference.coverage import CoverageCurve
 from emonet.inference.model import Model
@@ -211,6 +211,29 @@ def set_coverage(path: str | os.PathLike[str], curves: Iterable[CoverageCurve]) 
     checkpoint = load_checkpoint(path)
     kept = {(one.head, one.prior, one.view): one for one in (*checkpoint.coverage, *curves)}
     _rewrite(path, replace(checkpoint, coverage=tuple(kept.values())))
+
+
+def set_temperatures(path: str | os.PathLike[str], temperatures: Mapping[str, float]) -> None:
+    """Store in a model file what the logits of its heads are divided by.
+
+    Only the description is written, as `set_default` does. Answers get other confidences, so what was measured of their
+    coverage is left out.
+
+    Args:
+        path: The model file.
+        temperatures: Name of a head -> its temperature. Other heads keep theirs.
+
+    Raises:
+        OptionError: The file has no such head, or a temperature is not above 0.
+        MissingFileError: There is no such file.
+        CheckpointError: The file is no model file, or is damaged.
+    """
+    checkpoint = load_checkpoint(path)
+    if unknown := sorted(set(temperatures) - {head.name for head in checkpoint.heads}):
+        known = ", ".join(head.name for head in checkpoint.heads)
+        raise OptionError(f"temperatures must be of {known}, got {', '.join(unknown)}")
+    heads = tuple(replace(head, temperature=temperatures.get(head.name, head.temperature)) for head in checkpoint.heads)
+    _rewrite(path, replace(checkpoint, heads=heads, coverage=()))
 
 
 def _rewrite(path: str | os.PathLike[str], described: Checkpoint) -> None:

@@ -2,8 +2,8 @@
 
 Scaling is part of the graph. How faces are found and cut out cannot be, and stands in the file's metadata as JSON.
 The first output, `probabilities`, is the default answer of the model. If there are several heads, or a prior is divided
-out of the only one, each has a further output, such as `probabilities_seen` for the head `seen`, with the probabilities
-as they are.
+out of the only one, or it has a temperature, each has a further output, such as `probabilities_seen` for the head
+`seen`, with the probabilities as the network gives them.
 
 The package's own graphs are the same without weights, which a model file gives, and without the default answer.
 """
@@ -154,7 +154,10 @@ class Whole(nn.Module):
         """Compute the default answer, as HeadChoice does for arrays."""
         if self.choice.is_plain and len(self.choice.heads) == 1:
             return probabilities
-        shares = [probabilities[:, columns] / torch.from_numpy(by).float() for columns, by in self.choice.parts()]
+        shares = [
+            probabilities[:, part.columns] ** part.exponent / torch.from_numpy(part.divisors).float()
+            for part in self.choice.parts()
+        ]
         return torch.stack([one / one.sum(1, keepdim=True) for one in shares]).mean(0)
 
 

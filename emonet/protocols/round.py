@@ -15,11 +15,10 @@ from typing import Protocol as Interface
 from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regroup
 from emonet.errors import OptionError
-from emonet.heads import LABELS
+from emonet.heads import LABELS, find_head
 from emonet.inference import load_model
 from emonet.protocols.rows import ImageRow, remove_copies
 from emonet.training.config import TrainConfig
-from emonet.training.heads import find_head
 from emonet.training.teacher_labels import load_teacher_labels
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from emonet.evaluation.evaluation import ALL_SPLITS
+from emonet.evaluation.parts import ALL_SPLITS
 from emonet.evaluation.remarks import count_known, list_learned_sources
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 from emonet.faces import Faces
-from emonet.heads import LABELS, SEEN, SEEN_CLASSES, Head
+from emonet.heads import LABELS, SEEN, SEEN_CLASSES, Head, find_labelled
 from emonet.training.config import TrainConfig
 from emonet.training.sampling import Sampling, make_class_weights
 
@@ -51,30 +50,9 @@ def _check_labels(heads: tuple[Head, ...], faces: Faces) -> None:
 def check_examples(heads: tuple[Head, ...], faces: Faces) -> None:
     """Raise OptionError if a head has no image to learn from."""
     for head in heads:
-        own = make_seen_targets(faces).any() if head.name == SEEN else find_labelled(head, heads, faces).any()
+        own = make_seen_targets(faces).any() if head.name == SEEN else find_labelled(head, heads, faces.sources).any()
         if not own:
             raise OptionError(f"the head {head.name!r} has nothing to learn from")
-
-
-def find_head(source: str, names: Sequence[str]) -> str:
-    """Find the head that answers with the labels of a data set.
-
-    Args:
-        source: Name of the data set.
-        names: Names of all heads.
-
-    Returns:
-        Its own head, or `labels`; else the first head that learned any labels, and `seen` where there is no other.
-    """
-    learned = [name for name in names if name != SEEN]
-    return next((name for name in (source, LABELS, *learned) if name in names), SEEN)
-
-
-def find_labelled(head: Head, heads: tuple[Head, ...], faces: Faces) -> NDArray[np.bool_]:
-    """Mark the images whose label this head answers (N,)."""
-    names = [one.name for one in heads]
-    own = {source for source in set(faces.sources.tolist()) if find_head(source, names) == head.name}
-    return np.isin(faces.sources, list(own)) if head.name != SEEN else np.zeros(len(faces), np.bool_)
 
 
 def select_votes(faces: Faces) -> NDArray[np.int16]:
@@ -107,7 +85,7 @@ def add_priors(heads: tuple[Head, ...], faces: Faces, config: TrainConfig) -> tu
     return tuple(
         replace(head, prior=_normalise(times @ votes))
         if head.name == SEEN
-        else replace(head, prior=_normalise(times * find_labelled(head, heads, faces) @ labels))
+        else replace(head, prior=_normalise(times * find_labelled(head, heads, faces.sources) @ labels))
         for head in heads
     )
 

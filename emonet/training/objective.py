@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from emonet.errors import OptionError
 from emonet.faces import Faces
-from emonet.heads import LEAST_PRIOR, SEEN, Head, sizes
+from emonet.heads import LEAST_PRIOR, SEEN, Head, find_labelled, sizes
 from emonet.training.config import TrainConfig
-from emonet.training.heads import find_labelled, make_seen_targets
+from emonet.training.heads import make_seen_targets
 from emonet.training.sampling import make_class_weights
 from emonet.training.teacher_labels import TeacherLabels
 from emonet.training.transfer import match_columns
@@ -41,7 +41,7 @@ def make_targets(faces: Faces, heads: tuple[Head, ...], config: TrainConfig) -> 
     parts = [
         torch.from_numpy(make_seen_targets(faces))
         if head.name == SEEN
-        else labels * torch.from_numpy(find_labelled(head, heads, faces))[:, None]
+        else labels * torch.from_numpy(find_labelled(head, heads, faces.sources))[:, None]
         for head in heads
     ]
     return torch.cat([part * weights[head.name] for head, part in zip(heads, parts, strict=True)], dim=1)

@@ -12,11 +12,10 @@ from emonet.evaluation.intervals import Clusters, find_clusters
 from emonet.evaluation.metrics import Scores, score
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
-from emonet.heads import SEEN, SEEN_CLASSES, Head, sizes
+from emonet.heads import SEEN, SEEN_CLASSES, Head, find_labelled, sizes
 from emonet.models.inputs import PIECE, Pixels
 from emonet.streamed import StreamedImages
 from emonet.training.distributed import Processes
-from emonet.training.heads import find_labelled
 
 Answers = NDArray[np.float32]
 
@@ -98,7 +97,7 @@ def select_label_answers(answers: Answers, faces: Faces, heads: tuple[Head, ...]
         return None
     selected = np.empty((len(faces), len(faces.classes)), np.float32)
     for head in by_label:
-        own = find_labelled(head, heads, faces)
+        own = find_labelled(head, heads, faces.sources)
         selected[own] = parts[head.name][own]
     return selected
 

@@ -113,7 +113,7 @@ def make_settings(checkpoint: Checkpoint) -> dict[str, Any]:
             "classes": [str(emotion) for emotion in choice.classes],
             "heads": [len(head.classes) for head in checkpoint.heads],
             "plain": choice.is_plain,
-            "parts": [{"columns": columns, "divisors": divisors.tolist()} for columns, divisors in choice.parts()],
+            "parts": [part._asdict() | {"divisors": part.divisors.tolist()} for part in choice.parts()],
         },
     }
 

@@ -30,8 +30,8 @@ class Classifier {
   choose(probabilities) {
     const { parts, plain } = this.answer;
     if (plain) return parts[0].columns.map(column => probabilities[column]);
-    const shares = parts.map(({ columns, divisors }) => {
-      const divided = columns.map((column, place) => probabilities[column] / divisors[place]);
+    const shares = parts.map(({ columns, exponent, divisors }) => {
+      const divided = columns.map((column, place) => probabilities[column] ** exponent / divisors[place]);
       const total = divided.reduce((sum, value) => sum + value, 0);
       return divided.map(value => value / total);
     });
