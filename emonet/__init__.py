@@ -10,7 +10,7 @@ if typing.TYPE_CHECKING:
     from emonet.datasets import open_store
     from emonet.errors import EmonetError
     from emonet.evaluation import evaluate
-    from emonet.inference import load_model
+    from emonet.inference import from_pretrained, load_model
     from emonet.prediction import (
         DoubtRules,
         EmotionPredictor,
@@ -38,6 +38,7 @@ __all__ = [
     "draw",
     "evaluate",
     "explain",
+    "from_pretrained",
     "load_model",
     "open_store",
     "predict",
@@ -52,6 +53,7 @@ _PLACES = {  # where names come from, unless from emonet.prediction
     "EmonetError": ("emonet.errors", "EmonetError"),
     "FrameResult": ("emonet.video", "FrameResult"),
     "evaluate": ("emonet.evaluation", "evaluate"),
+    "from_pretrained": ("emonet.inference", "from_pretrained"),
     "load_model": ("emonet.inference", "load_model"),
     "open_store": ("emonet.datasets", "open_store"),
     "predict_folder": ("emonet.album", "predict_folder"),

@@ -56,6 +56,7 @@ ALLOWED = {
     "emonet.models": ["emonet.labels", "emonet.models", "facecrop.packages"],
     "emonet.models.inputs": [],
     "emonet.inference": [*INFERENCE, "emonet.atomic"],
+    "emonet.inference.sharing": [*INFERENCE, "emonet.atomic", "emonet.datasets"],
     "emonet.inference.onnx": [*INFERENCE, "emonet.atomic", "emonet.datasets"],
     "emonet.weights": ["emonet.inference"],
     "emonet.faces": [*STORED, *NETWORKS, "emonet.streamed"],

@@ -166,6 +166,7 @@ MISTAKES = {
     "predict with dlib": (["predict", "PHOTOS", "-o", "OUT", "--detector", "dlib"], "dlib-bin"),
     "predict on Spark": (["predict", "PHOTOS", "-o", "OUT", "--engine", "spark"], "emonet[spark]"),
     "tune": (["tune", "STORE", "-o", "OUT", "--search", "seed=1,2"], "emonet[tune]"),
+    "a model of the Hub": (["export", "hf://somebody/faces"], "emonet[hub]"),
     "export": (["export", "emonet_fast", "-o", "OUT/model.onnx"], "emonet[onnx]"),
 }
 
@@ -174,7 +175,7 @@ MISTAKES = {
 def test_a_missing_package_is_one_line_that_says_what_to_install(
     arguments, requirement, store, tmp_path, bare, capsys, root
 ):
-    hide(bare, "torch.utils.tensorboard", "onnx", "optuna", "pyspark")
+    hide(bare, "torch.utils.tensorboard", "huggingface_hub", "onnx", "optuna", "pyspark")
     photos, out = tmp_path / "photos", tmp_path / "out"
     (photos / "happy").mkdir(parents=True)
     PIL.Image.new("RGB", (60, 60)).save(photos / "happy" / "me.png")

@@ -32,7 +32,7 @@ def bundle(
     store: Annotated[
         Path,
         typer.Argument(
-            help="The data set on whose validation split it is scored, and on whose dev its temperatures and coverage are found."
+            help="The data set: it is scored on the split validation; temperatures and coverage are found on dev."
         ),
     ],
     name: Annotated[str, typer.Argument(help=f"The name to give it: {', '.join(BUNDLED)}.")],

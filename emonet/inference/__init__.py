@@ -5,6 +5,7 @@ loading.py         opens models by name or path
 backends.py        chooses torch or ONNX Runtime; devices.py chooses torch's device, graphs.py finds ONNX graphs
 classifier.py      opens a model there: torch_classifier.py or onnx_classifier.py
 views.py           test-time augmentation
+sharing.py         folders and repositories in the layout of the Hugging Face Hub
 onnx.py            exports models, and makes the graphs of the package
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from emonet.inference.devices import Machine, open_machine
     from emonet.inference.loading import load_model, load_to_predict
     from emonet.inference.onnx_model import OnnxModel
+    from emonet.inference.sharing import from_pretrained
 
 __all__ = [
     "Checkpoint",
@@ -28,6 +30,7 @@ __all__ = [
     "OnnxModel",
     "Processor",
     "choose_machine",
+    "from_pretrained",
     "load_model",
     "load_to_predict",
     "open_classifier",
@@ -41,6 +44,7 @@ _MODULES = {
     "OnnxModel": "onnx_model",
     "Processor": "backends",
     "choose_machine": "backends",
+    "from_pretrained": "sharing",
     "load_model": "loading",
     "load_to_predict": "loading",
     "open_classifier": "classifier",

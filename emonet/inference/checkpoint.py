@@ -120,6 +120,25 @@ class Checkpoint(Model):
         with write_atomically(Path(path)) as temporary:
             temporary.write_bytes(content)
 
+    def save_pretrained(self, folder: str | os.PathLike[str], *, card: str = "") -> Path:
+        """Write a folder that can be given to others: the model file, config.json and a card.
+
+        It has the layout of the Hugging Face Hub, and `emonet.from_pretrained` opens it.
+
+        Args:
+            folder: The folder; files of another model of ours are replaced.
+            card: The card, in Markdown; a short one by default.
+
+        Returns:
+            The folder.
+
+        Raises:
+            OptionError: The folder holds something else.
+        """
+        from emonet.inference.sharing import save_pretrained
+
+        return save_pretrained(self, folder, card=card)
+
     def _header(self) -> dict[str, Any]:
         return {
             "format": FORMAT,

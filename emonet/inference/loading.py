@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "weights"
 RUN_MODEL = "model.safetensors"  # in the folder of a run, also of several networks that are averaged
+HUB = "hf://"  # before the name of a repository on the Hugging Face Hub
 BUNDLED = ("emonet", "emonet_fast")  # each is a model file in FOLDER, beside its card
 
 
@@ -22,7 +23,7 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
 
     Args:
         model: `emonet`, `emonet_fast`, or the path of a model file or of the folder of a run. A path has a dot or a
-            folder in it, or is that of a folder.
+            folder in it, or is that of a folder. `hf://somebody/faces` is fetched from the Hugging Face Hub.
 
     Returns:
         The model with its weights.
@@ -48,13 +49,18 @@ def load_model(model: str | os.PathLike[str]) -> Checkpoint:
 
 
 def find_model_file(model: str | os.PathLike[str]) -> Path:
-    """Find the file of a model, which need not exist: of a bundled one, or in the folder of a run.
+    """Find the file of a model, which need not exist: of a bundled one, in the folder of a run, or on the Hub.
 
     Raises:
+        MissingFileError: The Hub has no such model, or cannot be reached.
         CheckpointError: The path is a folder without a model.
     """
     if str(model) in BUNDLED:
         return FOLDER / f"{model}.safetensors"
+    if str(model).startswith(HUB):
+        from emonet.inference.sharing import download
+
+        return download(str(model).removeprefix(HUB))
     path = Path(model)
     if not path.is_dir():
         return path

@@ -12,6 +12,7 @@ from emonet.evaluation.parts import ALL
 from emonet.evaluation.sizes import SizeScores
 from emonet.html.formatting import decimal, markdown_table
 from emonet.inference.coverage import CoverageCurve
+from emonet.inference.sharing import USE
 from emonet.report.provenance import chosen, part_of_split
 from emonet.report.tables import (
     COVERAGE_HEADER,
@@ -25,14 +26,6 @@ from emonet.report.tables import (
     vote_rows,
     vote_sentences,
 )
-
-USE = """\
-For naming the expression that a face in a photo appears to show: sorting one's own albums, research, teaching. An
-apparent expression is not a felt emotion: people smile without being happy, and are sad without showing it.
-
-Not for judging people: not for hiring, policing, health, insurance or credit, and not for anybody who did not agree to
-it. European law (Regulation (EU) 2024/1689, article 5) forbids inferring emotions at work and in education but for
-medical and safety reasons, and has rules for other uses."""
 
 LIMITS = """\
 - People disagree about expressions, and so do labels: look at the figures by agreement, where there are some.

@@ -15,7 +15,9 @@ from facecrop import FilterRules
 MODEL, FACES, UNSURE, RUNNING = "Model", "Faces", "Unsure", "Running"  # panels of --help
 
 StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")]
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The model: emonet, emonet_fast or a model file.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="The model: emonet, emonet_fast, a model file, or hf://OWNER/NAME.")
+]
 
 Device = Annotated[str, Option("Run on auto, cpu, mps, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)]
 HeadName = Annotated[str | None, Option("Use this head of the model, or mean.", panel=MODEL, default="the model's")]

@@ -59,6 +59,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet models runs/ours/model.safetensors",
         "emonet models runs/ours/model.safetensors --set-default seen,even",
     ),
+    "share": (
+        "emonet share runs/ours --card report/card.md -o ours",
+        "emonet predict photos --model hf://somebody/faces",
+    ),
     "export": ("emonet export emonet_fast", "emonet export runs/ours/model.safetensors -o faces.onnx"),
     "page": ("emonet page -o site", "emonet page -o site --model runs/fast/model.safetensors"),
     "app": (
