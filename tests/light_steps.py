@@ -31,6 +31,7 @@ MISTAKES = {  # commands that need more, and what they say is to be installed
     ("video", "PHOTOS", "-o", "OUT"): "emonet[train]",
     ("models",): "emonet[train]",
     ("models", "emonet"): "emonet[train]",
+    ("models", "MODEL", "--fit-temperature", "STORE"): "emonet[train]",
     ("export", "emonet", "-o", "OUT/emonet.onnx"): "emonet[onnx]",
     ("faces", "PHOTOS", "--detector", "mtcnn"): "emonet[train]",
     ("predict", "PHOTOS", "-o", "OUT", "--detector", "mtcnn"): "emonet[train]",
@@ -79,7 +80,10 @@ def check_prediction(photos, album):
 
 
 def check_mistakes(photos, out):
-    places = {"PHOTOS": photos, "OUT": out, "STORE": photos, "OUT/emonet.onnx": out / "emonet.onnx"}
+    from emonet.inference.loading import FOLDER
+
+    model = FOLDER / "emonet.safetensors"
+    places = {"PHOTOS": photos, "OUT": out, "STORE": photos, "OUT/emonet.onnx": out / "emonet.onnx", "MODEL": model}
     for arguments, requirement in MISTAKES.items():
         status, said = run(*(places.get(argument, argument) for argument in arguments))
         words = " ".join(arguments)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from emonet.commands import app
 from emonet.errors import OptionError
-from emonet.evaluation.calibration import Calibration, fit_temperatures, measure_calibration
+from emonet.evaluation import Calibration, fit_temperatures, measure_calibration
 from emonet.heads import Head, HeadChoice
 from emonet.inference.backends import choose_machine
 from emonet.inference.checkpoint import load_checkpoint, set_coverage, set_temperatures

@@ -200,8 +200,8 @@ def _store_coverage(path: str, report: Path) -> None:
 
 def _fit_temperatures(path: str, store: Path, *, quiet: bool) -> None:
     """Fit the temperatures of a model file on dev, store them, and show what they change there."""
+    from emonet.evaluation import fit_temperatures  # isort: skip - the first to say what is to be installed
     from emonet.datasets import open_store
-    from emonet.evaluation.calibration import fit_temperatures
     from emonet.inference.checkpoint import load_checkpoint, set_temperatures
 
     checkpoint = load_checkpoint(path)
