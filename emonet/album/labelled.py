@@ -44,10 +44,12 @@ class FaceLabel:
     Attributes:
         emotion: The expression.
         box: The box of the face; None means the largest face of the photo.
+        subject: Who it is, as a person says; empty if nobody said.
     """
 
     emotion: Emotion
     box: Box | None = None
+    subject: str = ""
 
     def find(self, result: PhotoResult) -> Prediction | None:
         """Find the prediction for the face; None without one."""
@@ -127,7 +129,7 @@ def match_labels(table: Path, photos: Path, names: Iterable[str]) -> LabelTable:
     `corrections.csv` of an album, whose rows name a face of the photo by its box.
 
     Args:
-        table: A CSV with the columns path and label, and perhaps x1, y1, x2 and y2.
+        table: A CSV with the columns path and label, and perhaps x1, y1, x2 and y2, and subject.
         photos: The folder of photos.
         names: The paths of the photos below it, as entries have them.
 
@@ -183,7 +185,8 @@ def _read_rows(table: Path) -> Iterator[_Row]:
         path, label = row.get("path", ""), row.get("label", "")
         emotion = find_emotion(label)
         fault = "" if emotion or label in ("", DROP) else f"row {number}: {label[:40]!r} is no expression"
-        yield _Row(path, None if emotion is None else FaceLabel(emotion, _read_box(row)), fault)
+        found = None if emotion is None else FaceLabel(emotion, _read_box(row), row.get("subject", ""))
+        yield _Row(path, found, fault)
 
 
 def _read_box(row: Mapping[str, str]) -> Box | None:

@@ -14,8 +14,8 @@ from emonet.commands._console.endings import ending_in_one_line, run_application
 from emonet.commands._console.examples import epilog
 
 COMMANDS = (  # the names of their modules
-    *("info", "faces", "datasets", "build", "review", "train", "tune", "evaluate", "compare", "predict", "video"),
-    *("models", "share", "export", "export_images", "page", "app", "demo", "protocol"),
+    *("info", "faces", "datasets", "build", "review", "train", "tune", "evaluate", "compare"),
+    *("predict", "adapt", "video", "models", "share", "export", "export_images", "page", "app", "demo", "protocol"),
 )
 
 MODULES = {"app": "web_app"}  # `emonet.commands.app` is the command line itself

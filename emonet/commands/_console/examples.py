@@ -47,6 +47,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet predict party.jpg garden.heic --annotate -o drawn",
         "emonet predict holiday --model runs/ours --head seen --prior even",
     ),
+    "adapt": (
+        "emonet adapt friends -o friends.safetensors",
+        "emonet adapt holiday --labels corrections.csv -o ours.safetensors --model emonet_fast",
+        "emonet predict holiday --model friends.safetensors",
+    ),
     "video": (
         "emonet video party.mp4",
         "emonet video party.mp4 -o party --annotate --rate 10",

@@ -1,0 +1,69 @@
+"""Add a head to a model file: some more rows of its last layer. The rows of the other heads stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from emonet.adapting.fitting import Layer
+from emonet.errors import OptionError
+from emonet.heads import MEAN, Head
+from emonet.inference.checkpoint import Checkpoint
+from emonet.labels import Emotion
+
+ADAPTED = "adapted"  # the part of the training section that says how a head was added
+
+
+def read_last_layer(checkpoint: Checkpoint, layer: str) -> Layer:
+    """Read the rows of all heads."""
+    weights, bias = (checkpoint.weights[f"{layer}.{part}"].astype(np.float64) for part in ("weight", "bias"))
+    return Layer(weights, bias)
+
+
+def check_name(checkpoint: Checkpoint, name: str) -> None:
+    """Raise an OptionError if the model has a head of this name."""
+    known = [head.name for head in checkpoint.heads]
+    if name in known:
+        raise OptionError(f"the model has a head {name!r} already, its heads are {', '.join(known)}: choose a --name")
+
+
+def add_head(
+    checkpoint: Checkpoint,
+    layer: str,
+    new: Layer,
+    name: str,
+    classes: Sequence[Emotion],
+    shares: Sequence[float],
+    prior: str,
+    about: Mapping[str, Any],
+) -> Checkpoint:
+    """Return a model with one more head, which answers by default.
+
+    Args:
+        checkpoint: The model.
+        layer: The name of its last layer.
+        new: The rows of the new head.
+        name: The name of the new head.
+        classes: Its classes.
+        shares: The share of each class in what it learned from.
+        prior: The prior that is divided out by default.
+        about: What the training section says of it.
+    """
+    rows = {"weight": new.weights, "bias": new.bias}
+    grown = {
+        f"{layer}.{part}": np.concatenate([checkpoint.weights[f"{layer}.{part}"], added.astype(np.float32)])
+        for part, added in rows.items()
+    }
+    head = Head(name, tuple(classes), tuple(map(float, shares)))
+    return replace(
+        checkpoint,
+        heads=(*checkpoint.heads, head),
+        weights={**checkpoint.weights, **grown},
+        training={**checkpoint.training, ADAPTED: dict(about)},
+        default_head=name,
+        default_prior=prior,
+        coverage=tuple(curve for curve in checkpoint.coverage if curve.head != MEAN),  # the mean is of one more head
+    )
