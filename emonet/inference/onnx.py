@@ -26,6 +26,7 @@ from emonet.datasets import find_terms
 from emonet.errors import CheckpointError, OptionError
 from emonet.heads import HeadChoice, sizes, softmax_heads
 from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.graphs import FEATURES
 from emonet.inference.onnx_classifier import open_graph
 from emonet.inference.onnx_model import INPUT, list_outputs, name_output, open_session, refusing
 from emonet.models import Network, model_class
@@ -83,7 +84,8 @@ def export_graph(checkpoint: Checkpoint, path: Path) -> Path:
     """Write the graph of a network without its weights, for all model files with the same network.
 
     Its initialisers have the names of the weights in a model file. Its outputs are the probabilities of each head,
-    `probabilities_NAME`. It is only written if onnxruntime gives torch's probabilities, within 0.001.
+    `probabilities_NAME`, and what the last layer is given, `features`. It is only written if onnxruntime gives torch's
+    probabilities, within 0.001.
 
     Args:
         checkpoint: A model with this network.
@@ -102,6 +104,7 @@ def export_graph(checkpoint: Checkpoint, path: Path) -> Path:
     model = _export(whole, checkpoint.model, list(map(name_output, checkpoint.heads)), optimise=False)
     _describe(model, {"emonet": version("emonet"), "model": checkpoint.model})
     _leave_out_weights(model, checkpoint)
+    _give_features(model)
     content = model.SerializeToString()
     _check_answers(whole, checkpoint.model, lambda: open_graph(content, path, checkpoint.weights, threads=1))
     with write_atomically(path) as temporary:
@@ -208,6 +211,17 @@ def _leave_out_weights(model: ModelProto, checkpoint: Checkpoint) -> None:
     del model.graph.value_info[:]  # ONNX Runtime finds the shapes by itself
 
 
+def _give_features(model: ModelProto) -> None:
+    """Let a graph give out what the last dense layer is given, which heads that it lacks are computed from."""
+    from onnx import TensorProto, helper
+
+    dense = [node for node in model.graph.node if node.op_type == "Gemm"]
+    if not dense:
+        raise _refuse("of the package", "it has no dense layer")
+    model.graph.node.append(helper.make_node("Identity", dense[-1].input[:1], [FEATURES]))
+    model.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", None]))
+
+
 def _find_cause(error: BaseException) -> str:
     """Find the first line of the first error: torch wraps pages of advice around it."""
     while error.__cause__ is not None:
@@ -234,7 +248,8 @@ def _check_answers(whole: Whole, model: str, opened: Callable[[], InferenceSessi
     try:
         with refusing(Path(model)):
             session = opened()
-            found = np.concatenate([np.hstack(session.run(None, {INPUT: pixels.numpy()})) for pixels in batches])
+            names = [one.name for one in session.get_outputs() if one.name != FEATURES]
+            found = np.concatenate([np.hstack(session.run(names, {INPUT: pixels.numpy()})) for pixels in batches])
     except CheckpointError as error:
         raise _refuse(model, error.reason) from error
     if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.errors import OptionError
+from emonet.errors import CheckpointError, OptionError
+from emonet.heads import sizes
 from emonet.inference.backends import Processor
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.graphs import find_graph
+from emonet.inference.graphs import FEATURES, count_heads, find_graph, find_grown
 from emonet.inference.model import Model
 from emonet.inference.onnx_model import INPUT, OnnxModel, open_session
 from emonet.inference.views import check_pixel_view, find_pixel_view
@@ -23,6 +25,25 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 BATCH = 32  # faces that are classified together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AddedHead:
+    """A head that a graph lacks: some rows of the last layer.
+
+    Attributes:
+        weights: (classes, D).
+        bias: (classes,).
+    """
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the probabilities (N, classes) of features (N, D)."""
+        logits = features @ self.weights.T + self.bias
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +57,7 @@ class OnnxClassifier:
         outputs: The output of each head, in order.
         view: Test-time augmentation, which is done to pixels before they are scaled.
         batch_size: Faces that are classified together.
+        added: Heads that the graph lacks, in order.
     """
 
     session: InferenceSession
@@ -44,6 +66,7 @@ class OnnxClassifier:
     outputs: tuple[str, ...]
     view: str = "none"
     batch_size: int = BATCH
+    added: tuple[AddedHead, ...] = ()
 
     def __post_init__(self) -> None:
         check_pixel_view(self.view, self.spec)
@@ -59,7 +82,9 @@ class OnnxClassifier:
 
     def _run(self, pixels: Pixels) -> NDArray[np.float32]:
         images = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-        return np.hstack(self.session.run(list(self.outputs), {INPUT: images}))
+        asked = [*self.outputs, *([FEATURES] if self.added else ())]
+        found = self.session.run(asked, {INPUT: images})
+        return np.hstack([*found[: len(self.outputs)], *(head(found[-1]) for head in self.added)])
 
 
 def open_onnx_classifier(model: Model, machine: Processor, view: str = "none") -> OnnxClassifier:
@@ -76,8 +101,31 @@ def open_onnx_classifier(model: Model, machine: Processor, view: str = "none") -
     graph = find_graph(model)
     if graph is None:
         raise OptionError(f"the package has no ONNX graph for the network of {model.path or model.model!r}")
-    session = open_graph(graph.read_bytes(), model.path or Path(model.model), model.weights, machine.threads)
-    return OnnxClassifier(session, model.input, machine, tuple(one.name for one in session.get_outputs()), view)
+    weights, added = split_last_layer(model, graph)
+    session = open_graph(graph.read_bytes(), model.path or Path(model.model), weights, machine.threads)
+    outputs = tuple(one.name for one in session.get_outputs() if one.name != FEATURES)
+    return OnnxClassifier(session, model.input, machine, outputs, view, added=added)
+
+
+def split_last_layer(model: Checkpoint, graph: Path) -> tuple[Mapping[str, NDArray[Any]], tuple[AddedHead, ...]]:
+    """Divide the rows of the last layer among the heads that a graph knows and those that it lacks.
+
+    Returns:
+        The weights as the graph takes them, and the other heads.
+
+    Raises:
+        CheckpointError: The weights do not fit the heads.
+    """
+    if len(model.heads) == count_heads(graph):
+        return model.weights, ()
+    ends = list(accumulate(sizes(model.heads)))[count_heads(graph) - 1 :]
+    grown = find_grown(graph, model)
+    if [len(model.weights[name]) for name in grown] != [ends[-1]] * 2:
+        raise CheckpointError(model.path or Path(model.model), "its last layer has not a row for each class")
+    bias, kernel = (model.weights[name] for name in grown)  # in the order of the alphabet
+    first = {name: model.weights[name][: ends[0]] for name in grown}
+    added = tuple(AddedHead(kernel[start:end], bias[start:end]) for start, end in pairwise(ends))
+    return {**model.weights, **first}, added
 
 
 def open_graph(
