@@ -19,6 +19,7 @@ PACKAGES = (
     *("facecrop", "emonet", "emonet.datasets", "emonet.errors"),
     *("emonet.evaluation", "emonet.inference", "emonet.models", "emonet.prediction"),
     *(
+        "emonet.adapting",
         "emonet.album",
         "emonet.app",
         "emonet.protocols",

@@ -19,7 +19,7 @@ from emonet.heads import MEAN, Head, HeadChoice
 
 PENALTIES = (1e5, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)  # of half the squared weights; the largest first
 FLAT = 1e-6  # features that vary less are not used
-STEPS = 200
+STOP = {"maxiter": 200, "ftol": 1e-7}
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -119,7 +119,7 @@ def fit_path(examples: Examples, penalties: Sequence[float] = PENALTIES) -> list
     at[0] = 1.0
     found = []
     for penalty in penalties:
-        at = minimize(known.measure, at, (penalty,), "L-BFGS-B", jac=True, options={"maxiter": STEPS}).x
+        at = minimize(known.measure, at, (penalty,), "L-BFGS-B", jac=True, options=STOP).x
         added = at[1 + count :].reshape(count, -1) * scale
         weights = at[0] * examples.own.weights + added
         found.append(Layer(weights, at[0] * examples.own.bias + at[1 : 1 + count] - added @ mean))

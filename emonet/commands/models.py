@@ -252,9 +252,21 @@ def _show_heads(opened: Model) -> None:
     rows = [(head.name, f"{head.temperature:.3g}", _classes(head)) for head in opened.heads]
     print_table(("head", "temperature", "classes (share in training)"), rows)
     typer.echo(f"answers by default: head {choice.head}, prior {choice.prior}")
+    if about := getattr(opened, "training", {}).get("adapted"):
+        typer.echo(_adapted_words(about))
     measured = [(one.head, one.prior, one.view, f"{one.n:,} of {one.data}") for one in opened.coverage]
     if measured:
         print_table(("--coverage: head", "prior", "test-time augmentation", "measured on"), measured)
+
+
+def _adapted_words(about: Mapping[str, Any]) -> str:
+    """Say what the newest head was adapted from, and what it scored in cross-validation."""
+    people = f" of {about['people']:,} people" if about["people"] else ""
+    before, after = (about["judgement"][name]["accuracy"] for name in ("before", "after"))
+    return (
+        f"head {about['head']} adapted from {about['from']} to {sum(about['faces'].values()):,} faces{people}; "
+        f"cross-validated accuracy {before:.1%} before, {after:.1%} after"
+    )
 
 
 def _classes(head: Head) -> str:

@@ -1,0 +1,387 @@
+import csv
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from emonet import EmotionPredictor
+from emonet.adapting import AdaptOptions, adapt
+from emonet.adapting.faces import find_groups
+from emonet.adapting.features import compute_features, find_last_layer
+from emonet.adapting.fitting import Examples, Layer, fit_path, make_own_layer
+from emonet.adapting.judging import cross_validate, divide, judge
+from emonet.commands import app
+from emonet.datasets.builder import BuildOptions, build_dataset, prepare
+from emonet.errors import EmonetError, OptionError
+from emonet.evaluation.intervals import name_clusters, separate_images
+from emonet.heads import Head, HeadChoice
+from emonet.inference import Processor, load_model, open_classifier, open_machine
+from emonet.inference.checkpoint import Checkpoint
+from emonet.labels import Emotion
+from emonet.models import create_model
+from facecrop import CropSpec
+
+PEOPLE = ("anna", "ben", "cora", "dan", "eva", "finn")
+FAST = ("--model", "emonet_fast", "--device", "cpu")
+
+
+@pytest.fixture
+def run():
+    """Runs `emonet ...` in this process."""
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments])
+
+
+def make_photo(face, number, *, blurred):
+    """A photo of the face, brighter or darker than others; a blurred one stands for another expression."""
+    image = cv2.GaussianBlur(face, (0, 0), 4) if blurred else face
+    return PIL.Image.fromarray((image * (0.75 + 0.05 * number)).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def friends(face, tmp_path_factory):
+    """Photos of six people who smile, and who are called sad where the same smile is blurred."""
+    folder = tmp_path_factory.mktemp("adapt") / "friends"
+    for emotion, blurred in (("happy", False), ("sad", True)):
+        for number, person in enumerate(PEOPLE):
+            (folder / emotion / person).mkdir(parents=True)
+            make_photo(face, number, blurred=blurred).save(folder / emotion / person / "1.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adapted(friends):
+    return adapt(friends, AdaptOptions(model="emonet_fast", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def model_file(adapted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("adapted") / "own.safetensors"
+    adapted.model.save(path)
+    return path
+
+
+def test_the_command_says_what_it_learned_from_and_writes_the_model(run, friends, tmp_path):
+    result = run("adapt", friends, "-o", tmp_path / "own.safetensors", *FAST)
+    assert result.exit_code == 0, result.output
+    assert "12 faces of 6 people (by folders below the expressions): happy 6, sad 6" in result.stdout
+    assert "cross-validated in 5 folds of 6 people; before is head mean, prior sqrt" in result.stdout
+    assert "recall of sad" in result.stdout
+    shown = run("models", tmp_path / "own.safetensors").stdout
+    assert "own" in shown
+    assert "answers by default: head own, prior sqrt" in shown
+    assert "own adapted from emonet_fast to 12 faces of 6 people" in shown
+
+
+def test_the_new_head_answers_what_was_labelled(adapted, model_file, friends):
+    judgement = adapted.judgement
+    assert judgement.before.correct < judgement.after.correct == 12
+    predictor = EmotionPredictor(model_file, device="cpu")
+    for emotion in ("happy", "sad"):
+        (prediction,) = predictor.predict(friends / emotion / "ben" / "1.png")
+        assert prediction.emotion == emotion
+    assert predictor.classes == (Emotion.HAPPY, Emotion.SAD)
+
+
+def test_the_other_heads_stay(model_file, face):
+    before, after = load_model("emonet_fast"), load_model(model_file)
+    rows = sum(len(head.classes) for head in before.heads)
+    assert after.heads[:-1] == before.heads
+    for name, weights in before.weights.items():
+        kept = after.weights[name][:rows] if name.startswith("head.") else after.weights[name]
+        assert kept.tobytes() == weights.tobytes()
+    crops = [face[20:148, 40:168]]
+    for head in ("fer2013", "seen"):
+        answers = [EmotionPredictor(one, head=head, device="cpu").predict_faces(crops) for one in (before, after)]
+        assert answers[0][0].probabilities == pytest.approx(answers[1][0].probabilities, abs=1e-6)
+
+
+def test_onnx_runtime_answers_with_the_package_s_graph(model_file):
+    model, base = load_model(model_file), load_model("emonet_fast")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1), np.uint8)
+    by_onnx = open_classifier(model, Processor(1), "mirror")(pixels)
+    assert by_onnx == pytest.approx(open_classifier(model, open_machine("cpu", "fp32"), "mirror")(pixels), abs=1e-5)
+    assert (by_onnx[:, :15] == open_classifier(base, Processor(1), "mirror")(pixels)).all()
+
+
+def test_the_file_says_what_it_was_adapted_from(model_file):
+    about = load_model(model_file).training["adapted"]
+    assert about["from"] == "emonet_fast"
+    assert about["identity"] == load_model("emonet_fast").identity
+    assert (about["people"], about["faces"]) == (6, {"happy": 6, "sad": 6})
+    assert about["judgement"]["after"]["correct"] == 12
+
+
+def test_a_second_head_needs_another_name(model_file, friends):
+    with pytest.raises(OptionError, match="has a head 'own' already"):
+        adapt(friends, AdaptOptions(model=str(model_file)))
+    again = adapt(friends, AdaptOptions(model=str(model_file), name="again", device="cpu"))
+    assert [head.name for head in again.model.heads] == ["fer2013", "seen", "own", "again"]
+
+
+def write_table(path, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def list_rows(friends, *, subjects):
+    """The rows of a table; each photo of half of the labels is named by its face's box, as an album does."""
+    for emotion in ("happy", "sad"):
+        for person in PEOPLE:
+            yield [f"{emotion}/{person}/1.png", emotion, person if subjects else ""]
+
+
+def test_a_table_can_name_people(run, friends, tmp_path):
+    table = write_table(
+        tmp_path / "labels.csv", [["path", "label", "subject"], *list_rows(friends, subjects=True), ["no.png", "sad", ""]]
+    )
+    result = run("adapt", friends, "--labels", table, "--json", "-o", tmp_path / "own.safetensors", *FAST)
+    told = json.loads(result.stdout)
+    assert (told["faces"], told["people"]) == (12, 6)
+    assert told["model"] == str(tmp_path / "own.safetensors")
+    assert "labels.csv: 'no.png' fits no photo" in told["remarks"]
+
+
+def test_a_table_stands_for_its_folder(friends, tmp_path):
+    table = write_table(friends / "labels.csv", [["path", "label", "subject"], *list_rows(friends, subjects=True)])
+    assert adapt(table, AdaptOptions(model="emonet_fast", device="cpu")).judgement.after.correct == 12
+    table.unlink()
+
+
+def test_corrections_of_an_album_name_faces_by_their_boxes(friends, tmp_path):
+    predictor = EmotionPredictor("emonet_fast", device="cpu")
+    rows = []
+    for path, label, _ in list_rows(friends, subjects=False):
+        (prediction,) = predictor.predict(friends / path)
+        rows.append([path, label, *prediction.box])
+    rows.append(["happy/anna/1.png", "sad", 0, 0, 9, 9])
+    table = write_table(tmp_path / "corrections.csv", [["path", "label", "x1", "y1", "x2", "y2"], *rows])
+    with pytest.raises(OptionError, match="near copies of one photo"):  # who is in them is not known here
+        adapt(friends, AdaptOptions(model="emonet_fast", device="cpu"), labels=table)
+    rows = [[*row, row[0].split("/")[1]] for row in rows]
+    write_table(table, [["path", "label", "x1", "y1", "x2", "y2", "subject"], *rows])
+    found = adapt(friends, AdaptOptions(model="emonet_fast", device="cpu"), labels=table)
+    assert len(found.faces) == 12
+    assert found.faces.left_out == {"no face where the label has its box": ["happy/anna/1.png"]}
+
+
+def test_photos_without_a_face_and_rare_classes_are_named(run, friends, tmp_path):
+    folder = tmp_path / "more"
+    for emotion in ("happy", "sad"):
+        for person in PEOPLE:
+            (folder / emotion / person).mkdir(parents=True)
+            PIL.Image.open(friends / emotion / person / "1.png").save(folder / emotion / person / "1.png")
+    (folder / "fear" / "anna").mkdir(parents=True)
+    PIL.Image.open(friends / "sad" / "anna" / "1.png").save(folder / "fear" / "anna" / "1.png")
+    PIL.Image.new("RGB", (90, 60)).save(folder / "sad" / "ben" / "sky.png")
+    (folder / "sad" / "ben" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "sad" / "ben" / "notes.txt").write_text("no photo")
+    result = run("adapt", folder, "-o", tmp_path / "own.safetensors", *FAST)
+    assert result.exit_code == 0, result.output
+    assert "left out, no face that will do: 1 photo: sad/ben/sky.png" in result.stdout
+    assert "left out, cannot be read: 1 photo: sad/ben/broken.png" in result.stdout
+    assert "fear is left out: 1 faces, and a class needs 5" in result.stdout
+
+
+def test_one_person_alone_is_said(run, face, tmp_path):
+    for emotion, blurred in (("happy", False), ("sad", True)):
+        for number in range(5):
+            (tmp_path / emotion / "me").mkdir(parents=True, exist_ok=True)
+            shifted = np.roll(face, 3 * number, axis=1)
+            make_photo(shifted, number, blurred=blurred).save(tmp_path / emotion / "me" / f"{number}.png")
+    with pytest.raises(OptionError, match="near copies of one photo"):
+        adapt(tmp_path, AdaptOptions(model="emonet_fast", device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "no such folder or file"),
+        (["empty"], "no photo below"),
+        (["photo.png"], "neither a folder of photos nor a CSV"),
+        (["few"], "at least 5 faces of each of two expressions"),
+        (["friends", "--labels", "none.csv"], "no such table of labels"),
+        (["friends", "few", "--labels", "few.csv"], "--labels names the photos of one folder"),
+        (["few", "--labels", "few.csv"], "no row of"),
+        (["broken.csv"], "no column named label"),
+        (["friends", "-o", "own.onnx"], "must be a file that ends in .safetensors"),
+        (["friends", "-o", "taken.safetensors"], "exists: give another --out, or --overwrite"),
+        (["friends", "--name", "mean"], "name must be"),
+        (["friends", "--name", "a-b"], "name must be"),
+        (["friends", "--name", "seen"], "has a head 'seen' already"),
+        (["friends", "--folds", "1"], "folds must be"),
+        (["friends", "--people", "some"], "people must be one of auto, none"),
+        (["friends", "--model", "nothing"], "no model 'nothing'"),
+        (["friends", "--people", "none"], "near copies of one photo"),
+    ],
+)
+def test_mistakes_are_one_line(run, friends, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "few" / "happy").mkdir(parents=True)
+    PIL.Image.open(friends / "happy" / "anna" / "1.png").save(tmp_path / "few" / "happy" / "1.png")
+    (tmp_path / "photo.png").write_bytes((tmp_path / "few" / "happy" / "1.png").read_bytes())
+    (tmp_path / "few.csv").write_text("path,label\nother.png,happy\n")
+    (tmp_path / "broken.csv").write_text("path,word\nfew/happy/1.png,happy\n")
+    (tmp_path / "taken.safetensors").write_bytes(b"mine")
+    arguments = [str(friends) if argument == "friends" else argument for argument in arguments]
+    result = run("adapt", *arguments, "--device", "cpu")
+    assert isinstance(result.exception, EmonetError), result.output
+    assert message in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert not (tmp_path / "own.safetensors").exists()
+    assert (tmp_path / "taken.safetensors").read_bytes() == b"mine"
+
+
+def test_a_head_that_is_no_better_is_not_written(run, face, tmp_path):
+    photos = tmp_path / "photos"
+    for number, person in enumerate(PEOPLE):
+        for emotion in ("happy", "sad"):  # the same photos: nothing can be learned
+            (photos / emotion / person).mkdir(parents=True)
+            make_photo(face, number, blurred=False).save(photos / emotion / person / "1.png")
+    result = run("adapt", photos, "-o", tmp_path / "own.safetensors", *FAST)
+    assert result.exit_code == 1
+    assert "the new head is no better than the model was" in result.stdout
+    assert "nothing was written" in result.stdout
+    assert not (tmp_path / "own.safetensors").exists()
+    assert run("adapt", photos, "-o", tmp_path / "own.safetensors", "--anyway", *FAST).exit_code == 0
+    assert load_model(tmp_path / "own.safetensors").default_head == "own"
+
+
+def test_options_are_printed_and_read(run, tmp_path):
+    printed = run("adapt", "nowhere", "--print-config", "--name", "ours", "--prior", "even").stdout
+    (tmp_path / "ours.toml").write_text(printed)
+    again = run("adapt", "nowhere", "--print-config", "--config", tmp_path / "ours.toml").stdout
+    assert again == printed
+    assert 'name = "ours"' in printed
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A data set of small images: dark above for angry, dark below for happy."""
+    folder = tmp_path_factory.mktemp("store")
+    chance = np.random.default_rng(0)
+    rows = ["emotion,pixels,Usage"]
+    for number in range(48):
+        image = chance.integers(0, 90, (48, 48))
+        image[:24 if number % 2 else None] += 0 if number % 2 else 20
+        image[24:] += 120 if number % 2 else 0
+        rows.append(f"{3 * (number % 2)},{' '.join(map(str, image.ravel()))},Training")
+    (folder / "fer2013.csv").write_text("\n".join(rows))
+    options = BuildOptions({"fer2013": str(folder / "fer2013.csv")}, detector="whole", dev=8, leaks="keep")
+    return build_dataset(prepare(options), folder / "store", workers=1).store
+
+
+def test_a_data_set_is_learned_from(store):
+    found = adapt(store.path, AdaptOptions(model="emonet_fast", device="cpu"))
+    assert len(found.faces) == 48
+    assert found.classes == (Emotion.ANGRY, Emotion.HAPPY)
+    assert found.judgement.after.accuracy > 0.9
+
+
+def make_checkpoint(name, **arguments):
+    """A network with new weights."""
+    network = create_model(name, classes=7, **arguments)
+    spec = replace(network.input, mean=(0.5,), std=(0.25,)) if not network.input.measured else network.input
+    classes = tuple(emotion for emotion in Emotion if emotion is not Emotion.CONTEMPT)
+    crop = CropSpec(size=spec.size, grey=spec.channels == 1)
+    return Checkpoint(
+        name, arguments, (Head("labels", classes, (1 / 7,) * 7),), crop, "whole", spec, network.state_dict()
+    )
+
+
+@pytest.mark.parametrize("name", ["emonet", "plain_cnn", "crop_three", "lenet28", "tuned_five", "tiny_vgg", "leaky_cifar"])
+def test_networks_that_end_in_a_dense_layer_are_adapted(name, store, tmp_path):
+    base = make_checkpoint(name)
+    base.save(tmp_path / "base.safetensors")
+    found = adapt(store.path, AdaptOptions(model=str(tmp_path / "base.safetensors"), device="cpu"))
+    found.model.save(tmp_path / "own.safetensors")
+    opened = load_model(tmp_path / "own.safetensors")
+    size, channels = base.input.size, base.input.channels
+    pixels = np.random.default_rng(0).integers(0, 256, (4, size, size, channels), np.uint8)
+    answers = [open_classifier(one, open_machine("cpu", "fp32"))(pixels) for one in (base, opened)]
+    assert answers[1].shape == (4, 9)
+    assert answers[1][:, :7] == pytest.approx(answers[0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("averaged", {"model": "lenet28", "members": 2}), ("knn", {"examples": 9})],
+)
+def test_other_networks_are_refused(name, arguments, store, tmp_path):
+    make_checkpoint(name, **arguments).save(tmp_path / "base.safetensors")
+    with pytest.raises(OptionError, match=f"the network '{name}' cannot be adapted"):
+        adapt(store.path, AdaptOptions(model=str(tmp_path / "base.safetensors"), device="cpu"))
+
+
+def test_features_are_those_of_the_last_layer():
+    base = load_model("emonet_fast")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), np.uint8)
+    layer = find_last_layer(base.network(), base)
+    found = compute_features(base, layer, pixels, open_machine("cpu", "fp32"))
+    assert (layer, found.values.shape) == ("head", (3, 2, 128))
+    expected = open_classifier(base, open_machine("cpu", "fp32"), "mirror")(pixels)
+    assert found.probabilities == pytest.approx(expected, abs=1e-6)
+
+
+def make_examples(count=60, noise=1.0):
+    """Points about one of three corners; the model's own layer takes the first class for the second."""
+    chance = np.random.default_rng(0)
+    labels = np.arange(count) % 3
+    features = (4 * np.eye(3, 5)[labels] + noise * chance.normal(size=(count, 5)))[:, None]
+    return Examples(features, labels, Layer(np.eye(3, 5)[[1, 0, 2]], np.zeros(3)))
+
+
+def test_a_large_penalty_keeps_to_the_model_s_own_answers():
+    examples = make_examples()
+    strong, *_, weak = fit_path(examples)
+    own = examples.own(examples.features[:, 0]).argmax(1)
+    assert (strong(examples.features[:, 0]).argmax(1) == own).mean() > 0.9
+    assert (weak(examples.features[:, 0]).argmax(1) == examples.labels).mean() > 0.9
+
+
+def test_the_penalty_is_small_where_the_model_is_wrong():
+    examples = make_examples()
+    answers, penalty = cross_validate(examples, np.arange(60) // 3 % 5, "training")
+    assert (answers.argmax(1) == examples.labels).mean() > 0.9
+    assert penalty <= 30
+
+
+def test_people_stay_in_one_fold():
+    examples = make_examples()
+    people = [f"p{number // 6}" for number in range(60)]
+    clusters = name_clusters([""] * 60, people, [None] * 60, list(map(str, range(60))))
+    folds = divide(examples, clusters, 5)
+    assert set(folds.tolist()) == set(range(5))
+    assert all(len(set(folds[6 * person : 6 * person + 6].tolist())) == 1 for person in range(10))
+
+
+def test_before_and_after_are_of_the_same_faces():
+    examples = make_examples()
+    before = np.tile([0.5, 0.3, 0.2], (60, 1))
+    found = judge(examples, before, (Emotion.HAPPY, Emotion.SAD, Emotion.NEUTRAL), separate_images(60), "sqrt", 5)
+    assert (found.before.correct, found.before.n, found.after.n) == (20, 60, 60)
+    assert found.is_better
+    assert found.is_certain
+    assert found.gain == pytest.approx(found.after.accuracy - found.before.accuracy)
+
+
+def test_own_logits_are_the_mean_of_the_heads_that_answer():
+    heads = (Head("a", (Emotion.HAPPY, Emotion.SAD)), Head("b", (Emotion.SAD, Emotion.HAPPY, Emotion.CONTEMPT)))
+    layer = Layer(np.arange(10.0).reshape(5, 2), np.zeros(5))
+    found = make_own_layer(layer, HeadChoice(heads, "mean"), (Emotion.HAPPY, Emotion.SAD, Emotion.FEAR))
+    assert found.weights[:, 0].tolist() == [0.0, 0.0, 0.0]  # one head's happy is 1 below sad, the other's 1 above
+    alone = make_own_layer(layer, HeadChoice(heads, "a"), (Emotion.HAPPY, Emotion.SAD, Emotion.CONTEMPT))
+    assert alone.weights[0, 0] < alone.weights[1, 0] < alone.weights[2, 0]
+
+
+def test_bursts_are_groups_where_people_are_not_known(adapted):
+    faces = replace(adapted.faces, subjects=("",) * 12)
+    groups = find_groups(faces)
+    assert groups.count < 12
+    assert find_groups(adapted.faces).count == 6
