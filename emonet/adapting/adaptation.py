@@ -127,11 +127,11 @@ def _gather(
     stores = [place for place in places if (place / DESCRIPTION).is_file()]
     if table is not None and (len(places) != 1 or stores or not places[0].is_dir()):
         raise OptionError("--labels names the photos of one folder: give that folder alone")
-    found = [_find(place, table, options, base) for place in places if place not in stores]
+    found = [_find(place, table, options) for place in places if place not in stores]
     parts = [read_own_faces(place, base) for place in stores]
     if found:
-        predictor = EmotionPredictor(base, detector=options.detector, device=options.device, tta="none")
-        with showing(sum(len(photos.labels) for photos in found)) as advance:
+        predictor = EmotionPredictor(base, detector=options.detector, device=options.device)
+        with showing(sum(len(photos.names) for photos in found)) as advance:
             parts += [cut_faces(photos, predictor, advance) for photos in found]
     faces = join_faces(parts)
     if options.people == "none" and faces.people:
@@ -139,8 +139,8 @@ def _gather(
     return faces
 
 
-def _find(place: Path, table: Place | None, options: AdaptOptions, base: Checkpoint) -> LabelledPhotos:
-    found = find_labelled_photos(place, None if table is None else Path(table))
+def _find(place: Path, table: Place | None, options: AdaptOptions) -> LabelledPhotos:
+    found = find_labelled_photos(place, None if table is None else Path(table), confirmed=options.confirmed)
     return forget_people(found) if options.people == "none" else found
 
 
@@ -155,9 +155,11 @@ def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions)
     labels = np.array([classes.index(emotion) for emotion in faces.labels], np.int64)
     examples = Examples(features.values, labels, make_own_layer(rows, choice, classes))
     before = restrict(choice, features.probabilities, classes)
+    said = [choice.classes[place] for place in choice(features.probabilities).argmax(1)]
+    rightly = float(np.mean([one == label for one, label in zip(said, faces.labels, strict=True)]))
     judgement = judge(examples, before, classes, clusters, prior, options.folds)
     new = fit_head(examples, judgement.penalty)
-    remarks = [*faces.remarks, *remarks, *_remark(faces, classes, choice, clusters, judgement)]
+    remarks = [*faces.remarks, *remarks, *_remark(faces, classes, choice, rightly, judgement)]
     about = {
         "from": options.model,
         "identity": base.identity,
@@ -180,7 +182,7 @@ def _look_at_people(faces: OwnFaces) -> tuple[OwnFaces, list[str]]:
 
 
 def _remark(
-    faces: OwnFaces, classes: Sequence[Emotion], base: HeadChoice, clusters: Clusters, judgement: Judgement
+    faces: OwnFaces, classes: Sequence[Emotion], base: HeadChoice, rightly: float, judgement: Judgement
 ) -> list[str]:
     """Say what one has to know to read the figures."""
     remarks = []
@@ -197,6 +199,12 @@ def _remark(
     if faces.person_count:
         alone = [emotion for emotion in classes if len(_list_people(faces, emotion)) == 1]
         remarks += [f"{emotion} is of one person alone: it is never learned from others" for emotion in alone]
+    if rightly < 1 / len(classes):
+        remarks.append(
+            "the model answered hardly any of these faces rightly: if they were chosen because it was wrong, as an "
+            "album's corrections are, before is too low, and the head learns from mistakes alone; add faces that were "
+            "answered rightly, or look through the whole album and give --confirmed"
+        )
     if judgement.gain > 0 and not judgement.is_certain:
         low, high = judgement.interval.ends
         remarks.append(

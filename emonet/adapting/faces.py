@@ -22,7 +22,7 @@ from emonet.faces import read_faces
 from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
 from emonet.models.inputs import Pixels
-from emonet.prediction import EmotionPredictor
+from emonet.prediction import EmotionPredictor, PhotoResult
 from emonet.prediction.inputs import make_pixels
 from emonet.prediction.many import PhotoAnswer, answer_photos
 
@@ -99,14 +99,11 @@ def cut_faces(photos: LabelledPhotos, predictor: EmotionPredictor, advance: Adva
 
     def cut(answer: PhotoAnswer[str]) -> list[_Cut]:
         """Cut out the labelled faces while the photo is in memory."""
-        key, found = str(answer.photo.name), answer.result
+        key, image = str(answer.photo.name), answer.photo.image
         taken: dict[int, FaceLabel] = {}
         cuts: list[_Cut] = []
-        for label in photos.labels[key]:
-            face = label.find(found)
-            place = -1 if face is None else next(n for n, one in enumerate(found.predictions) if one is face)
-            trouble = _find_trouble(answer, label, place, taken)
-            image = answer.photo.image
+        for label, place in _place_labels(photos, key, answer.result):
+            trouble = _find_trouble(answer.result, label, place, taken)
             pixels = None
             if not trouble and isinstance(image, np.ndarray):
                 taken[place] = label
@@ -119,7 +116,7 @@ def cut_faces(photos: LabelledPhotos, predictor: EmotionPredictor, advance: Adva
             advance(1)
             yield from cuts
 
-    sources = list_sources(photos.photos[name] for name in photos.labels)
+    sources = list_sources(photos.photos[name] for name in photos.names)
     cuts = list(watch(answer_photos(predictor, sources, cut)))
     left_out: dict[str, list[str]] = {}
     for one in cuts:
@@ -139,9 +136,28 @@ def cut_faces(photos: LabelledPhotos, predictor: EmotionPredictor, advance: Adva
     )
 
 
-def _find_trouble(answer: PhotoAnswer[str], label: FaceLabel, place: int, taken: dict[int, FaceLabel]) -> str:
+def _place_labels(photos: LabelledPhotos, key: str, found: PhotoResult) -> Iterator[tuple[FaceLabel, int]]:
+    """Yield the labels of a photo's faces, each with the place of its face among the predictions, or -1."""
+    named = set()
+    for label in photos.labels.get(key, ()):
+        place = _find_place(label, found)
+        named.add(place)
+        yield label, place
+    if photos.confirmed:
+        named |= {_find_place(FaceLabel(Emotion.NEUTRAL, box), found) for box in photos.dropped.get(key, ())}
+        for place, prediction in enumerate(found.predictions):
+            if place not in named and not prediction.unsure:
+                yield FaceLabel(prediction.emotion, prediction.box), place
+
+
+def _find_place(label: FaceLabel, found: PhotoResult) -> int:
+    face = label.find(found)
+    return -1 if face is None else next(place for place, one in enumerate(found.predictions) if one is face)
+
+
+def _find_trouble(found: PhotoResult, label: FaceLabel, place: int, taken: dict[int, FaceLabel]) -> str:
     """Say why a label gives no crop; nothing if it gives one."""
-    if answer.result.error is not None:
+    if found.error is not None:
         return "cannot be read"
     if place < 0:
         return "no face that will do" if label.box is None else "no face where the label has its box"

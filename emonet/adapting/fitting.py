@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from emonet.heads import MEAN, Head, HeadChoice
 
-PENALTIES = (1e5, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)  # of half the squared weights; the largest first
+PENALTIES = (1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0)  # of half the squared weights; the largest first
 FLAT = 1e-6  # features that vary less are not used
-STOP = {"maxiter": 200, "ftol": 1e-7}
+STOP = {"maxiter": 200, "ftol": 1e-6}  # of the search for the weights
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

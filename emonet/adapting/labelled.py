@@ -17,6 +17,7 @@ from emonet.database import holds_journal
 from emonet.datasets.labels import find_emotion
 from emonet.errors import MissingFileError, OptionError
 from emonet.prediction.prediction import as_text
+from facecrop.face import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,31 @@ class LabelledPhotos:
         labels: The labels of each photo.
         people: Where people are known from, in words; empty if they are not.
         remarks: What cannot be used.
+        confirmed: Whether the faces that have no label were answered rightly.
+        dropped: The photos with the boxes of what is not a face.
     """
 
     place: Path
     photos: Mapping[str, PhotoFile]
     labels: Mapping[str, Sequence[FaceLabel]]
     people: str = ""
-    remarks: Sequence[str] = field(default=())
+    remarks: Sequence[str] = ()
+    confirmed: bool = False
+    dropped: Mapping[str, Sequence[Box | None]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The photos to look at."""
+        return list(self.photos if self.confirmed else self.labels)
 
 
-def find_labelled_photos(place: Path, table: Path | None = None) -> LabelledPhotos:
+def find_labelled_photos(place: Path, table: Path | None = None, *, confirmed: bool = False) -> LabelledPhotos:
     """Find the labels of photos: in a table, or by the names of folders.
 
     Args:
         place: A folder of photos, or a CSV whose paths are relative to it.
         table: A CSV with the labels of the photos in the folder.
+        confirmed: Whether all faces that the table does not name were answered rightly.
 
     Raises:
         MissingFileError: There is no such folder or file.
@@ -61,7 +72,11 @@ def find_labelled_photos(place: Path, table: Path | None = None) -> LabelledPhot
         )
     folder, table = (place.parent, place) if place.is_file() else (place, table)
     photos = {as_text(photo.name): photo for photo in list_photos(folder).photos}
-    return _match_table(place, table, folder, photos) if table is not None else _name_by_folders(place, photos)
+    if table is not None:
+        return replace(_match_table(place, table, folder, photos), confirmed=confirmed)
+    if confirmed:
+        raise OptionError("--confirmed needs a table of the faces that were not answered rightly: give --labels")
+    return _name_by_folders(place, photos)
 
 
 def _match_table(place: Path, table: Path, folder: Path, photos: Mapping[str, PhotoFile]) -> LabelledPhotos:
@@ -71,7 +86,8 @@ def _match_table(place: Path, table: Path, folder: Path, photos: Mapping[str, Ph
     remarks = [f"{table.name}: {path!r} fits no photo" for path in found.unmatched]
     remarks += [f"{table.name}: {fault}" for fault in found.faults]
     named = any(label.subject for labels in found.labels.values() for label in labels)
-    return LabelledPhotos(place, photos, found.labels, "the column subject" if named else "", remarks)
+    people = "the column subject" if named else ""
+    return LabelledPhotos(place, photos, found.labels, people, remarks, dropped=found.dropped)
 
 
 def _name_by_folders(place: Path, photos: Mapping[str, PhotoFile]) -> LabelledPhotos:

@@ -43,6 +43,14 @@ class AdaptOptions:
     detector: Annotated[
         str, Option("Find faces with yunet, mtcnn or dlib; with whole, each photo is a face.", panel=FACES)
     ] = DEFAULT
+    confirmed: Annotated[
+        bool,
+        Option(
+            "Take all other faces of the folder, which --labels does not name, as rightly answered by the model: you "
+            "have looked through all of them.",
+            panel=FACES,
+        ),
+    ] = False
     people: Annotated[
         People,
         Option(

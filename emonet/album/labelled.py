@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -68,12 +68,14 @@ class LabelTable:
         base: What the paths in the CSV are relative to, in words.
         unmatched: The paths of rows that fit no photo.
         faults: What is wrong with other rows that give no label.
+        dropped: The photos with the boxes of what is not a face, as the table says.
     """
 
     labels: Mapping[str, Sequence[FaceLabel]]
     base: str
     unmatched: Sequence[str]
     faults: Sequence[str]
+    dropped: Mapping[str, Sequence[Box | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,12 @@ def match_labels(table: Path, photos: Path, names: Iterable[str]) -> LabelTable:
     found = {base: [_find_photo(row, place, folder, known) for row in rows] for base, place in bases.items()}
     base = max(found, key=lambda base: sum(name is not None for name in found[base]))
     labels: dict[str, list[FaceLabel]] = {}
+    dropped: dict[str, list[Box | None]] = {}
     for row, name in zip(rows, found[base], strict=True):
         if name is not None and row.label is not None:
             labels.setdefault(name, []).append(row.label)
+        elif name is not None and row.is_dropped:
+            dropped.setdefault(name, []).append(row.box)
     if not labels:
         raise OptionError(
             f"no row of {table} names a photo in {photos} with an expression: paths must be relative to one of the "
@@ -154,7 +159,7 @@ def match_labels(table: Path, photos: Path, names: Iterable[str]) -> LabelTable:
             else f"{table} has no rows"
         )
     unmatched = [row.path for row, name in zip(rows, found[base], strict=True) if name is None]
-    return LabelTable(labels, base, unmatched, [row.fault for row in rows if row.fault])
+    return LabelTable(labels, base, unmatched, [row.fault for row in rows if row.fault], dropped)
 
 
 def read_labels(table: Path, photos: Path) -> tuple[Labels, list[Rejected]]:
@@ -175,6 +180,8 @@ class _Row(NamedTuple):
     path: str
     label: FaceLabel | None
     fault: str  # why there is no label; empty if there is one, or if the row has none on purpose
+    box: Box | None
+    is_dropped: bool  # whether it says that there is no face
 
 
 def _read_rows(table: Path) -> Iterator[_Row]:
@@ -185,8 +192,9 @@ def _read_rows(table: Path) -> Iterator[_Row]:
         path, label = row.get("path", ""), row.get("label", "")
         emotion = find_emotion(label)
         fault = "" if emotion or label in ("", DROP) else f"row {number}: {label[:40]!r} is no expression"
-        found = None if emotion is None else FaceLabel(emotion, _read_box(row), row.get("subject", ""))
-        yield _Row(path, found, fault)
+        box = _read_box(row)
+        found = None if emotion is None else FaceLabel(emotion, box, row.get("subject", ""))
+        yield _Row(path, found, fault, box, label == DROP)
 
 
 def _read_box(row: Mapping[str, str]) -> Box | None:
