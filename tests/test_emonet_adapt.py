@@ -129,8 +129,8 @@ def write_table(path, rows):
     return path
 
 
-def list_rows(friends, *, subjects):
-    """The rows of a table; each photo of half of the labels is named by its face's box, as an album does."""
+def list_rows(*, subjects):
+    """The rows of a table of all photos."""
     for emotion in ("happy", "sad"):
         for person in PEOPLE:
             yield [f"{emotion}/{person}/1.png", emotion, person if subjects else ""]
@@ -138,7 +138,8 @@ def list_rows(friends, *, subjects):
 
 def test_a_table_can_name_people(run, friends, tmp_path):
     table = write_table(
-        tmp_path / "labels.csv", [["path", "label", "subject"], *list_rows(friends, subjects=True), ["no.png", "sad", ""]]
+        tmp_path / "labels.csv",
+        [["path", "label", "subject"], *list_rows(subjects=True), ["no.png", "sad", ""]],
     )
     result = run("adapt", friends, "--labels", table, "--json", "-o", tmp_path / "own.safetensors", *FAST)
     told = json.loads(result.stdout)
@@ -147,8 +148,8 @@ def test_a_table_can_name_people(run, friends, tmp_path):
     assert "labels.csv: 'no.png' fits no photo" in told["remarks"]
 
 
-def test_a_table_stands_for_its_folder(friends, tmp_path):
-    table = write_table(friends / "labels.csv", [["path", "label", "subject"], *list_rows(friends, subjects=True)])
+def test_a_table_stands_for_its_folder(friends):
+    table = write_table(friends / "labels.csv", [["path", "label", "subject"], *list_rows(subjects=True)])
     assert adapt(table, AdaptOptions(model="emonet_fast", device="cpu")).judgement.after.correct == 12
     table.unlink()
 
@@ -156,7 +157,7 @@ def test_a_table_stands_for_its_folder(friends, tmp_path):
 def test_corrections_of_an_album_name_faces_by_their_boxes(friends, tmp_path):
     predictor = EmotionPredictor("emonet_fast", device="cpu")
     rows = []
-    for path, label, _ in list_rows(friends, subjects=False):
+    for path, label, _ in list_rows(subjects=False):
         (prediction,) = predictor.predict(friends / path)
         rows.append([path, label, *prediction.box])
     rows.append(["happy/anna/1.png", "sad", 0, 0, 9, 9])
@@ -171,7 +172,7 @@ def test_corrections_of_an_album_name_faces_by_their_boxes(friends, tmp_path):
 
 
 def test_an_album_that_was_looked_through_confirms_the_other_faces(friends, tmp_path):
-    rows = [[path, label, who] for path, label, who in list_rows(friends, subjects=True) if label == "sad"]
+    rows = [[path, label, who] for path, label, who in list_rows(subjects=True) if label == "sad"]
     rows.append(["happy/anna/1.png", "drop", ""])
     table = write_table(tmp_path / "corrections.csv", [["path", "label", "subject"], *rows])
     found = adapt(friends, AdaptOptions(model="emonet_fast", device="cpu", confirmed=True), labels=table)
@@ -185,7 +186,7 @@ def test_an_album_that_was_looked_through_confirms_the_other_faces(friends, tmp_
 def test_corrections_alone_are_said_to_be_mistakes(friends, tmp_path):
     rows = [
         [path, label if label == "sad" else "fear", who]  # none of them was answered
-        for path, label, who in list_rows(friends, subjects=True)
+        for path, label, who in list_rows(subjects=True)
     ]
     table = write_table(tmp_path / "corrections.csv", [["path", "label", "subject"], *rows])
     found = adapt(friends, AdaptOptions(model="emonet_fast", device="cpu"), labels=table)
@@ -324,7 +325,9 @@ def make_checkpoint(name, **arguments):
     )
 
 
-@pytest.mark.parametrize("name", ["emonet", "plain_cnn", "crop_three", "lenet28", "tuned_five", "tiny_vgg", "leaky_cifar"])
+@pytest.mark.parametrize(
+    "name", ["emonet", "plain_cnn", "crop_three", "lenet28", "tuned_five", "tiny_vgg", "leaky_cifar"]
+)
 def test_networks_that_end_in_a_dense_layer_are_adapted(name, store, tmp_path):
     base = make_checkpoint(name)
     base.save(tmp_path / "base.safetensors")

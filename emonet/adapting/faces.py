@@ -251,6 +251,8 @@ def _join_near(pixels: Pixels) -> list[str]:
         return (images[place] for place in places)
 
     pairs = find_near_pairs(hashes, pick, NEAR) if len(images) > 1 else []
-    first = join_groups(len(images), [(pair.first, pair.second) for pair in pairs]) if len(images) else np.array([], int)
+    first = (
+        join_groups(len(images), [(pair.first, pair.second) for pair in pairs]) if len(images) else np.array([], int)
+    )
     sizes = Counter(first.tolist())
     return [f"burst {group}" if sizes[group] > 1 else "" for group in first.tolist()]

@@ -1,8 +1,8 @@
 """Labels of a user's own photos, and what is known of the people on them.
 
-    photos/happy/1.jpg            folders named after expressions
-    photos/happy/anna/1.jpg       the same, with a folder for each person below
-    photos.csv                    path,label[,subject], or the corrections.csv of an album
+photos/happy/1.jpg            folders named after expressions
+photos/happy/anna/1.jpg       the same, with a folder for each person below
+photos.csv                    path,label[,subject], or the corrections.csv of an album
 """
 
 from __future__ import annotations
@@ -129,5 +129,3 @@ def forget_people(photos: LabelledPhotos) -> LabelledPhotos:
     """Return the same photos with people unknown."""
     labels = {path: [replace(one, subject="") for one in given] for path, given in photos.labels.items()}
     return replace(photos, labels=labels, people="")
-
-

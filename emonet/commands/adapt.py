@@ -132,7 +132,9 @@ def _macro(adapted: Adapted) -> tuple[float, float]:
 
 def _accuracy(scores: Scores) -> str:
     low, high = scores.accuracy_interval
-    return f"{scores.accuracy:.1%}, {scores.correct:,} of {scores.n:,} ({low:.0%} to {high:.0%}, {scores.interval_method})"
+    return (
+        f"{scores.accuracy:.1%}, {scores.correct:,} of {scores.n:,} ({low:.0%} to {high:.0%}, {scores.interval_method})"
+    )
 
 
 def _recall(scores: ClassScores) -> str:
