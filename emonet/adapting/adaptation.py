@@ -199,6 +199,8 @@ def _remark(
     if faces.person_count:
         alone = [emotion for emotion in classes if len(_list_people(faces, emotion)) == 1]
         remarks += [f"{emotion} is of one person alone: it is never learned from others" for emotion in alone]
+    if set(base.classes) != set(classes):
+        remarks.append(f"before, with all its own classes, the model answered {rightly:.1%} of these faces rightly")
     if rightly < 1 / len(classes):
         remarks.append(
             "the model answered hardly any of these faces rightly: if they were chosen because it was wrong, as an "
