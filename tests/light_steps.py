@@ -28,6 +28,7 @@ MISTAKES = {  # commands that need more, and what they say is to be installed
     ("protocol", "fer2013", "STORE", "-o", "OUT"): "emonet[train]",
     ("build", "--folder", "PHOTOS", "-o", "OUT"): "emonet[train]",
     ("review", "STORE"): "emonet[train]",
+    ("adapt", "PHOTOS", "-o", "OUT/own.safetensors"): "emonet[train]",
     ("video", "PHOTOS", "-o", "OUT"): "emonet[train]",
     ("models",): "emonet[train]",
     ("models", "emonet"): "emonet[train]",
@@ -84,6 +85,7 @@ def check_mistakes(photos, out):
 
     model = FOLDER / "emonet.safetensors"
     places = {"PHOTOS": photos, "OUT": out, "STORE": photos, "OUT/emonet.onnx": out / "emonet.onnx", "MODEL": model}
+    places["OUT/own.safetensors"] = out / "own.safetensors"
     for arguments, requirement in MISTAKES.items():
         status, said = run(*(places.get(argument, argument) for argument in arguments))
         words = " ".join(arguments)

@@ -2,10 +2,10 @@ import csv
 import json
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from adaptations import PEOPLE, make_friends, make_photo
 from typer.testing import CliRunner
 
 from emonet import EmotionPredictor
@@ -25,7 +25,6 @@ from emonet.labels import Emotion
 from emonet.models import create_model
 from facecrop import CropSpec
 
-PEOPLE = ("anna", "ben", "cora", "dan", "eva", "finn")
 FAST = ("--model", "emonet_fast", "--device", "cpu")
 
 
@@ -36,21 +35,9 @@ def run():
     return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments])
 
 
-def make_photo(face, number, *, blurred):
-    """A photo of the face, brighter or darker than others; a blurred one stands for another expression."""
-    image = cv2.GaussianBlur(face, (0, 0), 4) if blurred else face
-    return PIL.Image.fromarray((image * (0.75 + 0.05 * number)).astype(np.uint8))
-
-
 @pytest.fixture(scope="module")
 def friends(face, tmp_path_factory):
-    """Photos of six people who smile, and who are called sad where the same smile is blurred."""
-    folder = tmp_path_factory.mktemp("adapt") / "friends"
-    for emotion, blurred in (("happy", False), ("sad", True)):
-        for number, person in enumerate(PEOPLE):
-            (folder / emotion / person).mkdir(parents=True)
-            make_photo(face, number, blurred=blurred).save(folder / emotion / person / "1.png")
-    return folder
+    return make_friends(tmp_path_factory.mktemp("adapt") / "friends", face)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +93,13 @@ def test_onnx_runtime_answers_with_the_package_s_graph(model_file):
     by_onnx = open_classifier(model, Processor(1), "mirror")(pixels)
     assert by_onnx == pytest.approx(open_classifier(model, open_machine("cpu", "fp32"), "mirror")(pixels), abs=1e-5)
     assert (by_onnx[:, :15] == open_classifier(base, Processor(1), "mirror")(pixels)).all()
+
+
+def test_an_exported_file_answers_by_the_new_head(run, model_file, friends, tmp_path):
+    assert run("export", model_file, "-o", tmp_path / "own.onnx").exit_code == 0
+    for emotion in ("happy", "sad"):
+        (prediction,) = EmotionPredictor(tmp_path / "own.onnx").predict(friends / emotion / "eva" / "1.png")
+        assert prediction.emotion == emotion
 
 
 def test_the_file_says_what_it_was_adapted_from(model_file):

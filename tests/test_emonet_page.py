@@ -8,10 +8,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from emonet.adapting.fitting import Layer
+from emonet.adapting.head import add_head
 from emonet.errors import OptionError
+from emonet.inference import Processor, open_classifier
 from emonet.inference.graphs import find_graph
 from emonet.inference.loading import load_to_predict
 from emonet.inference.onnx_classifier import open_graph
+from emonet.labels import Emotion
 from emonet.webpage import write_webpage
 from emonet.webpage.networks import complete_graph, make_detector
 from facecrop import CropSpec
@@ -62,6 +66,18 @@ def test_the_completed_network_answers_as_the_graph_with_the_model_file(fast):
     expected = open_graph(graph.read_bytes(), graph, fast.weights).run(outputs, {"pixels": pixels})
     found = onnxruntime.InferenceSession(complete_graph(fast)).run(None, {"pixels": pixels})
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(found, expected, strict=True))
+
+
+def test_the_completed_network_has_further_heads_of_the_model(fast):
+    rows = np.random.default_rng(0).normal(size=(2, 128)) / 10
+    new = Layer(rows, np.array([0.5, -0.5]))
+    model = add_head(fast, "head", new, "own", (Emotion.HAPPY, Emotion.SAD), (0.5, 0.5), "sqrt", {})
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
+    expected = open_classifier(model, Processor(1))(pixels)
+    session = onnxruntime.InferenceSession(complete_graph(model))
+    found = session.run(None, {"pixels": pixels.transpose(0, 3, 1, 2)})
+    assert [answers.shape for answers in found] == [(3, 7), (3, 8), (3, 2)]
+    assert np.hstack(found) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_detector_takes_images_of_any_size():

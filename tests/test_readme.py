@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import adaptations
 import evaluations
 import imitations
 import PIL.Image
@@ -19,6 +20,7 @@ from facecrop import DETECTORS
 
 RUN = (
     "README.md",
+    "docs/how-to/adapt.md",
     "docs/how-to/add-a-data-set.md",
     "docs/how-to/add-a-detector.md",
     "docs/how-to/add-a-head.md",
@@ -158,6 +160,15 @@ def test_the_guide_to_reviews_lists_doubtful_labels(run, tmp_path, portrait, cap
     run("docs/how-to/review.md")
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("fer2013/fer0000003 happy rather sad 0.0")
+
+
+def test_the_guide_to_adaptations_writes_a_better_model(run, tmp_path, face, capsys):
+    adaptations.make_friends(tmp_path / "friends", face)
+    names = run("docs/how-to/adapt.md")
+    before, after = map(float, capsys.readouterr().out.split())
+    assert before < after
+    assert (tmp_path / "ours.safetensors").is_file()
+    assert names["adapted"].judgement.is_better
 
 
 def test_the_guide_to_data_sets_adds_a_reader(run, tmp_path, portrait):
