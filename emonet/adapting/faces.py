@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ class OwnFaces:
 
     def part(self, rows: Sequence[int]) -> OwnFaces:
         """Return some of the faces."""
-        columns = {name: tuple(getattr(self, name)[row] for row in rows) for name in COLUMNS}
+        columns: Any = {name: tuple(getattr(self, name)[row] for row in rows) for name in COLUMNS}
         return replace(self, pixels=self.pixels[list(rows)], **columns)
 
 
@@ -235,11 +235,11 @@ def leave_out_rare(faces: OwnFaces) -> OwnFaces:
 
 def find_groups(faces: OwnFaces) -> Clusters:
     """Find which faces are never divided: those of a person, of a film, or of a burst where neither is known."""
-    sequences = list(faces.sequences)
+    sequences: list[str | None] = list(faces.sequences)
     rows = [row for row in range(len(faces)) if not faces.subjects[row] and not sequences[row]]
     for row, first in zip(rows, _join_near(faces.pixels[rows]), strict=True):
         sequences[row] = first
-    return name_clusters([""] * len(faces), list(faces.subjects), sequences, list(map(str, range(len(faces)))))
+    return name_clusters([""] * len(faces), [*faces.subjects], sequences, [str(row) for row in range(len(faces))])
 
 
 def _join_near(pixels: Pixels) -> list[str]:

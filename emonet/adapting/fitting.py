@@ -55,8 +55,8 @@ class Examples:
     @property
     def shares(self) -> Array:
         """The share of each class."""
-        counts: Array = np.bincount(self.labels, minlength=len(self.own.bias)).astype(np.float64)
-        return counts / counts.sum()
+        counts = np.bincount(self.labels, minlength=len(self.own.bias))
+        return np.asarray(counts / counts.sum(), np.float64)
 
     def part(self, mask: Mask) -> Examples:
         """Return some of the faces."""

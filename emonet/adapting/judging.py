@@ -88,9 +88,9 @@ def judge(
     after, penalty = cross_validate(examples, places, prior)
     right = [shares.argmax(1) == examples.labels for shares in (after, before)]
     gains = right[0].astype(np.float64) - right[1]
-    scores = [score(shares, examples.labels, classes, clusters=clusters) for shares in (before, after)]
+    scored = [score(shares, examples.labels, classes, clusters=clusters) for shares in (before, after)]
     interval = estimate_mean(gains, clusters)
-    return Judgement(*scores, float(gains.mean()), interval, int(places.max()) + 1, penalty)
+    return Judgement(scored[0], scored[1], float(gains.mean()), interval, int(places.max()) + 1, penalty)
 
 
 def restrict(choice: HeadChoice, probabilities: NDArray[np.floating], classes: Sequence[Emotion]) -> Array:
@@ -169,5 +169,5 @@ def fit_head(examples: Examples, penalty: float) -> Layer:
 
 def divide_by_prior(probabilities: Array, shares: Array, prior: str) -> Array:
     """Divide probabilities by a prior, as HeadChoice does."""
-    divided = probabilities / np.maximum(shares, LEAST_PRIOR) ** EXPONENTS[prior]  # type: ignore[index]
+    divided = probabilities / np.maximum(shares, LEAST_PRIOR) ** EXPONENTS[prior]
     return np.asarray(divided / divided.sum(1, keepdims=True))
