@@ -202,7 +202,7 @@ def test_photos_without_a_face_and_rare_classes_are_named(run, friends, tmp_path
     assert result.exit_code == 0, result.output
     assert "left out, no face that will do: 1 photo: sad/ben/sky.png" in result.stdout
     assert "left out, cannot be read: 1 photo: sad/ben/broken.png" in result.stdout
-    assert "fear is left out: 1 faces, and a class needs 5" in result.stdout
+    assert "fear is left out: it has 1 of the 5 faces that a class needs" in result.stdout
 
 
 def draw_noise(chance, *, bright_below):
@@ -306,6 +306,17 @@ def test_a_data_set_is_learned_from(store):
     assert len(found.faces) == 48
     assert found.classes == (Emotion.ANGRY, Emotion.HAPPY)
     assert found.judgement.after.accuracy > 0.9
+
+
+def test_the_new_head_is_evaluated_and_gets_a_table_of_coverage(run, store, tmp_path):
+    path = tmp_path / "own.safetensors"
+    assert run("adapt", store.path, "-o", path, "--prior", "training", *FAST).exit_code == 0
+    result = run("evaluate", path, store.path, "--split", "dev", "-o", tmp_path / "report", "--views", "mirror")
+    assert result.exit_code == 0, result.output
+    assert run("models", path, "--set-coverage", tmp_path / "report").exit_code == 0
+    assert [(curve.head, curve.prior) for curve in load_model(path).coverage if curve.head == "own"] == [
+        ("own", "training")
+    ]
 
 
 def make_checkpoint(name, **arguments):

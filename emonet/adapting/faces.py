@@ -225,7 +225,7 @@ def leave_out_rare(faces: OwnFaces) -> OwnFaces:
     if not rare:
         return faces
     remarks = [
-        f"{emotion} is left out: {counts[emotion]} faces, and a class needs {LEAST}"
+        f"{emotion} is left out: it has {counts[emotion]} of the {LEAST} faces that a class needs"
         for emotion in Emotion
         if emotion in rare
     ]

@@ -152,8 +152,8 @@ def _say_end(adapted: Adapted, path: Path, *, written: bool, err: bool) -> None:
         typer.echo("nothing was written; --anyway writes the model all the same", err=err)
         return
     typer.echo(
-        f"wrote {path}: it answers by its head {adapted.model.default_head}, prior {adapted.model.default_prior}; "
-        f"emonet predict PHOTOS --model {path}",
+        f"wrote {path}: it answers {', '.join(adapted.classes)}, by its head {adapted.model.default_head}, prior "
+        f"{adapted.model.default_prior}; emonet predict PHOTOS --model {path}",
         err=err,
     )
 
