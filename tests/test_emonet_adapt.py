@@ -108,6 +108,7 @@ def test_the_file_says_what_it_was_adapted_from(model_file):
     assert about["identity"] == load_model("emonet_fast").identity
     assert (about["people"], about["faces"]) == (6, {"happy": 6, "sad": 6})
     assert about["judgement"]["after"]["correct"] == 12
+    assert not any(person in json.dumps(about) for person in PEOPLE)
 
 
 def test_a_second_head_needs_another_name(model_file, friends):
@@ -221,6 +222,7 @@ def test_folds_are_by_photo_where_there_is_one_person(tmp_path):
             PIL.Image.fromarray(image).save(tmp_path / emotion / "me" / f"{number}.png")
     found = adapt(tmp_path, AdaptOptions(model="emonet_fast", detector="whole", device="cpu"))
     assert "all faces are of one person: the figures hold for this person alone" in found.remarks
+    assert not any("who is in the photos is not known" in remark for remark in found.remarks)
     assert found.judgement.folds == 5
 
 

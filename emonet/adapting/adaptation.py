@@ -159,9 +159,9 @@ def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions)
     rightly = float(np.mean([one == label for one, label in zip(said, faces.labels, strict=True)]))
     judgement = judge(examples, before, classes, clusters, prior, options.folds)
     new = fit_head(examples, judgement.penalty)
-    remarks = [*faces.remarks, *remarks, *_remark(faces, classes, choice, rightly, judgement)]
-    about = {
-        "from": options.model,
+    remarks = [*(remarks or _remark_people(faces, classes)), *_remark(classes, choice, rightly, judgement)]
+    about = {  # without the names of photos and people: model files are passed on
+        "from": Path(options.model).name,
         "identity": base.identity,
         "head": options.name,
         "faces": {str(emotion): count for emotion, count in faces.count().items()},
@@ -170,7 +170,7 @@ def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions)
         "remarks": remarks,
     }
     model = add_head(base, layer, new, options.name, classes, examples.shares.tolist(), prior, about)
-    return Adapted(model, judgement, choice, faces, clusters, tuple(remarks))
+    return Adapted(model, judgement, choice, faces, clusters, (*faces.remarks, *remarks))
 
 
 def _look_at_people(faces: OwnFaces) -> tuple[OwnFaces, list[str]]:
@@ -181,24 +181,24 @@ def _look_at_people(faces: OwnFaces) -> tuple[OwnFaces, list[str]]:
     return faces, []
 
 
-def _remark(
-    faces: OwnFaces, classes: Sequence[Emotion], base: HeadChoice, rightly: float, judgement: Judgement
-) -> list[str]:
-    """Say what one has to know to read the figures."""
-    remarks = []
-    unnamed = faces.subjects.count("")
+def _remark_people(faces: OwnFaces, classes: Sequence[Emotion]) -> list[str]:
+    """Say what is not known of people, and what that does to the figures."""
     if not faces.person_count:
-        remarks.append(
+        return [
             "who is in the photos is not known: other photos of the same people are in other folds, which flatters the "
             "new head; a column subject, or folders such as happy/anna, say who it is"
-        )
-    elif unnamed:
-        remarks.append(f"of {unnamed:,} of the {len(faces):,} faces the person is not known")
+        ]
+    unnamed = faces.subjects.count("")
+    remarks = [f"of {unnamed:,} of the {len(faces):,} faces the person is not known"] if unnamed else []
+    alone = [emotion for emotion in classes if len(_list_people(faces, emotion)) == 1]
+    return remarks + [f"{emotion} is of one person alone: it is never learned from others" for emotion in alone]
+
+
+def _remark(classes: Sequence[Emotion], base: HeadChoice, rightly: float, judgement: Judgement) -> list[str]:
+    """Say what one has to know of the model as it was, and of chance."""
+    remarks = []
     if unknown := [str(emotion) for emotion in classes if emotion not in base.classes]:
         remarks.append(f"before, the model could not answer {', '.join(unknown)}")
-    if faces.person_count:
-        alone = [emotion for emotion in classes if len(_list_people(faces, emotion)) == 1]
-        remarks += [f"{emotion} is of one person alone: it is never learned from others" for emotion in alone]
     if set(base.classes) != set(classes):
         remarks.append(f"before, with all its own classes, the model answered {rightly:.1%} of these faces rightly")
     if rightly < 1 / len(classes):
