@@ -56,7 +56,7 @@ def test_the_page_knows_the_classes_and_priors_of_the_model(site, fast):
     settings = json.loads(re.search(r'id="settings">(.*?)</script>', site.read_text(), flags=re.DOTALL).group(1))
     choice = fast.choice()
     assert settings["answer"]["classes"] == [str(emotion) for emotion in choice.classes]
-    assert [part["columns"] for part in settings["answer"]["parts"]] == [columns for columns, _ in choice.parts()]
+    assert [part["columns"] for part in settings["answer"]["parts"]] == [part.columns for part in choice.parts()]
 
 
 def test_the_completed_network_answers_as_the_graph_with_the_model_file(fast):

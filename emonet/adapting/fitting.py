@@ -90,14 +90,15 @@ def make_own_layer(layer: Layer, choice: HeadChoice, classes: Sequence[str]) -> 
 
 
 def _centre(layer: Layer, heads: Sequence[Head], head: Head, classes: Sequence[str]) -> dict[str, tuple[Array, float]]:
-    """Return the rows of a head's classes less their mean, for those of the classes that it knows."""
+    """Return the rows of a head's classes less their mean, by its temperature, for the classes that it knows."""
     start = sum(len(one.classes) for one in heads[: list(heads).index(head)])
     places = {str(name): start + head.classes.index(name) for name in classes if name in head.classes}
     if not places:
         return {}
     within = list(places.values())
-    weights, bias = layer.weights[within].mean(0), float(layer.bias[within].mean())
-    return {name: (layer.weights[place] - weights, float(layer.bias[place]) - bias) for name, place in places.items()}
+    weights, bias = (rows[within] / head.temperature for rows in (layer.weights, layer.bias))
+    rows = zip(weights - weights.mean(0), bias - bias.mean(), strict=True)
+    return {name: (row, float(one)) for name, (row, one) in zip(places, rows, strict=True)}
 
 
 def fit_path(examples: Examples, penalties: Sequence[float] = PENALTIES) -> list[Layer]:
