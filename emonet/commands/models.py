@@ -249,8 +249,10 @@ def _head_facts(opened: Model) -> dict[str, Any]:
 def _show_heads(opened: Model) -> None:
     """Show each head with its classes, and the default answer."""
     choice = opened.choice()
-    rows = [(head.name, f"{head.temperature:.3g}", _classes(head)) for head in opened.heads]
-    print_table(("head", "temperature", "classes (share in training)"), rows)
+    rows = [(head.name, _classes(head)) for head in opened.heads]
+    print_table(("head", "classes (share in training)"), rows)
+    if fitted := [f"{head.name} {head.temperature:.3g}" for head in opened.heads if head.temperature != 1]:
+        typer.echo(f"temperatures, fitted on dev: {', '.join(fitted)}")
     typer.echo(f"answers by default: head {choice.head}, prior {choice.prior}")
     if about := getattr(opened, "training", {}).get("adapted"):
         typer.echo(_adapted_words(about))
