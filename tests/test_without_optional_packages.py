@@ -215,6 +215,13 @@ def test_a_photo_of_a_phone_says_what_it_needs_and_others_go_on(tmp_path):
     assert found["plain.jpg"].shape == (60, 60, 3)
 
 
+def test_a_data_set_for_torch_says_that_it_needs_torch(store, monkeypatch):
+    hide(monkeypatch, "torch", "emonet.datasets.store.torch_faces")
+    assert store.table("train", ["key"]).num_rows == store.splits["train"]
+    with pytest.raises(MissingPackageError, match=r'pip install "emonet\[train\]"'):
+        store.as_torch("train")
+
+
 @pytest.mark.usefixtures("bare")
 def test_photos_need_a_detector_when_they_are_searched():
     predictor = EmotionPredictor("emonet_fast", device="cpu")
