@@ -42,7 +42,7 @@ LANE = 195  # pixels: the width of the lane that a face has for itself
 FACE = 110  # pixels: the height of a face's box, which grows and shrinks by a fifth
 MARGIN = 0.35  # of the box's width, around a face that is cut out
 LEAST_FACE = 60  # pixels in the photo
-READERS = ("emonet", "fer", "emonet-files", "fer-files", "fer-mtcnn")
+READERS = ("emonet", "fer", "emonet-files", "fer-files")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 
@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--size", default="640x360", help="width and height of the films")
     parser.add_argument("--peer", type=Path, help="the interpreter of an environment that has fer")
+    parser.add_argument("--readers", nargs="+", default=READERS, choices=READERS)
     arguments = parser.parse_args()
     size_wh = tuple(map(int, arguments.size.split("x")))
     cutouts, background = cut_out(arguments.folder, size_wh)
@@ -79,14 +80,14 @@ def main() -> None:
             path = Path(folder) / f"{faces}.mp4"
             clip = write_clip(path, cutouts[:faces], background, round(RATE * arguments.seconds))
             if arguments.peer:
-                compare_with_peer(clip, arguments.peer, arguments.repeats)
+                compare_with_peer(clip, arguments.peer, arguments.repeats, arguments.readers)
             else:
                 compare(clip, predictor, arguments.repeats)
 
 
-def compare_with_peer(clip: Clip, peer: Path, repeats: int) -> None:
+def compare_with_peer(clip: Clip, peer: Path, repeats: int, readers: Sequence[str]) -> None:
     print(f"\n{len(clip.boxes[0])} faces, {len(clip.boxes)} frames; frames/s by processor time, and by the clock")
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in READERS}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in readers}
     for _ in range(repeats):  # by turns, so that what else the machine does hits all alike
         for name, before in runs.items():
             before.append(read_apart(name, clip.path, peer if name.startswith("fer") else Path(sys.executable)))

@@ -1,6 +1,6 @@
 """Read a film with one library, twice, and print the second time as JSON; `benchmarks/video.py --peer` runs it.
 
-    python benchmarks/video_reader.py emonet|emonet-files|fer|fer-files|fer-mtcnn FILM
+    python benchmarks/video_reader.py emonet|emonet-files|fer|fer-files FILM
 
 It runs under the interpreter of the library that it reads with, so it needs nothing of the other. `-files` also writes
 what the library writes by default: emonet its tables and its page, fer frames, a film with boxes, and a zip.
@@ -54,7 +54,7 @@ def prepare_fer(name: str) -> Read:
     from fer.classes import Video
     from fer.fer import FER
 
-    detector = FER(mtcnn=name == "fer-mtcnn")
+    detector = FER()
     writes = name == "fer-files"
     kept: dict[str, Any] = (
         {} if writes else dict.fromkeys(("save_frames", "save_video", "annotate_frames", "zip_images"), False)
