@@ -161,6 +161,15 @@ def test_a_build_is_repeated_with_corrections(run, table, tmp_path):
     assert "byte for byte" in same.output
 
 
+def test_data_that_have_moved_are_asked_for(run, table, tmp_path):
+    run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first")
+    table.rename(tmp_path / "moved.csv")
+    result = run("--from", tmp_path / "first" / "dataset.json", "-o", tmp_path / "second")
+    assert result.exit_code == 1
+    assert f"no {table}, which" in message(result)
+    assert "say with --fer2013 where it is now" in message(result)
+
+
 def test_verifying(run, table, tmp_path):
     run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "out")
     good = run("--verify", tmp_path / "out")

@@ -26,7 +26,7 @@ from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import DESCRIPTION, read_description
 from emonet.datasets.store.imagefolder import write_imagefolder
 from emonet.datasets.store.info import has_own_hash
-from emonet.errors import MachineError, OptionError
+from emonet.errors import MachineError, MissingFileError, OptionError
 from emonet.labels import Emotion
 from facecrop import open_detector
 from facecrop.detectors import detector_device
@@ -174,6 +174,9 @@ def _stored_options(path: Path, given: Given) -> BuildOptions:
     inputs = {name: place for name, place in given.values.items() if name in READERS}
     beside = {name: place for name, place in given.values.items() if name in BESIDE}
     options = BuildOptions.from_dict({**info.options, "inputs": {**info.options["inputs"], **inputs}, **beside})
+    for name, place in {**options.inputs, **{name: getattr(options, name) for name in BESIDE}}.items():
+        if place is not None and not Path(place).exists():
+            raise MissingFileError(f"no {place}, which {path} was built from: say with --{name} where it is now")
     hashes = identify(options)["inputs"]
     corrected = {CORRECTIONS} & set(given.values)
     if changed := [name for name, digest in info.inputs.items() if hashes[name] != digest and name not in corrected]:

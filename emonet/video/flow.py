@@ -96,8 +96,8 @@ def _move_face(face: Face, points: Points, ends: Points, good: NDArray[np.bool_]
     if good.mean() < LEAST:
         return None
     points, ends = points[good].astype(float), ends[good].astype(float)
-    (middle_x, middle_y), growth = np.median(points, axis=0).tolist(), _measure_growth(points, ends)
-    move_x, move_y = np.median(ends - points, axis=0).tolist()
+    (middle_x, middle_y), growth = _find_median(points).tolist(), _measure_growth(points, ends)
+    move_x, move_y = _find_median(ends - points).tolist()
 
     def place(x: float, y: float) -> tuple[float, float]:
         return middle_x + move_x + growth * (x - middle_x), middle_y + move_y + growth * (y - middle_y)
@@ -117,7 +117,13 @@ def _move_face(face: Face, points: Points, ends: Points, good: NDArray[np.bool_]
 
 def _measure_growth(points: Points, ends: Points) -> float:
     """Return the median by which the distances of points from their middle have grown."""
-    before, after = (np.linalg.norm(part - np.median(part, axis=0), axis=1) for part in (points, ends))
+    before, after = (np.linalg.norm(part - _find_median(part), axis=1) for part in (points, ends))
     apart = before > 0.1 * before.max()
-    growth = float(np.median(after[apart] / before[apart])) if apart.any() else 1.0
+    growth = float(_find_median(after[apart] / before[apart])) if apart.any() else 1.0
     return min(max(growth, 1 / MOST_GROWTH), MOST_GROWTH)
+
+
+def _find_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median along the first axis; np.median takes five times as long for so few values."""
+    ordered, middle = np.sort(values, axis=0), len(values) // 2
+    return np.asarray((ordered[middle] + ordered[-1 - middle]) / 2)
