@@ -23,9 +23,7 @@ def halve_decoded(image: PIL.Image.Image) -> Image | None:
         transparent parts, it is decoded already, or its decoder cannot be asked so.
     """
     decode = DECODERS.get(image.format or "")
-    if decode is None or not isinstance(image, ImageFile) or image.mode != "RGB" or image.fp is None:
-        return None
-    if image.is_animated:
+    if decode is None or not isinstance(image, ImageFile) or image.mode != "RGB" or getattr(image, "n_frames", 1) > 1:
         return None
     pixels = decode(image)
     if pixels is None or pixels.shape[1::-1] != image.size:
@@ -37,6 +35,8 @@ def _decode_webp(image: ImageFile) -> Image | None:
     """Let OpenCV decode, which has three bytes of a pixel. It reads AVIF too, but takes more memory than Pillow."""
     import cv2
 
+    if image.fp is None:
+        return None
     image.fp.seek(0)
     data = np.frombuffer(image.fp.read(), np.uint8)
     try:

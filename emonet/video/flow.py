@@ -27,6 +27,9 @@ ASTRAY = 1.0  # pixels: a point that comes back farther away is not counted
 LEAST = 0.5  # the share of a face's points that must count
 MOST_GROWTH = 1.25  # from one frame to the next
 
+STEPS = (np.arange(GRID) / (GRID - 1) - 0.5) * INNER + 0.5
+SHARES = np.stack(np.meshgrid(STEPS, STEPS), axis=-1).reshape(-1, 2)  # of the box's width and height, of each point
+
 Points = NDArray[np.float32]  # (n, 2)
 Grey = NDArray[np.uint8]
 
@@ -74,9 +77,7 @@ def _follow_face(face: Face, before: Grey, after: Grey, factor: float, image: Im
 
 
 def _choose_points(face: Face, factor: float) -> Points:
-    steps = (np.arange(GRID) / (GRID - 1) - 0.5) * INNER + 0.5
-    across, down = np.meshgrid(face.box[0] + steps * face.width, face.box[1] + steps * face.height)
-    grid = np.stack([across.ravel(), down.ravel()], axis=1)
+    grid = np.array(face.box[:2]) + SHARES * (face.width, face.height)
     points = grid if face.landmarks is None else np.concatenate([grid, np.array(face.landmarks)])
     return (points * factor).astype(np.float32)
 
