@@ -71,8 +71,8 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, help="the interpreter of an environment that has fer")
     parser.add_argument("--readers", nargs="+", default=READERS, choices=READERS)
     arguments = parser.parse_args()
-    size_wh = tuple(map(int, arguments.size.split("x")))
-    cutouts, background = cut_out(arguments.folder, size_wh)
+    width, height = map(int, arguments.size.split("x"))
+    cutouts, background = cut_out(arguments.folder, (width, height))
     predictor = EmotionPredictor(detector="yunet", tta="none")
     print(f"{cv2.getNumThreads()} threads, load {os.getloadavg()[0]:.1f}, OpenCV {cv2.__version__}")
     with tempfile.TemporaryDirectory() as folder:

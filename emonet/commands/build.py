@@ -186,7 +186,8 @@ def _stored_options(path: Path, given: Given) -> BuildOptions:
 
 def _is_corrected(stored: Path, options: BuildOptions) -> bool:
     """Tell whether the corrections are others than those of a dataset.json."""
-    return identify(options)["inputs"].get(CORRECTIONS) != read_description(stored).inputs.get(CORRECTIONS)
+    corrections: str | None = identify(options)["inputs"].get(CORRECTIONS)
+    return corrections != read_description(stored).inputs.get(CORRECTIONS)
 
 
 def _verify(path: Path) -> None:
