@@ -3,8 +3,10 @@
     python benchmarks/memory.py [--portrait photo.jpg] [--case 3] [--photos 4] [--threads 4]
 
 Each case is a process of its own, which reads photos that are made here: PNGs of 196 megapixels, of two colours (24 kB)
-and of all, and JPEGs of 60, 48 and 12. Each photo holds a face (of --portrait, or scikit-image's astronaut). Printed
-are the peak of the process, what it takes before the first photo, and the seconds. Needs Linux.
+and of all, JPEGs of 60, 48 and 12, and others of 60: PNGs of 16 bits and interlaced ones, TIFF, WebP, HEIC (written by
+pillow-heif), AVIF, BMP and GIF. --side WIDTHxHEIGHT gives these another size. Each photo holds a face, of --portrait or
+scikit-image's astronaut. Printed are the peak of the process, what it takes before the first photo, and the seconds.
+Needs Linux.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import struct
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 import PIL.Image
 from peak import read_peak
@@ -29,13 +34,17 @@ from facecrop.images import Image, read_image
 
 T = TypeVar("T")
 
+SIDES = (9_000, 6_700)
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # of PNG
+
 
 class Case(NamedTuple):
     """Photos of one kind."""
 
     title: str
     photos: int
-    write: Callable[[Path, Image], None]
+    write: Callable[..., None]
+    size_wh: tuple[int, int] | None = None  # of those whose size may be chosen
 
 
 def main() -> None:
@@ -47,11 +56,15 @@ def main() -> None:
     parser.add_argument("--case", type=int, choices=range(1, len(CASES) + 1), help="only this one")
     parser.add_argument("--photos", type=int, help="so many of each kind")
     parser.add_argument("--threads", type=int, default=count_threads(), help="photos that are read at the same time")
+    parser.add_argument("--side", help="width and height of the photos of other formats, such as 14000x14000")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # of the processes that are started here
     portrait = read_portrait(arguments.portrait)
     for case in CASES if arguments.case is None else [CASES[arguments.case - 1]]:
         asked = case._replace(photos=arguments.photos or case.photos)
+        if arguments.side and case.size_wh:
+            width, height = map(int, arguments.side.split("x"))
+            asked = asked._replace(size_wh=(width, height))
         with tempfile.TemporaryDirectory() as folder:
             photos = Path(folder) / "photos"
             apply_apart(write_photos, asked, photos, portrait)
@@ -81,7 +94,11 @@ def read_portrait(path: Path | None) -> Image:
 def write_photos(case: Case, folder: Path, portrait: Image) -> None:
     folder.mkdir()
     for number in range(case.photos):
-        case.write(folder / f"{number:02}", portrait)
+        if number and case.size_wh:  # they take long to write
+            first = next(folder.glob("00.*"))
+            os.link(first, folder / f"{number:02}{first.suffix}")
+        else:
+            case.write(folder / f"{number:02}", portrait, *case.size_wh or ())
 
 
 def write_black(path: Path, _: Image) -> None:
@@ -108,6 +125,61 @@ def write_12(path: Path, portrait: Image) -> None:
     write_jpeg(path, portrait, 4_000, 3_000)
 
 
+def write_deep_png(path: Path, portrait: Image, width: int, height: int) -> None:
+    deep = np.asarray(draw_around(portrait, width, height)).astype(np.uint16) * 257
+    cv2.imwrite(str(path.with_suffix(".png")), deep[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+
+
+def write_interlaced_png(path: Path, portrait: Image, width: int, height: int) -> None:
+    pixels = np.asarray(draw_around(portrait, width, height))
+    packer, parts = zlib.compressobj(1), []
+    for left, top, across, down in ADAM7:
+        rows = pixels[top::down, left::across].reshape(-(-(height - top) // down), -1)
+        parts.append(packer.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes()))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", b"".join(parts) + packer.flush()), (b"IEND", b""))
+    file = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    path.with_suffix(".png").write_bytes(b"\x89PNG\r\n\x1a\n" + file)
+
+
+def write_tiff(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).save(path.with_suffix(".tif"))
+
+
+def write_packed_tiff(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).save(path.with_suffix(".tif"), compression="tiff_lzw")
+
+
+def write_float_tiff(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).convert("F").save(path.with_suffix(".tif"))
+
+
+def write_webp(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).save(path.with_suffix(".webp"), lossless=True, quality=0, method=0)
+
+
+def write_heic(path: Path, portrait: Image, width: int, height: int) -> None:
+    import pillow_heif
+
+    pillow_heif.from_pillow(draw_around(portrait, width, height)).save(
+        path.with_suffix(".heic"), enc_params={"preset": "ultrafast"}
+    )
+
+
+def write_avif(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).save(path.with_suffix(".avif"), speed=10)
+
+
+def write_bmp(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).save(path.with_suffix(".bmp"))
+
+
+def write_gif(path: Path, portrait: Image, width: int, height: int) -> None:
+    draw_around(portrait, width, height).quantize(64).save(path.with_suffix(".gif"))
+
+
 def draw_around(portrait: Image, width: int, height: int) -> PIL.Image.Image:
     """Draw the portrait, enlarged to a third of the height, into a grey photo."""
     canvas = PIL.Image.new("RGB", (width, height), (120, 130, 140))
@@ -132,6 +204,16 @@ CASES = (
     Case("JPEGs of 60 megapixels", 10, write_60),
     Case("JPEGs of 48 megapixels", 4, write_48),
     Case("JPEGs of 12 megapixels", 40, write_12),
+    Case("PNGs of 16 bits", 10, write_deep_png, SIDES),
+    Case("interlaced PNGs", 10, write_interlaced_png, SIDES),
+    Case("TIFFs", 10, write_tiff, SIDES),
+    Case("TIFFs with LZW", 10, write_packed_tiff, SIDES),
+    Case("TIFFs of 32-bit floats", 10, write_float_tiff, SIDES),
+    Case("WebPs", 10, write_webp, SIDES),
+    Case("HEICs", 10, write_heic, SIDES),
+    Case("AVIFs", 10, write_avif, SIDES),
+    Case("BMPs", 10, write_bmp, SIDES),
+    Case("GIFs", 10, write_gif, SIDES),
 )
 
 if __name__ == "__main__":

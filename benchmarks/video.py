@@ -1,6 +1,6 @@
 """How fast the faces of a film are named, and how well they are followed.
 
-    python benchmarks/video.py FOLDER [--seconds 10] [--repeats 3]
+    python benchmarks/video.py FOLDER [--seconds 10] [--repeats 3] [--size 596x336] [--peer PYTHON]
 
 FOLDER holds photos. Faces are cut out of them and moved over a photo without a face, on lanes of their own, so that
 they do not overlap: films of one, two and three faces, 640 x 360, 30 frames a second (MPEG-4, written by OpenCV). Each
@@ -8,13 +8,20 @@ is read by `predict_video` with the bundled model, decoding, detection and class
 reads frames with OpenCV and calls `predict` of the same predictor for each. Rates are the best of the repeats; beside
 the clock's stands that of the processor time of all threads, which says less of what else the machine does. Switches
 are counted against the true places: another track for a face that had one, or a track that goes over to another face.
+
+With --peer, `fer`'s Video.analyze, under the interpreter PYTHON of an environment that has `fer`, and emonet read the
+same films by turns, each in a process of its own with one thread: put `taskset -c 0` before the command.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +37,13 @@ from facecrop import Face, find_faces, iter_images
 from facecrop.face import Box
 from facecrop.images import Image
 
-SIZE_WH = (640, 360)
 RATE = 30
-LANE = 200  # pixels: the width of the lane that a face has for itself
+LANE = 195  # pixels: the width of the lane that a face has for itself
 FACE = 110  # pixels: the height of a face's box, which grows and shrinks by a fifth
 MARGIN = 0.35  # of the box's width, around a face that is cut out
 LEAST_FACE = 60  # pixels in the photo
+READERS = ("emonet", "fer", "emonet-files", "fer-files")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -59,15 +67,49 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--size", default="640x360", help="width and height of the films")
+    parser.add_argument("--peer", type=Path, help="the interpreter of an environment that has fer")
+    parser.add_argument("--readers", nargs="+", default=READERS, choices=READERS)
     arguments = parser.parse_args()
-    cutouts, background = cut_out(arguments.folder)
+    width, height = map(int, arguments.size.split("x"))
+    cutouts, background = cut_out(arguments.folder, (width, height))
     predictor = EmotionPredictor(detector="yunet", tta="none")
     print(f"{cv2.getNumThreads()} threads, load {os.getloadavg()[0]:.1f}, OpenCV {cv2.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         for faces in (1, 2, 3):
             path = Path(folder) / f"{faces}.mp4"
             clip = write_clip(path, cutouts[:faces], background, round(RATE * arguments.seconds))
-            compare(clip, predictor, arguments.repeats)
+            if arguments.peer:
+                compare_with_peer(clip, arguments.peer, arguments.repeats, arguments.readers)
+            else:
+                compare(clip, predictor, arguments.repeats)
+
+
+def compare_with_peer(clip: Clip, peer: Path, repeats: int, readers: Sequence[str]) -> None:
+    print(f"\n{len(clip.boxes[0])} faces, {len(clip.boxes)} frames; frames/s by processor time, and by the clock")
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in readers}
+    for _ in range(repeats):  # by turns, so that what else the machine does hits all alike
+        for name, before in runs.items():
+            before.append(read_apart(name, clip.path, peer if name.startswith("fer") else Path(sys.executable)))
+    for name, found in runs.items():
+        rates = [[one["frames"] / one[key] for one in found] for key in ("processor_s", "clock_s")]
+        each = "; ".join(", ".join(f"{rate:.1f}" for rate in some) for some in rates)
+        ratio = statistics.median(one["frames"] / one["processor_s"] for one in runs["fer"])
+        print(
+            f"  {name:14} {statistics.median(rates[0]):6.1f}, {statistics.median(rates[1]):6.1f}  ({each}), "
+            f"{statistics.median(rates[0]) / ratio:4.2f} x fer, {found[0]['faces']:.0f} faces",
+            flush=True,
+        )
+
+
+def read_apart(name: str, film: Path, python: Path) -> dict[str, float]:
+    """Read a film in a process of its own."""
+    command = [str(python), str(Path(__file__).with_name("video_reader.py")), name, str(film)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ONE_THREAD}, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def compare(clip: Clip, predictor: EmotionPredictor, repeats: int) -> None:
@@ -128,16 +170,16 @@ def describe(clip: Clip, results: Sequence[FrameResult]) -> str:
     return f"found {found / total:.1%}, {extra} extra, {switches} switches"
 
 
-def cut_out(folder: Path) -> tuple[list[Cutout], Image]:
+def cut_out(folder: Path, size_wh: tuple[int, int]) -> tuple[list[Cutout], Image]:
     """Cut the largest face out of each photo; a photo without a face is the background."""
     cutouts: list[Cutout] = []
-    background: Image = np.full((SIZE_WH[1], SIZE_WH[0], 3), 128, np.uint8)
+    background: Image = np.full((size_wh[1], size_wh[0], 3), 128, np.uint8)
     for _, image in iter_images(folder):
         if isinstance(image, ImageError):
             continue
         faces = find_faces(image, "yunet")
         if not faces:
-            background = np.asarray(cv2.resize(image, SIZE_WH, interpolation=cv2.INTER_AREA), np.uint8)
+            background = np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
         elif (largest := max(faces, key=lambda face: face.area)).height >= LEAST_FACE:
             cutouts.append(cut(image, largest))
     if len(cutouts) < 3:
@@ -156,7 +198,7 @@ def cut(image: Image, face: Face) -> Cutout:
 
 
 def write_clip(path: Path, cutouts: Sequence[Cutout], background: Image, frames: int) -> Clip:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, SIZE_WH)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, background.shape[1::-1])
     boxes = []
     for index in range(frames):
         canvas = background.copy()
@@ -171,13 +213,13 @@ def paste(canvas: Image, one: Cutout, number: int, time_s: float) -> Box:
     turn = 2 * math.pi * time_s / (3 + number) + number
     high = FACE * (1 + 0.2 * math.sin(0.7 * turn)) / (one.box[3] - one.box[1])
     wide = high * one.image.shape[1] / one.image.shape[0]
-    wide, high = min(round(wide), LANE - 2), min(round(high), SIZE_WH[1] - 2)
+    wide, high = min(round(wide), LANE - 2), min(round(high), canvas.shape[0] - 2)
     image = cv2.resize(one.image, (wide, high), interpolation=cv2.INTER_AREA)
     mask = np.zeros((high, wide), np.float32)
     cv2.ellipse(mask, (wide // 2, high // 2), (wide // 2 - 4, high // 2 - 4), 0, 0, 360, 1.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 3)[..., None]
     left = 10 + number * LANE + round((LANE - wide) / 2 * (1 + math.sin(turn)))
-    top = round((SIZE_WH[1] - high) / 2 * (1 + math.cos(1.3 * turn)))
+    top = round((canvas.shape[0] - high) / 2 * (1 + math.cos(1.3 * turn)))
     under = canvas[top : top + high, left : left + wide]
     canvas[top : top + high, left : left + wide] = (mask * image + (1 - mask) * under).astype(np.uint8)
     x1, y1, x2, y2 = one.box

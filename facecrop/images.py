@@ -13,6 +13,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from facecrop._arrays import convert_to_uint8
+from facecrop._decoded import halve_decoded
 from facecrop._formats import (
     DECODE_ERRORS,
     HEADER,
@@ -242,7 +243,8 @@ def _decode(image: PIL.Image.Image, full: tuple[int, int], large: int) -> ReadPh
             found, exif = halve_png(stream, _convert_to_rgb)
         else:
             exif = image.getexif()
-            found = convert_in_strips(image, _convert_to_rgb, halve=pixels > large)
+            halved = halve_decoded(image) if pixels > large else None
+            found = halved if halved is not None else convert_in_strips(image, _convert_to_rgb, halve=pixels > large)
         orientation = exif.get(ORIENTATION, 1)
         upright = turn_upright(found, orientation)
     except DECODE_ERRORS as error:

@@ -29,7 +29,7 @@ MISTAKES = {  # commands that need more, and what they say is to be installed
     ("build", "--folder", "PHOTOS", "-o", "OUT"): "emonet[train]",
     ("review", "STORE"): "emonet[train]",
     ("adapt", "PHOTOS", "-o", "OUT/own.safetensors"): "emonet[train]",
-    ("video", "PHOTOS", "-o", "OUT"): "emonet[train]",
+    ("video", "PHOTOS", "-o", "OUT"): "emonet[video]",
     ("models",): "emonet[train]",
     ("models", "emonet"): "emonet[train]",
     ("models", "MODEL", "--fit-temperature", "STORE"): "emonet[train]",

@@ -145,6 +145,31 @@ def test_a_repeated_build_takes_no_other_options(run, table, tmp_path, extra, wo
     assert words in message(result)
 
 
+def test_a_build_is_repeated_with_corrections(run, table, tmp_path):
+    assert run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first").exit_code == 0
+    key, label = open_store(tmp_path / "first").table("train", ["key", "emotion"]).to_pylist()[0].values()
+    other = "sad" if label != "sad" else "happy"
+    (tmp_path / "corrections.csv").write_text(f"key,label\n{key},{other}\n")
+    stored, corrections = tmp_path / "first" / "dataset.json", tmp_path / "corrections.csv"
+    again = run("--from", stored, "--relabel", corrections, "-o", tmp_path / "second")
+    assert again.exit_code == 0, message(again)
+    assert "byte for byte" not in again.output
+    labels = dict(open_store(tmp_path / "second").table("train", ["key", "emotion"]).to_pandas().to_numpy().tolist())
+    assert labels[key] == other
+    same = run("--from", tmp_path / "second" / "dataset.json", "-o", tmp_path / "third")
+    assert same.exit_code == 0, message(same)
+    assert "byte for byte" in same.output
+
+
+def test_data_that_have_moved_are_asked_for(run, table, tmp_path):
+    run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first")
+    table.rename(tmp_path / "moved.csv")
+    result = run("--from", tmp_path / "first" / "dataset.json", "-o", tmp_path / "second")
+    assert result.exit_code == 1
+    assert f"no {table}, which" in message(result)
+    assert "say with --fer2013 where it is now" in message(result)
+
+
 def test_verifying(run, table, tmp_path):
     run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "out")
     good = run("--verify", tmp_path / "out")

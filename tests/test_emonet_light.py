@@ -51,4 +51,4 @@ def test_the_extras_hold_what_the_plain_install_lacks(root):
     assert not missing & plain
     extras = [one for extra in project["optional-dependencies"].values() for one in extra]
     assert missing - {"scikit-image"} == {name for name in missing if any(one.startswith(name) for one in extras)}
-    assert project["optional-dependencies"]["all"] == ["emonet[hub,log,onnx,page,train,tune]"]
+    assert project["optional-dependencies"]["all"] == ["emonet[hub,log,onnx,page,train,tune,video]"]

@@ -8,6 +8,7 @@ from emonet.video.tracking import FaceTracker
 from facecrop import Face
 
 STEP = 0.04  # seconds from frame to frame
+OPTIONS = VideoOptions(detect_s=0.2)  # a search on every fifth frame
 CHANCE = np.random.default_rng(0)
 PATCHES = [CHANCE.integers(0, 256, (15, 15, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1) for _ in range(2)]
 
@@ -41,7 +42,7 @@ def detector():
 
 @pytest.fixture
 def tracker(detector):
-    return FaceTracker(detector, VideoOptions())
+    return FaceTracker(detector, OPTIONS)
 
 
 def show(tracker, detector, index, places, found=None):
@@ -56,7 +57,7 @@ def test_faces_are_followed_between_searches(tracker, detector):
         assert [one.track for one in faces] == [1, 2] if index == 0 else sorted(one.track for one in faces) == [1, 2]
         for one in faces:
             assert one.face.overlap(box(*places[one.track - 1])) > 0.85
-    assert detector.asked == 6  # every fifth frame
+    assert detector.asked == 6
 
 
 def test_a_search_that_overlooks_a_face_once_does_not_end_it(tracker, detector):
@@ -86,7 +87,7 @@ def test_a_cut_ends_all_tracks(tracker, detector):
 def test_a_state_goes_on_as_if_nothing_had_been(tracker, detector):
     frames = [[(10 + 3 * index, 20), (200 - 3 * index, 150)] for index in range(20)]
     expected = [show(tracker, detector, index, places) for index, places in enumerate(frames)]
-    first, second = FaceTracker(detector, VideoOptions()), FaceTracker(detector, VideoOptions())
+    first, second = FaceTracker(detector, OPTIONS), FaceTracker(detector, OPTIONS)
     found = [show(first, detector, index, places) for index, places in enumerate(frames[:8])]
     second.resume(first.state, draw(frames[7]))
     found += [show(second, detector, index, places) for index, places in list(enumerate(frames))[8:]]

@@ -161,6 +161,15 @@ def test_the_number_of_threads_changes_no_answer(yunet, portrait, opencv_threads
     assert cv2.getNumThreads() == 3
 
 
+def test_sizes_that_come_by_turns_change_no_answer(portrait, opencv_threads):
+    opencv_threads(1)
+    images = [resize(portrait, scale) for scale in (1, 0.9, 0.8, 0.7, 0.6)]  # of two sizes each: more than are kept
+    detector = open_detector("yunet")
+    once = [open_detector("yunet").detect([image])[0] for image in images]
+    for order in (images, images[::-1]):
+        assert [detector.detect([image])[0] for image in order] == (once if order is images else once[::-1])
+
+
 def test_all_annotated_faces_and_no_others_are_found(yunet, photos, root):
     sys.path.insert(0, str(root / "benchmarks"))
     from annotated import count_found, read_photos

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import sys
 import tomllib
 
@@ -213,6 +214,22 @@ def test_a_photo_of_a_phone_says_what_it_needs_and_others_go_on(tmp_path):
     found = {path.name: image for path, image in iter_images(tmp_path)}
     assert isinstance(found["phone"], ImageError)
     assert found["plain.jpg"].shape == (60, 60, 3)
+
+
+def test_spark_needs_pandas_before_it_is_started(tmp_path, monkeypatch, capsys):
+    """PySpark does not depend on it, and says so only after a minute."""
+    hide(monkeypatch, "pandas")
+    command = ["predict", tmp_path, "-o", tmp_path / "out", "--engine", "spark", "--master", "local[1]"]
+    assert bare_steps.run(*command) == 1
+    said = capsys.readouterr().err
+    assert re.search(r'emonet predict --engine spark needs (pyspark, )?pandas: pip install "emonet\[spark\]"', said)
+
+
+def test_a_data_set_for_torch_says_that_it_needs_torch(store, monkeypatch):
+    hide(monkeypatch, "torch", "emonet.datasets.store.torch_faces")
+    assert store.table("train", ["key"]).num_rows == store.splits["train"]
+    with pytest.raises(MissingPackageError, match=r'pip install "emonet\[train\]"'):
+        store.as_torch("train")
 
 
 @pytest.mark.usefixtures("bare")

@@ -24,7 +24,7 @@ from emonet.errors import DatasetError, ImageError, MissingFileError, OptionErro
 from emonet.labels import Emotion
 from facecrop import CropSpec
 from facecrop.images import Image
-from facecrop.packages import check_installed
+from facecrop.packages import check_installed, importing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,6 +121,10 @@ class Store:
         Returns:
             A `torch.utils.data.Dataset` of (image, label).
 
+        Raises:
+            OptionError: There is no such split.
+            MissingPackageError: PyTorch is not installed.
+
         Examples:
             >>> from emonet.datasets import open_store
             >>> from torch.utils.data import DataLoader
@@ -129,7 +133,8 @@ class Store:
             >>> x.shape, label.shape  # doctest: +SKIP
             (torch.Size([32, 1, 48, 48]), torch.Size([32]))
         """
-        from emonet.datasets.store.torch_faces import FaceDataset
+        with importing("a data set for PyTorch", "emonet[train]"):
+            from emonet.datasets.store.torch_faces import FaceDataset
 
         return FaceDataset(self, split, spec, transform)
 

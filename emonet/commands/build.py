@@ -26,7 +26,7 @@ from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import DESCRIPTION, read_description
 from emonet.datasets.store.imagefolder import write_imagefolder
 from emonet.datasets.store.info import has_own_hash
-from emonet.errors import MachineError, OptionError
+from emonet.errors import MachineError, MissingFileError, OptionError
 from emonet.labels import Emotion
 from facecrop import open_detector
 from facecrop.detectors import detector_device
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from emonet.datasets.store import Store, StoreInfo
 
 RUNNING = "Running"
-BESIDE = ("ferplus", "relabel")  # files that belong to the data
+CORRECTIONS = "relabel"
+BESIDE = ("ferplus", CORRECTIONS)  # files that belong to the data
 SHOWN = 5  # examples of images that could not be read
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -50,7 +51,11 @@ def build(
     ] = None,
     stored: Annotated[
         Path | None,
-        typer.Option("--from", rich_help_panel=RUNNING, help="Repeat the build that this dataset.json describes."),
+        typer.Option(
+            "--from",
+            rich_help_panel=RUNNING,
+            help="Repeat the build that this dataset.json describes; with --relabel, with these corrections.",
+        ),
     ] = None,
     verify: Annotated[
         Path | None,
@@ -106,7 +111,7 @@ def build(
     _show_result(built)
     if imagefolder is not None:
         typer.echo(f"{write_imagefolder(built.store, imagefolder):,} images in {imagefolder}")
-    if stored is not None:
+    if stored is not None and not _is_corrected(stored, options):
         _compare(built.store, stored)
     if built.broken:
         raise typer.Exit(SOME_UNREADABLE)
@@ -156,20 +161,33 @@ def _open_engine(prepared: Prepared, workers: int | None, spark: SparkPlace | No
 
 
 def _stored_options(path: Path, given: Given) -> BuildOptions:
-    """Read the options of a dataset.json, with other paths where the data have moved; the data must be the same."""
+    """Read the options of a dataset.json, with other paths where the data have moved; the data must be the same.
+
+    Corrections may be others: who has reviewed a data set builds it again with them.
+    """
     places = {*READERS, *BESIDE}
     if others := sorted(set(given.values) - places):  # they would be ignored in silence
         raise OptionError(f"--from takes every option from its file; leave out {', '.join(others)}")
     info = read_description(path)
-    if added := sorted(set(given.values) - set(info.inputs)):
+    if added := sorted(set(given.values) - set(info.inputs) - {CORRECTIONS}):
         raise OptionError(f"{path} was built without {', '.join(added)}")
     inputs = {name: place for name, place in given.values.items() if name in READERS}
     beside = {name: place for name, place in given.values.items() if name in BESIDE}
     options = BuildOptions.from_dict({**info.options, "inputs": {**info.options["inputs"], **inputs}, **beside})
+    for name, place in {**options.inputs, **{name: getattr(options, name) for name in BESIDE}}.items():
+        if place is not None and not Path(place).exists():
+            raise MissingFileError(f"no {place}, which {path} was built from: say with --{name} where it is now")
     hashes = identify(options)["inputs"]
-    if changed := [name for name, digest in info.inputs.items() if hashes[name] != digest]:
+    corrected = {CORRECTIONS} & set(given.values)
+    if changed := [name for name, digest in info.inputs.items() if hashes[name] != digest and name not in corrected]:
         raise OptionError(f"{', '.join(changed)}: not the data that {path} was built from")
     return options
+
+
+def _is_corrected(stored: Path, options: BuildOptions) -> bool:
+    """Tell whether the corrections are others than those of a dataset.json."""
+    corrections: str | None = identify(options)["inputs"].get(CORRECTIONS)
+    return corrections != read_description(stored).inputs.get(CORRECTIONS)
 
 
 def _verify(path: Path) -> None:

@@ -34,7 +34,7 @@ def check_needs(feature: str, master: str) -> None:
         MachineError: Java is missing or too old, or the master cannot be reached.
     """
     address = _find_address(master)
-    check_installed(feature, "emonet[spark]", ("pyspark", "pyarrow"))
+    check_installed(feature, "emonet[spark]", ("pyspark", "pyarrow", "pandas"))
     _check_java(feature)
     if address is not None:
         _check_reachable(master, address)

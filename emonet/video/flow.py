@@ -27,6 +27,9 @@ ASTRAY = 1.0  # pixels: a point that comes back farther away is not counted
 LEAST = 0.5  # the share of a face's points that must count
 MOST_GROWTH = 1.25  # from one frame to the next
 
+STEPS = (np.arange(GRID) / (GRID - 1) - 0.5) * INNER + 0.5
+SHARES = np.stack(np.meshgrid(STEPS, STEPS), axis=-1).reshape(-1, 2)  # of the box's width and height, of each point
+
 Points = NDArray[np.float32]  # (n, 2)
 Grey = NDArray[np.uint8]
 
@@ -74,9 +77,7 @@ def _follow_face(face: Face, before: Grey, after: Grey, factor: float, image: Im
 
 
 def _choose_points(face: Face, factor: float) -> Points:
-    steps = (np.arange(GRID) / (GRID - 1) - 0.5) * INNER + 0.5
-    across, down = np.meshgrid(face.box[0] + steps * face.width, face.box[1] + steps * face.height)
-    grid = np.stack([across.ravel(), down.ravel()], axis=1)
+    grid = np.array(face.box[:2]) + SHARES * (face.width, face.height)
     points = grid if face.landmarks is None else np.concatenate([grid, np.array(face.landmarks)])
     return (points * factor).astype(np.float32)
 
@@ -96,8 +97,8 @@ def _move_face(face: Face, points: Points, ends: Points, good: NDArray[np.bool_]
     if good.mean() < LEAST:
         return None
     points, ends = points[good].astype(float), ends[good].astype(float)
-    (middle_x, middle_y), growth = np.median(points, axis=0).tolist(), _measure_growth(points, ends)
-    move_x, move_y = np.median(ends - points, axis=0).tolist()
+    (middle_x, middle_y), growth = _find_median(points).tolist(), _measure_growth(points, ends)
+    move_x, move_y = _find_median(ends - points).tolist()
 
     def place(x: float, y: float) -> tuple[float, float]:
         return middle_x + move_x + growth * (x - middle_x), middle_y + move_y + growth * (y - middle_y)
@@ -117,7 +118,13 @@ def _move_face(face: Face, points: Points, ends: Points, good: NDArray[np.bool_]
 
 def _measure_growth(points: Points, ends: Points) -> float:
     """Return the median by which the distances of points from their middle have grown."""
-    before, after = (np.linalg.norm(part - np.median(part, axis=0), axis=1) for part in (points, ends))
+    before, after = (np.linalg.norm(part - _find_median(part), axis=1) for part in (points, ends))
     apart = before > 0.1 * before.max()
-    growth = float(np.median(after[apart] / before[apart])) if apart.any() else 1.0
+    growth = float(_find_median(after[apart] / before[apart])) if apart.any() else 1.0
     return min(max(growth, 1 / MOST_GROWTH), MOST_GROWTH)
+
+
+def _find_median(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the median along the first axis; np.median takes five times as long for so few values."""
+    ordered, middle = np.sort(values, axis=0), len(values) // 2
+    return np.asarray((ordered[middle] + ordered[-1 - middle]) / 2)

@@ -29,7 +29,7 @@ class VideoOptions:
     Examples:
         >>> from emonet.video import VideoOptions
         >>> VideoOptions(rate=10).detect_s
-        0.2
+        0.4
     """
 
     every: Annotated[int, Option("Look at every so many frames.", 1, panel=FRAMES)] = 1
@@ -38,7 +38,7 @@ class VideoOptions:
     ] = None
     detect_s: Annotated[
         float, Option("Seconds between two searches for faces; 0 searches each frame.", 0, 60, panel=TRACKS)
-    ] = 0.2
+    ] = 0.4
     gap_s: Annotated[
         float, Option("Seconds that a face may be out of sight and keep its track.", 0, 60, panel=TRACKS)
     ] = 1.0

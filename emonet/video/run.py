@@ -98,7 +98,7 @@ class VideoRun:
     ) -> None:
         if folder.exists() and not folder.is_dir():
             raise OptionError(f"{folder} is a file: give a folder to write into")
-        check_installed("a run over a film", "emonet[train]", ("scipy", "pyarrow"))
+        check_installed("a run over a film", "emonet[video]", ("scipy", "pyarrow"))
         self.film = open_video(source)
         self.path = self.film.path.resolve() if isinstance(self.film, FilmFile) else None
         self.folder, self.predictor, self.annotate, self.link = folder, predictor, annotate, link

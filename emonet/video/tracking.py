@@ -61,7 +61,7 @@ class FaceTracker:
     """
 
     def __init__(self, detector: Detector, options: VideoOptions) -> None:
-        import_packages("following faces", "emonet[train]", "scipy.optimize")
+        import_packages("following faces", "emonet[video]", "scipy.optimize")
         self._detector, self._options = detector, options
         self._flow = Flow()
         self._tracks: list[_Track] = []

