@@ -163,6 +163,7 @@ def test_as_torch_keeps_the_size_and_channels_of_the_data_set(folder):
     assert shapes[0] == ((48, 48, 3), dataset[0][1])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one processor
 def test_as_torch_is_read_by_several_workers(folder):
     from torch.utils.data import DataLoader
 
