@@ -79,7 +79,7 @@ class DoubtRules:
 
 
 # From `python benchmarks/unsure.py photos fer2013.csv`; docs/explanation/unsure.md shows its tables.
-UNMEASURED = DoubtRules(sure_size=24.0, min_sharpness=10.0, max_yaw=40.0, least_confidence=0.35)
+UNMEASURED = DoubtRules(sure_size=24.0, min_sharpness=10.0, max_yaw=40.0, least_confidence=0.4)
 PHOTO_DOUBTS: Mapping[str, DoubtRules] = MappingProxyType(
     {
         "mtcnn": replace(UNMEASURED, second_look=0.95),

@@ -215,10 +215,12 @@ def _input(evaluation: Evaluation) -> str:
     spec, crop = checkpoint.input, checkpoint.crop
     colour, margin = "grey" if spec.channels == 1 else "in colour", f"{100 * crop.margin:.4g} %"
     turned = "turned so that the eyes are level" if crop.align else "not turned"
+    whole = checkpoint.detector == "whole"
+    found = "each image was taken as a face" if whole else f"the detector `{checkpoint.detector}` found the faces"
     return (
-        f"Faces of {spec.size} by {spec.size} pixels, {colour}, scaled `{spec.scaling}`. They are squares about the "
-        f"face that the detector `{checkpoint.detector}` finds, with {margin} of its width on each side, "
-        f"{turned}. All of this stands in the file, and is used as it stands there."
+        f"Faces of {spec.size} by {spec.size} pixels, {colour}, scaled `{spec.scaling}`. Of a photo they are squares "
+        f"about the box of the face, with {margin} of its width on each side, {turned}; in training, {found}. All of "
+        "this stands in the file, and is used as it stands there."
     )
 
 
