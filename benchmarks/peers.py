@@ -85,7 +85,8 @@ def ask_peer(pixels: NDArray[np.uint8], peer: Path) -> Places:
         given, answered = Path(folder, "pixels.npy"), Path(folder, "answers.npy")
         np.save(given, pixels[..., 0])
         subprocess.run([peer, "-c", PEER, given, answered], check=True, stdout=sys.stderr)
-        return place(list(map(Emotion, PEER_CLASSES)))[np.load(answered).argmax(1)]
+        answers: Places = np.load(answered).argmax(1)
+        return place(list(map(Emotion, PEER_CLASSES)))[answers]
 
 
 def place(classes: Sequence[Emotion]) -> Places:
