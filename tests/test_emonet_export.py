@@ -230,7 +230,7 @@ def test_the_metadata_describe_how_to_use_the_file(exported):
     assert CropSpec(**told["crop"]) == model.crop
     assert InputSpec.from_dict(told["input"]) == model.input
     assert "1.25 of the box's width" in told["face"]
-    assert (told["model"], told["detector"], list(told["terms"])) == ("emonet_fast", "mtcnn", ["fer2013"])
+    assert (told["model"], told["detector"], list(told["terms"])) == ("emonet_fast", "whole", ["fer2013"])
 
 
 def test_the_file_holds_no_paths_of_the_exporting_machine(exported, root):

@@ -40,7 +40,8 @@ def test_a_card_has_all_that_one_must_know(evaluation):
     assert card.startswith("# mine: a model card\n")
     assert sections(card) == ["Learned from", "Chosen on", "Figures", "What it sees", "Use", "Limits"]
     assert "fer2013: 28 images. FER2013's pictures were collected from the web" in card
-    assert "the detector `whole` finds, with 12.5 % of its width on each side, not turned" in card
+    assert "squares about the box of the face, with 12.5 % of its width on each side, not turned" in card
+    assert "in training, each image was taken as a face" in card
     assert "tuned_five` (widths=[4, 4, 4, 8])" in card
     assert "nan" not in card
 

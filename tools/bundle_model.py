@@ -7,9 +7,12 @@ python tools/bundle_model.py runs/emonet/model.safetensors merged emonet --defau
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,9 +25,11 @@ from emonet.evaluation.calibration import fit_temperatures
 from emonet.evaluation.coverage import measure_on_dev
 from emonet.evaluation.sizes import SIZES
 from emonet.inference.checkpoint import load_checkpoint, set_coverage, set_temperatures
-from emonet.inference.loading import BUNDLED, FOLDER
+from emonet.inference.loading import BUNDLED, FOLDER, is_file_name
 from emonet.inference.onnx import export_graph
 from emonet.report.card import model_card, stored_scores
+
+TEACHERS = ("teacher", "teacher_labels")  # options of a training that name models or files
 
 
 def bundle(
@@ -43,6 +48,14 @@ def bundle(
     default_prior: Annotated[
         str, typer.Option(help="Default prior: training, even or sqrt. (default: the file's)")
     ] = "",
+    called: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=NAME",
+            help="What to call a model of the training that was given by its path, such as "
+            "runs/emonet/model.safetensors=emonet.",
+        ),
+    ] = None,
 ) -> None:
     """Score a model as it will be published, on labels and votes, and add it to the package with its ONNX graph."""
     if name not in BUNDLED:
@@ -50,7 +63,8 @@ def bundle(
     path = FOLDER / f"{name}.safetensors"
     checkpoint = load_checkpoint(model)
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
-    replace(checkpoint, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
+    training = _call_models(checkpoint.training, dict(one.rpartition("=")[::2] for one in called or ()))
+    replace(checkpoint, training=training, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
     faces = open_store(store)
     found = fit_temperatures(load_checkpoint(path), faces)
     set_temperatures(path, {one.head: one.temperature for one in found})
@@ -61,6 +75,18 @@ def bundle(
     _write_card(evaluation, path.with_suffix(".md"))
     export_graph(given_out, path.with_suffix(".onnx"))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def _call_models(training: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Name the models that a training began with or was taught by: paths of one machine say nothing to others."""
+    told: dict[str, Any] = json.loads(json.dumps(training))
+    for part in (told.get("config", {}), told.get("identity", {})):
+        starts = [names.get(one, one) for one in filter(None, part.get("init", "").split(","))]
+        teachers = {field: [names.get(one, one) for one in part.get(field, ())] for field in TEACHERS}
+        part |= {"init": ",".join(starts), **teachers}
+        if paths := [one for one in chain(starts, *teachers.values()) if is_file_name(one)]:
+            raise OptionError(f"the training names {', '.join(paths)}: say by --called PATH=NAME what to call it")
+    return told
 
 
 def _write_card(evaluation: Evaluation, path: Path) -> None:

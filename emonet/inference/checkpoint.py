@@ -56,7 +56,7 @@ class Checkpoint(Model):
         >>> from emonet.inference import load_model
         >>> model = load_model("emonet_fast")
         >>> model.model, model.input.size, model.detector
-        ('emonet_fast', 48, 'mtcnn')
+        ('emonet_fast', 48, 'whole')
         >>> network = model.network()  # a torch module, ready to predict
     """
 
