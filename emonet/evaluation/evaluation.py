@@ -62,6 +62,7 @@ class Evaluation:
         machine: Where the cost is measured; the best device if None.
         sources: The data sets whose images are scored; all if empty.
         head_answers: View -> probabilities of all heads side by side.
+        calibration: How sure each head is beside how often it is right; empty unless sizes were asked for.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Evaluation:
     machine: Machine | None = None
     sources: tuple[str, ...] = ()
     head_answers: ByView = field(default_factory=dict)
+    calibration: tuple[Calibration, ...] = ()
 
     @property
     def scored(self) -> str:
@@ -113,16 +115,6 @@ class Evaluation:
     def coverage(self) -> tuple[CoverageCurve, ...]:
         """How coverage and accuracy change with the least confidence, for each view."""
         return measure_coverage(self)
-
-    @cached_property
-    def calibration(self) -> tuple[Calibration, ...]:
-        """How sure each head is beside how often it is right, with mirror averaging.
-
-        It is measured when it is first asked for; empty unless sizes were asked for.
-        """
-        if not self.sizes:
-            return ()
-        return measure_calibration(self.checkpoint, self.store, self.split, sources=self.sources, machine=self.machine)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -231,6 +223,7 @@ def evaluate(
         machine=machine,
         sources=tuple(sources),
         head_answers=all_heads,
+        calibration=measure_calibration(checkpoint, store, split, sources=sources, machine=machine) if sizes else (),
     )
 
 
