@@ -117,6 +117,16 @@ def find_labelled(head: Head, heads: Sequence[Head], sources: NDArray[np.str_]) 
     return np.isin(sources, list(own)) if head.name != SEEN else np.zeros(len(sources), np.bool_)
 
 
+def make_divisors(shares: Sequence[float] | NDArray[np.float64], prior: str) -> NDArray[np.float64]:
+    """Return what the probability of each class is divided by.
+
+    Args:
+        shares: The share of each class in training.
+        prior: `training`, `even` or `sqrt`.
+    """
+    return np.asarray(np.maximum(shares, LEAST_PRIOR) ** EXPONENTS[prior], np.float64)
+
+
 class HeadPart(NamedTuple):
     """What one head gives to an answer.
 
@@ -179,9 +189,8 @@ class HeadChoice:
 
     def _make_part(self, head: Head, start: int) -> HeadPart:
         places = [head.classes.index(one) for one in self.classes]
-        divisors = np.ones(len(places))
-        if exponent := EXPONENTS[self.prior]:
-            divisors = np.maximum(head.prior, LEAST_PRIOR)[places] ** exponent
+        plain = self.prior == "training"  # then the head need not store a prior
+        divisors = np.ones(len(places)) if plain else make_divisors(head.prior, self.prior)[places]
         return HeadPart([start + place for place in places], 1 / head.temperature, divisors)
 
     @property

@@ -16,7 +16,7 @@ from emonet.adapting.features import compute_features, find_last_layer
 from emonet.adapting.fitting import Examples, make_own_layer
 from emonet.adapting.head import add_head, check_name, read_last_layer
 from emonet.adapting.judging import Judgement, fit_head, judge, restrict
-from emonet.adapting.labelled import LabelledPhotos, find_labelled_photos, forget_people
+from emonet.adapting.labelled import find_labelled_photos
 from emonet.adapting.options import AdaptOptions
 from emonet.datasets.store.layout import DESCRIPTION
 from emonet.errors import OptionError
@@ -127,21 +127,18 @@ def _gather(
     stores = [place for place in places if (place / DESCRIPTION).is_file()]
     if table is not None and (len(places) != 1 or stores or not places[0].is_dir()):
         raise OptionError("--labels names the photos of one folder: give that folder alone")
-    found = [_find(place, table, options) for place in places if place not in stores]
+    labels = None if table is None else Path(table)
+    photos = [place for place in places if place not in stores]
+    found = [find_labelled_photos(place, labels, confirmed=options.confirmed) for place in photos]
     parts = [read_own_faces(place, base) for place in stores]
     if found:
         predictor = EmotionPredictor(base, detector=options.detector, device=options.device)
-        with showing(sum(len(photos.names) for photos in found)) as advance:
-            parts += [cut_faces(photos, predictor, advance) for photos in found]
+        with showing(sum(len(one.names) for one in found)) as advance:
+            parts += [cut_faces(one, predictor, advance) for one in found]
     faces = join_faces(parts)
     if options.people == "none" and faces.people:
         faces = replace(faces, people="", subjects=("",) * len(faces))
     return faces
-
-
-def _find(place: Path, table: Place | None, options: AdaptOptions) -> LabelledPhotos:
-    found = find_labelled_photos(place, None if table is None else Path(table), confirmed=options.confirmed)
-    return forget_people(found) if options.people == "none" else found
 
 
 def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions) -> Adapted:

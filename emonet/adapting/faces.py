@@ -16,6 +16,7 @@ from emonet.album.labelled import FaceLabel
 from emonet.album.photos import list_sources
 from emonet.datasets.curation.duplicates import find_near_pairs, join_groups, perceptual_hash
 from emonet.datasets.store import open_store
+from emonet.datasets.store.leaks import LEARNED
 from emonet.errors import OptionError
 from emonet.evaluation.intervals import Clusters, name_clusters
 from emonet.faces import read_faces
@@ -27,7 +28,6 @@ from emonet.prediction.inputs import make_pixels
 from emonet.prediction.many import PhotoAnswer, answer_photos
 
 NEAR = 0.9  # least correlation of the crops of a burst
-LEARNED = ("train", "dev")  # the splits of a data set that are learned from
 LEAST = 5  # faces of a class: fewer cannot be cross-validated
 
 Advance = Callable[[int], None]

@@ -15,7 +15,7 @@ from emonet.datasets.curation.splits import Member, assign_folds
 from emonet.errors import OptionError
 from emonet.evaluation.intervals import Clusters, Interval, estimate_mean
 from emonet.evaluation.metrics import Scores, score
-from emonet.heads import EXPONENTS, LEAST_PRIOR, HeadChoice
+from emonet.heads import HeadChoice, make_divisors
 from emonet.labels import Emotion
 
 SEED = 0
@@ -45,7 +45,7 @@ class Judgement:
     @property
     def is_better(self) -> bool:
         """Whether the new head answers more faces rightly, and not fewer of the classes' faces on average."""
-        return self.gain > 0 and macro_recall(self.after) >= macro_recall(self.before)
+        return self.gain > 0 and self.after.macro_recall >= self.before.macro_recall
 
     @property
     def is_certain(self) -> bool:
@@ -55,18 +55,13 @@ class Judgement:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON takes them."""
         both = {"before": self.before, "after": self.after}
-        return {name: one.to_dict() | {"macro_recall": macro_recall(one)} for name, one in both.items()} | {
+        return {name: one.to_dict() | {"macro_recall": one.macro_recall} for name, one in both.items()} | {
             "gain": self.gain,
             "gain_interval": list(self.interval.ends),
             "gain_interval_method": self.interval.method,
             "folds": self.folds,
             "penalty": self.penalty,
         }
-
-
-def macro_recall(scores: Scores) -> float:
-    """Compute the mean of the recalls of the classes that occur."""
-    return float(np.mean([one.recall for one in scores.classes.values() if one.recall is not None]))
 
 
 def judge(
@@ -169,5 +164,5 @@ def fit_head(examples: Examples, penalty: float) -> Layer:
 
 def divide_by_prior(probabilities: Array, shares: Array, prior: str) -> Array:
     """Divide probabilities by a prior, as HeadChoice does."""
-    divided = probabilities / np.maximum(shares, LEAST_PRIOR) ** EXPONENTS[prior]
+    divided = probabilities / make_divisors(shares, prior)
     return np.asarray(divided / divided.sum(1, keepdims=True))

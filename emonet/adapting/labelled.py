@@ -123,9 +123,3 @@ def _folders_below(path: str) -> tuple[str, ...]:
     folders = PurePosixPath(path).parts[:-1]
     named = [place for place, folder in enumerate(folders) if find_emotion(folder) is not None]
     return folders[named[-1] + 1 :] if named else ()
-
-
-def forget_people(photos: LabelledPhotos) -> LabelledPhotos:
-    """Return the same photos with people unknown."""
-    labels = {path: [replace(one, subject="") for one in given] for path, given in photos.labels.items()}
-    return replace(photos, labels=labels, people="")

@@ -109,7 +109,7 @@ def _show(adapted: Adapted) -> None:
     both = (judgement.before, judgement.after)
     rows = [
         ("accuracy", *map(_accuracy, both)),
-        ("macro recall", *(f"{one:.1%}" for one in _macro(adapted))),
+        ("macro recall", *(f"{one.macro_recall:.1%}" for one in both)),
         *((f"recall of {name}", *(_recall(one.classes[str(name)]) for one in both)) for name in adapted.classes),
     ]
     print_table(("", "before", "after"), rows)
@@ -122,12 +122,6 @@ def _left_out_lines(faces: OwnFaces) -> Iterator[str]:
     for reason, names in faces.left_out.items():
         named = ", ".join(map(printable, names[:NAMED])) + (", ..." if len(names) > NAMED else "")
         yield f"left out, {reason}: {count_of(len(names), 'photo')}: {named}"
-
-
-def _macro(adapted: Adapted) -> tuple[float, float]:
-    from emonet.adapting.judging import macro_recall
-
-    return macro_recall(adapted.judgement.before), macro_recall(adapted.judgement.after)
 
 
 def _accuracy(scores: Scores) -> str:

@@ -111,7 +111,7 @@ def build(
     _show_result(built)
     if imagefolder is not None:
         typer.echo(f"{write_imagefolder(built.store, imagefolder):,} images in {imagefolder}")
-    if stored is not None and not _is_corrected(stored, options):
+    if stored is not None and not _is_corrected(built.store, stored):
         _compare(built.store, stored)
     if built.broken:
         raise typer.Exit(SOME_UNREADABLE)
@@ -184,10 +184,9 @@ def _stored_options(path: Path, given: Given) -> BuildOptions:
     return options
 
 
-def _is_corrected(stored: Path, options: BuildOptions) -> bool:
-    """Tell whether the corrections are others than those of a dataset.json."""
-    corrections: str | None = identify(options)["inputs"].get(CORRECTIONS)
-    return corrections != read_description(stored).inputs.get(CORRECTIONS)
+def _is_corrected(store: Store, stored: Path) -> bool:
+    """Tell whether a data set was built with other corrections than those of a dataset.json."""
+    return store.info.inputs.get(CORRECTIONS) != read_description(stored).inputs.get(CORRECTIONS)
 
 
 def _verify(path: Path) -> None:

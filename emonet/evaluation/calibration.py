@@ -18,8 +18,8 @@ from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.evaluation.coverage import learned_from_dev
 from emonet.evaluation.metrics import score
-from emonet.evaluation.parts import ALL_SPLITS
-from emonet.evaluation.sizes import shrink_faces
+from emonet.evaluation.parts import list_splits
+from emonet.evaluation.sizes import check_sizes, shrink_faces
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces, read_faces
 from emonet.heads import SEEN, Head, HeadChoice, find_labelled
@@ -191,11 +191,8 @@ def _answer_faces(
     sources: Sequence[str] = (),
 ) -> list[_Sample]:
     """Let all heads answer the faces of a split, as they are and shrunk, and keep what can be compared."""
-    if split not in (ALL_SPLITS, *store.splits):
-        raise OptionError(f"{store.path} has no split {split!r}; it has {', '.join(store.splits)}")
-    if wrong := [size for size in sizes if size < 1]:
-        raise OptionError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
-    faces = read_faces(store, list(store.splits) if split == ALL_SPLITS else [split], checkpoint.input, sources=sources)
+    check_sizes(sizes)
+    faces = read_faces(store, list_splits(store, split), checkpoint.input, sources=sources)
     classify = open_classifier(checkpoint, machine or open_machine(), VIEW)
     untouched = tuple(replace(head, temperature=1.0) for head in checkpoint.heads)
     samples = []

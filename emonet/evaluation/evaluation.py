@@ -22,7 +22,7 @@ from emonet.evaluation.coverage import measure_coverage
 from emonet.evaluation.head_scores import HeadScores, score_heads
 from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.metrics import Scores, score
-from emonet.evaluation.parts import ALL, ALL_SPLITS, Mask, find_parts, name_sequences, score_sequences
+from emonet.evaluation.parts import ALL, Mask, find_parts, list_splits, name_sequences, score_sequences
 from emonet.evaluation.remarks import list_remarks
 from emonet.evaluation.sizes import SizeScores, score_sizes
 from emonet.evaluation.votes import VoteScores, score_votes
@@ -231,10 +231,7 @@ def _read_known(checkpoint: Checkpoint, choice: HeadChoice, store: Store, split:
     """Read the images that the model has a class for."""
     if unknown := sorted(set(sources) - set(store.info.counts)):
         raise OptionError(f"{store.path} has no source {', '.join(unknown)}; it has {', '.join(store.info.counts)}")
-    if split not in (ALL_SPLITS, *store.splits):
-        raise OptionError(f"{store.path} has no split {split!r}; it has {', '.join(store.splits)}, or {ALL_SPLITS}")
-    splits = list(store.splits) if split == ALL_SPLITS else [split]
-    faces = read_faces(store, splits, checkpoint.input, classes=choice.classes, sources=sources)
+    faces = read_faces(store, list_splits(store, split), checkpoint.input, classes=choice.classes, sources=sources)
     faces = replace(faces, left_out={name: n for name, n in faces.left_out.items() if name in set(Emotion)})
     if not len(faces):
         known, there = ", ".join(choice.classes), ", ".join(sorted(faces.left_out)) or "empty"

@@ -84,6 +84,12 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
     interval_method: str = WILSON
 
+    @property
+    def macro_recall(self) -> float:
+        """The mean of the recalls of the classes that occur."""
+        recalls = [one.recall for one in self.classes.values() if one.recall is not None]
+        return sum(recalls) / len(recalls)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON takes them."""
         return asdict(self)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store
 from emonet.datasets.store.leaks import LEARNED, has_training_copy, knows_near_copies
+from emonet.errors import OptionError
 from emonet.evaluation.intervals import Clusters
 from emonet.evaluation.metrics import Scores, score
 from emonet.faces import Faces
@@ -24,6 +25,17 @@ WITH_NEAR_COPY, WITHOUT_NEAR_COPY = "near training copy", "no near training copy
 AGREEMENT = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0))
 
 Mask = NDArray[np.bool_]
+
+
+def list_splits(store: Store, split: str) -> list[str]:
+    """List the splits of a data set that are meant by the name of one, or by `all`.
+
+    Raises:
+        OptionError: The data set has no such split.
+    """
+    if split not in (ALL_SPLITS, *store.splits):
+        raise OptionError(f"{store.path} has no split {split!r}; it has {', '.join(store.splits)}, or {ALL_SPLITS}")
+    return list(store.splits) if split == ALL_SPLITS else [split]
 
 
 def find_parts(store: Store, faces: Faces) -> dict[str, Mask]:

@@ -66,10 +66,15 @@ def score_sizes(
     Raises:
         OptionError: A size is below 1.
     """
-    if wrong := [size for size in sizes if size < 1]:
-        raise OptionError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
+    check_sizes(sizes)
     kept = sorted({min(size, pixels.shape[1]) for size in sizes}, reverse=True)
     return tuple(_make_scores(size, score(_answer(classify, pixels, size), labels, classes)) for size in kept)
+
+
+def check_sizes(sizes: Sequence[int]) -> None:
+    """Raise an OptionError for a size below 1."""
+    if wrong := [size for size in sizes if size < 1]:
+        raise OptionError(f"sizes must be whole numbers of pixels, at least 1, got {wrong[0]}")
 
 
 def shrink_faces(pixels: Pixels, size: int) -> Pixels:
@@ -93,7 +98,6 @@ def _answer(classify: Classify, pixels: Pixels, size: int) -> NDArray[np.floatin
 
 
 def _make_scores(size: int, scores: Scores) -> SizeScores:
-    recalls = [one.recall for one in scores.classes.values() if one.recall is not None]
     answered = np.sum(scores.confusion, axis=0) / scores.n
     shares = dict(zip(scores.classes, answered.tolist(), strict=True))
-    return SizeScores(size, scores.n, scores.accuracy, sum(recalls) / len(recalls), shares)
+    return SizeScores(size, scores.n, scores.accuracy, scores.macro_recall, shares)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CONFIG, CARD = "config.json", "README.md"
 LIBRARY = "emonet"
 DESCRIBED = ("format", "model", "arguments", "heads", "default", "crop", "detector", "input")
+DEV = {"dev": "as they are", "dev_seen": "votes, as they are"}  # the scores on dev that are given on, in words
 TAGS = ("facial-expression-recognition", "emotion-recognition", "safetensors")
 USE = """\
 For naming the expression that a face in a photo appears to show: sorting one's own albums, research, teaching. An
@@ -194,9 +195,9 @@ def _list_results(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
     """List the stored accuracies as the Hub's model-index takes them."""
     data = ", ".join(checkpoint.training.get("sources", {})) or "unknown"
     for split, by_view in checkpoint.scores.items():
+        if split in DEV:
+            yield _make_result(data, "dev", by_view, DEV[split])
         if split.startswith("dev"):
-            if split in ("dev", "dev_seen"):
-                yield _make_result(data, "dev", by_view, "votes, as they are" if split == "dev_seen" else "as they are")
             continue
         for view, scores in by_view.items():
             yield _make_result(data, split, scores["all"], f"view {view}")
