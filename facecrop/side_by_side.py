@@ -1,16 +1,11 @@
-"""Work on many photos side by side in threads, each photo by one thread, in little memory.
-
-Networks run with one thread of their own then: their threads gain little within a photo, and wait for each other in
-busy loops, which makes them many times slower on a machine that has other work.
-"""
+"""Work on many photos side by side in threads, each photo by one thread, in little memory."""
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition
 from typing import Generic, TypeVar, cast
@@ -21,6 +16,7 @@ from facecrop._memory import give_back_memory
 from facecrop.errors import ImageError, OptionError
 from facecrop.face import Face
 from facecrop.images import LARGE, Image, Source, count_pixels, read_photo
+from facecrop.threads import use_one_thread
 
 BATCH_PIXELS = 4_000_000  # of small photos that one thread works on together
 BATCH_PHOTOS = 64
@@ -88,7 +84,7 @@ def map_photos(
                 give_back_memory()
             return results
 
-    with one_thread_each(), _large_blocks(), ThreadPoolExecutor(threads, "photos") as pool:
+    with use_one_thread(), _large_blocks(), ThreadPoolExecutor(threads, "photos") as pool:
         begun: deque[Future[Sequence[Result]]] = deque()
         try:
             for batch in batches:
@@ -126,19 +122,6 @@ class PixelBudget:
             with self._changed:
                 self._taken -= pixels
                 self._changed.notify_all()
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let torch and OpenCV, if they are loaded, use one thread for each thread that calls them."""
-    with ExitStack() as restoring:
-        if (torch := sys.modules.get("torch")) is not None:
-            restoring.callback(torch.set_num_threads, torch.get_num_threads())
-            torch.set_num_threads(1)
-        if (cv2 := sys.modules.get("cv2")) is not None:
-            restoring.callback(cv2.setNumThreads, cv2.getNumThreads())
-            cv2.setNumThreads(1)
-        yield
 
 
 @contextmanager

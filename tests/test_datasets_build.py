@@ -5,11 +5,13 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import imitations
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from emonet.datasets import DatasetError, open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
@@ -17,6 +19,8 @@ from emonet.datasets.store import decode
 from emonet.datasets.store.info import Completeness
 from emonet.errors import OptionError
 from facecrop import CropSpec, FilterRules
+from facecrop.detectors import DETECTORS
+from facecrop.detectors.whole import WholeDetector
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +146,24 @@ def test_one_and_two_workers_write_the_same_bytes(inputs, tmp_path, monkeypatch)
     for workers in (1, 2):
         assert build_dataset(prepared, tmp_path / str(workers), workers=workers).new
     assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+class CountingDetector(WholeDetector):
+    """Notes how many threads matrix products may use where it works."""
+
+    noted: ClassVar[set[int]] = set()
+
+    def detect(self, images):
+        self.noted.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return super().detect(images)
+
+
+def test_matrix_products_use_one_thread(inputs, tmp_path, monkeypatch):
+    """Those of several processes would wait for each other: a build by two was four times as slow."""
+    monkeypatch.setitem(DETECTORS, "whole", CountingDetector)
+    with threadpool_limits(2, "blas"):
+        built({"fer2013": inputs["fer2013"]}, tmp_path / "out")
+    assert CountingDetector.noted == {1}
 
 
 def test_finished_build_is_not_repeated(inputs, tmp_path):

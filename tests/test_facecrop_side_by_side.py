@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from facecrop import Face, ImageError, OptionError
 from facecrop.side_by_side import map_photos
@@ -71,15 +72,29 @@ def test_the_pixels_in_memory_are_limited(monkeypatch):
     assert most[0] <= 120 * 120
 
 
-def test_networks_have_one_thread_meanwhile():
+def count_threads():
+    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return torch.get_num_threads(), cv2.getNumThreads(), *blas
+
+
+@pytest.fixture
+def two_threads():
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(2)
     cv2.setNumThreads(2)
-    found = map_photos([(0, black(9, 9))], lambda _: [(torch.get_num_threads(), cv2.getNumThreads())], threads=2)
-    assert list(found) == [(1, 1)]
-    assert (torch.get_num_threads(), cv2.getNumThreads()) == (2, 2)
+    with threadpool_limits(2, "blas"):
+        yield
     torch.set_num_threads(before[0])
     cv2.setNumThreads(before[1])
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_networks_and_matrix_products_have_one_thread_meanwhile():
+    assert len(count_threads()) > 2
+    assert set(count_threads()) == {2}
+    found = list(map_photos([(0, black(9, 9))], lambda _: [count_threads()], threads=2))
+    assert set(found[0]) == {1}
+    assert set(count_threads()) == {2}
 
 
 def test_an_error_ends_the_run_and_the_threads():

@@ -5,12 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from itertools import chain
@@ -22,6 +20,7 @@ from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.rows import has_all_columns
 from emonet.datasets.builder.work import Seconds, Workshop
 from emonet.errors import MachineError
+from facecrop.threads import use_one_thread
 
 AHEAD = 2  # chunks for each worker that are handed out at a time; more would only fill memory
 
@@ -101,34 +100,9 @@ def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, do
     if first is None:
         return
     workshop = Workshop(options)
-    with one_thread():
+    with use_one_thread():
         for chunk in chain([first], chunks):
             done(chunk.source, len(chunk), workshop.work(chunk, chunk_path(folder, chunk)))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep OpenCV and torch to one thread while the block runs."""
-    before = use_threads(1, 1)
-    try:
-        yield
-    finally:
-        use_threads(*before)
-
-
-def use_threads(of_opencv: int, of_torch: int) -> tuple[int, int]:
-    """Set the numbers of threads, torch's only if a detector has loaded it; return what they were.
-
-    One thread gives the same results everywhere: several add up numbers in another order.
-    """
-    import cv2
-
-    torch = sys.modules.get("torch")
-    before = cv2.getNumThreads(), torch.get_num_threads() if torch else 1
-    cv2.setNumThreads(of_opencv)
-    if torch:
-        torch.set_num_threads(of_torch)
-    return before
 
 
 _options: BuildOptions  # of a worker process
@@ -146,7 +120,7 @@ def _start(options: BuildOptions, free: SimpleQueue[str]) -> None:
 def _open_workshop() -> Workshop:
     """Open the workshop with the first chunk: the reason of an error in `_start` would be lost."""
     workshop = Workshop(_options)
-    use_threads(1, 1)
+    use_one_thread()
     return workshop
 
 

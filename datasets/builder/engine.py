@@ -54,7 +54,7 @@ class LocalEngine:
         run_chunks(chunks, folder, options, self.devices, done)
 
     def open_search(self, paths: Sequence[Path]) -> CopySearch:
-        return LocalSearch(paths)
+        return LocalSearch(paths, threads=len(self.devices))
 
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
         return [write_shard(plan, folder) for plan in plans]

@@ -51,10 +51,12 @@ class LocalSearch:
 
     Args:
         paths: The files of the first stage, in order.
+        threads: How many search side by side.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], threads: int = 1) -> None:
         self._paths = paths
+        self._threads = threads
 
     def find_copies(self, hashes: pa.ChunkedArray) -> Indices:
         return find_copies(hashes.to_pylist())
@@ -71,7 +73,12 @@ class LocalSearch:
         threshold: float,
     ) -> list[NearPair]:
         return find_altered_copies(
-            likeness, together, evaluated, lambda wanted: self._read_crops(rows[wanted]), threshold
+            likeness,
+            together,
+            evaluated,
+            lambda wanted: self._read_crops(rows[wanted]),
+            threshold,
+            threads=self._threads,
         )
 
     def _read_crops(self, wanted: Indices) -> Iterator[Image]:

@@ -7,7 +7,9 @@ as shift and zoom allow, and are near copies if their pixels correlate then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from emonet.datasets.curation.duplicates import Indices, NearPair
 from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Grey, Likeness, list_places, shrink
 from emonet.datasets.curation.overlay import lay_over
 from facecrop.images import Image
+from facecrop.threads import use_one_thread
 
 ALIKE = 0.77  # least likeness of a pair that is laid over: python benchmarks/near_copies.py FER2013.csv
 BLOCK = 512  # descriptions that are compared with MANY others at a time
@@ -53,6 +56,8 @@ def find_altered_copies(
     evaluated: Mask,
     images: Callable[[Indices], Iterable[Image]],
     threshold: float,
+    *,
+    threads: int = 1,
 ) -> list[NearPair]:
     """Find the pairs of crops that show one photo, whatever their crop, light and side.
 
@@ -62,8 +67,9 @@ def find_altered_copies(
         evaluated: Which crops are of evaluated splits. They are compared more thoroughly with all others.
         images: Returns the crops of some indices, given in rising order.
         threshold: The least correlation of a pair.
+        threads: How many search side by side.
     """
-    candidates = find_candidates(likeness, together, evaluated)
+    candidates = find_candidates(likeness, together, evaluated, threads=threads)
     wanted = np.unique(candidates.pairs)
     greys = dict(zip(wanted.tolist(), map(shrink, images(wanted)), strict=True))
     batches = (candidates.part(start, start + PAIRS) for start in range(0, len(candidates.pairs), PAIRS))
@@ -88,12 +94,13 @@ def compare_pairs(candidates: Candidates, greys: Mapping[int, Grey], threshold: 
     return found
 
 
-def find_candidates(likeness: Likeness, together: Indices, evaluated: Mask) -> Candidates:
+def find_candidates(likeness: Likeness, together: Indices, evaluated: Mask, *, threads: int = 1) -> Candidates:
     """Find pairs of faces that are alike.
 
     All are compared at their best fits, and evaluated ones with the others at all fits, mirrored or not.
     """
-    found = [search_strip(likeness, evaluated, strip) for strip in list_strips(evaluated)]
+    with use_one_thread(), ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(partial(search_strip, likeness, evaluated), list_strips(evaluated)))
     return choose_candidates(found, likeness, together)
 
 

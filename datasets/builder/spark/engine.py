@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emonet.datasets.builder.chunks import Done, chunk_path, find_missing, is_done, use_threads
+from emonet.datasets.builder.chunks import Done, chunk_path, find_missing, is_done
 from emonet.datasets.builder.identity import PACKAGES
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk, Unit
@@ -22,6 +22,7 @@ from emonet.spark.packing import pack, unpack
 from emonet.spark.tasks import run_tasks
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
 from facecrop.images import Image
+from facecrop.threads import use_one_thread
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
@@ -102,7 +103,7 @@ def _work_on(broadcast: Broadcast[bytes], folder: Path, chunk: Chunk) -> Seconds
 def _open_workshop(packed: bytes) -> Workshop:
     """Open the workshop of this process, with its detector, at the first chunk."""
     workshop = Workshop(unpack(packed))
-    use_threads(1, 1)
+    use_one_thread()
     return workshop
 
 
