@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
@@ -53,6 +54,34 @@ def write_atomically(path: Path) -> Iterator[Path]:
 def find_leftovers(folder: Path) -> list[Path]:
     """List the files that writers left in a folder when they were killed."""
     return list(folder.glob(f"*{SUFFIX}"))
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed writers left in a folder and below it; writers that run keep theirs.
+
+    Where one run at a time has the folder to itself, `find_leftovers` is enough.
+    """
+    waiting = [folder] if folder.is_dir() else []
+    while waiting:
+        here = waiting.pop()
+        waiting.extend(path for path in here.iterdir() if path.is_dir() and not path.is_symlink())
+        for part in find_leftovers(here):
+            if not _is_running(part.name.partition("-")[0]):
+                with suppress(OSError):  # Windows keeps files that are open
+                    part.unlink()
+
+
+def _is_running(writer: str) -> bool:
+    """Tell whether the process with a number is another one that runs; on Windows, nobody is asked."""
+    if not (writer.isascii() and writer.isdigit()) or int(writer) == os.getpid() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(int(writer), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -86,6 +87,20 @@ def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, 
     with PIL.Image.open(tmp_path / "crops" / "portrait.png-0.png") as crop:
         assert crop.size == (96, 96)
         assert np.asarray(crop).std() > 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows itself keeps files that are open")
+def test_files_of_killed_runs_are_removed_and_those_of_others_stay(run, album, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    for made in ("crops", "drawn"):
+        (tmp_path / made / "more").mkdir(parents=True)
+        (tmp_path / made / "more" / f"{ended.pid}-3.emonet-part").touch()
+        (tmp_path / made / f"{os.getppid()}-3.emonet-part").touch()
+    run("faces", album, "--crops", tmp_path / "crops", "--draw", tmp_path / "drawn")
+    for made in ("crops", "drawn"):
+        left = [name for name in files_in(tmp_path / made) if name.endswith(".emonet-part")]
+        assert left == [f"{os.getppid()}-3.emonet-part"]
 
 
 def test_long_names_and_names_like_those_of_copies_have_crops_and_drawings(run, album, tmp_path, portrait):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
 import typer
 
-from emonet.atomic import NAME_ERRORS, write_atomically
+from emonet.atomic import NAME_ERRORS, remove_abandoned, write_atomically
 from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, DetectorName, FaceRules
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
 from emonet.commands._console.options import Given, print_options, with_options
@@ -86,10 +86,13 @@ def faces(
     if not source.exists():
         raise MissingFileError(f"no such photo or folder: {source}")
     rules = replace(options.rules, detector=options.detector)
-    for folder in (crops, draw):
+    outputs = [folder for folder in (crops, draw) if folder is not None]
+    for folder in outputs:
         _check_outside(source, folder)
     finder = open_detector(options.detector, options.device, **options.detector_options)
     typer.echo(f"{options.detector} on {finder.device}", err=True)
+    for folder in outputs:
+        remove_abandoned(folder)
     found = list_photos(source)
     listing = JsonListing() if as_json else TableListing(source)
     search = FaceSearch(finder, rules, options.crop, crops, draw)
@@ -106,9 +109,7 @@ def faces(
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _check_outside(source: Path, folder: Path | None) -> None:
-    if folder is None:
-        return
+def _check_outside(source: Path, folder: Path) -> None:
     target, read = folder.resolve(), source.resolve()
     if target.is_relative_to(read) if read.is_dir() else target == read.parent:
         raise OptionError(f"{folder} is where the photos are read from; nothing is written next to your photos")
