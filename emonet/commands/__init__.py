@@ -15,7 +15,20 @@ from emonet.commands._console.examples import epilog
 
 COMMANDS = (  # the names of their modules
     *("info", "faces", "datasets", "build", "review", "train", "tune", "evaluate", "compare"),
-    *("predict", "adapt", "video", "models", "share", "export", "export_images", "page", "app", "demo", "protocol"),
+    *(
+        "predict",
+        "adapt",
+        "video",
+        "models",
+        "average",
+        "share",
+        "export",
+        "export_images",
+        "page",
+        "app",
+        "demo",
+        "protocol",
+    ),
 )
 
 MODULES = {"app": "web_app"}  # `emonet.commands.app` is the command line itself

@@ -15,44 +15,49 @@ from facecrop.errors import OptionError
 
 
 class Averaged(Network):
-    """Average the probabilities of several copies of one network.
+    """Average the probabilities of several networks, or of several copies of one.
 
-    Each copy has weights of its own.
+    Each member has weights of its own.
 
     Args:
         classes: How many logits.
-        model: The name of the network.
-        members: How many copies.
-        arguments: What the constructor of the network takes.
+        model: The name of the network of which there are several copies.
+        members: How many copies; or for each member its `model` and `arguments`.
+        arguments: What the constructor of the copied network takes.
         heads: How many of the classes each head has, where there are several.
     """
 
-    title = "several copies of one network, their probabilities averaged"
+    title = "several networks, or copies of one, their probabilities averaged"
 
     def __init__(
         self,
         classes: int = 7,
         *,
         model: str = "crop_three",
-        members: int = 5,
+        members: int | Sequence[Mapping[str, Any]] = 5,
         arguments: Mapping[str, Any] | None = None,
         heads: Sequence[int] = (),
     ) -> None:
         from emonet.models import create_model  # not above: it imports this class
 
         super().__init__()
-        check_whole("members", members)
         if not isinstance(arguments, Mapping | None):
             raise OptionError(f"arguments must be those of {model!r} by name, got {arguments!r}")
-        of_each = {**(arguments or {}), "classes": classes}
-        copies = [create_model(model, **of_each) for _ in range(members)]
-        if copies[0].fit == "memorise":
-            raise OptionError(f"copies of {model!r} would not differ: it memorises images")
+        if isinstance(members, int):
+            check_whole("members", members)
+            members = [{"model": model, "arguments": arguments or {}}] * members
+        elif not members or not all(isinstance(one, Mapping) and set(one) == {"model", "arguments"} for one in members):
+            raise OptionError(f"members must be a number, or a model and arguments for each, got {members!r}")
+        networks = [create_model(one["model"], **{**one["arguments"], "classes": classes}) for one in members]
+        if memorising := [one["model"] for one, made in zip(members, networks, strict=True) if made.fit == "memorise"]:
+            raise OptionError(f"{memorising[0]!r} cannot be averaged: it memorises images, and its copies are alike")
+        if any(made.input != networks[0].input for made in networks):
+            raise OptionError(f"{', '.join(one['model'] for one in members)} cannot be averaged: their input differs")
         if heads and sum(heads) != classes:
             raise OptionError(f"heads must have {classes} classes together, got {list(heads)}")
-        self.members = nn.ModuleList(copies)
+        self.members = nn.ModuleList(networks)
         self.heads = tuple(heads) or (classes,)
-        self.input = copies[0].input
+        self.input = networks[0].input
 
     def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size) -> (N, classes)
         logits = torch.stack([member(x) for member in self.members])  # (members, N, classes)

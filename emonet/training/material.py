@@ -17,6 +17,7 @@ from emonet.errors import OptionError
 from emonet.faces import Faces, read_faces
 from emonet.heads import SEEN, Head
 from emonet.inference import load_model
+from emonet.inference.averaging import average_weights
 from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
 from emonet.models import create_meta_model
@@ -24,7 +25,7 @@ from emonet.models.inputs import InputSpec
 from emonet.training.config import TrainConfig
 from emonet.training.heads import add_priors, check_examples, plan_heads, select_votes, set_even_priors
 from emonet.training.teacher_labels import TeacherLabels, load_teacher_labels
-from emonet.training.transfer import average_starts, match_columns, pair_heads
+from emonet.training.transfer import match_columns, pair_heads
 
 TRAIN, DEV = "train", "dev"
 
@@ -92,7 +93,7 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     teachers = tuple(load_model(teacher) for teacher in config.teacher)
     labels = tuple(load_teacher_labels(Path(name)) for name in config.teacher_labels)
     classes = _choose_classes(config, store)
-    start = average_starts(starts, config)
+    start = average_weights(starts) if len(starts) > 1 else next(iter(starts), None)
     spec = _choose_spec(config, start)
     train, dev = _read_splits(config, store, spec, classes)
     find_folds(train, config)  # raises if the options ask for folds that do not exist

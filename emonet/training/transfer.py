@@ -1,50 +1,19 @@
-"""Weights of other models: the mean of several, the heads that two models share, and how a new network loads them."""
+"""Weights of other models: the heads that two models share, and how a new network loads them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from emonet.errors import OptionError
 from emonet.heads import Head, sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import Network, create_meta_model
 from emonet.training.config import TrainConfig
 
 Pair = tuple[int, int]  # the places of a head among theirs and among ours
-
-
-def average_starts(starts: Sequence[Checkpoint], config: TrainConfig) -> Checkpoint | None:
-    """Average the weights of the models that a run starts from; None if there are none.
-
-    Networks that were trained from the same weights are often better in the middle (Wortsman et al., 2022).
-
-    Raises:
-        OptionError: The models see images differently, or answer other classes.
-    """
-    if not starts:
-        return None
-    answered = [[(head.name, head.classes) for head in one.heads] for one in starts]
-    if any(one.input != starts[0].input for one in starts) or any(one != answered[0] for one in answered):
-        raise OptionError(f"{config.init} have no mean: they do not see images alike, or answer other classes")
-    return replace(starts[0], weights=_average_weights([one.weights for one in starts]))
-
-
-def _average_weights(several: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Average all floating-point weights; counters are taken from the first."""
-    return {
-        name: np.stack([weights[name] for weights in several]).mean(0)
-        if np.issubdtype(first.dtype, np.floating)
-        else first
-        for name, first in several[0].items()
-    }
 
 
 def pair_heads(theirs: Sequence[Head], ours: Sequence[Head]) -> list[Pair]:

@@ -64,6 +64,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "emonet models runs/ours/model.safetensors",
         "emonet models runs/ours/model.safetensors --set-default seen,even",
     ),
+    "average": (
+        "emonet average emonet emonet_fast -o both.safetensors",
+        "emonet average runs/a runs/b -o middle.safetensors --weights",
+    ),
     "share": (
         "emonet share runs/ours --card report/card.md -o ours",
         "emonet predict photos --model hf://somebody/faces",

@@ -1,0 +1,125 @@
+"""Average models: the weights of networks that had the same start, or the answers of any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from emonet.errors import OptionError
+from emonet.heads import sizes
+from emonet.inference.checkpoint import Checkpoint
+
+
+def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
+    """Average the weights of models into one network, as large and as fast as each of them.
+
+    Networks that were trained from the same weights are often better in the middle (Wortsman et al., 2022). What they
+    count, such as batches, is taken from the first.
+
+    Args:
+        models: Models of one network.
+
+    Returns:
+        A model that is in no file yet. Its heads have no temperatures, for these belong to the answers of each model.
+
+    Raises:
+        OptionError: The models are of different networks, see images differently, or answer other classes.
+
+    Examples:
+        >>> from emonet.inference import load_model
+        >>> from emonet.inference.averaging import average_weights
+        >>> model = load_model("emonet_fast")
+        >>> average_weights([model, model]).model
+        'emonet_fast'
+    """
+    first = _check_alike(models)
+    if any((one.model, one.arguments) != (first.model, first.arguments) for one in models):
+        raise OptionError(f"{_name(models)} have no mean weights: they are of different networks")
+    weights = {
+        name: np.stack([one.weights[name] for one in models]).mean(0, np.float32)
+        if np.issubdtype(array.dtype, np.floating)
+        else array
+        for name, array in first.weights.items()
+    }
+    return _describe(models, model=first.model, arguments=first.arguments, weights=weights)
+
+
+def average_answers(models: Sequence[Checkpoint]) -> Checkpoint:
+    """Join models into one that answers with the mean of their probabilities.
+
+    It is as large and as slow as all of them together.
+
+    Args:
+        models: Models of any networks that take the same images.
+
+    Returns:
+        A model that is in no file yet. Its heads have no temperatures, for these belong to the answers of each model.
+
+    Raises:
+        OptionError: The models see images differently, or answer other classes.
+    """
+    first = _check_alike(models)
+    counts = sizes(first.heads)
+    arguments: dict[str, Any] = {"members": [{"model": one.model, "arguments": dict(one.arguments)} for one in models]}
+    if len(counts) > 1:
+        arguments["heads"] = list(counts)
+    weights = {
+        f"members.{place}.{name}": array for place, one in enumerate(models) for name, array in one.weights.items()
+    }
+    return _describe(models, model="averaged", arguments=arguments, weights=weights)
+
+
+def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:
+    """Refuse models that cannot stand for each other; return the first."""
+    if not models:
+        raise OptionError("there is nothing to average: no models were given")
+    first = models[0]
+    answers = [(head.name, head.classes) for head in first.heads]
+    for one in models:
+        if [(head.name, head.classes) for head in one.heads] != answers:
+            raise OptionError(f"{_name(models)} have no mean: they answer other classes")
+        if (one.input, one.crop) != (first.input, first.crop):
+            raise OptionError(f"{_name(models)} have no mean: they do not see images alike")
+    return first
+
+
+def _describe(models: Sequence[Checkpoint], **parts: Any) -> Checkpoint:
+    first = models[0]
+    heads = tuple(replace(head, temperature=1.0) for head in first.heads)
+    training = _join_trainings([one.training for one in models])
+    training["members"] = [{"training": dict(one.training), "scores": dict(one.scores)} for one in models]
+    return replace(first, heads=heads, training=training, scores={}, coverage=(), **parts)
+
+
+def _join_trainings(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Describe how all models came to be, so that nothing counts as unseen that one of them has learned from."""
+    if not all("sources" in one and "config" in one for one in trainings):
+        return {}
+    first = trainings[0]
+    kept = {name: value for name, value in first.items() if name not in ("epochs", "chosen_epoch")}  # each has its own
+    same_data = all(one["identity"]["data"] == first["identity"]["data"] for one in trainings)
+    config = {
+        **first["config"],
+        "init": ",".join(_list_once(name for one in trainings for name in one["config"]["init"].split(",") if name)),
+        "teacher": _list_once(chain.from_iterable(one["config"].get("teacher", ()) for one in trainings)),
+        "all_train": any(one["config"]["all_train"] for one in trainings),
+    }
+    return {
+        **kept,
+        "config": config,
+        "identity": {**first["identity"], "data": first["identity"]["data"] if same_data else None},
+        "sources": {name: count for one in reversed(trainings) for name, count in one["sources"].items()},
+        "seconds": sum(one.get("seconds", 0.0) for one in trainings),
+    }
+
+
+def _list_once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _name(models: Sequence[Checkpoint]) -> str:
+    return " and ".join(str(one.path or one.model) for one in models)
