@@ -24,9 +24,13 @@ def run(*arguments):
 
 def answer(model, part):
     """Probabilities of a head for noise, from the network itself."""
+    return answer_at(model, part, 1)
+
+
+def answer_at(model, part, temperature):
     noise = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 1, 48, 48)).astype(np.float32))
     with torch.no_grad():
-        return model.network()(noise)[:, part].softmax(1).numpy()
+        return model.network()(noise)[:, part].div(temperature).softmax(1).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,15 @@ def test_models_of_any_networks_answer_together(plain, tmp_path, head):
     together = answer(load_checkpoint(tmp_path / "all.safetensors"), PARTS[head])
     mean = np.mean([answer(one, PARTS[head]) for one in models], axis=0)
     np.testing.assert_allclose(together, mean, atol=1e-5)
+
+
+def test_each_model_is_as_sure_as_its_temperatures_let_it_be():
+    one, other = two_heads(), two_heads(seed=2)
+    sure, doubtful = one.heads[0], replace(other.heads[0], temperature=50.0)
+    made = average_answers([one, replace(other, heads=(doubtful, other.heads[1]))])
+    expected = (answer(one, PARTS["fer2013"]) + answer_at(other, PARTS["fer2013"], 50)) / 2
+    assert sure.temperature == 1
+    np.testing.assert_allclose(answer(made, PARTS["fer2013"]), expected, atol=1e-5)
 
 
 def test_averages_can_be_averaged(plain):
@@ -105,8 +118,9 @@ def test_weights_of_different_networks_have_no_mean(plain):
 
 
 def test_members_of_a_damaged_file_are_refused():
-    for members in ([], [{"model": "emonet_fast"}], "emonet_fast"):
-        with pytest.raises(OptionError, match="members must be a number, or a model and arguments for each"):
+    cold = {"model": "emonet_fast", "arguments": {}, "temperatures": [0]}
+    for members in ([], [{"model": "emonet_fast"}], [cold], "emonet_fast"):
+        with pytest.raises(OptionError, match="members must be a number, or a model, arguments and temperatures"):
             create_model("averaged", members=members)
 
 

@@ -51,22 +51,28 @@ def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
 def average_answers(models: Sequence[Checkpoint]) -> Checkpoint:
     """Join models into one that answers with the mean of their probabilities.
 
-    It is as large and as slow as all of them together.
+    Each is as sure as its temperatures let it be. Together they are as large and as slow as all of them.
 
     Args:
         models: Models of any networks that take the same images.
 
     Returns:
-        A model that is in no file yet. Its heads have no temperatures, for these belong to the answers of each model.
+        A model that is in no file yet. Its heads have no temperatures of their own.
 
     Raises:
         OptionError: The models see images differently, or answer other classes.
     """
     first = _check_alike(models)
     counts = sizes(first.heads)
-    arguments: dict[str, Any] = {"members": [{"model": one.model, "arguments": dict(one.arguments)} for one in models]}
-    if len(counts) > 1:
-        arguments["heads"] = list(counts)
+    members = [
+        {
+            "model": one.model,
+            "arguments": dict(one.arguments),
+            "temperatures": [head.temperature for head in one.heads],
+        }
+        for one in models
+    ]
+    arguments = {"members": members, "heads": list(counts)}
     weights = {
         f"members.{place}.{name}": array for place, one in enumerate(models) for name, array in one.weights.items()
     }

@@ -22,7 +22,8 @@ class Averaged(Network):
     Args:
         classes: How many logits.
         model: The name of the network of which there are several copies.
-        members: How many copies; or for each member its `model` and `arguments`.
+        members: How many copies; or for each member its `model`, its `arguments`, and the `temperatures` that its
+            logits are divided by, one for each head.
         arguments: What the constructor of the copied network takes.
         heads: How many of the classes each head has, where there are several.
     """
@@ -43,25 +44,39 @@ class Averaged(Network):
         super().__init__()
         if not isinstance(arguments, Mapping | None):
             raise OptionError(f"arguments must be those of {model!r} by name, got {arguments!r}")
+        counts = tuple(heads) or (classes,)
+        if sum(counts) != classes:
+            raise OptionError(f"heads must have {classes} classes together, got {list(heads)}")
         if isinstance(members, int):
             check_whole("members", members)
-            members = [{"model": model, "arguments": arguments or {}}] * members
-        elif not members or not all(isinstance(one, Mapping) and set(one) == {"model", "arguments"} for one in members):
-            raise OptionError(f"members must be a number, or a model and arguments for each, got {members!r}")
+            members = [{"model": model, "arguments": arguments or {}, "temperatures": [1.0] * len(counts)}] * members
+        elif not members or not all(_is_member(one, len(counts)) for one in members):
+            raise OptionError(
+                f"members must be a number, or a model, arguments and temperatures for each, got {members!r}"
+            )
         networks = [create_model(one["model"], **{**one["arguments"], "classes": classes}) for one in members]
         if memorising := [one["model"] for one, made in zip(members, networks, strict=True) if made.fit == "memorise"]:
             raise OptionError(f"{memorising[0]!r} cannot be averaged: it memorises images, and its copies are alike")
         if any(made.input != networks[0].input for made in networks):
             raise OptionError(f"{', '.join(one['model'] for one in members)} cannot be averaged: their input differs")
-        if heads and sum(heads) != classes:
-            raise OptionError(f"heads must have {classes} classes together, got {list(heads)}")
         self.members = nn.ModuleList(networks)
-        self.heads = tuple(heads) or (classes,)
+        self.heads = counts
         self.input = networks[0].input
+        self.temperatures = [tuple(map(float, one["temperatures"])) for one in members]
 
     def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size) -> (N, classes)
-        logits = torch.stack([member(x) for member in self.members])  # (members, N, classes)
-        return torch.cat([average_logits(part) for part in torch.split(logits, list(self.heads), dim=2)], dim=1)
+        answers = [
+            [logits / warm for logits, warm in zip(member(x).split(list(self.heads), dim=1), temperatures, strict=True)]
+            for member, temperatures in zip(self.members, self.temperatures, strict=True)
+        ]
+        return torch.cat([average_logits(torch.stack(of_head)) for of_head in zip(*answers, strict=True)], dim=1)
+
+
+def _is_member(given: object, heads: int) -> bool:
+    if not isinstance(given, Mapping) or set(given) != {"model", "arguments", "temperatures"}:
+        return False
+    temperatures = given["temperatures"]
+    return isinstance(temperatures, Sequence) and len(temperatures) == heads and all(one > 0 for one in temperatures)
 
 
 def average_logits(logits: Tensor) -> Tensor:  # (members, N, classes) -> (N, classes)
