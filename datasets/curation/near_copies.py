@@ -6,15 +6,15 @@ as shift and zoom allow, and are near copies if their pixels correlate then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.curation.duplicates import Indices, NearPair
-from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Grey, Likeness, list_places, shrink
+from emonet.datasets.curation.duplicates import Indices, NearPair, shrink_images
+from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Grey, Likeness, list_places
 from emonet.datasets.curation.overlay import lay_over
 from facecrop.images import Image
 
@@ -41,10 +41,11 @@ class Candidates:
     mirrored: Mask
     places: Array
 
-    def part(self, start: int, end: int) -> Candidates:
-        """Return some of the pairs."""
-        part = slice(start, end)
-        return Candidates(self.pairs[part], self.mirrored[part], self.places[part])
+    def batches(self) -> Iterator[Candidates]:
+        """Yield PAIRS of them at a time."""
+        for start in range(0, len(self.pairs), PAIRS):
+            part = slice(start, start + PAIRS)
+            yield Candidates(self.pairs[part], self.mirrored[part], self.places[part])
 
 
 def find_altered_copies(
@@ -64,10 +65,8 @@ def find_altered_copies(
         threshold: The least correlation of a pair.
     """
     candidates = find_candidates(likeness, together, evaluated)
-    wanted = np.unique(candidates.pairs)
-    greys = dict(zip(wanted.tolist(), map(shrink, images(wanted)), strict=True))
-    batches = (candidates.part(start, start + PAIRS) for start in range(0, len(candidates.pairs), PAIRS))
-    return [pair for batch in batches for pair in compare_pairs(batch, greys, threshold)]
+    greys = shrink_images(candidates.pairs, images)
+    return [pair for batch in candidates.batches() for pair in compare_pairs(batch, greys, threshold)]
 
 
 def compare_pairs(candidates: Candidates, greys: Mapping[int, Grey], threshold: float) -> list[NearPair]:
