@@ -134,8 +134,9 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
 
 
 def _compare_block(likeness: Likeness, a: Indices, b: Indices, *, rising: bool) -> NDArray[np.float64]:
-    parts = [part.reshape(-1, part.shape[-1]) for part in (likeness.even, likeness.odd)]
-    alike, odd = (part[a].astype(np.float32) @ part[b].astype(np.float32).T for part in parts)
+    these, those = np.divmod(a, FITS), np.divmod(b, FITS)  # to flatten what was unpacked would copy all of it
+    parts = (likeness.even, likeness.odd)
+    alike, odd = (part[these].astype(np.float32) @ part[those].astype(np.float32).T for part in parts)
     total = np.abs(odd)
     total += alike
     rows, columns = np.divmod(np.flatnonzero(total >= ALIKE * LENGTH**2), len(b))
