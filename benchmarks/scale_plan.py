@@ -20,7 +20,7 @@ from emonet.datasets.store.leaks import ALTERED
 GIB = 2**30
 HOUR = 3600
 FREQUENCIES = 54  # bytes of a description, for each fit
-CELL = 8  # bytes of a value in a row of Spark, and of the bits that say which are missing
+CELL = 8  # bytes of a number that is shuffled
 HASH = 40  # bytes of a SHA-1 as text
 EVALUATED = 0.2  # of the images, in the generated data
 DIFFERENT = 6  # bits in which the hashes of two near copies differ, in the example
@@ -161,7 +161,7 @@ def _plan_time(largest: dict[str, Any], growth: Growth, terms: Terms) -> list[Li
 def _plan_volume(largest: dict[str, Any], terms: Terms) -> list[Line]:
     n = terms.images
     width, bands = _list_bands(n)
-    keys, rows = HASH + 3 * CELL, 2 * bands * 5 * CELL
+    keys, rows = HASH + CELL, bands * 2 * CELL
     crop = largest["stored"] / largest["images"]
     files, strips = -(-n // CHUNK), -(-n // BLOCK)
     return [
@@ -169,10 +169,14 @@ def _plan_volume(largest: dict[str, Any], terms: Terms) -> list[Line]:
         Line(
             "shuffled for near copies",
             f"{rows * n / GIB:,.0f} GiB",
-            f"{n:,} x 2 sides x {bands} bands of {width} bits x {5 * CELL} bytes",
+            f"{n:,} x {bands} bands of {width} bits x {2 * CELL} bytes of hash and number",
         ),
         Line("crops that are read for it", f"{crop * n / GIB:,.0f} GiB", f"{n:,} x {crop:,.0f} bytes as stored"),
-        Line("shuffled for a pair", f"{2 * SIDE * SIDE / 1024:.1f} KiB", f"2 x {SIDE} x {SIDE} pixels"),
+        Line(
+            "shrunk crops, on the shared disk",
+            f"{SIDE * SIDE * n / GIB:,.0f} GiB",
+            f"{n:,} x {SIDE} x {SIDE} pixels, until the build is finished; two are read for a pair",
+        ),
         Line(
             "descriptions, on the shared disk",
             f"{n * FITS * FREQUENCIES / GIB:,.1f} GiB",

@@ -25,9 +25,27 @@ class Killing:
 
     def read(self):
         if self.always or not self.sign.exists():
-            self.sign.write_text("")
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill(self.sign)
         return self.image.read()
+
+
+def kill(sign):
+    sign.write_text("")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def divide_by_digit(folder, number):
+    """Divide numbers by their last digit; the process is killed the first time."""
+    if number == 5 and not (folder / "divided").exists():
+        kill(folder / "divided")
+    yield number % 10, number
+
+
+def add_up(folder, numbers):
+    """Add up a group of numbers; the process is killed the first time."""
+    if 3 in numbers and not (folder / "added").exists():
+        kill(folder / "added")
+    return sum(numbers)
 
 
 def fail(reason):

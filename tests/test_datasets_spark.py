@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import imitations
@@ -131,6 +132,16 @@ def test_error_of_a_task_is_raised_as_it_is(session, tmp_path):
     with pytest.raises(MachineError, match="ZeroDivisionError"):
         run_tasks(session, tmp_path / "tasks", [0], killers.divide)
     assert not list(tmp_path.iterdir())
+
+
+def test_groups_are_whole_whatever_is_killed(session, tmp_path):
+    from emonet.spark import run_groups
+
+    divide, work = (partial(one, tmp_path) for one in (killers.divide_by_digit, killers.add_up))
+    found = run_groups(session, tmp_path / "tasks", range(100), divide, 12, work)
+    assert found == [sum(range(digit, 100, 10)) for digit in range(10)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["added", "divided"]
+    assert run_groups(session, tmp_path / "tasks", [], divide, 1, work) == []
 
 
 def test_output_that_the_executors_do_not_see_is_refused(session, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ Exact copies have the same hash. Near copies have similar perceptual hashes, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from itertools import chain
@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.curation.likeness import shrink
+from emonet.datasets.curation.likeness import Grey, shrink
 from facecrop.images import Image
 
 HASH_SIDE = 32  # pixels, before the cosine transform of the perceptual hash
@@ -22,6 +22,8 @@ HASH_BITS = 64
 # Bits in which two perceptual hashes may differ. None of FER2013's 363 pairs of near copies differs in more:
 #     python benchmarks/build.py FER2013.csv --near
 MAX_BITS = 12
+
+BATCH = 4096  # pairs that are correlated at a time
 
 Indices = NDArray[np.int64]
 
@@ -83,18 +85,12 @@ def find_near_pairs(
         images: Returns the images of some indices, in order.
         threshold: The least correlation of a pair.
     """
-    candidates = _find_candidates(hashes)
-    if not len(candidates):
-        return []
-    wanted, places = np.unique(candidates, return_inverse=True)
-    pixels = np.stack([normalise_grey(shrink(image)) for image in images(wanted)])
-    places = places.reshape(-1, 2)
-    found = []
-    for part, place in zip(_slice(candidates), _slice(places), strict=True):
-        correlation = correlate(pixels[place[:, 0]], pixels[place[:, 1]])
-        near = correlation >= threshold
-        found += [NearPair(int(a), int(b), float(c)) for (a, b), c in zip(part[near], correlation[near], strict=True)]
-    return sorted(found, key=lambda pair: (pair.first, pair.second))
+    width = choose_band_width(len(hashes))
+    found = [pairs for band in range(HASH_BITS // width) for pairs in find_close_pairs(hashes, width, band)]
+    pairs = np.concatenate([*found, np.empty((0, 2), np.int64)])
+    pairs = pairs[np.lexsort(pairs.T[::-1])]
+    greys = shrink_images(pairs, images)
+    return sorted(keep_near([pairs], lambda _: greys, threshold), key=lambda pair: (pair.first, pair.second))
 
 
 def choose_band_width(count: int) -> int:
@@ -122,24 +118,27 @@ def join_groups(count: int, links: Iterable[tuple[int, int]]) -> Indices:
     return np.asarray(first[groups], np.int64)
 
 
-def _find_candidates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Find pairs of indices whose hashes differ in few bits: (n, 2), sorted, each once, the smaller index first.
+def cut_band(hashes: NDArray[np.uint64], width: int, band: int) -> NDArray[np.uint64]:
+    """Return some neighbouring bits of hashes."""
+    return (hashes >> np.uint64(band * width)) & np.uint64(2**width - 1)
+
+
+def find_close_pairs(hashes: NDArray[np.uint64], width: int, band: int) -> Iterator[Indices]:
+    """Yield pairs of indices (n, 2), the smaller first, whose hashes share a band and differ in few bits.
 
     Two hashes are compared only if a band of their bits is the same. The more images there are, the wider the bands:
-    so the number of comparisons does not grow with the square of the number of images.
+    so the number of comparisons does not grow with the square of the number of images. A pair is found in the first
+    band that it shares, and in no other.
     """
-    width = choose_band_width(len(hashes))
-    found = []
-    for start in range(0, HASH_BITS - width + 1, width):
-        band = (hashes >> np.uint64(start)) & np.uint64(2**width - 1)
-        order = np.argsort(band, kind="stable")
-        for pairs in _pair_equals(band[order]):
-            first, second = order[pairs[:, 0]], order[pairs[:, 1]]
-            close = np.bitwise_count(hashes[first] ^ hashes[second]) <= MAX_BITS
-            found.append(np.stack([first[close], second[close]], axis=1))
-    if not found:
-        return np.empty((0, 2), np.int64)
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    bits = cut_band(hashes, width, band)
+    order = np.argsort(bits, kind="stable")
+    for places in _pair_equals(bits[order]):
+        pairs = order[places]
+        differ = hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]
+        close = np.flatnonzero(np.bitwise_count(differ) <= MAX_BITS)
+        for earlier in range(band):
+            close = close[cut_band(differ[close], width, earlier) != 0]
+        yield pairs[close]
 
 
 def _pair_equals(ordered: NDArray[np.uint64]) -> Iterator[Indices]:
@@ -151,14 +150,44 @@ def _pair_equals(ordered: NDArray[np.uint64]) -> Iterator[Indices]:
         distance += 1
 
 
-def _slice(array: NDArray[np.int64], size: int = 4096) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(array), size):
-        yield array[start : start + size]
+def shrink_images(pairs: Indices, images: Callable[[Indices], Iterable[Image]]) -> dict[int, Grey]:
+    """Return what `shrink` makes of the images of pairs, by their indices."""
+    wanted = np.unique(pairs)
+    return dict(zip(wanted.tolist(), map(shrink, images(wanted)), strict=True))
 
 
-def correlate(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Correlate two lists of images of `normalise_grey`, one with one; rounded: the same on every machine."""
-    return np.asarray(np.einsum("ij,ij->i", first, second).round(4), np.float32)
+def keep_near(
+    pairs: Iterable[Indices], read: Callable[[Indices], Mapping[int, Grey]], threshold: float
+) -> list[NearPair]:
+    """Keep of pairs of images those whose pixels correlate.
+
+    Args:
+        pairs: Their indices (n, 2), some at a time.
+        read: Returns what `shrink` makes of the images of at most BATCH pairs, by their indices.
+        threshold: The least correlation of a pair.
+    """
+    return [pair for batch in _batch(pairs) for pair in _correlate(batch, read(batch), threshold)]
+
+
+def _batch(pairs: Iterable[Indices]) -> Iterator[Indices]:
+    waiting = np.empty((0, 2), np.int64)
+    for some in pairs:
+        waiting = np.concatenate([waiting, some])
+        while len(waiting) >= BATCH:
+            yield waiting[:BATCH]
+            waiting = waiting[BATCH:]
+    if len(waiting):
+        yield waiting
+
+
+def _correlate(pairs: Indices, greys: Mapping[int, Grey], threshold: float) -> Iterator[NearPair]:
+    used, here = np.unique(pairs, return_inverse=True)
+    pixels = np.array([normalise_grey(greys[index]) for index in used.tolist()])
+    first, second = here.reshape(-1, 2).T
+    correlation = np.einsum("ij,ij->i", pixels[first], pixels[second]).round(4)  # rounded: the same on every machine
+    for place in np.flatnonzero(correlation >= threshold).tolist():
+        one, other = pairs[place].tolist()
+        yield NearPair(one, other, float(correlation[place]))
 
 
 def normalise_grey(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

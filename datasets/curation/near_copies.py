@@ -6,7 +6,7 @@ as shift and zoom allow, and are near copies if their pixels correlate then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.curation.duplicates import Indices, NearPair
-from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Grey, Likeness, list_places, shrink
+from emonet.datasets.curation.duplicates import Indices, NearPair, shrink_images
+from emonet.datasets.curation.likeness import FITS, LENGTH, Array, Grey, Likeness, list_places
 from emonet.datasets.curation.overlay import lay_over
 from facecrop.images import Image
 from facecrop.threads import use_one_thread
@@ -44,10 +44,11 @@ class Candidates:
     mirrored: Mask
     places: Array
 
-    def part(self, start: int, end: int) -> Candidates:
-        """Return some of the pairs."""
-        part = slice(start, end)
-        return Candidates(self.pairs[part], self.mirrored[part], self.places[part])
+    def batches(self) -> Iterator[Candidates]:
+        """Yield PAIRS of them at a time."""
+        for start in range(0, len(self.pairs), PAIRS):
+            part = slice(start, start + PAIRS)
+            yield Candidates(self.pairs[part], self.mirrored[part], self.places[part])
 
 
 def find_altered_copies(
@@ -70,10 +71,8 @@ def find_altered_copies(
         threads: How many search side by side.
     """
     candidates = find_candidates(likeness, together, evaluated, threads=threads)
-    wanted = np.unique(candidates.pairs)
-    greys = dict(zip(wanted.tolist(), map(shrink, images(wanted)), strict=True))
-    batches = (candidates.part(start, start + PAIRS) for start in range(0, len(candidates.pairs), PAIRS))
-    return [pair for batch in batches for pair in compare_pairs(batch, greys, threshold)]
+    greys = shrink_images(candidates.pairs, images)
+    return [pair for batch in candidates.batches() for pair in compare_pairs(batch, greys, threshold)]
 
 
 def compare_pairs(candidates: Candidates, greys: Mapping[int, Grey], threshold: float) -> list[NearPair]:
@@ -142,8 +141,9 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
 
 
 def _compare_block(likeness: Likeness, a: Indices, b: Indices, *, rising: bool) -> NDArray[np.float64]:
-    parts = [part.reshape(-1, part.shape[-1]) for part in (likeness.even, likeness.odd)]
-    alike, odd = (part[a].astype(np.float32) @ part[b].astype(np.float32).T for part in parts)
+    these, those = np.divmod(a, FITS), np.divmod(b, FITS)  # to flatten what was unpacked would copy all of it
+    parts = (likeness.even, likeness.odd)
+    alike, odd = (part[these].astype(np.float32) @ part[those].astype(np.float32).T for part in parts)
     total = np.abs(odd)
     total += alike
     rows, columns = np.divmod(np.flatnonzero(total >= ALIKE * LENGTH**2), len(b))

@@ -21,7 +21,7 @@ from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.table import UNREADABLE, list_columns, make_rows
 from emonet.spark.packing import pack, unpack
 from emonet.spark.session import as_pattern, as_url
-from emonet.spark.tasks import collect, failing_in_one_line
+from emonet.spark.tasks import compute, failing_in_one_line
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
 from facecrop.images import IMAGE_SUFFIXES
 
@@ -171,13 +171,14 @@ def write_table(predictions: DataFrame, place: str) -> PhotoCounts:
     writer = predictions.write.mode("overwrite").partitionBy(PART)
     with failing_in_one_line():
         writer.parquet(place)
-    rows = predictions.sparkSession.read.parquet(as_pattern(place))
+    session = predictions.sparkSession
+    rows = session.read.parquet(as_pattern(place))
     photos = F.count_distinct("path").alias("photos")
     faces, unreadable = (
         F.count(F.when(F.expr(told), 1)) for told in (f"{PART} is not null", f"reason = '{UNREADABLE}'")
     )
-    found = collect(rows.agg(photos, faces.alias("faces"), unreadable.alias("unreadable"))).to_pylist()[0]
-    return PhotoCounts(**found)
+    counts = rows.agg(photos, faces.alias("faces"), unreadable.alias("unreadable"))
+    return PhotoCounts(**compute(session, counts.toArrow).to_pylist()[0])
 
 
 def _list_names(session: SparkSession, place: str) -> set[str]:

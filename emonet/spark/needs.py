@@ -50,6 +50,7 @@ def list_settings(master: str) -> dict[str, str]:
         "spark.master": f"local[{threads}{found[3] or f',{ATTEMPTS}'}]",  # else a task has one attempt
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",  # Java only hands bytes on
     }
 
 

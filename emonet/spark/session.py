@@ -22,7 +22,6 @@ SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "WARN",
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "256",  # rows that a Python process holds at a time
     "spark.sql.catalogImplementation": "in-memory",  # not Hive, which takes long to start
     "spark.python.worker.faulthandler.enabled": "true",  # the log says where a process was when it was killed
 }

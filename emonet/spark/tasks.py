@@ -1,34 +1,37 @@
-"""Run Python functions on the executors: tasks become rows of a table on the shared disk, results come back.
+"""Run Python functions on the executors: tasks go into a file on the shared disk, results come back.
 
 A task is done in one piece by one Python process, and may be done again after a process was killed: it must write the
-same bytes each time, atomically. Tasks and results are numbered, so that no result depends on who did what when.
+same bytes each time, atomically. Results come in the order of the tasks, whoever did what when. Spark's tables would
+take longer to plan than most of our work takes: only its older interface, the RDD, is used here.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
-from itertools import islice
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emonet.atomic import write_atomically
 from emonet.errors import EmonetError, MachineError
 from emonet.spark.packing import pack, unpack
-from emonet.spark.session import as_pattern, as_url, last_line
+from emonet.spark.session import last_line
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark import RDD
+    from pyspark.sql import SparkSession
 
 MOST_TASKS = 10_000  # that Spark is given at a time: it keeps a record of each; beyond it, one does several of ours
-GROUP = 64  # tasks that are in memory together while they are written
+EACH = 8  # tasks of Spark for each core of one machine; each takes it some 20 ms. A cluster gains cores as it works
 EVERY = 0.5  # seconds between two looks at how far the work has come
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Part = TypeVar("Part")
+Place = tuple[int, int]  # of a packed task in its file: where it begins, and its length
 
 
 def run_tasks(
@@ -55,31 +58,51 @@ def run_tasks(
         EmonetError: What a task raised.
         MachineError: A task failed whenever it was tried.
     """
-    try:
-        count = _write(table, tasks)
-        if not count:
-            return []
-        frame = session.read.parquet(as_pattern(as_url(table))).repartition(min(count, MOST_TASKS))
-        results = frame.mapInArrow(partial(_run, work), "number long, result binary")
-        found = collect(results, watch)
-    finally:
-        table.unlink(missing_ok=True)
-    numbers = found.column("number").to_pylist()
-    by_number = dict(zip(numbers, found.column("result").to_pylist(), strict=True))
-    return [_open(by_number[number]) for number in range(count)]
+    with _hand_out(session, table, tasks) as places:
+        return _collect(session, places.mapPartitions(partial(_run, work, table)), watch)
 
 
-def collect(frame: DataFrame, watch: Callable[[], None] | None = None) -> pa.Table:
-    """Compute a table; what fails is a MachineError, and Ctrl-C stops the work on all machines."""
+def run_groups(
+    session: SparkSession,
+    table: Path,
+    tasks: Iterable[Task],
+    divide: Callable[[Task], Iterable[tuple[int, Part]]],
+    groups: int,
+    work: Callable[[list[Part]], Result],
+) -> list[Result]:
+    """Divide what is in tasks into groups, each of which is worked on in one piece, on the executors.
+
+    Args:
+        session: Where to run them.
+        table: As in `run_tasks`.
+        tasks: What is to be divided.
+        divide: Yields parts of a task, each with the number of its group.
+        groups: How many groups there are.
+        work: Works on the parts of a group, which come in any order.
+
+    Returns:
+        What `work` returned for each group that has parts, in order.
+
+    Raises:
+        EmonetError: What `work` raised.
+        MachineError: A task failed whenever it was tried.
+    """
+    with _hand_out(session, table, tasks) as places:
+        parts = places.mapPartitions(partial(_divide, divide, table)).partitionBy(groups, int)
+        return _collect(session, parts.mapPartitions(partial(_join, work)))
+
+
+def compute(session: SparkSession, action: Callable[[], Result], watch: Callable[[], None] | None = None) -> Result:
+    """Compute something on the executors; what fails is a MachineError, and Ctrl-C stops the work on all machines."""
     with ThreadPoolExecutor(1) as pool, failing_in_one_line():
-        future = pool.submit(frame.toArrow)
+        future = pool.submit(action)
         try:
             while not wait([future], EVERY).done:
                 if watch is not None:
                     watch()
             return future.result()
         except KeyboardInterrupt:
-            frame.sparkSession.sparkContext.cancelAllJobs()
+            session.sparkContext.cancelAllJobs()
             raise
 
 
@@ -97,30 +120,57 @@ def failing_in_one_line() -> Iterator[None]:
         ) from error
 
 
-def _write(table: Path, tasks: Iterable[Any]) -> int:
-    """Write tasks as rows; return how many there are."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+@contextmanager
+def _hand_out(session: SparkSession, table: Path, tasks: Iterable[Any]) -> Iterator[RDD[Place]]:
+    """Write tasks into a file that is there while the block runs, and share out their places."""
+    places = []
+    try:
+        with write_atomically(table) as temporary, temporary.open("wb") as file:
+            for packed in map(pack, tasks):
+                places.append((file.tell(), len(packed)))
+                file.write(packed)
+        context = session.sparkContext
+        most = EACH * context.defaultParallelism if context.master.startswith("local") else MOST_TASKS
+        yield context.parallelize(places, max(1, min(len(places), most)))
+    finally:
+        table.unlink(missing_ok=True)
 
-    schema = pa.schema([("number", pa.int64()), ("task", pa.binary())])
-    count = 0
-    packed = map(pack, tasks)
-    with write_atomically(table) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for group in iter(lambda: list(islice(packed, GROUP)), []):
-            numbers = range(count, count + len(group))
-            writer.write_table(pa.table({"number": list(numbers), "task": group}, schema=schema))
-            count += len(group)
-    return count
+
+def _collect(session: SparkSession, results: RDD[bytes], watch: Callable[[], None] | None = None) -> list[Any]:
+    return [_open(packed) for packed in compute(session, results.collect, watch)]
 
 
-def _run(work: Callable[[Any], Any], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Do the tasks of some batches; one result leaves at a time."""
-    import pyarrow as pa
+def _read(table: Path, places: Iterable[Place]) -> Iterator[Any]:
+    with table.open("rb") as file:
+        for start, length in places:
+            file.seek(start)
+            yield unpack(file.read(length))
 
-    for batch in batches:
-        for row in batch.to_pylist():
-            result = pack(_try(work, unpack(row["task"])))
-            yield pa.RecordBatch.from_pydict({"number": [row["number"]], "result": [result]})
+
+def _run(work: Callable[[Any], Any], table: Path, places: Iterable[Place]) -> Iterator[bytes]:
+    for task in _read(table, places):
+        yield pack(_try(work, task))
+    _settle(getattr(work, "func", work))
+
+
+def _divide(
+    divide: Callable[[Any], Iterable[tuple[int, Any]]], table: Path, places: Iterable[Place]
+) -> Iterator[tuple[int, Any]]:
+    for task in _read(table, places):
+        yield from divide(task)
+
+
+def _join(work: Callable[[list[Any]], Any], parts: Iterable[tuple[int, Any]]) -> Iterator[bytes]:
+    found = [part for _, part in parts]
+    if found:
+        yield pack(_try(work, found))
+
+
+@cache
+def _settle(_work: Callable[..., Any]) -> None:
+    """Keep what the first task has imported out of the garbage that Spark looks for after each: it takes 40 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _try(work: Callable[[Any], Any], task: Any) -> Any:

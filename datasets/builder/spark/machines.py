@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from emonet.errors import MachineError
-from emonet.spark.tasks import collect
+from emonet.spark.tasks import compute
 from facecrop.packages import installed_version
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import SparkSession
 
 LOOKS = 2  # for each core: Spark chooses who looks, and each machine should
@@ -39,26 +38,20 @@ def check_machines(session: SparkSession, folder: Path, inputs: Sequence[str], p
     sign.write_text("", encoding="utf-8")
     try:
         looks = LOOKS * session.sparkContext.defaultParallelism
-        frame = session.range(0, looks, 1, looks)
-        found = collect(frame.mapInArrow(partial(_look, sign, list(inputs), versions), "host string, trouble string"))
+        numbers = session.sparkContext.parallelize(range(looks), looks)
+        found = compute(session, numbers.map(partial(_look, sign, inputs, versions)).collect)
     finally:
         sign.unlink()
-    for row in found.to_pylist():
-        if row["trouble"]:
-            raise MachineError(f"{row['host']}, on which Spark works, {row['trouble']}")
+    for host, trouble in found:
+        if trouble:
+            raise MachineError(f"{host}, on which Spark works, {trouble}")
 
 
-def _look(
-    sign: Path, inputs: list[str], versions: Mapping[str, str | None], batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
-    for _ in batches:
-        trouble = _find_trouble(sign, inputs, versions)
-        yield pa.RecordBatch.from_pydict({"host": [socket.gethostname()], "trouble": [trouble]})
+def _look(sign: Path, inputs: Sequence[str], versions: Mapping[str, str | None], _number: int) -> tuple[str, str]:
+    return socket.gethostname(), _find_trouble(sign, inputs, versions)
 
 
-def _find_trouble(sign: Path, inputs: list[str], versions: Mapping[str, str | None]) -> str:
+def _find_trouble(sign: Path, inputs: Sequence[str], versions: Mapping[str, str | None]) -> str:
     if not sign.exists():
         return f"does not see {sign.parent.parent}: write to a disk that all machines share under one path"
     if not os.access(sign.parent, os.W_OK):
