@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -73,8 +74,15 @@ def test_faces_as_a_table(run, album, monkeypatch):
     result = run("faces", album)
     assert result.exit_code == 3
     assert "[bold]portrait.jpg" in result.stdout
-    assert "2 faces in 3 photos; 1 files could not be read" in result.stdout
+    assert "2 faces in 3 photos; 1 could not be read" in result.stdout
     assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
+
+
+def test_a_table_that_is_wider_than_the_terminal_is_folded_and_not_cut(run, album, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    (album / "a name that is long.jpg").write_text("no photo")
+    result = run("faces", album)
+    assert re.search(r"not an image.*format.*JPEG,.*HEIC,.*AVIF\)", result.stdout, re.DOTALL)
 
 
 def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, tmp_path):
