@@ -155,6 +155,7 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
         (["faces", "album", "--option", "min_face=large"], "min_face must be a number"),
         (["faces", "album", "--detector", "dlib", "--device", "cuda"], "runs on cpu only"),
+        (["faces", "album", "--config", "no.toml"], "emonet: no.toml: No such file or directory"),
     ],
 )
 def test_mistakes_are_one_line_and_status_1(album, monkeypatch, capsys, arguments, message):
