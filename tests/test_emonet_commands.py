@@ -170,6 +170,13 @@ def test_mistakes_are_one_line_and_status_1(album, monkeypatch, capsys, argument
     assert error.count("\n") == 1
 
 
+def test_help_is_wrapped_at_the_width_of_the_terminal_alone(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("video", "--help").output.splitlines()
+    first = next(place for place, line in enumerate(lines) if "Faces are followed" in line)
+    assert all(len(line.rstrip()) > 60 for line in lines[first : first + 3])
+
+
 def test_a_bug_shows_its_traceback_and_asks_for_a_report(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["emonet", "info"])
     monkeypatch.setattr("platform.platform", lambda: [].pop())
