@@ -8,7 +8,7 @@ from albums import make_photos, run_album
 from emonet import Emotion, EmotionPredictor
 from emonet.album import find_labels, match_labels, read_labels, score_album
 from emonet.commands._console.scoring import score_lines
-from emonet.errors import OptionError
+from emonet.errors import DatasetError, OptionError
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,16 @@ def test_a_table_that_fits_no_photo_is_refused(photos):
         OptionError, match=r"no row of .*labels\.csv names a photo .*'x/a\.png', and a photo is 'a\.png'"
     ):
         match_labels(write_table(photos, "x/a.png,happy"), photos, NAMES)
+
+
+def test_a_table_that_names_photos_but_no_expressions_is_refused_for_its_labels(photos):
+    with pytest.raises(OptionError, match=r"gives a photo an expression \(angry, .*\): row 2: 'glum' is no expression"):
+        match_labels(write_table(photos, "a.png,glum"), photos, NAMES)
+
+
+def test_a_photo_in_place_of_a_table_is_refused(photos):
+    with pytest.raises(DatasetError, match=r"a\.png: this is no CSV of path,label"):
+        match_labels(photos / "a.png", photos, NAMES)
 
 
 def test_corrections_of_an_album_label_the_faces_of_their_boxes(photos, predictor):

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -74,8 +75,15 @@ def test_faces_as_a_table(run, album, monkeypatch):
     result = run("faces", album)
     assert result.exit_code == 3
     assert "[bold]portrait.jpg" in result.stdout
-    assert "2 faces in 3 photos; 1 files could not be read" in result.stdout
+    assert "2 faces in 3 photos; 1 could not be read" in result.stdout
     assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
+
+
+def test_a_table_that_is_wider_than_the_terminal_is_folded_and_not_cut(run, album, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    (album / "a name that is long.jpg").write_text("no photo")
+    result = run("faces", album)
+    assert re.search(r"not an image.*format.*JPEG,.*HEIC,.*AVIF\)", result.stdout, re.DOTALL)
 
 
 def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, tmp_path):
@@ -162,6 +170,7 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
         (["faces", "album", "--option", "min_face=large"], "min_face must be a number"),
         (["faces", "album", "--detector", "dlib", "--device", "cuda"], "runs on cpu only"),
+        (["faces", "album", "--config", "no.toml"], "emonet: no.toml: No such file or directory"),
     ],
 )
 def test_mistakes_are_one_line_and_status_1(album, monkeypatch, capsys, arguments, message):
@@ -174,6 +183,13 @@ def test_mistakes_are_one_line_and_status_1(album, monkeypatch, capsys, argument
     assert error.startswith("emonet: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_help_is_wrapped_at_the_width_of_the_terminal_alone(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("video", "--help").output.splitlines()
+    first = next(place for place, line in enumerate(lines) if "Faces are followed" in line)
+    assert all(len(line.rstrip()) > 60 for line in lines[first : first + 3])
 
 
 def test_a_bug_shows_its_traceback_and_asks_for_a_report(monkeypatch, capsys):

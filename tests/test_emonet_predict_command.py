@@ -55,7 +55,7 @@ def test_it_says_what_was_done_before(predict, friends):
 def test_a_list_of_labels_comes_before_the_folders_names(predict, friends, tmp_path):
     (tmp_path / "labels.csv").write_text("path,label\nfriends/happy/me.png,happy\nfriends/sad/me.png,gloom\n")
     result = predict(friends, "-o", tmp_path / "out", "--labels", tmp_path / "labels.csv")
-    assert "1 photos have a label; 0 without a face that will do" in result.stdout
+    assert "1 label: 0 without a face that will do" in result.stdout
     assert "labels.csv: labels of 1 photo, by paths relative to the folder of labels.csv" in result.stdout
     assert "labels.csv: 1 row cannot be used: row 3: 'gloom' is no expression" in result.stdout
 
@@ -128,7 +128,7 @@ def test_labels_of_photos_without_a_face_give_no_score(predict, tmp_path):
     (tmp_path / "album" / "happy").mkdir(parents=True)
     PIL.Image.new("RGB", (90, 60)).save(tmp_path / "album" / "happy" / "sky.png")
     result = predict(tmp_path / "album")
-    assert "1 photos have a label; 1 without a face that will do" in result.stdout
+    assert "1 label: 1 without a face that will do" in result.stdout
     assert "agrees" not in result.stdout
 
 
@@ -259,6 +259,19 @@ def test_without_a_readable_photo_the_status_is_1(predict, tmp_path):
     result = predict(tmp_path / "album")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "0 photos: 0 faces; 0 could not be read"
+    assert f"no photo in {tmp_path / 'album'}" in result.stderr
+
+
+def test_the_first_photos_of_a_folder_that_cannot_be_read_are_named(predict, friends):
+    for number in range(7):
+        (friends / f"empty{number}.jpg").touch()
+    lines = predict(friends).stdout.splitlines()
+    assert "cannot be read: empty4.jpg: the file is empty" in lines
+    assert lines[-2:] == [
+        "cannot be read: 2 more; predictions.csv names them",
+        "9 photos: 2 faces; 7 could not be read",
+    ]
+    assert predict(friends / "empty0.jpg").stdout.count("the file is empty") == 1
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -134,7 +134,9 @@ def test_a_folder_with_another_run_is_refused(store, tmp_path, finished):
         with pytest.raises(KeyboardInterrupt):
             trainings.trained(store, tmp_path, trainings.Stopping(epochs=1))
     before = files(tmp_path)
-    with pytest.raises(ValueError, match=r"holds a run with other epochs, seed; choose another folder or overwrite it"):
+    with pytest.raises(
+        ValueError, match=r"holds a run with other epochs, seed; choose another folder, or use --overwrite"
+    ):
         trainings.trained(store, tmp_path, epochs=4, seed=2)
     assert files(tmp_path) == before
 

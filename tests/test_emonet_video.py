@@ -2,7 +2,9 @@
 
 import csv
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from itertools import islice
 
 import numpy as np
@@ -205,6 +207,18 @@ def test_the_command_writes_beside_the_film(film, whole):
     assert f"look at {folder / 'timeline.html'}" in result.stdout
     assert f"{FRAMES} frames, up to 0:01.6; 1 track" in result.stdout
     assert [row["frame"] for row in read_rows(folder)] == [row["frame"] for row in read_rows(whole)]
+
+
+@pytest.mark.parametrize("name", ["me.jpg", "journal.sqlite"])
+def test_a_folder_of_photos_or_an_album_is_refused(film, predictor, tmp_path, name):
+    if name == "journal.sqlite":
+        with closing(sqlite3.connect(tmp_path / name)) as database:
+            database.execute("CREATE TABLE album (format)")
+    else:
+        (tmp_path / name).touch()
+    with pytest.raises(OptionError, match=r"holds other things .*'me\.jpg'|journal of something else"):
+        VideoRun(film, tmp_path, predictor).run(lambda _: None)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_the_command_prints_json_and_writes_nothing(film, tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ LOCK = "lock"
 # Options of the later stages: after a change of these no image has to be read again.
 LATER_OPTIONS = ("undetected", "filter_eval", "leaks", "near", "split", "shares", "dev", "folds", "seed")
 
-_ADVICE = "choose another folder, or overwrite it"
+_ADVICE = "choose another folder, or use --overwrite"
 
 IDENTITY = ("options", "inputs", "versions")  # what makes two builds the same
 
@@ -167,5 +167,12 @@ def _describe_differences(there: Mapping[str, Any], identity: Mapping[str, Any])
     for part in IDENTITY:
         old, new = there.get(part, {}), wanted[part]
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        found += [f"{name} was {old.get(name)!r}, is {new.get(name)!r}" for name in names]
+        if part == "inputs":  # hashes, which say nothing to a reader
+            found += [f"{name} {_describe_input(name in old, name in new)}" for name in names]
+        else:
+            found += [f"{name} was {old.get(name)!r}, is {new.get(name)!r}" for name in names]
     return "; ".join(found)
+
+
+def _describe_input(was: bool, is_now: bool) -> str:
+    return "has other data than then" if was and is_now else "is new" if is_now else "is left out"

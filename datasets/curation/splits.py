@@ -116,7 +116,9 @@ def hold_out(members: Sequence[Member], size: int, seed: int) -> set[str]:
         The groups. `warn_of_shortage` says what they lack.
     """
     if not 0 <= size < len(members):
-        raise OptionError(f"a hold-out must be smaller than the {len(members)} images there are, got {size}")
+        raise OptionError(
+            f"dev must be smaller than the {len(members)} training images that are not left out, got {size}"
+        )
     counts = _count_by_group(members)
     order = sorted(counts, key=lambda name: (draw_number(seed, name), name))
     groups = {group: counts[group] for group in order}

@@ -22,7 +22,7 @@ from emonet.datasets.formats.photo_table import open_photo_table
 from emonet.datasets.formats.tree import open_tree
 from emonet.datasets.labels import DROP, find_emotion
 from emonet.datasets.sample import DropReason, Rejected
-from emonet.errors import OptionError
+from emonet.errors import DatasetError, OptionError
 from emonet.evaluation.metrics import Scores, score
 from emonet.labels import Emotion
 from emonet.prediction import PhotoResult, Prediction
@@ -151,15 +151,26 @@ def match_labels(table: Path, photos: Path, names: Iterable[str]) -> LabelTable:
             labels.setdefault(name, []).append(row.label)
         elif name is not None and row.is_dropped:
             dropped.setdefault(name, []).append(row.box)
-    if not labels:
-        raise OptionError(
-            f"no row of {table} names a photo in {photos} with an expression: paths must be relative to one of the "
-            f"two. The first is {rows[0].path[:80]!r}" + (f", and a photo is {min(known)!r}" if known else "")
-            if rows
-            else f"{table} has no rows"
-        )
     unmatched = [row.path for row, name in zip(rows, found[base], strict=True) if name is None]
-    return LabelTable(labels, base, unmatched, [row.fault for row in rows if row.fault], dropped)
+    faults = [row.fault for row in rows if row.fault]
+    if not labels:
+        raise OptionError(_explain_no_labels(table, photos, rows, unmatched, faults, known))
+    return LabelTable(labels, base, unmatched, faults, dropped)
+
+
+def _explain_no_labels(
+    table: Path, photos: Path, rows: Sequence[_Row], unmatched: Sequence[str], faults: Sequence[str], known: set[str]
+) -> str:
+    if not rows:
+        return f"{table} has no rows"
+    if len(unmatched) == len(rows):
+        example = f", and a photo is {min(known)!r}" if known else ""
+        return (
+            f"no row of {table} names a photo in {photos}: paths must be relative to one of the two. The first is "
+            f"{rows[0].path[:80]!r}{example}"
+        )
+    expressions = ", ".join(Emotion)
+    return f"no row of {table} gives a photo an expression ({expressions})" + (f": {faults[0]}" if faults else "")
 
 
 def read_labels(table: Path, photos: Path) -> tuple[Labels, list[Rejected]]:
@@ -186,7 +197,10 @@ class _Row(NamedTuple):
 
 def _read_rows(table: Path) -> Iterator[_Row]:
     tree = open_tree(table)
-    opened = open_photo_table(tree, tree.tables()[0])
+    tables = tree.tables()
+    if not tables:
+        raise DatasetError(table, "this is no CSV of path,label")
+    opened = open_photo_table(tree, tables[0])
     for number, cells in opened.rows:
         row = dict(zip(opened.columns, (cell.strip() for cell in cells), strict=False))
         path, label = row.get("path", ""), row.get("label", "")

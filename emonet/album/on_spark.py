@@ -155,7 +155,7 @@ def check_table(session: SparkSession, place: str, *, overwrite: bool) -> None:
     """
     names = _list_names(session, place)
     if names and (COMMITTED in names or names != {UNFINISHED}) and not overwrite:
-        raise OptionError(f"{place} is not empty: choose another folder, or overwrite it")
+        raise OptionError(f"{place} is not empty: choose another folder, or use --overwrite")
 
 
 def write_table(predictions: DataFrame, place: str) -> PhotoCounts:

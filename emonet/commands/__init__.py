@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -52,8 +53,14 @@ def create_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             made.add_typer(command, name=name)
         else:
-            made.command(epilog=epilog(name))(ending_in_one_line(command))
+            made.command(help=_unwrap(command), epilog=epilog(name))(ending_in_one_line(command))
     return made
+
+
+def _unwrap(command: Callable[..., None]) -> str:
+    """Join the lines of each paragraph of a docstring: terminals have other widths than the code."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _print_version(asked: bool) -> None:

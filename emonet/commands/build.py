@@ -54,7 +54,7 @@ def build(
         typer.Option(
             "--from",
             rich_help_panel=RUNNING,
-            help="Repeat the build that this dataset.json describes; with --relabel, with these corrections.",
+            help="Repeat the build of this data set or dataset.json; with --relabel, with these corrections.",
         ),
     ] = None,
     verify: Annotated[
@@ -93,6 +93,8 @@ def build(
     if verify is not None:
         _verify(verify)
         return
+    if stored is not None and stored.is_dir():
+        stored /= DESCRIPTION
     options = given.choose(BuildOptions, _with_auto) if stored is None else _stored_options(stored, given)
     if given.print_config:
         print_options(options)

@@ -22,7 +22,7 @@ def demo(
     from emonet.samples import write_samples
 
     write_samples(out / "photos")
-    tally = Tally()
+    tally = Tally(names_unreadable=True)
     run = AlbumRun(out / "photos", out / "album", EmotionPredictor(model), annotate=True)
     album = run.run(lambda entry, known: tally.add(entry.result, known=known))
     typer.echo(str(tally))

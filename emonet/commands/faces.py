@@ -18,6 +18,7 @@ from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import skipped_lines
 from emonet.errors import ImageError, MissingFileError, OptionError
+from emonet.html.formatting import count_of
 from emonet.inference.backends import count_threads
 from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, Face, FilterRules, Selection
@@ -174,7 +175,7 @@ class TableListing(Listing):
         from rich.table import Column, Table
 
         photo = Column("photo", overflow="fold", min_width=16)
-        note = Column("why not", overflow="fold", min_width=20)
+        note = Column("why not", overflow="fold")  # a least width would be cut off at the right, where there is less
         self._table = Table(photo, "face", "score", "size", "roll", note, box=None)
         self._faces = 0
 
@@ -196,7 +197,9 @@ class TableListing(Listing):
 
         console = Console()
         console.print(self._table)
-        console.print(f"{self._faces} faces in {self.read} photos; {self.unreadable} files could not be read")
+        console.print(
+            f"{count_of(self._faces, 'face')} in {count_of(self.read, 'photo')}; {self.unreadable:,} could not be read"
+        )
 
 
 def _columns(face: Face | None) -> tuple[str, str, str, str]:

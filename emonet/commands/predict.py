@@ -144,7 +144,7 @@ def predict(
     predictor = open_predictor(options, batch=options.batch, turns=options.turns)
     predictor.doubts = choose_doubts(predictor, None if options.answer_all else options.doubts, options.coverage)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
-    tally = Tally()
+    tally = Tally(names_unreadable=folder is not None)
     with say_how_to_resume():
         if folder is not None:
             from emonet.album import AlbumRun
@@ -157,6 +157,8 @@ def predict(
             _stream(places, predictor, tally, as_json, _open_writer(out, predictor, options))
     typer.echo(str(tally), err=as_json)
     if not tally.read:
+        if not tally.unreadable:
+            typer.echo(f"emonet: no photo in {', '.join(map(str, places))}; links are not followed", err=True)
         raise typer.Exit(FAILED)
     if tally.unreadable:
         raise typer.Exit(SOME_UNREADABLE)

@@ -187,8 +187,8 @@ def _find_learned(given: Sequence[TeacherLabels]) -> set[str]:
 def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Sequence[Head]) -> None:
     if start.model != config.model or dict(start.arguments) != dict(config.arguments):
         raise OptionError(
-            f"{name} is {start.model!r} with {dict(start.arguments)}, "
-            f"and the run trains {config.model!r} with {dict(config.arguments)}"
+            f"{name} is {start.model!r} with {dict(start.arguments)}, and the run trains {config.model!r} with "
+            f"{dict(config.arguments)}: weights to begin from must be of the same network"
         )
     if not config.new_head:
         _check_classes(name, start.heads, heads, "; new_head trains a new last layer")

@@ -126,7 +126,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     stored["batch_size"] *= stored.pop("processes", 1)  # up to 0.2 it was that of each process
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise OptionError(
-            f"{folder} holds a run with other {', '.join(differing)}; choose another folder or overwrite it"
+            f"{folder} holds a run with other {', '.join(differing)}; choose another folder, or use --overwrite"
         )
 
 

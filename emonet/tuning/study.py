@@ -268,7 +268,7 @@ def _check_identity(study: optuna.Study, folder: Path, identity: Mapping[str, An
         return
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise OptionError(
-            f"{folder} holds a study with other {', '.join(differing)}; choose another folder or overwrite it"
+            f"{folder} holds a study with other {', '.join(differing)}; choose another folder, or use --overwrite"
         )
 
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from emonet.database import open_database, reporting, transaction
+from emonet.errors import OptionError
 from emonet.video.frames import FrameResult
 
 FORMAT = 1
@@ -44,7 +45,7 @@ class VideoJournal:
         keep: Whether a journal of another identity is kept all the same, because its frames do not come back.
 
     Raises:
-        OptionError: Another run has the journal open.
+        OptionError: Another run has the journal open, or it is that of something else, such as an album.
         MachineError: The journal cannot be read or written.
     """
 
@@ -125,7 +126,10 @@ class VideoJournal:
 
     def _begin(self, identity: str, keep: bool) -> None:
         database = self._database
-        begun = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'about'").fetchone()
+        there = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        begun = "about" in there
+        if there and not begun:
+            raise OptionError(f"{self.path} is the journal of something else: choose another folder")
         if begun and (keep or database.execute("SELECT identity FROM about").fetchone() == (identity,)):
             return
         with transaction(database):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from emonet.atomic import SUFFIX, write_atomically
+from emonet.database import holds_journal
 from emonet.errors import OptionError, VideoError
 from emonet.video.analysis import VideoAnalysis
 from emonet.video.annotated import NAME as ANNOTATED
@@ -30,6 +31,7 @@ from emonet.video.segments import Segment
 from emonet.video.tables import SEGMENTS, format_segments, write_tables
 from emonet.video.timeline import write_timeline
 from facecrop.errors import printable
+from facecrop.folders import SYSTEM_FILES
 from facecrop.images import Image, encode_jpeg, limit_size
 from facecrop.packages import check_installed
 
@@ -82,7 +84,7 @@ class VideoRun:
     Raises:
         VideoError: The film or the camera cannot be opened.
         MissingFileError: There is no such file.
-        OptionError: The folder is the film.
+        OptionError: The folder is the film, or holds other things.
         MissingPackageError: SciPy or pyarrow is not installed.
     """
 
@@ -98,6 +100,7 @@ class VideoRun:
     ) -> None:
         if folder.exists() and not folder.is_dir():
             raise OptionError(f"{folder} is a file: give a folder to write into")
+        _check_output(folder)
         check_installed("a run over a film", "emonet[video]", ("scipy", "pyarrow"))
         self.film = open_video(source)
         self.path = self.film.path.resolve() if isinstance(self.film, FilmFile) else None
@@ -218,6 +221,18 @@ class VideoRun:
             film = {"name": os.fsencode(self.path.name).hex(), "stamp": [status.st_size, status.st_mtime_ns]}
         predictor = {name: part for name, part in self.predictor.identity.items() if name not in OF_PHOTOS}
         return {"film": film, "predictor": predictor, "options": asdict(self.options)}
+
+
+def _check_output(folder: Path) -> None:
+    """Refuse a folder that holds other things than the results of a film, such as photos."""
+    if not folder.exists() or holds_journal(folder):
+        return
+    for path in folder.iterdir():
+        if not path.name.startswith(".") and path.name.lower() not in SYSTEM_FILES:
+            raise OptionError(
+                f"{folder} holds other things than results of a film, such as {path.name!r}: choose another folder "
+                "with -o"
+            )
 
 
 def _draw_all(writer: FilmWriter, images: list[Image], results: list[FrameResult]) -> None:

@@ -40,12 +40,19 @@ def run_application(application: typer.Typer) -> None:
     except (EmonetError, OSError) as error:
         if DEBUG in sys.argv:
             traceback.print_exc()
-        typer.echo(f"emonet: {error}", err=True)
+        typer.echo(f"emonet: {_describe(error)}", err=True)
         raise SystemExit(FAILED) from error
     except Exception as error:  # nothing is hidden: this is where tracebacks are shown
         traceback.print_exc()
         typer.echo(PLEASE_REPORT, err=True)
         raise SystemExit(FAILED) from error
+
+
+def _describe(error: EmonetError | OSError) -> str:
+    """Say what is wrong: of what the system refuses, the file first, without a number that says nothing."""
+    if isinstance(error, EmonetError) or error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
 def ending_in_one_line(command: Callable[..., None]) -> Callable[..., None]:

@@ -39,7 +39,7 @@ def score_lines(found: AlbumScore) -> Iterator[str]:
     """Yield lines with the score."""
     left_out = f"{found.without_face:,} without a face that will do"
     left_out += f", {found.unknown:,} of expressions that the model does not know" if found.unknown else ""
-    yield f"{found.labelled:,} photos have a label; {left_out}"
+    yield f"{count_of(found.labelled, 'label')}: {left_out}"
     if found.scores is not None:
         low, high = found.scores.accuracy_interval
         yield (

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from emonet.html.formatting import count_of
+from facecrop.errors import printable
 
 if TYPE_CHECKING:
     from emonet.prediction import PhotoResult
 
 NAMED = 3  # folders that a line names
+NAMED_FILES = 5  # that could not be read, each on a line
 
 
 class Tally:
@@ -23,21 +25,28 @@ class Tally:
         read: Photos that were read.
         unreadable: Photos that could not be read.
         known: Photos that an earlier run had done.
+
+    Args:
+        names_unreadable: Whether to name the first photos that could not be read, where nothing else has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, names_unreadable: bool = False) -> None:
         self.others: Counter[str] = Counter()
         self.albums: Sequence[str] = ()
         self.read = self.unreadable = self.known = 0
         self._faces: Counter[str] = Counter()
         self._unsure: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
+        self._names_unreadable = names_unreadable
+        self._faults: list[str] = []
 
     def add(self, result: PhotoResult, *, known: bool = False) -> None:
         """Count a photo and its faces."""
         self.known += known
         self.unreadable += result.error is not None
         self.read += result.error is None
+        if result.error is not None and self._names_unreadable and len(self._faults) < NAMED_FILES:
+            self._faults.append(f"cannot be read: {printable(str(result.source))}: {result.error.reason}")
         self._faces.update(one.emotion.value for one in result.predictions if not one.unsure)
         self._unsure.update(one.unsure for one in result.predictions if one.unsure)
         self._left_out.update(rejection.reason.value for rejection in result.rejections)
@@ -47,6 +56,9 @@ class Tally:
         found = {"faces": self._faces, "unsure": self._unsure, "left out": self._left_out}
         lines = [f"{name}: {format_counts(counts)}" for name, counts in found.items() if counts]
         lines += skipped_lines(self.others, self.albums)
+        lines += self._faults
+        if self._faults and self.unreadable > len(self._faults):
+            lines.append(f"cannot be read: {self.unreadable - len(self._faults):,} more; predictions.csv names them")
         before = f", {self.known:,} of them done before" if self.known else ""
         photos = count_of(self.read + self.unreadable, "photo")
         faces = count_of(self._faces.total() + self._unsure.total(), "face")
@@ -61,8 +73,6 @@ def format_counts(counts: Counter[str]) -> str:
 
 def skipped_lines(others: Counter[str], albums: Sequence[str] = ()) -> Iterator[str]:
     """Yield a line about files that are not photos, by the endings of their names, and one about folders of runs."""
-    from facecrop.errors import printable
-
     if others:
         by_ending = Counter({printable(ending) or "without an ending": count for ending, count in others.items()})
         yield f"skipped, because they are not photos: {format_counts(by_ending)}"
