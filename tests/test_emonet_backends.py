@@ -262,6 +262,28 @@ def test_an_exported_file_can_only_predict(exported, small, portrait, mtcnn):
         EmotionPredictor(exported, tta="ten_crop")
 
 
+@pytest.mark.parametrize("given", ["bundled", "exported"])
+def test_photos_side_by_side_have_one_thread_each(given, exported, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    predictor = EmotionPredictor(exported if given == "exported" else "emonet_fast", device="cpu", backend="onnx")
+    alike = predictor.side_by_side()
+    for one, threads in ((predictor, 2), (alike, 1)):
+        assert one.classifiers[0].session.get_session_options().intra_op_num_threads == threads
+    faces = [image.repeat(3, axis=2) for image in images()]
+    for one, other in zip(predictor.predict_faces(faces), alike.predict_faces(faces), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+
+
+def test_an_exported_file_that_has_changed_is_not_opened_again(exported, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    path = tmp_path / "small.onnx"
+    path.write_bytes(exported.read_bytes())
+    predictor = EmotionPredictor(path)
+    rewrite(path, path, change_fact("coverage", None))
+    with pytest.raises(CheckpointError, match="it has changed since it was opened"):
+        predictor.side_by_side()
+
+
 def rewrite(path, out, change):
     import onnx
 

@@ -95,7 +95,7 @@ def open_onnx_classifier(model: Model, machine: Processor, view: str = "none") -
         OptionError: The package has no graph for the network, or the view cannot be done before scaling.
     """
     if isinstance(model, OnnxModel):
-        return OnnxClassifier(model.session, model.input, machine, model.outputs, view)
+        return OnnxClassifier(model.open_session(machine.threads), model.input, machine, model.outputs, view)
     if not isinstance(model, Checkpoint):
         raise OptionError(f"ONNX Runtime runs model files and ONNX files, and no {type(model).__name__}")
     graph = find_graph(model)

@@ -35,7 +35,7 @@ class OnnxModel(Model):
         path: The file.
         model: The name of its network.
         heads: As in Checkpoint, like all that follow.
-        session: What runs the graph.
+        session: What runs the graph, in as many threads as this process should use.
         identity: A hash of the file.
     """
 
@@ -55,6 +55,19 @@ class OnnxModel(Model):
     def identity(self) -> str:
         """A hash of the file."""
         return self.digest
+
+    def open_session(self, threads: int) -> InferenceSession:
+        """Return what runs the graph in so many threads; the file is opened anew if `session` has more or fewer.
+
+        Raises:
+            CheckpointError: The file has changed since.
+        """
+        if threads == self.session.get_session_options().intra_op_num_threads:
+            return self.session
+        content = self.path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise CheckpointError(self.path, "it has changed since it was opened")
+        return open_session(content, self.path, threads=threads)
 
     @property
     def outputs(self) -> tuple[str, ...]:

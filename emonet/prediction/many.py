@@ -58,8 +58,8 @@ def answer_photos(
     Returns:
         An iterator with what `finish` returned for each photo, in order.
     """
-    scales = _Scales(predictor)
     device = str(predictor.detector.device)  # opened here: what torch and OpenCV may use is set when they are loaded
+    scales = _Scales(predictor.side_by_side())
     if threads is None:
         threads = count_threads() if device == "cpu" and str(predictor.machine.device) == "cpu" else GPU_THREADS
 

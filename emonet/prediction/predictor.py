@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
@@ -44,6 +45,7 @@ from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, scan_batches
 
 if TYPE_CHECKING:
+    from emonet.inference.classifier import Classifier
     from emonet.inference.torch_classifier import TorchClassifier
 
 
@@ -132,6 +134,21 @@ class EmotionPredictor:
                 runs_there = device.partition(":")[0] in detector_class(self._asked).device_kinds  # dlib: CPU alone
                 self._asked = open_detector(self._asked, device if runs_there else "cpu")
             return self._asked
+
+    def side_by_side(self) -> EmotionPredictor:
+        """Return this predictor for use in several threads, each with a photo of its own.
+
+        ONNX Runtime has one thread in each then: more would wait for each other. Of torch, `map_photos` sees to that.
+        """
+        alike = copy(self)
+        alike.classifiers = self._classifiers_of_one_thread
+        return alike
+
+    @cached_property
+    def _classifiers_of_one_thread(self) -> list[Classifier]:
+        if isinstance(self.machine, Machine) or self.machine.threads == 1:
+            return self.classifiers
+        return [open_classifier(one, replace(self.machine, threads=1), view=self.tta) for one in self.models]
 
     @cached_property
     def network(self) -> TorchClassifier:
