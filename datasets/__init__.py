@@ -69,6 +69,6 @@ def find_terms(source: str) -> str:
     Examples:
         >>> from emonet.datasets import find_terms
         >>> find_terms("jaffe")
-        'JAFFE is given out for research only, not for business; its pictures may not be passed on.'
+        'JAFFE is given out for research only, not for business; its images may not be passed on.'
     """
     return READERS[source].terms if source in READERS else Reader.terms

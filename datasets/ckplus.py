@@ -133,7 +133,7 @@ class CkPlus(Reader):
         "CK+48/anger/S010_004_00000017.png, or ckextended.csv"
     )
     home: ClassVar[str] = "by request from the University of Pittsburgh"
-    terms: ClassVar[str] = "CK+ is given out for research only, by agreement; its pictures may not be passed on."
+    terms: ClassVar[str] = "CK+ is given out for research only, by agreement; its images may not be passed on."
 
     def recognise(self, tree: Tree) -> Layout | None:
         files = Files.of(tree)
@@ -223,9 +223,9 @@ class CkPlus(Reader):
     def _renamed_crops(self, crops: list[LabelledFile]) -> Layout | None:
         if not were_renamed(crops):
             return None
-        self.notes.append("the pictures were renamed: nobody can tell who is on them, a split by subject is impossible")
+        self.notes.append("the images were renamed: nobody can tell who is on them, a split by subject is impossible")
         return Layout(
-            "class folders, renamed pictures",
+            "class folders, renamed images",
             lambda: (make_entry(self, crop) for crop in crops),
             framing=CropSpec.fer2013(),
             published=Published({"": CROPS}),
@@ -236,7 +236,7 @@ class CkPlus(Reader):
         if len(tables) != 1:
             return None
         table = open_pixel_table(tree, tables[0], ("emotion", "pixels", "usage"))
-        self.notes.append("nobody can tell who is on the pictures of this table: a split by subject is impossible")
+        self.notes.append("nobody can tell who is on the images of this table: a split by subject is impossible")
         return Layout(
             PurePosixPath(tables[0]).name,
             lambda: read_coded_rows(self.name, table, TABLE_CODES),

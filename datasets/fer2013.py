@@ -84,7 +84,7 @@ class Fer2013(Reader):
     expected: ClassVar[str] = "fer2013.csv, icml_face_data.csv, train.csv, or folders train/angry/Training_12.jpg"
     home: ClassVar[str] = "Kaggle: challenges in representation learning, facial expression recognition"
     terms: ClassVar[str] = (
-        "FER2013's pictures were collected from the web for a contest in 2013 and bear no stated licence: use "
+        "FER2013's images were collected from the web for a contest in 2013 and bear no stated licence: use "
         "weights learned from them for research, and ask a lawyer before anything else."
     )
     needs_subjects: ClassVar[bool] = False  # it has none; copies are kept in one split instead

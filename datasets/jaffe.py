@@ -65,9 +65,9 @@ class Jaffe(Reader):
     images: ClassVar[int | None] = 213
     people: ClassVar[int | None] = 10
     published: ClassVar[Published | None] = PUBLISHED
-    expected: ClassVar[str] = "KA.AN1.39.tiff in any folder, or class folders of renamed pictures"
+    expected: ClassVar[str] = "KA.AN1.39.tiff in any folder, or class folders of renamed images"
     home: ClassVar[str] = "by request from Zenodo, record 3451524"
-    terms: ClassVar[str] = "JAFFE is given out for research only, not for business; its pictures may not be passed on."
+    terms: ClassVar[str] = "JAFFE is given out for research only, not for business; its images may not be passed on."
 
     def recognise(self, tree: Tree) -> Layout | None:
         files = find_labelled_images(tree)
@@ -89,9 +89,9 @@ class Jaffe(Reader):
     def _by_folders(self, files: list[LabelledFile]) -> Layout | None:
         if not were_renamed(files) or any(file.emotion is Emotion.CONTEMPT for file in files):
             return None
-        self.notes.append("the pictures were renamed: nobody can tell who is on them, a split by subject is impossible")
+        self.notes.append("the images were renamed: nobody can tell who is on them, a split by subject is impossible")
         return Layout(
-            "class folders, renamed pictures",
+            "class folders, renamed images",
             lambda: (make_entry(self, file) for file in files),
             published=PUBLISHED,
         )
@@ -102,8 +102,8 @@ class Jaffe(Reader):
         if len(tables) != 1:
             return None
         table = open_photo_table(tree, tables[0])
-        self.notes.append("the pictures were renamed: nobody can tell who is on them, a split by subject is impossible")
-        return Layout("data.csv, renamed pictures", lambda: read_photos(self, table), published=PUBLISHED)
+        self.notes.append("the images were renamed: nobody can tell who is on them, a split by subject is impossible")
+        return Layout("data.csv, renamed images", lambda: read_photos(self, table), published=PUBLISHED)
 
     def _read_all(self, tree: Tree) -> Iterator[Sample | Rejected]:
         names = defaultdict(list)

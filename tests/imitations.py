@@ -259,7 +259,7 @@ def jaffe_writer(people=JAFFE_PEOPLE[:3], **options):
 
 
 def write_jaffe_list(folder, portrait, *, people=("KA", "KL")):
-    """data.csv beside renamed pictures."""
+    """data.csv beside renamed images."""
     lines = ["filepath,facial_expression"]
     for number, name in enumerate(jaffe_names(people)):
         word = KAGGLE_FOLDERS[(0, 1, 2, 3, 6, 4, 5)[JAFFE_CODES.index(name[3:5])]]

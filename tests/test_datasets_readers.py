@@ -119,7 +119,7 @@ VARIANTS = {
     "JAFFE renamed": Variant(
         "jaffe",
         imitations.jaffe_writer(classes=imitations.JAFFE_FOLDERS, names=False),
-        "renamed pictures",
+        "renamed images",
         21,
         {None: 21},
     ),

@@ -39,7 +39,7 @@ def test_a_card_has_all_that_one_must_know(evaluation):
     card = model_card(evaluation)
     assert card.startswith("# mine: a model card\n")
     assert sections(card) == ["Learned from", "Chosen on", "Figures", "What it sees", "Use", "Limits"]
-    assert "fer2013: 28 images. FER2013's pictures were collected from the web" in card
+    assert "fer2013: 28 images. FER2013's images were collected from the web" in card
     assert "squares about the box of the face, with 12.5 % of its width on each side, not turned" in card
     assert "in training, each image was taken as a face" in card
     assert "tuned_five` (widths=[4, 4, 4, 8])" in card

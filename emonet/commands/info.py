@@ -42,7 +42,7 @@ def _facts() -> dict[str, str | int | None]:
         "platform": platform.platform(),
         **{name: installed_version(name) for name in PACKAGES},
         "dlib comes from": next((name for name in ("dlib-bin", "dlib") if installed_version(name)), None),
-        "AVIF pictures": "read" if features.check("avif") else "not read by this Pillow",
+        "AVIF images": "read" if features.check("avif") else "not read by this Pillow",
         "back end": f"{machine.backend}: {describe_backend(machine)}",
         "device": str(machine),
         "processor threads": count_threads(),
