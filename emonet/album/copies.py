@@ -11,7 +11,8 @@ from emonet.album.maker import describe_maker
 from emonet.album.photos import PhotoFile, list_sources
 from emonet.album.tables import CSV, write_tables
 from emonet.atomic import write_atomically
-from emonet.errors import ImageError, OptionError
+from emonet.errors import ImageError
+from emonet.folders import check_own
 from emonet.prediction import EmotionPredictor, PhotoResult, Prediction
 from emonet.prediction.drawing import draw_predictions
 from emonet.prediction.many import PhotoAnswer, answer_photos
@@ -41,8 +42,7 @@ class PhotoWriter:
     """
 
     def __init__(self, folder: Path, predictor: EmotionPredictor, *, annotate: bool) -> None:
-        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / CSV).exists())):
-            raise OptionError(f"{folder} holds other things: give a new folder")
+        check_own(folder, "results of photos", [CSV])
         self.folder, self.predictor, self.annotate = folder, predictor, annotate
         self._entries: list[Entry] = []
         self._names: set[str] = set()

@@ -16,7 +16,7 @@ from emonet.album.photos import PhotoFile
 from emonet.atomic import find_leftovers, watching_writes, write_atomically
 from emonet.database import JOURNAL, OLD_JOURNAL
 from emonet.errors import OptionError
-from facecrop.folders import SYSTEM_FILES
+from emonet.folders import check_own
 from facecrop.naming import name_copy
 
 ANNOTATED = "annotated"  # the folder of annotated copies
@@ -38,16 +38,13 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OptionError: It is a file, or it holds something and no journal.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"{folder} is a file: give a folder to write into")
-    if overwrite or not folder.exists() or any((folder / name).exists() for name in (JOURNAL, OLD_JOURNAL)):
+    if overwrite and not folder.is_file():
         return
-    for path in folder.iterdir():
-        if not path.name.startswith(".") and path.name.lower() not in SYSTEM_FILES:
-            raise OptionError(
-                f"{folder} holds other things than an album, such as {path.name!r}: choose another folder with -o, or "
-                "use --overwrite, which replaces files that have the names of the album's and leaves the others"
-            )
+    advice = (
+        "choose another folder with -o, or use --overwrite, which replaces files that have the names of the album's "
+        "and leaves the others"
+    )
+    check_own(folder, "an album", (JOURNAL, OLD_JOURNAL), advice)
 
 
 class OutputFolder:

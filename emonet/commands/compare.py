@@ -13,6 +13,7 @@ from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.errors import OptionError
+from emonet.folders import check_own
 from emonet.options import Option, check_options, split_names
 
 if TYPE_CHECKING:
@@ -69,11 +70,14 @@ def compare(
         return
     if store is not None and out is None:
         raise OptionError("--store shows crops on a page: say with --out where to write it")
+    if out is not None:
+        from emonet.report.comparison import FIGURES, write_comparison
+
+        check_own(out, "a comparison", [FIGURES])
     comparisons = [*_compare_all(runs, options)]
     page = None
     if out is not None:
         from emonet.datasets.store import open_store
-        from emonet.report.comparison import write_comparison
 
         page = write_comparison(comparisons, out, store=open_store(store) if store else None)
     if as_json:

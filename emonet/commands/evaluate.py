@@ -12,6 +12,7 @@ from emonet.commands._console.arguments import RUNNING, Device, HeadName, ModelA
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.packages import check_training_packages
+from emonet.folders import check_own
 from emonet.options import Option, check_options
 from emonet.training.choices import LabelView, Precision
 
@@ -73,6 +74,10 @@ def evaluate(
     if given.print_config:
         print_options(options)
         return
+    if out is not None:
+        from emonet.evaluation.coverage import FIGURES
+
+        check_own(out, "a report", [FIGURES])
     evaluation = _score(model, store, options, report=out is not None)
     page = None
     if out is not None:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from emonet.atomic import SUFFIX, write_atomically
-from emonet.database import holds_journal
 from emonet.errors import OptionError, VideoError
+from emonet.folders import check_own
 from emonet.video.analysis import VideoAnalysis
 from emonet.video.annotated import NAME as ANNOTATED
 from emonet.video.annotated import FilmWriter, annotate_film, draw_frame, open_annotated
@@ -31,7 +31,6 @@ from emonet.video.segments import Segment
 from emonet.video.tables import SEGMENTS, format_segments, write_tables
 from emonet.video.timeline import write_timeline
 from facecrop.errors import printable
-from facecrop.folders import SYSTEM_FILES
 from facecrop.images import Image, encode_jpeg, limit_size
 from facecrop.packages import check_installed
 
@@ -98,9 +97,7 @@ class VideoRun:
         annotate: bool = False,
         link: bool = True,
     ) -> None:
-        if folder.exists() and not folder.is_dir():
-            raise OptionError(f"{folder} is a file: give a folder to write into")
-        _check_output(folder)
+        check_own(folder, "results of a film", [JOURNAL])
         check_installed("a run over a film", "emonet[video]", ("scipy", "pyarrow"))
         self.film = open_video(source)
         self.path = self.film.path.resolve() if isinstance(self.film, FilmFile) else None
@@ -221,18 +218,6 @@ class VideoRun:
             film = {"name": os.fsencode(self.path.name).hex(), "stamp": [status.st_size, status.st_mtime_ns]}
         predictor = {name: part for name, part in self.predictor.identity.items() if name not in OF_PHOTOS}
         return {"film": film, "predictor": predictor, "options": asdict(self.options)}
-
-
-def _check_output(folder: Path) -> None:
-    """Refuse a folder that holds other things than the results of a film, such as photos."""
-    if not folder.exists() or holds_journal(folder):
-        return
-    for path in folder.iterdir():
-        if not path.name.startswith(".") and path.name.lower() not in SYSTEM_FILES:
-            raise OptionError(
-                f"{folder} holds other things than results of a film, such as {path.name!r}: choose another folder "
-                "with -o"
-            )
 
 
 def _draw_all(writer: FilmWriter, images: list[Image], results: list[FrameResult]) -> None:
