@@ -82,8 +82,12 @@ class FilterRules:
             raise OptionError(f"allow must be one of {', '.join(get_args(Allowed))}, got {self.allow!r}")
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name.startswith(("min_", "max_")) and value is not None and not math.isfinite(value):
+            if not field.name.startswith(("min_", "max_")) or value is None:
+                continue
+            if not math.isfinite(value):
                 raise OptionError(f"{field.name} must be a finite number or None, got {value!r}")
+            if value < 0 and field.name != "min_score":  # dlib's scores go below 0
+                raise OptionError(f"{field.name} must be 0 or more, or None, got {value!r}")
         if self.detector is not None and self.landmark_rules():
             self._check_landmarks(self.detector)
 

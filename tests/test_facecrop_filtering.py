@@ -102,6 +102,8 @@ def test_pose_rules_need_landmarks(image, rule):
     [
         ({"allow": "two"}, "all, one, largest, most_central"),
         ({"min_size": float("nan")}, "min_size"),
+        ({"min_size": -3}, "min_size must be 0 or more"),
+        ({"max_yaw": -1}, "max_yaw must be 0 or more"),
         ({"max_yaw": 20, "detector": "haar"}, "known detectors"),
     ],
 )
