@@ -25,6 +25,7 @@ ALLOWED = {
     "emonet.atomic": [],
     "emonet.errors": [],
     "emonet.labels": [],
+    "emonet.folders": ["facecrop.folders"],
     "emonet.database": [],
     "emonet.options": ["emonet.atomic"],  # files of options are written whole
     "emonet.heads": ["emonet.labels"],
@@ -94,6 +95,7 @@ ALLOWED = {
         "emonet.database",
         "emonet.datasets",
         "emonet.evaluation",
+        "emonet.folders",
         "emonet.html",
         "emonet.prediction",
         *INFERENCE,
@@ -124,6 +126,7 @@ ALLOWED = {
     "emonet.video": [
         "emonet.atomic",
         "emonet.database",
+        "emonet.folders",
         "emonet.html",
         "emonet.labels",
         "emonet.options",

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
@@ -14,6 +14,7 @@ from emonet.prediction.notebook import show_prediction, show_result
 from emonet.prediction.probabilities import Probabilities
 from facecrop import Face, Rejection
 from facecrop.face import Box
+from facecrop.images import Image
 
 UNSURE = ("maybe not a face", "too small", "blurred", "turned", "in doubt")  # reasons why an answer is not given
 
@@ -170,6 +171,13 @@ class PhotoResult:
             tuple(map(Rejection.from_dict, stored["rejections"])),
             None if error is None else ImageError(None if isinstance(source, int) else source, error),
         )
+
+
+class AnsweredPhoto(NamedTuple):
+    """A photo as it was read, and its result."""
+
+    image: Image | ImageError
+    result: PhotoResult
 
 
 def as_text(source: str | os.PathLike[str] | int) -> str:

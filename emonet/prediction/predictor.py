@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from emonet.prediction.inputs import (
 )
 from emonet.prediction.many import answer_photos
 from emonet.prediction.notebook import make_thumbnail
-from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
+from emonet.prediction.prediction import AnsweredPhoto, PhotoResult, Prediction, normalise, sort_from_left
 from emonet.prediction.turned import look_if_turned
 from facecrop import CropSpec, Face, FilterRules, open_detector, read_image
 from facecrop.detectors import DEFAULT, detector_class
@@ -47,13 +47,6 @@ from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, scan_batches
 if TYPE_CHECKING:
     from emonet.inference.classifier import Classifier
     from emonet.inference.torch_classifier import TorchClassifier
-
-
-class AnsweredPhoto(NamedTuple):
-    """A photo as it was read, and its result."""
-
-    image: Image | ImageError
-    result: PhotoResult
 
 
 class EmotionPredictor:
@@ -136,17 +129,14 @@ class EmotionPredictor:
             return self._asked
 
     def side_by_side(self) -> EmotionPredictor:
-        """Return this predictor for use in several threads, each with a photo of its own.
-
-        ONNX Runtime has one thread in each then: more would wait for each other. Of torch, `map_photos` sees to that.
-        """
+        """Return this predictor for use in several threads, in each of which ONNX Runtime has one thread of its own."""
         alike = copy(self)
         alike.classifiers = self._classifiers_of_one_thread
         return alike
 
     @cached_property
     def _classifiers_of_one_thread(self) -> list[Classifier]:
-        if isinstance(self.machine, Machine) or self.machine.threads == 1:
+        if isinstance(self.machine, Machine) or self.machine.threads == 1:  # of torch, `map_photos` takes care
             return self.classifiers
         return [open_classifier(one, replace(self.machine, threads=1), view=self.tta) for one in self.models]
 
@@ -220,10 +210,8 @@ class EmotionPredictor:
     def predict_many(self, images: Iterable[Source], *, bgr: bool = False) -> Iterator[PhotoResult]:
         """Find the faces of many images and their expressions, side by side on all processors.
 
-        Only a few images are in memory, however many there are.
-
         Args:
-            images: Whatever yields images as `predict` takes them.
+            images: Whatever yields images as `predict` takes them. Only a few are in memory, however many there are.
             bgr: As in `predict`.
 
         Returns:
@@ -270,12 +258,22 @@ class EmotionPredictor:
         """
         images = read_crops(crops, bgr=bgr, on_error=on_error)
         readable = [image for image in images if not isinstance(image, ImageError)]
-        said = iter(self._classify([(image, frame_face(image, framing)) for image in readable]))
+        said = iter(self.classify_faces([(image, frame_face(image, framing)) for image in readable]))
         return [image if isinstance(image, ImageError) else next(said) for image in images]
 
     def classify_faces(self, faces: Iterable[tuple[Image, Face]]) -> list[Prediction]:
-        """Classify faces that were found already, each given with its image."""
-        return self._classify(list(faces))
+        """Classify faces that were found already, each given with its image, all together."""
+        if not (given := list(faces)):
+            return []
+        answers = [
+            choose(classify(make_pixels(given, model)))
+            for model, choose, classify in zip(self.models, self.choices, self.classifiers, strict=True)
+        ]
+        rows = np.stack(answers).mean(0, dtype=np.float64)
+        return [
+            Prediction(face, normalise(dict(zip(self.classes, map(float, row), strict=True))))
+            for (_, face), row in zip(given, rows, strict=True)
+        ]
 
     def answer(self, photos: Iterable[Read[Name]]) -> Iterator[AnsweredPhoto]:
         """Predict photos that `read_ahead` or `iter_images` has read; only a batch of them is in memory.
@@ -292,25 +290,11 @@ class EmotionPredictor:
         if self.turns:
             batch = [look_if_turned(photo, self.detector) for photo in batch]
         selections = [select_faces(photo, self.rules) for photo in batch]
-        faces = [(photo.image, face) for photo, chosen in zip(batch, selections, strict=True) for face in chosen.faces]
-        found_faces = cast("list[tuple[Image, Face]]", faces)
-        answers = zip((image for image, _ in found_faces), self._classify(found_faces), strict=True)
+        chosen_of = zip(batch, selections, strict=True)
+        faces = [(cast("Image", photo.image), face) for photo, chosen in chosen_of for face in chosen.faces]
+        answers = zip((image for image, _ in faces), self.classify_faces(faces), strict=True)
         predictions = mark_unsure(answers, self.doubts, self.detector)
         for photo, chosen in zip(batch, selections, strict=True):
             error = photo.image if isinstance(photo.image, ImageError) else None
             found = sort_from_left([next(predictions) for _ in chosen.faces])
             yield AnsweredPhoto(photo.image, PhotoResult(photo.name, found, chosen.rejections, error))
-
-    def _classify(self, faces: Sequence[tuple[Image, Face]]) -> list[Prediction]:
-        """Classify faces, each given with its image, all together."""
-        if not faces:
-            return []
-        answers = [
-            choose(classify(make_pixels(faces, model)))
-            for model, choose, classify in zip(self.models, self.choices, self.classifiers, strict=True)
-        ]
-        rows = np.stack(answers).mean(0, dtype=np.float64)
-        return [
-            Prediction(face, normalise(dict(zip(self.classes, map(float, row), strict=True))))
-            for (_, face), row in zip(faces, rows, strict=True)
-        ]
