@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 from emonet.heads import sizes
@@ -73,10 +74,14 @@ def average_answers(models: Sequence[Checkpoint]) -> Checkpoint:
         for one in models
     ]
     arguments = {"members": members, "heads": list(counts)}
-    weights = {
-        f"members.{place}.{name}": array for place, one in enumerate(models) for name, array in one.weights.items()
+    return _describe(models, model="averaged", arguments=arguments, weights=join_weights(models))
+
+
+def join_weights(members: Sequence[Checkpoint]) -> dict[str, NDArray[Any]]:
+    """Name the weights of several networks as the network `averaged`, which holds them all, does."""
+    return {
+        f"members.{place}.{name}": array for place, one in enumerate(members) for name, array in one.weights.items()
     }
-    return _describe(models, model="averaged", arguments=arguments, weights=weights)
 
 
 def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:

@@ -23,6 +23,7 @@ from emonet.atomic import write_atomically
 from emonet.evaluation.answer_columns import make_answers
 from emonet.evaluation.answers import ANSWERS, write_answers
 from emonet.evaluation.cost import BATCH
+from emonet.evaluation.coverage import FIGURES
 from emonet.evaluation.metrics import reliability
 from emonet.evaluation.parts import ALL
 from emonet.heads import SEEN_CLASSES
@@ -51,7 +52,7 @@ from emonet.training.log import EpochRow
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
 
-PAGE, CARD, FIGURES = "report.html", "card.md", "evaluation.json"
+PAGE, CARD = "report.html", "card.md"
 TRAIN = "train"
 
 Draw = Callable[[Path], None]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from emonet.heads import sizes
+from emonet.inference.averaging import join_weights
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
@@ -65,11 +66,7 @@ def average_members(
         "members": len(members),
         "arguments": dict(members[0].arguments),
     } | ({"heads": list(counts)} if len(counts) > 1 else {})
-    weights = {
-        f"members.{place}.{name}": array
-        for place, member in enumerate(members)
-        for name, array in member.weights.items()
-    }
+    weights = join_weights(members)
     network = create_model("averaged", classes=sum(counts), **arguments)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     training = {
