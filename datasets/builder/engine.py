@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -57,4 +59,5 @@ class LocalEngine:
         return LocalSearch(paths, threads=len(self.devices))
 
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
-        return [write_shard(plan, folder) for plan in plans]
+        with ThreadPoolExecutor(len(self.devices)) as pool:  # Arrow lets go of the interpreter while it works
+            return list(pool.map(partial(write_shard, folder=folder), plans))

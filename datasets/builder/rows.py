@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,15 @@ def read_rows_of(
     Yields:
         The number of a row and its cells.
     """
+    numbers = iter(wanted)
+    for table in read_tables_of(chunks, wanted, columns):
+        yield from zip(islice(numbers, len(table)), table.to_pylist(), strict=True)
+
+
+def read_tables_of(
+    chunks: Iterable[Path], wanted: Sequence[int], columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the rows that `read_rows_of` reads as tables, one for each chunk that has any."""
     import pyarrow.parquet as pq
 
     first = place = 0
@@ -107,8 +117,8 @@ def read_rows_of(
         with pq.ParquetFile(path) as file:
             end = first + file.metadata.num_rows
             here = wanted[place : bisect_left(wanted, end)]
-            cells = file.read(columns).take([int(row) - first for row in here]).to_pylist() if here else []
-        yield from zip(here, cells, strict=True)
+            if here:
+                yield file.read(columns).take([int(row) - first for row in here])
         first, place = end, place + len(here)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from emonet.atomic import write_atomically
 from emonet.datasets.builder.decisions import Index
-from emonet.datasets.builder.rows import read_rows_of
+from emonet.datasets.builder.rows import read_tables_of
 from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.sample import SPLITS, Rejected
 from emonet.datasets.store import REJECTED, shard_schema
 from emonet.datasets.store.layout import shard_name
+from emonet.datasets.store.schema import SPLIT
 from emonet.labels import Emotion
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 SHARD_ROWS = 8192
 SHARD_BYTES = 256 * 2**20
 GROUP_ROWS = 1024  # of a Parquet row group, which is read as a whole
+
+# Columns of the first stage that a shard needs.
+FOUND = (
+    *("key", "source", "subject", "sequence", "frame", "activation", "emotion", "votes", "image"),
+    *("sha1", "box", "landmarks", "score", "detector", "reason"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +115,52 @@ def _divide(index: Index, split: str) -> list[list[int]]:
 
 def write_shard(plan: ShardPlan, folder: Path) -> str:
     """Write a shard into the folder of a data set; return the SHA-256 of its file."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = shard_schema(plan.classes)
-    path, rows, count = folder / plan.name, _read_rows(plan), len(plan.rows)
+    path, start = folder / plan.name, 0
     with write_atomically(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for start in range(0, count, GROUP_ROWS):
-            group = [next(rows) for _ in range(min(GROUP_ROWS, count - start))]
-            columns = {name: [cells[name] for cells in group] for name in schema.names}
-            writer.write_table(pa.table(columns, schema=schema))
+        for rows in _read_groups(plan):
+            writer.write_table(_make_group(rows, plan, start, schema))
+            start += len(rows)
     return hash_file(path)
 
 
-def _read_rows(plan: ShardPlan) -> Iterator[dict[str, Any]]:
-    """Read the rows of a shard in order, one chunk after the other."""
-    labels = {str(emotion): number for number, emotion in enumerate(plan.classes)}
-    for place, (_, cells) in enumerate(read_rows_of(plan.chunks, plan.rows)):
-        cells["image"] = {"bytes": cells["image"], "path": f"{cells['key'].replace('/', '_')}.png"}
-        cells["label"] = labels[cells["emotion"]]
-        cells["split"] = plan.split
-        cells["undetected"] = cells["reason"]
-        yield cells | {name: values[place] for name, values in plan.decided.items()}
+def _read_groups(plan: ShardPlan) -> Iterator[pa.Table]:
+    """Read the rows of a shard in order, GROUP_ROWS at a time."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    for table in read_tables_of(plan.chunks, plan.rows, FOUND):
+        waiting.append(table)
+        if sum(map(len, waiting)) >= GROUP_ROWS:
+            joined = pa.concat_tables(waiting)
+            whole = len(joined) // GROUP_ROWS * GROUP_ROWS
+            yield from (joined.slice(start, GROUP_ROWS) for start in range(0, whole, GROUP_ROWS))
+            waiting = [joined.slice(whole)]
+    if any(map(len, waiting)):
+        yield pa.concat_tables(waiting)
+
+
+def _make_group(rows: pa.Table, plan: ShardPlan, start: int, schema: pa.Schema) -> pa.Table:
+    """Make a row group: what the first stage found, and what was decided about the rows from `start` on."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = {name: rows.column(name).combine_chunks() for name in FOUND}
+    names = pc.binary_join_element_wise(pc.replace_substring(found["key"], "/", "_"), ".png", "")
+    made = {
+        "image": pa.StructArray.from_arrays([found["image"], names], fields=list(schema.field("image").type)),
+        "label": pc.index_in(found["emotion"], pa.array(map(str, plan.classes))).cast(pa.int64()),
+        SPLIT: pa.repeat(plan.split, len(rows)),
+        "undetected": found["reason"],
+    }
+    decided = {
+        name: pa.array(values[start : start + len(rows)], schema.field(name).type)
+        for name, values in plan.decided.items()
+    }
+    columns = found | made | decided
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def write_rejected(index: Index, early: Sequence[Rejected], folder: Path) -> pa.Table:
