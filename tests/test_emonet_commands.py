@@ -227,6 +227,7 @@ def test_the_demo_leaves_an_album_of_samples(run, tmp_path):
     result = run("demo", "-o", tmp_path / "demo", "--model", "emonet_fast")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == f"look at {tmp_path / 'demo' / 'album' / 'album.html'}"
+    assert run("demo", "-o", tmp_path / "demo", "--model", "emonet_fast").exit_code == 0  # into a folder of its own
     rows = pq.read_table(tmp_path / "demo" / "album" / "predictions.parquet").to_pylist()
     faces = Counter(row["path"] for row in rows if row["face"])
     single = ("admiral.jpg", "phone.heic", "photographer.jpg", "portrait.jpg", "small.png", "turned by its EXIF.jpg")

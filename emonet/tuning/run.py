@@ -20,11 +20,12 @@ from typing import Any
 
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.folders import check_own
 from emonet.html.formatting import count_of
 from emonet.options import to_table
 from emonet.training.config import Panel, TrainConfig
 from emonet.training.log import Silent, Watch
-from emonet.tuning.journal import check_optuna, is_locked
+from emonet.tuning.journal import LOCK, check_optuna, is_locked
 from emonet.tuning.options import TuneOptions
 from emonet.tuning.report import PLOTS, REPORT, write_report
 from emonet.tuning.space import FIELDS, Space, count_epochs, make_space
@@ -77,7 +78,8 @@ def tune(
 
     Raises:
         MissingPackageError: Optuna is not installed.
-        OptionError: The search cannot be understood, a value cannot be used, or the folder holds another study.
+        OptionError: The search cannot be understood, a value cannot be used, or the folder holds another study or other
+            things.
 
     Examples:
         >>> from pathlib import Path
@@ -91,6 +93,7 @@ def tune(
     check_optuna()
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise OptionError("a search runs in processes of their own: start it several times, without torchrun")
+    check_own(folder, "a search", [JOURNAL, LOCK])
     watch = watch or Silent()
     training = dict(training or {})
     space = make_space(options.search, training)
