@@ -97,6 +97,28 @@ def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, 
         assert np.asarray(crop).std() > 20
 
 
+def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+    PIL.Image.fromarray(portrait).save(tmp_path / "portrait.png")
+    (album / "film.mp4").touch()
+    places = ["portrait.png", "album/*.png", album / "more", "portrait.png"]
+    result = run("faces", *places, album, "--crops", "crops")
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:4]] == [
+        "portrait.png",
+        "album/black.png",
+        "album/portrait.png",
+    ]
+    assert "5 faces in 7 photos; 1 could not be read" in result.stdout
+    assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
+    crops = ["album/more/[bold]portrait.jpg-0.png", "album/portrait.png-0.png", "portrait.png-0.png"]
+    assert files_in(tmp_path / "crops") == crops
+    result = run("faces", *places, "--json")
+    assert [entry["photo"] for entry in json.loads(result.stdout)] == [
+        *("portrait.png", "album/black.png", "album/portrait.png", str(album / "more" / "[bold]portrait.jpg"))
+    ]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows itself keeps files that are open")
 def test_files_of_killed_runs_are_removed_and_those_of_others_stay(run, album, tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
@@ -168,6 +190,8 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album", "--crops", "album/crops"], "nothing is written next to your photos"),
         (["faces", "album", "--draw", "album"], "nothing is written next to your photos"),
         (["faces", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
+        (["faces", "album/more", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
+        (["faces", "album", "*.webp"], "no photo or folder fits *.webp"),
         (["faces", "album", "--option", "min_face=large"], "min_face must be a number"),
         (["faces", "album", "--detector", "dlib", "--device", "cuda"], "runs on cpu only"),
         (["faces", "album", "--config", "no.toml"], "emonet: no.toml: No such file or directory"),
