@@ -223,7 +223,7 @@ def test_invalid_options_end_with_one_line(store, tmp_path, capsys, monkeypatch,
     ("content", "words"),
     [
         ("epochs three", "mine.toml is not TOML"),
-        ("epoch = 3", "mine.toml: epoch; there are model, arguments"),
+        ("epoch = 3", "mine.toml: epoch; the closest to epoch: epochs, epoch_images"),
         ('epochs = "3"', "epochs must be a whole number, got '3'"),
         ("model = 3", "model must be a text, got 3"),
         ('sources = "jaffe"', "sources must be a list of names, got 'jaffe'"),

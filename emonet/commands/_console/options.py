@@ -101,7 +101,7 @@ def parse_settings(items: Sequence[str], option: str = "--set") -> dict[str, Any
 def _read_file(path: Path, fields: Iterable[OptionField]) -> dict[str, Any]:
     known = {field.name: field for field in fields}
     read = read_toml(path)
-    refuse_unknown(read, known, f"options in {path}")
+    refuse_unknown(read, known, f"options in {path}", "--print-config")
     return {name: _normalise(known[name], value) for name, value in read.items()}
 
 
