@@ -96,7 +96,13 @@ class BuildOptions:
     neutral: Annotated[
         Neutral, LABELS("Treat the first frames of sequences: drop, or first: use one as a neutral face.")
     ] = "drop"
-    detector: Annotated[str, FACES("Find faces with yunet, mtcnn or dlib; with whole, each image is a face.")] = "mtcnn"
+    detector: Annotated[
+        str,
+        FACES(
+            "Find faces with yunet, mtcnn or dlib; with whole, each image is a face. The default is not yunet, as for "
+            "photos, because mtcnn also runs on a GPU, and another default would build other data sets."
+        ),
+    ] = "mtcnn"
     device: Annotated[str, FACES("Find faces on auto, cpu, cuda or cuda:N.", default="auto")] = (
         "cpu"  # what "auto" became: other devices round otherwise
     )
