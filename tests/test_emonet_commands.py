@@ -90,11 +90,17 @@ def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, 
     before = files_in(album)
     run("faces", album, "--crops", tmp_path / "crops", "--draw", tmp_path / "drawn", "--size", 96, "--align")
     assert files_in(album) == before
-    assert files_in(tmp_path / "crops") == ["more/[bold]portrait.jpg-0.png", "portrait.png-0.png"]
+    assert files_in(tmp_path / "crops") == ["more/[bold]portrait.jpg-1.png", "portrait.png-1.png"]
     assert files_in(tmp_path / "drawn") == ["black.png.jpg", "more/[bold]portrait.jpg.jpg", "portrait.png.jpg"]
-    with PIL.Image.open(tmp_path / "crops" / "portrait.png-0.png") as crop:
+    with PIL.Image.open(tmp_path / "crops" / "portrait.png-1.png") as crop:
         assert crop.size == (96, 96)
         assert np.asarray(crop).std() > 20
+
+
+def test_crops_are_numbered_from_1_as_faces_in_tables_are(run, tmp_path, portrait):
+    PIL.Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
+    run("faces", tmp_path / "two.png", "--crops", tmp_path / "crops")
+    assert files_in(tmp_path / "crops") == ["two.png-1.png", "two.png-2.png"]
 
 
 def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, monkeypatch):
@@ -111,7 +117,7 @@ def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, 
     ]
     assert "5 faces in 7 photos; 1 could not be read" in result.stdout
     assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
-    crops = ["album/more/[bold]portrait.jpg-0.png", "album/portrait.png-0.png", "portrait.png-0.png"]
+    crops = ["album/more/[bold]portrait.jpg-1.png", "album/portrait.png-1.png", "portrait.png-1.png"]
     assert files_in(tmp_path / "crops") == crops
     result = run("faces", *places, "--json")
     assert [entry["photo"] for entry in json.loads(result.stdout)] == [
@@ -134,7 +140,7 @@ def test_files_of_killed_runs_are_removed_and_those_of_others_stay(run, album, t
 
 
 def test_long_names_and_names_like_those_of_copies_have_crops_and_drawings(run, album, tmp_path, portrait):
-    names = ["x" * 251 + ".png", "portrait.png.jpg/a.png", "portrait.png-0.png/a.png"]
+    names = ["x" * 251 + ".png", "portrait.png.jpg/a.png", "portrait.png-1.png/a.png"]
     for name in names:
         (album / name).parent.mkdir(exist_ok=True)
         PIL.Image.fromarray(portrait).save(album / name)

@@ -64,7 +64,8 @@ def faces(
     photos: PhotosArgument,
     *,
     crops: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the crops of the faces to this folder.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the crops of the faces to this folder, as PHOTO-1.png."),
     ] = None,
     draw: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write copies with the faces drawn in to this folder.")
@@ -265,9 +266,9 @@ class FaceSearch:
 
         name = (path.parent.resolve() / path.name).relative_to(self.shared).as_posix()
         if self.crops is not None:
-            for index, face in enumerate(selection.faces):
+            for number, face in enumerate(selection.faces, start=1):
                 crop = encode_png(crop_face(image, face, self.spec))
-                _write_file(self.crops / name_copy(name, f"-{index}.png"), crop)
+                _write_file(self.crops / name_copy(name, f"-{number}.png"), crop)
         if self.draw is not None:
             rejected = [rejection.face for rejection in selection.rejections if rejection.face]
             drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))
