@@ -13,6 +13,7 @@ import trainings
 from emonet.datasets import open_store
 from emonet.errors import TrainingError
 from emonet.faces import read_faces
+from emonet.inference.averaging import average_answers
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.inference.torch_classifier import TorchClassifier
@@ -219,6 +220,7 @@ def test_members_are_averaged_into_one_model(store, tmp_path):
     pixels = read_faces(store, ["dev"], checkpoint.input).pixels
     answers = np.stack([classify(member, pixels) for member in members])
     assert classify(load_checkpoint(tmp_path / "model.safetensors"), pixels) == pytest.approx(answers.mean(0), abs=1e-6)
+    assert checkpoint.arguments == average_answers(members).arguments  # one form, whoever writes it
     assert [member.training["config"]["seed"] for member in members] == [4, 5, 6]
     assert [part["scores"] for part in checkpoint.training["members"]] == [member.scores for member in members]
     assert same(members[0], trainings.trained(store, tmp_path / "alone", seed=4))
