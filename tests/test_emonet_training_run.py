@@ -312,7 +312,7 @@ def test_init_refuses_the_mean_of_models_that_differ(store, start, tmp_path, opt
 def test_other_classes_need_new_head(store, start, tmp_path):
     options = {"init": str(start), "classes": "fer6", "learning_rate": 0}
     with pytest.raises(
-        ValueError, match=r"answers angry, disgust, .*and the data have angry, fear, .*; new_head trains"
+        ValueError, match=r"answers angry, disgust, .*and the data have angry, fear, .*; `new_head` trains"
     ):
         trainings.trained(store, tmp_path, **options)
     before, after = load_checkpoint(start), trainings.trained(store, tmp_path, new_head=True, **options)
@@ -402,7 +402,7 @@ def test_a_missing_init_model_is_named(store, tmp_path, init, error, words):
 @pytest.mark.parametrize(
     ("options", "config", "words"),
     [
-        ({"dev": 0}, {}, "has no split 'dev' to choose the epoch on: build it with --dev, choose on a fold, or"),
+        ({"dev": 0}, {}, "has no split 'dev' to choose the epoch on: build it with --dev, choose on a `fold`, or"),
         ({"folds": 0}, {"fold": 0}, "no images are left to choose on: fold 0 is empty"),
     ],
 )

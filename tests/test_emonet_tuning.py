@@ -418,9 +418,9 @@ def test_a_search_in_which_all_fails_ends(store, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "training", "words"),
     [
-        ({"objective": "folds"}, {"fold": 1}, "leave out fold"),
+        ({"objective": "folds"}, {"fold": 1}, "leave out `fold`"),
         ({"sampler": "grid"}, {}, "a step for learning_rate"),
-        ({}, {"all_train": True}, "leave out all_train"),
+        ({}, {"all_train": True}, "leave out `all_train`"),
     ],
 )
 def test_contradictions_are_told_before_a_folder_is_made(store, tmp_path, options, training, words):

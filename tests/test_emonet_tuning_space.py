@@ -142,8 +142,8 @@ def test_values_that_go_only_with_some_others_are_allowed():
         ({"sources": [["a"], ["b"]]}, {}, "compared by"),
         ({"members": "1..3"}, {}, "one network"),
         ({"workers": "1..2"}, {}, "does not change what is learned"),
-        ({"seed": "1..2"}, {"all_train": True}, "leave out all_train"),
-        ({"seed": "1..2"}, {"orders": 3}, "leave out orders"),
+        ({"seed": "1..2"}, {"all_train": True}, "leave out `all_train`"),
+        ({"seed": "1..2"}, {"orders": 3}, "leave out `orders`"),
         ({"seed": "1..2"}, {"sed": 3}, "unknown options of the trainings: sed"),
     ],
 )

@@ -158,7 +158,7 @@ class BuildOptions:
                 READERS[name].choose(self.choices_of(name))
         for option in self.choices:
             if not any(option.startswith(f"{name}_") for name in self.inputs):
-                raise OptionError(f"{option} belongs to a data set that is not given; given: {', '.join(self.inputs)}")
+                raise OptionError(f"`{option}` belongs to a data set that is not among {', '.join(self.inputs)}")
 
     def choices_of(self, name: str) -> dict[str, str]:
         """Return the choices of one reader, by their names there."""

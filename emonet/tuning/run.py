@@ -149,7 +149,7 @@ def _find_folds(options: TuneOptions, space: Space, store: Store) -> tuple[int, 
             )
         return ()
     if base.fold >= 0 or base.leave_out >= 0:
-        raise OptionError("the objective folds takes each fold in turn: leave out fold and leave_out")
+        raise OptionError("the objective folds takes each fold in turn: leave out `fold` and `leave_out`")
     folds = sorted(set(store.table(TRAIN, ["fold"])["fold"].to_pylist()) - {-1, None})
     if len(folds) < 2:
         raise OptionError(f"{store.path} has no folds: `emonet build --folds N` numbers them")

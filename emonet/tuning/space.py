@@ -157,7 +157,7 @@ def make_space(search: Mapping[str, Any], training: Mapping[str, Any]) -> Space:
     refuse_unknown(training, FIELDS, "options of the trainings", TRAIN_HELP)
     for name in ("all_train", *SEVERAL):
         if training.get(name, FIELDS[name].default) != FIELDS[name].default:
-            raise OptionError(f"a trial trains one network and scores it on dev: leave out {name}")
+            raise OptionError(f"a trial trains one network and scores it on dev: leave out `{name}`")
     base = Space((), training)
     base.check()
     flat = flatten_search(search)
