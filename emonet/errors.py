@@ -11,6 +11,8 @@
     ├── CheckpointError         a model file that cannot be used (also a ValueError)
     └── TrainingError           a training that cannot go on (also a ValueError)
 
+Messages name options as Python does, in backticks, such as `all_train`; commands show them as they are typed.
+
 The console writes one line for these, and a traceback for everything else, which is a bug.
 """
 

@@ -8,10 +8,11 @@ of options, and `emonet/commands/_console/options.py` makes a command line of th
 
 from __future__ import annotations
 
+import difflib
 import json
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -21,6 +22,7 @@ from emonet.errors import OptionError
 
 T = TypeVar("T")
 
+MANY = 30  # names that a message still lists
 MOST = 10**12  # numbers without a limit of their own end here: infinity is no number of epochs
 
 KINDS: dict[Any, str] = {
@@ -176,7 +178,7 @@ def from_table(described: type[T], values: Mapping[str, Any]) -> T:
         OptionError: A name is unknown, or a value cannot be used.
     """
     known = {field.name: field for field in option_fields(described)}
-    refuse_unknown(values, known, "options")
+    refuse_unknown(values, known, "options", described.__name__)
     own: dict[str, Any] = {}
     grouped: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, value in values.items():
@@ -194,10 +196,19 @@ def to_table(options: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
-def refuse_unknown(names: Mapping[str, Any] | set[str], known: Mapping[str, Any], what: str) -> None:
-    """Raise an OptionError that lists the known names if others are among these."""
+def refuse_unknown(names: Mapping[str, Any] | set[str], known: Mapping[str, Any], what: str, where: str) -> None:
+    """Raise an OptionError if there are unknown names. It lists the known ones, or some and `where` all are."""
     if unknown := sorted(set(names) - set(known)):
-        raise OptionError(f"unknown {what}: {', '.join(unknown)}; there are {', '.join(known)}")
+        listed = f"there are {', '.join(known)}" if len(known) <= MANY else f"{where} lists all"
+        if len(known) > MANY and (closest := _find_closest(unknown[0], known)):
+            listed = f"the closest to {unknown[0]}: {', '.join(closest)}; {listed}"
+        raise OptionError(f"unknown {what}: {', '.join(unknown)}; {listed}")
+
+
+def _find_closest(name: str, known: Iterable[str]) -> list[str]:
+    """Find a few names that hold a name, or are like it."""
+    holding = [one for one in known if name in one]
+    return [*dict.fromkeys([*holding, *difflib.get_close_matches(name, known, cutoff=0.5)])][:3]
 
 
 def split_names(text: str, *, paths: bool = False) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def name_copy(name: str, ending: str) -> PurePosixPath:
 
     Args:
         name: The path of the photo below its folder, with slashes.
-        ending: What is added, such as `.jpg`, or `-0.png` for a crop.
+        ending: What is added, such as `.jpg`, or `-1.png` for a crop.
 
     Returns:
         The path of the copy below the folder of copies. Copies of different photos have different paths, and none is

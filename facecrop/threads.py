@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from threading import Lock, Thread, get_ident
+from typing import NamedTuple
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
 def use_one_thread() -> ExitStack:
@@ -15,15 +18,76 @@ def use_one_thread() -> ExitStack:
     many times slower where each core has work already. One thread also gives the same results everywhere: several add
     up numbers in another order. Torch and OpenCV are limited only if they are loaded.
 
+    The limits are of the whole process: of several threads that ask for them, the first sets them and the last gives
+    the threads back.
+
     Returns:
         What gives the threads back when it is closed: `with use_one_thread(): ...`. Without, the limits stay.
     """
-    restoring = ExitStack()
-    restoring.enter_context(threadpool_limits(1, "blas"))
+    leaving = ExitStack()
+    leaving.callback(_limits.leave, _limits.enter())
+    return leaving
+
+
+class _Limits:
+    """The limits of this process, and how many threads there were before the first that wanted them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside: list[int] = []  # threads, each as often as it has entered
+        self._before: dict[str, int] = {}
+
+    def enter(self) -> int:
+        """Set the limits, and return the thread that wants them."""
+        thread = get_ident()
+        with self._lock:
+            self._inside.append(thread)
+            for pool in _list_pools():
+                self._before.setdefault(pool.name, pool.size)
+            _limit()
+        return thread
+
+    def leave(self, thread: int) -> None:
+        """Give the threads back, but not while others want the limits.
+
+        Torch, and some libraries of matrix products, keep a number for each thread and one for new threads. So they are
+        given back here, and taken again elsewhere.
+        """
+        with self._lock:
+            self._inside.remove(thread)
+            if thread not in self._inside:
+                _limit(self._before)
+                if self._inside:
+                    again = Thread(target=_limit)
+                    again.start()
+                    again.join()
+            if not self._inside:
+                self._before.clear()
+
+
+class _Pool(NamedTuple):
+    """The threads of a package or a library, and what sets their number."""
+
+    name: str
+    size: int
+    set_size: Callable[[int], object]
+
+
+def _list_pools() -> Iterator[_Pool]:
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        yield _Pool(library.filepath, library.num_threads, library.set_num_threads)
     if (torch := sys.modules.get("torch")) is not None:
-        restoring.callback(torch.set_num_threads, torch.get_num_threads())
-        torch.set_num_threads(1)
+        yield _Pool("torch", torch.get_num_threads(), torch.set_num_threads)
     if (cv2 := sys.modules.get("cv2")) is not None:
-        restoring.callback(cv2.setNumThreads, cv2.getNumThreads())
-        cv2.setNumThreads(1)
-    return restoring
+        yield _Pool("cv2", cv2.getNumThreads(), cv2.setNumThreads)
+
+
+def _limit(before: Mapping[str, int] | None = None) -> None:
+    """Set all to one thread, or to what they had before."""
+    for pool in _list_pools():
+        pool.set_size(1 if before is None else before.get(pool.name, pool.size))
+    with threadpool_limits(None, "blas"):  # sets nothing, but lets other threads set them after it (threadpoolctl 3.8)
+        pass
+
+
+_limits = _Limits()

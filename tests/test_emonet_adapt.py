@@ -13,6 +13,7 @@ from emonet.adapting import AdaptOptions, adapt
 from emonet.adapting.faces import find_groups
 from emonet.adapting.features import compute_features, find_last_layer
 from emonet.adapting.fitting import Examples, Layer, fit_path, make_own_layer
+from emonet.adapting.head import add_head
 from emonet.adapting.judging import cross_validate, divide, judge
 from emonet.commands import app
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
@@ -21,6 +22,8 @@ from emonet.evaluation.intervals import name_clusters, separate_images
 from emonet.heads import Head, HeadChoice
 from emonet.inference import Processor, load_model, open_classifier, open_machine
 from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.loading import FOLDER
+from emonet.inference.model_file import fits_half
 from emonet.labels import Emotion
 from emonet.models import create_model
 from facecrop import CropSpec
@@ -48,7 +51,7 @@ def adapted(friends):
 @pytest.fixture(scope="module")
 def model_file(adapted, tmp_path_factory):
     path = tmp_path_factory.mktemp("adapted") / "own.safetensors"
-    adapted.model.save(path)
+    adapted.save(path)
     return path
 
 
@@ -85,6 +88,26 @@ def test_the_other_heads_stay(model_file, face):
     for head in ("fer2013", "seen"):
         answers = [EmotionPredictor(one, head=head, device="cpu").predict_faces(crops) for one in (before, after)]
         assert answers[0][0].probabilities == pytest.approx(answers[1][0].probabilities, abs=1e-6)
+
+
+def test_the_file_is_as_small_as_the_model_s_own_and_answers_as_what_was_learned(adapted, model_file):
+    size, head = (FOLDER / "emonet_fast.safetensors").stat().st_size, adapted.model.heads[-1]
+    assert model_file.stat().st_size < size + 20_000  # a head, and what is said of it
+    stored = load_model(model_file)
+    assert stored.identity == adapted.model.identity
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 48, 48, 1), np.uint8)
+    answers = [open_classifier(one, open_machine("cpu", "fp32"))(pixels) for one in (adapted.model, stored)]
+    assert (answers[0] == answers[1]).all()
+    assert answers[1].shape[1] == 15 + len(head.classes)
+
+
+@pytest.mark.parametrize(("scale", "half"), [(1.0, True), (1e6, False)])
+def test_rows_are_rounded_only_if_that_loses_little(scale, half):
+    base = load_model("emonet_fast")
+    new = Layer(scale * np.random.default_rng(0).normal(size=(2, 128)), np.zeros(2))
+    grown = add_head(base, "head", new, "own", (Emotion.HAPPY, Emotion.SAD), (0.5, 0.5), "even", {})
+    assert grown.weights["head.weight"][15:] == pytest.approx(new.weights, rel=1e-3 if half else 1e-7)
+    assert fits_half(grown.weights) == half
 
 
 def test_onnx_runtime_answers_with_the_package_s_graph(model_file):
@@ -339,13 +362,14 @@ def test_networks_that_end_in_a_dense_layer_are_adapted(name, store, tmp_path):
     base = make_checkpoint(name)
     base.save(tmp_path / "base.safetensors")
     found = adapt(store.path, AdaptOptions(model=str(tmp_path / "base.safetensors"), device="cpu"))
-    found.model.save(tmp_path / "own.safetensors")
+    found.save(tmp_path / "own.safetensors")
     opened = load_model(tmp_path / "own.safetensors")
     size, channels = base.input.size, base.input.channels
     pixels = np.random.default_rng(0).integers(0, 256, (4, size, size, channels), np.uint8)
     answers = [open_classifier(one, open_machine("cpu", "fp32"))(pixels) for one in (base, opened)]
     assert answers[1].shape == (4, 9)
     assert answers[1][:, :7] == pytest.approx(answers[0], abs=1e-6)
+    assert opened.identity == found.model.identity  # in 32 bits, as the model
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,17 @@ def test_each_model_is_as_sure_as_its_temperatures_let_it_be():
     np.testing.assert_allclose(answer(made, PARTS["fer2013"]), expected, atol=1e-5)
 
 
+def test_files_that_only_count_their_members_are_still_read(tmp_path):
+    """`emonet train --members` wrote them so."""
+    models = [two_heads(), two_heads(seed=2)]
+    made, first = average_answers(models), models[0]
+    counted = {"model": first.model, "members": 2, "arguments": dict(first.arguments), "heads": [7, 8]}
+    replace(made, arguments=counted).save(tmp_path / "old.safetensors")
+    old = load_checkpoint(tmp_path / "old.safetensors")
+    assert old.arguments == counted
+    assert (answer(old, PARTS["seen"]) == answer(made, PARTS["seen"])).all()
+
+
 def test_averages_can_be_averaged(plain):
     inner = average_answers([two_heads(), plain])
     whole = average_answers([inner, two_heads(seed=2)])

@@ -90,11 +90,39 @@ def test_crops_and_drawings_go_where_they_are_told_and_nowhere_else(run, album, 
     before = files_in(album)
     run("faces", album, "--crops", tmp_path / "crops", "--draw", tmp_path / "drawn", "--size", 96, "--align")
     assert files_in(album) == before
-    assert files_in(tmp_path / "crops") == ["more/[bold]portrait.jpg-0.png", "portrait.png-0.png"]
+    assert files_in(tmp_path / "crops") == ["more/[bold]portrait.jpg-1.png", "portrait.png-1.png"]
     assert files_in(tmp_path / "drawn") == ["black.png.jpg", "more/[bold]portrait.jpg.jpg", "portrait.png.jpg"]
-    with PIL.Image.open(tmp_path / "crops" / "portrait.png-0.png") as crop:
+    with PIL.Image.open(tmp_path / "crops" / "portrait.png-1.png") as crop:
         assert crop.size == (96, 96)
         assert np.asarray(crop).std() > 20
+
+
+def test_crops_are_numbered_from_1_as_faces_in_tables_are(run, tmp_path, portrait):
+    PIL.Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
+    run("faces", tmp_path / "two.png", "--crops", tmp_path / "crops")
+    assert files_in(tmp_path / "crops") == ["two.png-1.png", "two.png-2.png"]
+
+
+def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+    PIL.Image.fromarray(portrait).save(tmp_path / "portrait.png")
+    (album / "film.mp4").touch()
+    places = ["portrait.png", "album/*.png", album / "more", "portrait.png"]
+    result = run("faces", *places, album, "--crops", "crops")
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:4]] == [
+        "portrait.png",
+        "album/black.png",
+        "album/portrait.png",
+    ]
+    assert "5 faces in 7 photos; 1 could not be read" in result.stdout
+    assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
+    crops = ["album/more/[bold]portrait.jpg-1.png", "album/portrait.png-1.png", "portrait.png-1.png"]
+    assert files_in(tmp_path / "crops") == crops
+    result = run("faces", *places, "--json")
+    assert [entry["photo"] for entry in json.loads(result.stdout)] == [
+        *("portrait.png", "album/black.png", "album/portrait.png", str(album / "more" / "[bold]portrait.jpg"))
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows itself keeps files that are open")
@@ -112,7 +140,7 @@ def test_files_of_killed_runs_are_removed_and_those_of_others_stay(run, album, t
 
 
 def test_long_names_and_names_like_those_of_copies_have_crops_and_drawings(run, album, tmp_path, portrait):
-    names = ["x" * 251 + ".png", "portrait.png.jpg/a.png", "portrait.png-0.png/a.png"]
+    names = ["x" * 251 + ".png", "portrait.png.jpg/a.png", "portrait.png-1.png/a.png"]
     for name in names:
         (album / name).parent.mkdir(exist_ok=True)
         PIL.Image.fromarray(portrait).save(album / name)
@@ -168,6 +196,8 @@ def test_nothing_readable_is_status_1(run, album, tmp_path):
         (["faces", "album", "--crops", "album/crops"], "nothing is written next to your photos"),
         (["faces", "album", "--draw", "album"], "nothing is written next to your photos"),
         (["faces", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
+        (["faces", "album/more", "album/portrait.png", "--draw", "album"], "nothing is written next to your photos"),
+        (["faces", "album", "*.webp"], "no photo or folder fits *.webp"),
         (["faces", "album", "--option", "min_face=large"], "min_face must be a number"),
         (["faces", "album", "--detector", "dlib", "--device", "cuda"], "runs on cpu only"),
         (["faces", "album", "--config", "no.toml"], "emonet: no.toml: No such file or directory"),
@@ -227,6 +257,7 @@ def test_the_demo_leaves_an_album_of_samples(run, tmp_path):
     result = run("demo", "-o", tmp_path / "demo", "--model", "emonet_fast")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == f"look at {tmp_path / 'demo' / 'album' / 'album.html'}"
+    assert run("demo", "-o", tmp_path / "demo", "--model", "emonet_fast").exit_code == 0  # into a folder of its own
     rows = pq.read_table(tmp_path / "demo" / "album" / "predictions.parquet").to_pylist()
     faces = Counter(row["path"] for row in rows if row["face"])
     single = ("admiral.jpg", "phone.heic", "photographer.jpg", "portrait.jpg", "small.png", "turned by its EXIF.jpg")

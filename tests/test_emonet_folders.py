@@ -8,7 +8,9 @@ from emonet.errors import OptionError
 from emonet.folders import check_own
 
 
-@pytest.mark.parametrize("command", [("train", "store"), ("evaluate", "emonet_fast", "store"), ("compare", "a", "b")])
+@pytest.mark.parametrize(
+    "command", [("train", "store"), ("evaluate", "emonet_fast", "store"), ("compare", "a", "b"), ("demo",)]
+)
 def test_nothing_is_written_among_photos(command, tmp_path):
     (tmp_path / "me.jpg").write_bytes(b"a photo")
     error = CliRunner().invoke(app, [*command, "-o", str(tmp_path)]).exception

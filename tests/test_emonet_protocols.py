@@ -246,10 +246,10 @@ def test_nothing_to_score_is_refused(store, protocol):
 @pytest.mark.parametrize(
     ("protocol", "options", "words"),
     [
-        (OfficialSplits(), {"fold": 1}, "leave out fold and sources"),
-        (LeaveOneSubjectOut(), {"sources": ["jaffe"]}, "leave out fold and sources"),
-        (LeaveOneSubjectOut(), {"leave_out": 1}, "leave out leave_out and out_of_fold"),
-        (SubjectFolds(), {"out_of_fold": True}, "leave out leave_out and out_of_fold"),
+        (OfficialSplits(), {"fold": 1}, "leave out `fold` and `sources`"),
+        (LeaveOneSubjectOut(), {"sources": ["jaffe"]}, "leave out `fold` and `sources`"),
+        (LeaveOneSubjectOut(), {"leave_out": 1}, "leave out `leave_out` and `out_of_fold`"),
+        (SubjectFolds(), {"out_of_fold": True}, "leave out `leave_out` and `out_of_fold`"),
         (SubjectFolds(folds=2), {}, "must make 3 parts or more"),
         (SubjectFolds(folds=1), {}, "folds must be from 2 to 7"),
         (SubjectFolds(folds=8), {}, "folds must be from 2 to 7, the number of groups"),

@@ -12,6 +12,7 @@ import trainings
 from matplotlib.text import Text
 from pages import rows
 
+from emonet.errors import OptionError
 from emonet.evaluation import compare_answers, read_answers
 from emonet.evaluation.metrics import score
 from emonet.evaluation.parts import WITH_COPY, WITHOUT_COPY, average_sequences
@@ -229,6 +230,16 @@ def test_overwrite_replaces_other_rounds(store, tmp_path):
         carried_out(LeaveOneSubjectOut(), store, tmp_path, trainings.Stopping(epochs=1), overwrite=True, seed=1)
     assert not (tmp_path / "protocol.json").exists()
     assert carried_out(LeaveOneSubjectOut(), store, tmp_path, seed=1).config["seed"] == 1
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("place", ["notes.txt", "ck8-fold-1/dataset.json"])
+def test_nothing_is_written_among_other_things(store, tmp_path, place, overwrite):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).touch()
+    with pytest.raises(OptionError, match=rf"holds other things than .*{(tmp_path / place).name!r}"):
+        carried_out(SubjectFolds(folds=3), store, tmp_path, overwrite=overwrite)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / place]
 
 
 def test_train_is_given_no_scored_rows(store, tmp_path, monkeypatch):

@@ -46,6 +46,10 @@ def test_a_card_has_all_that_one_must_know(evaluation):
     assert "nan" not in card
 
 
+def test_the_card_of_an_ensemble_counts_its_networks(trained):
+    assert "Network `averaged` (2 x tuned_five): " in model_card(trained(members=2))
+
+
 @pytest.mark.parametrize("view", ["none", "mirror"])
 def test_its_figures_are_those_of_the_evaluation(evaluation, view):
     scores = evaluation.scores[view]["all"]

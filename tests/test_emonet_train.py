@@ -206,7 +206,10 @@ def test_only_the_first_process_prints(run, store, config, tmp_path, monkeypatch
         (["--sources", "jaffe"], "no training images from jaffe; there are some from fer2013"),
         (["--init", "nowhere.safetensors"], "no such model file: nowhere.safetensors"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
-        (["--members", "2", "--orders", "2"], "ask for one of the two"),
+        (["--members", "2", "--orders", "2"], "--members are averaged and --orders chosen from"),
+        (["--teacher-views", "2"], "--teacher-views belongs to --teacher"),
+        (["--set", "classes=3"], "choose among them with --classes, not in --set"),
+        (["--batch-size", "0"], "emonet: --batch-size must be a number"),
     ],
 )
 def test_invalid_options_end_with_one_line(store, tmp_path, capsys, monkeypatch, arguments, words):
@@ -223,10 +226,12 @@ def test_invalid_options_end_with_one_line(store, tmp_path, capsys, monkeypatch,
     ("content", "words"),
     [
         ("epochs three", "mine.toml is not TOML"),
-        ("epoch = 3", "mine.toml: epoch; there are model, arguments"),
+        ("epoch = 3", "mine.toml: epoch; the closest to epoch: epochs, epoch_images"),
         ('epochs = "3"', "epochs must be a whole number, got '3'"),
         ("model = 3", "model must be a text, got 3"),
         ('sources = "jaffe"', "sources must be a list of names, got 'jaffe'"),
+        ("batch_size = 0", "batch_size must be a number"),
+        ("teacher_views = 2", "`teacher_views` belongs to --teacher"),
     ],
 )
 def test_mistakes_in_the_config_file_are_reported(run, store, tmp_path, content, words):

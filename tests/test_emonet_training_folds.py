@@ -132,7 +132,7 @@ def test_overwriting_removes_folds_and_teacher_labels(store, run, tmp_path):
     [
         (0, {"out_of_fold": True}, "have no folds: `emonet build --folds N` numbers them"),
         (0, {"leave_out": 0}, "have no folds: `emonet build --folds N` numbers them"),
-        (3, {"leave_out": 3}, "leave_out must be one of the folds 0, 1, 2, got 3"),
+        (3, {"leave_out": 3}, "`leave_out` must be one of the folds 0, 1, 2, got 3"),
         (3, {"out_of_fold": True, "model": "knn", "arguments": {}}, "knn memorises images"),
     ],
 )

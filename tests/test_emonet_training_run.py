@@ -13,6 +13,7 @@ import trainings
 from emonet.datasets import open_store
 from emonet.errors import TrainingError
 from emonet.faces import read_faces
+from emonet.inference.averaging import average_answers
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.inference.torch_classifier import TorchClassifier
@@ -219,6 +220,7 @@ def test_members_are_averaged_into_one_model(store, tmp_path):
     pixels = read_faces(store, ["dev"], checkpoint.input).pixels
     answers = np.stack([classify(member, pixels) for member in members])
     assert classify(load_checkpoint(tmp_path / "model.safetensors"), pixels) == pytest.approx(answers.mean(0), abs=1e-6)
+    assert checkpoint.arguments == average_answers(members).arguments  # one form, whoever writes it
     assert [member.training["config"]["seed"] for member in members] == [4, 5, 6]
     assert [part["scores"] for part in checkpoint.training["members"]] == [member.scores for member in members]
     assert same(members[0], trainings.trained(store, tmp_path / "alone", seed=4))
@@ -310,7 +312,7 @@ def test_init_refuses_the_mean_of_models_that_differ(store, start, tmp_path, opt
 def test_other_classes_need_new_head(store, start, tmp_path):
     options = {"init": str(start), "classes": "fer6", "learning_rate": 0}
     with pytest.raises(
-        ValueError, match=r"answers angry, disgust, .*and the data have angry, fear, .*; new_head trains"
+        ValueError, match=r"answers angry, disgust, .*and the data have angry, fear, .*; `new_head` trains"
     ):
         trainings.trained(store, tmp_path, **options)
     before, after = load_checkpoint(start), trainings.trained(store, tmp_path, new_head=True, **options)
@@ -400,7 +402,7 @@ def test_a_missing_init_model_is_named(store, tmp_path, init, error, words):
 @pytest.mark.parametrize(
     ("options", "config", "words"),
     [
-        ({"dev": 0}, {}, "has no split 'dev' to choose the epoch on: build it with --dev, choose on a fold, or"),
+        ({"dev": 0}, {}, "has no split 'dev' to choose the epoch on: build it with --dev, choose on a `fold`, or"),
         ({"folds": 0}, {"fold": 0}, "no images are left to choose on: fold 0 is empty"),
     ],
 )

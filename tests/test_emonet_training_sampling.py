@@ -278,5 +278,5 @@ def test_no_part_is_empty_and_no_image_is_lost(part_size, count):
 
 
 def test_a_batch_of_fewer_images_than_processes_is_refused():
-    with pytest.raises(OptionError, match=r"6 processes cannot share a batch of 4: .* larger batch_size"):
+    with pytest.raises(OptionError, match=r"6 processes cannot share a batch of 4: .* larger `batch_size`"):
         Planner(Sampling(FACES, TrainConfig(batch_size=5)), Processes(0, 6))

@@ -143,9 +143,9 @@ def test_members_keep_answers_of_their_own(store, teachers, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"teacher_views": 2}, "teacher_views belongs to teacher"),
-        ({"teacher_views": 2, "teacher": ["emonet"], "augment_from": {"2": "none"}}, "leave out augment_from"),
-        ({"teacher_views": 2, "teacher": ["emonet"], "repeats": 2}, "leave out repeats"),
+        ({"teacher_views": 2}, "`teacher_views` belongs to `teacher`"),
+        ({"teacher_views": 2, "teacher": ["emonet"], "augment_from": {"2": "none"}}, "leave out `augment_from`"),
+        ({"teacher_views": 2, "teacher": ["emonet"], "repeats": 2}, "leave out `repeats`"),
         ({"teacher_views": -1, "teacher": ["emonet"]}, "teacher_views must be a number from 0 to 1000, got -1"),
     ],
 )

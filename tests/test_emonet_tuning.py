@@ -344,6 +344,16 @@ def test_a_study_of_other_data_is_refused_and_may_be_replaced(store, tmp_path):
     assert len(tune(one, other, tmp_path, TRAINING, overwrite=True).trials) == 1
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_nothing_is_searched_among_other_things(store, tmp_path, overwrite):
+    mine = tmp_path / "trial-0001" / "notes.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    with pytest.raises(OptionError, match="holds other things than a search, such as 'trial-0001'"):
+        tune(THREE, store, tmp_path, TRAINING, overwrite=overwrite)
+    assert [*tmp_path.rglob("*")] == [mine.parent, mine]
+
+
 def test_budgets_may_grow(store, tmp_path):
     first = tune(replace(THREE, trials=1), store, tmp_path, TRAINING)
     options = replace(THREE, trials=2, sampler="random", pruner="hyperband", minutes=60)
@@ -408,9 +418,9 @@ def test_a_search_in_which_all_fails_ends(store, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "training", "words"),
     [
-        ({"objective": "folds"}, {"fold": 1}, "leave out fold"),
+        ({"objective": "folds"}, {"fold": 1}, "leave out `fold`"),
         ({"sampler": "grid"}, {}, "a step for learning_rate"),
-        ({}, {"all_train": True}, "leave out all_train"),
+        ({}, {"all_train": True}, "leave out `all_train`"),
     ],
 )
 def test_contradictions_are_told_before_a_folder_is_made(store, tmp_path, options, training, words):

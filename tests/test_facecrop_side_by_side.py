@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from facecrop import Face, ImageError, OptionError
 from facecrop.side_by_side import map_photos
+from facecrop.threads import use_one_thread
 
 THREADS = 3
 
@@ -82,8 +84,11 @@ def two_threads():
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(2)
     cv2.setNumThreads(2)
-    with threadpool_limits(2, "blas"):
-        yield
+    with ThreadPoolExecutor(1) as other:  # while a thread lives that has set limits of its own, no other sets any
+        blas = other.submit(threadpool_limits, 2, "blas").result()
+    yield
+    with ThreadPoolExecutor(1) as other:
+        other.submit(blas.restore_original_limits).result()
     torch.set_num_threads(before[0])
     cv2.setNumThreads(before[1])
 
@@ -94,6 +99,32 @@ def test_networks_and_matrix_products_have_one_thread_meanwhile():
     assert set(count_threads()) == {2}
     found = list(map_photos([(0, black(9, 9))], lambda _: [count_threads()], threads=2))
     assert set(found[0]) == {1}
+    assert set(count_threads()) == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("known", [True, False])
+def test_threads_that_leave_in_the_order_in_which_they_came_get_their_own_back(known):
+    """The limits of the first stayed, for the second took them for what it had found."""
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second, ThreadPoolExecutor(1) as new:
+        workers = (first, second) if known else (first,)  # torch keeps a number for each thread that has asked
+        assert [set(one.submit(count_threads).result()) for one in workers] == [{2}] * len(workers)
+        of_first = first.submit(use_one_thread).result()
+        of_second = second.submit(use_one_thread).result()
+        first.submit(of_first.close).result()
+        assert set(second.submit(count_threads).result()) == {1}
+        assert set(new.submit(count_threads).result()) == {1}
+        assert first.submit(torch.get_num_threads).result() == 2
+        second.submit(of_second.close).result()
+        assert [set(one.submit(count_threads).result()) for one in (first, second)] == [{2}, {2}]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_limits_inside_others_end_with_the_outermost():
+    with use_one_thread():
+        with use_one_thread():
+            assert set(count_threads()) == {1}
+        assert set(count_threads()) == {1}
     assert set(count_threads()) == {2}
 
 

@@ -96,7 +96,13 @@ class BuildOptions:
     neutral: Annotated[
         Neutral, LABELS("Treat the first frames of sequences: drop, or first: use one as a neutral face.")
     ] = "drop"
-    detector: Annotated[str, FACES("Find faces with yunet, mtcnn or dlib; with whole, each image is a face.")] = "mtcnn"
+    detector: Annotated[
+        str,
+        FACES(
+            "Find faces with yunet, mtcnn or dlib; with whole, each image is a face. The default is not yunet, as for "
+            "photos, because mtcnn also runs on a GPU, and another default would build other data sets."
+        ),
+    ] = "mtcnn"
     device: Annotated[str, FACES("Find faces on auto, cpu, cuda or cuda:N.", default="auto")] = (
         "cpu"  # what "auto" became: other devices round otherwise
     )
@@ -152,7 +158,7 @@ class BuildOptions:
                 READERS[name].choose(self.choices_of(name))
         for option in self.choices:
             if not any(option.startswith(f"{name}_") for name in self.inputs):
-                raise OptionError(f"{option} belongs to a data set that is not given; given: {', '.join(self.inputs)}")
+                raise OptionError(f"`{option}` belongs to a data set that is not among {', '.join(self.inputs)}")
 
     def choices_of(self, name: str) -> dict[str, str]:
         """Return the choices of one reader, by their names there."""

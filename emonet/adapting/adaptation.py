@@ -25,6 +25,7 @@ from emonet.heads import HeadChoice
 from emonet.inference import load_model
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import open_machine
+from emonet.inference.model_file import fits_half
 from emonet.labels import Emotion
 from emonet.prediction import EmotionPredictor
 
@@ -57,6 +58,14 @@ class Adapted:
         """The classes of the new head."""
         return self.model.heads[-1].classes
 
+    def save(self, path: Place) -> None:
+        """Write the model file, with 16 bits for a weight if the model that it was made from has no more.
+
+        Args:
+            path: The file.
+        """
+        self.model.save(path, half=fits_half(self.model.weights))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON takes them."""
         return {
@@ -81,7 +90,7 @@ def adapt(
 ) -> Adapted:
     """Give a model a new head that learns from your own labelled photos.
 
-    The network stays as it is: only rows are added to its last layer. Save what comes out with `.model.save(path)`.
+    The network stays as it is: only rows are added to its last layer. Save what comes out with `.save(path)`.
 
     Args:
         places: Folders of photos in folders named after expressions, tables of path,label[,subject], or data sets that
@@ -103,7 +112,7 @@ def adapt(
         >>> adapted = adapt("friends")  # doctest: +SKIP
         >>> adapted.judgement.before.accuracy, adapted.judgement.after.accuracy  # doctest: +SKIP
         (0.61, 0.74)
-        >>> adapted.model.save("own.safetensors")  # doctest: +SKIP
+        >>> adapted.save("own.safetensors")  # doctest: +SKIP
     """
     options = options or AdaptOptions()
     base = load_model(options.model)

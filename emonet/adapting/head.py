@@ -12,6 +12,7 @@ from emonet.adapting.fitting import Layer
 from emonet.errors import OptionError
 from emonet.heads import MEAN, Head
 from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.model_file import fits_half, round_to_half
 from emonet.labels import Emotion
 
 ADAPTED = "adapted"  # the part of the training section that says how a head was added
@@ -42,6 +43,8 @@ def add_head(
 ) -> Checkpoint:
     """Return a model with one more head, which answers by default.
 
+    Its rows are rounded to 16 bits where those of the model are, so that the file can be as small.
+
     Args:
         checkpoint: The model.
         layer: The name of its last layer.
@@ -52,7 +55,9 @@ def add_head(
         prior: The prior that is divided out by default.
         about: What the training section says of it.
     """
-    rows = {"weight": new.weights, "bias": new.bias}
+    rounded = round_to_half(new.weights)
+    is_half = fits_half(checkpoint.weights) and np.isfinite(rounded).all()
+    rows = {"weight": rounded if is_half else new.weights, "bias": new.bias}
     grown = {
         f"{layer}.{part}": np.concatenate([checkpoint.weights[f"{layer}.{part}"], added.astype(np.float32)])
         for part, added in rows.items()

@@ -67,7 +67,7 @@ def adapt(
     adapted = adapt_model(list(folders), options, labels=labels, showing=_show_progress)
     written = adapted.judgement.is_better or options.anyway
     if written:
-        adapted.model.save(path)
+        adapted.save(path)
     if as_json:
         print_json({"model": str(path) if written else None} | adapted.to_dict())
     else:

@@ -18,9 +18,11 @@ def demo(
     """
     from emonet.album import AlbumRun
     from emonet.commands._console.tally import Tally
+    from emonet.folders import check_own
     from emonet.prediction import EmotionPredictor
-    from emonet.samples import write_samples
+    from emonet.samples import FIRST, write_samples
 
+    check_own(out, "a demo", [f"photos/{FIRST}"])
     write_samples(out / "photos")
     tally = Tally(names_unreadable=True)
     run = AlbumRun(out / "photos", out / "album", EmotionPredictor(model), annotate=True)

@@ -1,8 +1,9 @@
-"""`emonet faces`: find the faces in a photo or in a folder of photos; list, draw or crop them."""
+"""`emonet faces`: find the faces in photos; list, draw or crop them."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 import typer
 
 from emonet.atomic import NAME_ERRORS, remove_abandoned, write_atomically
-from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, DetectorName, FaceRules
+from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, DetectorName, FaceRules, PhotosArgument
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
 from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.places import expand_places, list_places
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import skipped_lines
-from emonet.errors import ImageError, MissingFileError, OptionError
+from emonet.errors import ImageError, OptionError
 from emonet.html.formatting import count_of
 from emonet.inference.backends import count_threads
 from emonet.options import Group, Option, check_options
@@ -59,10 +61,11 @@ class FacesOptions:
 
 @with_options(FacesOptions)
 def faces(
-    source: Annotated[Path, typer.Argument(metavar="PHOTO_OR_FOLDER", help="A photo, or a folder of photos.")],
+    photos: PhotosArgument,
     *,
     crops: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the crops of the faces to this folder.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the crops of the faces to this folder, as PHOTO-1.png."),
     ] = None,
     draw: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write copies with the faces drawn in to this folder.")
@@ -76,7 +79,6 @@ def faces(
 
     Exit status: 0 all photos were read, 3 some were not, 1 none was or the call was mistaken.
     """
-    from emonet.album import list_photos
     from facecrop import open_detector
     from facecrop.side_by_side import map_photos
 
@@ -84,23 +86,23 @@ def faces(
     if given.print_config:
         print_options(options)
         return
-    if not source.exists():
-        raise MissingFileError(f"no such photo or folder: {source}")
+    places = expand_places(photos)
     rules = replace(options.rules, detector=options.detector)
     outputs = [folder for folder in (crops, draw) if folder is not None]
     for folder in outputs:
-        _check_outside(source, folder)
+        for place in places:
+            _check_outside(place, folder)
     finder = open_detector(options.detector, options.device, **options.detector_options)
     typer.echo(f"{options.detector} on {finder.device}", err=True)
     for folder in outputs:
         remove_abandoned(folder)
-    found = list_photos(source)
-    listing = JsonListing() if as_json else TableListing(source)
-    search = FaceSearch(finder, rules, options.crop, crops, draw)
+    found = list_places(places)
+    listing = JsonListing() if as_json else TableListing()
+    search = FaceSearch(finder, rules, options.crop, crops, draw, _find_shared(places))
     files = ((one, one.failure or one.path) for one in found.photos)
     with listing, progress_bars({"photos": len(found.photos)}) as advance:
-        for path, outcome in map_photos(files, search, threads=count_threads()):
-            listing.add(path, outcome)
+        for photo, outcome in map_photos(files, search, threads=count_threads()):
+            listing.add(photo, outcome)
             advance("photos", 1)
     for line in skipped_lines(found.others, found.albums):
         typer.echo(line, err=as_json)
@@ -114,6 +116,15 @@ def _check_outside(source: Path, folder: Path) -> None:
     target, read = folder.resolve(), source.resolve()
     if target.is_relative_to(read) if read.is_dir() else target == read.parent:
         raise OptionError(f"{folder} is where the photos are read from; nothing is written next to your photos")
+
+
+def _find_shared(places: Sequence[Path]) -> Path:
+    """Find the folder that all photos are below."""
+    folders = [(place if place.is_dir() else place.parent).resolve() for place in places]
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError as error:  # on Windows
+        raise OptionError(f"{', '.join(map(str, places))} are on several drives: give those of one") from error
 
 
 class Listing:
@@ -130,15 +141,15 @@ class Listing:
     ) -> None:
         self.close()
 
-    def add(self, path: Path, outcome: Selection | ImageError) -> None:
+    def add(self, photo: PhotoFile, outcome: Selection | ImageError) -> None:
         if isinstance(outcome, ImageError):
             self.unreadable += 1
-            self.show(path, Selection((), ()), outcome.reason)
+            self.show(photo, Selection((), ()), outcome.reason)
         else:
             self.read += 1
-            self.show(path, outcome, None)
+            self.show(photo, outcome, None)
 
-    def show(self, path: Path, selection: Selection, error: str | None) -> None:
+    def show(self, photo: PhotoFile, selection: Selection, error: str | None) -> None:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -152,9 +163,9 @@ class JsonListing(Listing):
         super().__init__()
         self._opening = "["
 
-    def show(self, path: Path, selection: Selection, error: str | None) -> None:
+    def show(self, photo: PhotoFile, selection: Selection, error: str | None) -> None:
         entry: dict[str, Any] = {
-            "photo": printable(path),
+            "photo": printable(photo.path),
             "faces": [face.to_dict() for face in selection.faces],
             "rejections": [rejection.to_dict() for rejection in selection.rejections],
             "error": error,
@@ -167,23 +178,21 @@ class JsonListing(Listing):
 
 
 class TableListing(Listing):
-    """Prints a table at the end: a row a face, photos by their place in the folder, and the sums below."""
+    """Prints a table at the end: a row a face, photos by their names, and the sums below."""
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._source = source
         from rich.table import Column, Table
 
-        photo = Column("photo", overflow="fold", min_width=16)
+        name = Column("photo", overflow="fold", min_width=16)
         note = Column("why not", overflow="fold")  # a least width would be cut off at the right, where there is less
-        self._table = Table(photo, "face", "score", "size", "roll", note, box=None)
+        self._table = Table(name, "face", "score", "size", "roll", note, box=None)
         self._faces = 0
 
-    def show(self, path: Path, selection: Selection, error: str | None) -> None:
+    def show(self, photo: PhotoFile, selection: Selection, error: str | None) -> None:
         from rich.text import Text
 
-        place = path.name if path == self._source else path.relative_to(self._source)
-        name = Text(printable(place))  # as it is: brackets in a name are no markup
+        name = Text(printable(photo.name))  # as it is: brackets in a name are no markup
         if error:
             self._table.add_row(name, "", "", "", "", Text(f"cannot be read: {error}"))
         for face in selection.faces:
@@ -221,12 +230,13 @@ class FaceSearch:
     spec: CropSpec
     crops: Path | None
     draw: Path | None
+    shared: Path  # crops and drawings lie as the photos do below this folder
 
-    def __call__(self, batch: Sequence[OpenedPhoto[PhotoFile]]) -> list[tuple[Path, Selection | ImageError]]:
-        """Search some photos together; returns the path of each, and its faces or what is wrong."""
+    def __call__(self, batch: Sequence[OpenedPhoto[PhotoFile]]) -> list[tuple[PhotoFile, Selection | ImageError]]:
+        """Search some photos together; returns each, and its faces or what is wrong."""
         found = iter(self.detector.detect([one.image for one in batch if not isinstance(one.image, ImageError)]))
         return [
-            (one.name.path, one.image if isinstance(one.image, ImageError) else self._finish(one, next(found)))
+            (one.name, one.image if isinstance(one.image, ImageError) else self._finish(one, next(found)))
             for one in batch
         ]
 
@@ -240,7 +250,7 @@ class FaceSearch:
             rules = replace(rules, min_size=rules.min_size / photo.scale)
         selection = choose_faces(image, faces, rules)
         try:
-            self._write(photo.name.name, image, selection)
+            self._write(photo.name.path, image, selection)
         except OSError as error:
             if error.errno not in NAME_ERRORS:
                 raise
@@ -248,16 +258,17 @@ class FaceSearch:
         placed = [one if one.face is None else replace(one, face=photo.place(one.face)) for one in selection.rejections]
         return Selection(tuple(map(photo.place, selection.faces)), tuple(placed))
 
-    def _write(self, name: str, image: Image, selection: Selection) -> None:
+    def _write(self, path: Path, image: Image, selection: Selection) -> None:
         from facecrop import crop_face
         from facecrop.drawing import draw_faces
         from facecrop.images import encode_jpeg, encode_png
         from facecrop.naming import name_copy
 
+        name = (path.parent.resolve() / path.name).relative_to(self.shared).as_posix()
         if self.crops is not None:
-            for index, face in enumerate(selection.faces):
+            for number, face in enumerate(selection.faces, start=1):
                 crop = encode_png(crop_face(image, face, self.spec))
-                _write_file(self.crops / name_copy(name, f"-{index}.png"), crop)
+                _write_file(self.crops / name_copy(name, f"-{number}.png"), crop)
         if self.draw is not None:
             rejected = [rejection.face for rejection in selection.rejections if rejection.face]
             drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +21,13 @@ from emonet.commands._console.arguments import (
     Doubts,
     FaceRules,
     HeadName,
+    PhotosArgument,
     PriorName,
 )
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.engines import EngineName, Master, Settings, choose_spark
 from emonet.commands._console.options import Given, print_options, with_options
-from emonet.commands._console.places import expand_places
+from emonet.commands._console.places import expand_places, list_places
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.scoring import label_lines, show_score
@@ -94,9 +95,7 @@ class PredictOptions:
 
 @with_options(PredictOptions)
 def predict(
-    photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTOS", help="A folder of photos, or several photos and folders.")
-    ],
+    photos: PhotosArgument,
     *,
     out: Annotated[
         Path | None,
@@ -246,7 +245,9 @@ def _stream(
     places: Sequence[Path], predictor: EmotionPredictor, tally: Tally, as_json: bool, writer: PhotoWriter | None
 ) -> None:
     """Print predictions as they come; only the writer writes."""
-    for result in _answer_each(_list_places(places, tally), predictor, writer):
+    found = list_places(places)
+    tally.others, tally.albums = found.others, found.albums
+    for result in _answer_each(found.photos, predictor, writer):
         tally.add(result)
         typer.echo(
             json.dumps(result.to_dict() | predictor.answered_by) if as_json else "\n".join(_result_lines(result))
@@ -254,18 +255,6 @@ def _stream(
     if writer is not None:
         writer.finish()
         typer.echo(f"written to {writer.folder}", err=True)
-
-
-def _list_places(places: Sequence[Path], tally: Tally) -> Iterator[PhotoFile]:
-    """List the photos of all places; of several, each has the path by which it was given as its name."""
-    from emonet.album import list_photos
-
-    for place in places:
-        found = list_photos(place)
-        tally.others += found.others
-        tally.albums = [*tally.albums, *found.albums]
-        for photo in found.photos:
-            yield photo if len(places) == 1 else replace(photo, name=str(photo.path))
 
 
 def _result_lines(result: PhotoResult) -> Iterator[str]:

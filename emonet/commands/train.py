@@ -13,7 +13,6 @@ from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.packages import check_training_packages
-from emonet.folders import check_own
 from emonet.training import TrainConfig, recipe
 
 if TYPE_CHECKING:
@@ -37,13 +36,13 @@ def train(
     from emonet.commands._console.progress import training_bar
     from emonet.datasets.store import open_store
     from emonet.training.run import train as run
-    from emonet.training.session import CONFIG, MODEL, STATE, list_run_folders
+    from emonet.training.session import check_own_run
 
     config = given.choose(TrainConfig, with_recipe)
     if given.print_config:
         print_options(config)
         return
-    check_own(out, "a training", [CONFIG, MODEL, STATE, *(folder.name for folder in list_run_folders(out)[1:])])
+    check_own_run(out)
     first = os.environ.get("RANK", "0") == "0"
     with say_how_to_resume(), training_bar(shown=first) as watch:
         checkpoint = run(config, open_store(store), out, watch, overwrite=overwrite)

@@ -63,18 +63,21 @@ def average_answers(models: Sequence[Checkpoint]) -> Checkpoint:
     Raises:
         OptionError: The models see images differently, or answer other classes.
     """
-    first = _check_alike(models)
-    counts = sizes(first.heads)
-    members = [
+    _check_alike(models)
+    return _describe(models, model="averaged", arguments=join_arguments(models), weights=join_weights(models))
+
+
+def join_arguments(members: Sequence[Checkpoint]) -> dict[str, Any]:
+    """Write the arguments of the network `averaged` that holds several networks, which answer the same classes."""
+    described = [
         {
             "model": one.model,
             "arguments": dict(one.arguments),
             "temperatures": [head.temperature for head in one.heads],
         }
-        for one in models
+        for one in members
     ]
-    arguments = {"members": members, "heads": list(counts)}
-    return _describe(models, model="averaged", arguments=arguments, weights=join_weights(models))
+    return {"members": described, "heads": list(sizes(members[0].heads))}
 
 
 def join_weights(members: Sequence[Checkpoint]) -> dict[str, NDArray[Any]]:

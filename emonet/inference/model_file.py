@@ -63,6 +63,18 @@ def join(header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], *, half
     return bytes(save(stored, {HEADER: json.dumps(header)}))
 
 
+def fits_half(weights: Mapping[str, NDArray[Any]]) -> bool:
+    """Say whether 16 bits hold all kernels as they are: those that were read from 16 bits, for one."""
+    kernels = [array for array in weights.values() if _is_kernel(array)]
+    return all(np.array_equal(round_to_half(array), array) for array in kernels)
+
+
+def round_to_half(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Round numbers to those that 16 bits hold; numbers that are too large become infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16).astype(np.float32)
+
+
 def replace_header(content: bytes, header: Mapping[str, Any]) -> bytes:
     """Replace the description in a safetensors file: 8 bytes of length, JSON of that length, then the weights."""
     weights = LENGTH + int.from_bytes(content[:LENGTH], "little")

@@ -135,9 +135,9 @@ def describe_choices(config: TrainConfig, where: str) -> str:
 def check_config(config: TrainConfig) -> None:
     """Raise OptionError for options of a training that the protocol decides."""
     if config.fold >= 0 or config.sources:
-        raise OptionError("the protocol decides what is learned from and chosen on: leave out fold and sources")
+        raise OptionError("the protocol decides what is learned from and chosen on: leave out `fold` and `sources`")
     if config.leave_out >= 0 or config.out_of_fold:
-        raise OptionError("the protocol decides what is learned from: leave out leave_out and out_of_fold")
+        raise OptionError("the protocol decides what is learned from: leave out `leave_out` and `out_of_fold`")
 
 
 def check_start(config: TrainConfig, rows: Sequence[ImageRow]) -> None:
@@ -160,7 +160,7 @@ def find_label_head(config: TrainConfig, held_out: HeldOut) -> str:
     if len(heads) > 1:
         raise OptionError(
             f"what is scored together must have one head, and {', '.join(sorted(sources))} have "
-            f"{', '.join(sorted(heads))}: give heads {LABELS!r} in their place, or score one data set"
+            f"{', '.join(sorted(heads))}: give `heads` {LABELS!r} in their place, or score one data set"
         )
     return next(iter(heads))
 

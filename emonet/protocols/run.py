@@ -20,6 +20,7 @@ from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.evaluation.answers import ANSWERS, Answers, join_answers, write_answers
 from emonet.evaluation.evaluation import evaluate
+from emonet.folders import check_own
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import Machine, open_machine
 from emonet.protocols import PROTOCOLS
@@ -32,7 +33,7 @@ from emonet.training.config import TrainConfig
 from emonet.training.log import Silent, Watch
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.run import train
-from emonet.training.session import clear_folder, list_run_folders
+from emonet.training.session import check_own_run, clear_folder, list_run_folders
 
 RESULT, CURVE, REPORT = "protocol.json", "curve.png", "report.html"
 
@@ -62,13 +63,14 @@ def run_protocol(
         All figures.
 
     Raises:
-        OptionError: The protocol does not fit the data set or the training.
+        OptionError: The protocol does not fit the data set or the training, or the folder holds other things.
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise OptionError("a protocol runs in one process: start it without torchrun")
     watch = watch or Silent()
     rounds = protocol.rounds(store, config)
     _check_heads(rounds)
+    _check_own(folder, rounds)
     machine = open_machine(config.device, config.precision)
     folders = [] if overwrite else [part for one in rounds for part in list_run_folders(folder / one.name)]
     config = settle_augmenter(config, machine.device, folders, watch)
@@ -92,6 +94,13 @@ def _check_heads(rounds: Sequence[Round]) -> None:
     for one in rounds:
         for held_out in one.scored.values():
             find_label_head(one.config, held_out)
+
+
+def _check_own(folder: Path, rounds: Sequence[Round]) -> None:
+    """Raise OptionError if the folder, or that of a round, holds other things."""
+    check_own(folder, "rounds of this protocol", [RESULT, *(one.name for one in rounds)])
+    for one in rounds:
+        check_own_run(folder / one.name)
 
 
 def _clear(folder: Path, rounds: Sequence[Round]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emonet.datasets import find_terms
@@ -56,12 +57,21 @@ def model_card(evaluation: Evaluation) -> str:
 
 def _what(evaluation: Evaluation) -> str:
     checkpoint, cost = evaluation.checkpoint, evaluation.cost
-    arguments = ", ".join(f"{name}={value}" for name, value in checkpoint.arguments.items())
+    arguments = ", ".join(_list_arguments(checkpoint.arguments))
     return (
         f"Network `{checkpoint.model}`{f' ({arguments})' if arguments else ''}: {cost.parameters:,} parameters, "
         f"{cost.macs / 1e6:,.1f} million multiplications a face. It answers with a probability for each of "
         f"{', '.join(evaluation.faces.classes)}.{_heads(evaluation)}"
     )
+
+
+def _list_arguments(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """List the arguments of a network; of one that averages several, how many of each, and not their arguments."""
+    members = arguments.get("members")
+    if isinstance(members, Sequence):
+        yield from (f"{count} x {model}" for model, count in Counter(one["model"] for one in members).items())
+    else:
+        yield from (f"{name}={value}" for name, value in arguments.items())
 
 
 def _heads(evaluation: Evaluation) -> str:

@@ -24,6 +24,7 @@ import PIL.ImageFilter
 ORIENTATION = 0x0112  # EXIF
 HERE = Path(__file__).parent
 PORTRAIT, ADMIRAL, PHOTOGRAPHER = (HERE / f"{name}.jpg" for name in ("portrait", "admiral", "photographer"))
+FIRST = "turned by its EXIF.jpg"  # is written first, and has a name that nobody else gives
 HEIC = HERE / "portrait.heic"  # shipped, because the package that writes HEIC is under the GPL
 
 Photo = PIL.Image.Image
@@ -120,10 +121,10 @@ def _save_sea(path: Path) -> None:
 
 
 _SAMPLES: dict[str, Callable[[Path], None]] = {
+    FIRST: _save_turned,
     "portrait.jpg": _copy(PORTRAIT),
     "admiral.jpg": _copy(ADMIRAL),
     "photographer.jpg": _copy(PHOTOGRAPHER),
-    "turned by its EXIF.jpg": _save_turned,
     "small.png": _save_small,
     "party/IMG_0001.jpg": _save_moved,
     "party/IMG_0002.jpg": _save_group,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from emonet.heads import sizes
-from emonet.inference.averaging import join_weights
+from emonet.inference.averaging import join_arguments, join_weights
 from emonet.inference.checkpoint import Checkpoint
 from emonet.models import create_model
 from emonet.training.config import TrainConfig
@@ -60,14 +60,8 @@ def average_members(
         members: Networks of one kind that see images alike.
         about: What `session.describe` returned.
     """
-    counts = sizes(members[0].heads)
-    arguments: dict[str, Any] = {
-        "model": config.model,
-        "members": len(members),
-        "arguments": dict(members[0].arguments),
-    } | ({"heads": list(counts)} if len(counts) > 1 else {})
-    weights = join_weights(members)
-    network = create_model("averaged", classes=sum(counts), **arguments)
+    arguments, weights = join_arguments(members), join_weights(members)
+    network = create_model("averaged", classes=sum(sizes(members[0].heads)), **arguments)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     training = {
         **about,

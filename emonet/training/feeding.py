@@ -93,7 +93,7 @@ class Planner:
         if (smallest := self.sampling.count_smallest()) < self.processes.count:
             raise OptionError(
                 f"{self.processes.count} processes cannot share a batch of {smallest}: "
-                "start fewer, or choose a larger batch_size"
+                "start fewer, or choose a larger `batch_size`"
             )
 
     def plan(self, epoch: int, step: int, epochs: int) -> Iterator[BatchPlan]:

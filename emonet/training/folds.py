@@ -47,7 +47,7 @@ def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoi
     about = session.describe(config)
     session.check_folder(folder, about["identity"])
     if model_class(config.model).fit == "memorise":
-        raise OptionError(f"{config.model} memorises images: out_of_fold needs a network that learns in steps")
+        raise OptionError(f"{config.model} memorises images: `out_of_fold` needs a network that learns in steps")
     train, dev = session.material.train, session.material.dev
     folds = find_folds(train, config)
     networks: list[Checkpoint] = []

@@ -26,7 +26,7 @@ def plan_heads(faces: Faces, config: TrainConfig) -> tuple[Head, ...]:
     names = list(config.heads) or [sources[0] if len(sources) == 1 else LABELS]
     if unknown := [name for name in names if name not in (SEEN, LABELS, *sources)]:
         known = ", ".join((SEEN, LABELS, *sources))
-        raise OptionError(f"heads must be of {known}, got {', '.join(unknown)}")
+        raise OptionError(f"`heads` must be of {known}, got {', '.join(unknown)}")
     if SEEN in names and not select_votes(faces).any():
         raise OptionError(
             f"the head {SEEN!r} learns from the votes of FER+, and no training image has any: "
@@ -42,7 +42,7 @@ def _check_labels(heads: tuple[Head, ...], faces: Faces) -> None:
     names = [head.name for head in heads if head.name != SEEN]
     sources = set(faces.sources.tolist())
     if names and LABELS not in names and (without := sorted(sources - set(names))):
-        raise OptionError(f"images from {', '.join(without)} have no head: add {LABELS!r} to heads, or one for each")
+        raise OptionError(f"images from {', '.join(without)} have no head: add {LABELS!r} to `heads`, or one for each")
     if LABELS in names and not sources - set(names):
         raise OptionError(f"the head {LABELS!r} has nothing to learn: every data set has a head of its own")
 

@@ -135,7 +135,7 @@ def find_folds(faces: Faces, config: TrainConfig) -> NDArray[np.int64]:
     if (config.out_of_fold or config.leave_out >= 0) and len(known) < 2:
         raise OptionError("the training images have no folds: `emonet build --folds N` numbers them")
     if config.leave_out >= 0 and config.leave_out not in known:
-        raise OptionError(f"leave_out must be one of the folds {', '.join(map(str, known))}, got {config.leave_out}")
+        raise OptionError(f"`leave_out` must be one of the folds {', '.join(map(str, known))}, got {config.leave_out}")
     return folds
 
 
@@ -191,7 +191,7 @@ def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Seque
             f"{dict(config.arguments)}: weights to begin from must be of the same network"
         )
     if not config.new_head:
-        _check_classes(name, start.heads, heads, "; new_head trains a new last layer")
+        _check_classes(name, start.heads, heads, "; `new_head` trains a new last layer")
 
 
 def _check_classes(name: str, theirs: Sequence[Head], ours: Sequence[Head], hint: str = "") -> None:
@@ -232,7 +232,7 @@ def _check_splits(config: TrainConfig, store: Store) -> None:
     if DEV not in store.splits and config.fold < 0 and not config.all_train:
         raise OptionError(
             f"{store.path} has no split 'dev' to choose the epoch on: build it with --dev, "
-            "choose on a fold, or learn from everything with all_train"
+            "choose on a `fold`, or learn from everything with `all_train`"
         )
 
 

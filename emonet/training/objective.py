@@ -105,7 +105,7 @@ def _expect_labels(faces: Faces) -> Tensor:
     voted = votes.sum(1) > 0
     if len(np.unique(faces.labels[voted])) < 2:
         raise OptionError(
-            "votes_share needs votes on images of two classes or more: `emonet build --ferplus` adds them"
+            "`votes_share` needs votes on images of two classes or more: `emonet build --ferplus` adds them"
         )
     shares = votes[voted] / votes[voted].sum(1, keepdims=True)
     model = LogisticRegression(max_iter=1000).fit(shares, faces.labels[voted])

@@ -10,6 +10,7 @@ from typing import Any
 
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.folders import check_own
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint
 from emonet.inference.devices import Machine
@@ -115,6 +116,11 @@ def read_run(folder: Path) -> dict[str, Any] | None:
 def list_run_folders(folder: Path) -> list[Path]:
     """List the folder of a run, and those of the networks that it averages or chooses from."""
     return [folder, *folder.glob("member-*"), *folder.glob("order-*"), *folder.glob("fold-*")]
+
+
+def check_own_run(folder: Path) -> None:
+    """Raise OptionError if the folder holds other things than a run."""
+    check_own(folder, "a training", [CONFIG, MODEL, STATE, *(part.name for part in list_run_folders(folder)[1:])])
 
 
 def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:

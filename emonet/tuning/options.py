@@ -72,7 +72,8 @@ def split_options(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
         OptionError: A name is unknown.
     """
     own = {option.name: option for option in option_fields(TuneOptions)}
-    refuse_unknown(values, {**own, **{option.name: option for option in option_fields(TrainConfig)}}, "options")
+    known = {**own, **{option.name: option for option in option_fields(TrainConfig)}}
+    refuse_unknown(values, known, "options", "`emonet tune --help`")
     return (
         {name: value for name, value in values.items() if name in own},
         {name: value for name, value in values.items() if name not in own},

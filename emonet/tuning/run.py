@@ -20,11 +20,12 @@ from typing import Any
 
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.folders import check_own
 from emonet.html.formatting import count_of
 from emonet.options import to_table
 from emonet.training.config import Panel, TrainConfig
 from emonet.training.log import Silent, Watch
-from emonet.tuning.journal import check_optuna, is_locked
+from emonet.tuning.journal import LOCK, check_optuna, is_locked
 from emonet.tuning.options import TuneOptions
 from emonet.tuning.report import PLOTS, REPORT, write_report
 from emonet.tuning.space import FIELDS, Space, count_epochs, make_space
@@ -77,7 +78,8 @@ def tune(
 
     Raises:
         MissingPackageError: Optuna is not installed.
-        OptionError: The search cannot be understood, a value cannot be used, or the folder holds another study.
+        OptionError: The search cannot be understood, a value cannot be used, or the folder holds another study or other
+            things.
 
     Examples:
         >>> from pathlib import Path
@@ -91,6 +93,7 @@ def tune(
     check_optuna()
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise OptionError("a search runs in processes of their own: start it several times, without torchrun")
+    check_own(folder, "a search", [JOURNAL, LOCK])
     watch = watch or Silent()
     training = dict(training or {})
     space = make_space(options.search, training)
@@ -146,7 +149,7 @@ def _find_folds(options: TuneOptions, space: Space, store: Store) -> tuple[int, 
             )
         return ()
     if base.fold >= 0 or base.leave_out >= 0:
-        raise OptionError("the objective folds takes each fold in turn: leave out fold and leave_out")
+        raise OptionError("the objective folds takes each fold in turn: leave out `fold` and `leave_out`")
     folds = sorted(set(store.table(TRAIN, ["fold"])["fold"].to_pylist()) - {-1, None})
     if len(folds) < 2:
         raise OptionError(f"{store.path} has no folds: `emonet build --folds N` numbers them")

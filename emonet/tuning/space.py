@@ -22,6 +22,7 @@ from emonet.tuning.domains import Domain, Range, parse_domain
 from emonet.tuning.options import flatten_search
 
 EACH = "each"
+TRAIN_HELP = "`emonet train --help`"
 TRIED = 64  # combinations that are tried before a value is refused that some options do not go with
 FIELDS = {option.name: option for option in option_fields(TrainConfig)}
 COMPARED = ("choose_by", "classes", "sources", "heads", "fold", "leave_out", "all_train")
@@ -153,10 +154,10 @@ def make_space(search: Mapping[str, Any], training: Mapping[str, Any]) -> Space:
     Raises:
         OptionError: An option is unknown or cannot be searched, or a value cannot be used.
     """
-    refuse_unknown(training, FIELDS, "options of the trainings")
+    refuse_unknown(training, FIELDS, "options of the trainings", TRAIN_HELP)
     for name in ("all_train", *SEVERAL):
         if training.get(name, FIELDS[name].default) != FIELDS[name].default:
-            raise OptionError(f"a trial trains one network and scores it on dev: leave out {name}")
+            raise OptionError(f"a trial trains one network and scores it on dev: leave out `{name}`")
     base = Space((), training)
     base.check()
     flat = flatten_search(search)
@@ -180,7 +181,7 @@ def make_space(search: Mapping[str, Any], training: Mapping[str, Any]) -> Space:
 def _make_parameters(name: str, given: Any, base: Space, *, any_model: bool) -> Iterator[Parameter]:
     """Make the parameter of a name; of a list of which each item is searched, one for each item."""
     first, _, key = name.partition(".")
-    refuse_unknown({first}, FIELDS, "options in the search")
+    refuse_unknown({first}, FIELDS, "options in the search", TRAIN_HELP)
     option = FIELDS[first]
     _refuse_fixed(option)
     if option.kind is not Mapping and key:

@@ -14,6 +14,9 @@ from facecrop import FilterRules
 
 MODEL, FACES, UNSURE, RUNNING = "Model", "Faces", "Unsure", "Running"  # panels of --help
 
+PhotosArgument = Annotated[
+    list[Path], typer.Argument(metavar="PHOTOS", help="A folder of photos, or several photos and folders.")
+]
 StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="The model: emonet, emonet_fast, a model file, or hf://OWNER/NAME.")

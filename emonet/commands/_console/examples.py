@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "info": ("emonet info",),
-    "faces": ("emonet faces party.jpg", "emonet faces holiday --crops crops --allow largest"),
+    "faces": ("emonet faces party.jpg", "emonet faces holiday 'garden/*.heic' --crops crops --allow largest"),
     "build": (
         "emonet build --fer2013 fer2013.csv --ckplus CK+ --jaffe jaffe.zip --dev 3000 -o merged",
         "emonet build --rafdb basic --kdef KDEF_and_AKDEF --kdef-angles half -o in-two-worlds",

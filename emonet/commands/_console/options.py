@@ -7,8 +7,10 @@ What is given on the command line comes before what stands in the file of `--con
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from functools import wraps
 from pathlib import Path
@@ -65,7 +67,12 @@ def with_options(*described: type) -> Callable[[Callable[..., None]], Callable[.
         def accept(*, config: Path | None, print_config: bool, **values: Any) -> None:
             typed = {field.name: value for field in fields if (value := _take(field, values)) is not None}
             read = _read_file(config, fields) if config else {}
-            command(**values, given=Given({**read, **typed}, print_config))
+            flags = {field.name: _flag(field).partition("/")[0] for field in fields}
+            for field in fields:
+                if field.name in typed:
+                    field._replace(name=flags[field.name]).check(typed[field.name])
+            with _naming_as_typed({name: flag for name, flag in flags.items() if name in typed or name not in read}):
+                command(**values, given=Given({**read, **typed}, print_config))
 
         own = [part for name, part in inspect.signature(command, eval_str=True).parameters.items() if name != "given"]
         settings = [
@@ -101,7 +108,7 @@ def parse_settings(items: Sequence[str], option: str = "--set") -> dict[str, Any
 def _read_file(path: Path, fields: Iterable[OptionField]) -> dict[str, Any]:
     known = {field.name: field for field in fields}
     read = read_toml(path)
-    refuse_unknown(read, known, f"options in {path}")
+    refuse_unknown(read, known, f"options in {path}", "--print-config")
     return {name: _normalise(known[name], value) for name, value in read.items()}
 
 
@@ -190,6 +197,18 @@ def _metavar(field: OptionField) -> str | None:
 def _flag(field: OptionField) -> str:
     name = field.option.flag or f"--{field.name.replace('_', '-')}"
     return f"{name}/--no-{name[2:]}" if field.kind is bool and "/" not in name else name
+
+
+@contextmanager
+def _naming_as_typed(flags: Mapping[str, str]) -> Iterator[None]:
+    """Name options in errors, where they stand in backticks, by what is typed for them."""
+    try:
+        yield
+    except OptionError as error:
+        text = re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), str(error))
+        if text == str(error):
+            raise
+        raise OptionError(text) from error
 
 
 def _help(field: OptionField) -> str:

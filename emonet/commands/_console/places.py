@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emonet.errors import MissingFileError, OptionError
 from facecrop._sources import find_url
+
+if TYPE_CHECKING:
+    from emonet.album import PhotoListing
 
 MAGIC = ("*", "?", "[")
 
@@ -20,6 +26,18 @@ def expand_places(given: Iterable[Path]) -> list[Path]:
         OptionError: A path is a URL.
     """
     return list(dict.fromkeys(place for one in given for place in _expand(one)))
+
+
+def list_places(places: Sequence[Path]) -> PhotoListing:
+    """List the photos of all places; of several, each has the path by which it was given as its name."""
+    from emonet.album import PhotoListing, list_photos
+
+    found = [list_photos(place) for place in places]
+    photos = [photo for one in found for photo in one.photos]
+    if len(places) != 1:
+        photos = [replace(photo, name=str(photo.path)) for photo in photos]
+    others = sum((one.others for one in found), Counter[str]())
+    return PhotoListing(photos, others, [album for one in found for album in one.albums])
 
 
 def _expand(place: Path) -> list[Path]:
