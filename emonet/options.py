@@ -141,10 +141,10 @@ class OptionField(NamedTuple):
     def _limit_words(self) -> str:
         numbers = "numbers" if self.kind in (tuple, Mapping) else "a number"
         low, high, above = self.option.at_least, self.option.at_most, self.option.above
-        begin = f"above {above:g}" if above is not None else f"from {low:g}"
+        begin = f"above {above:,g}" if above is not None else f"from {low:,g}"
         if high < MOST:
-            return f"{numbers} {begin} {'to' if above is None else 'and at most'} {high:g}"
-        return f"{numbers} {begin}" if above is not None else f"{numbers} of at least {low:g}"
+            return f"{numbers} {begin} {'to' if above is None else 'and at most'} {high:,.12g}"
+        return f"{numbers} {begin}" if above is not None else f"{numbers} of at least {low:,g}"
 
 
 _FIELDS: dict[Any, tuple[OptionField, ...]] = {}  # of dataclasses that were read before

@@ -145,7 +145,7 @@ def test_a_protocol_that_is_stopped_says_how_to_go_on(run, store, config, tmp_pa
         (["learning-curve", "--equal", "words"], "equal must be one of steps, epochs, got 'words'"),
         (["ckplus", "--folds", "100"], "folds must be from 2 to 7"),
         (["jaffe", "--fold", "0"], "leave out --fold and --sources"),
-        (["fer2013", "--epochs", "0"], "epochs must be a number from 1 to 100000, got 0"),
+        (["fer2013", "--epochs", "0"], "epochs must be a number from 1 to 100,000, got 0"),
         (["fer2013", "--config", "nowhere.toml"], "nowhere.toml"),
     ],
 )

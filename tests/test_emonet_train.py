@@ -197,12 +197,12 @@ def test_only_the_first_process_prints(run, store, config, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--epochs", "0"], "epochs must be a number from 1 to 100000, got 0"),
+        (["--epochs", "0"], "epochs must be a number from 1 to 100,000, got 0"),
         (["--model", "lenet82"], "unknown model 'lenet82'; known models: emonet"),
         (["--schedule", "step"], "schedule must be one of constant, cosine, plateau, trapezoid, got 'step'"),
         (["--set", "hidden"], "takes NAME=VALUE, got 'hidden'"),
         (["--set", "depth=3"], "unknown arguments of the model 'emonet': depth"),
-        (["--oversample", "disgust=often"], "oversample must be numbers from 0 to 1000, got disgust='often'"),
+        (["--oversample", "disgust=often"], "oversample must be numbers from 0 to 1,000, got disgust='often'"),
         (["--sources", "jaffe"], "no training images from jaffe; there are some from fer2013"),
         (["--init", "nowhere.safetensors"], "no such model file: nowhere.safetensors"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
