@@ -159,7 +159,7 @@ def test_adjusted_logits_leave_no_prior(store, tmp_path):
     [
         ({"jaffe": 1.0}, "`heads` must be of seen, labels, fer2013, got jaffe"),
         ({"fer2013": 1.0, "labels": 1.0}, "'labels' has nothing to learn"),
-        ({"fer2013": -1.0}, "heads must be numbers from 0 to 1000"),
+        ({"fer2013": -1.0}, "heads must be numbers from 0 to 1,000"),
         ({"seen": 0}, "a weight above 0"),
     ],
 )

@@ -146,7 +146,7 @@ def test_members_keep_answers_of_their_own(store, teachers, tmp_path):
         ({"teacher_views": 2}, "`teacher_views` belongs to `teacher`"),
         ({"teacher_views": 2, "teacher": ["emonet"], "augment_from": {"2": "none"}}, "leave out `augment_from`"),
         ({"teacher_views": 2, "teacher": ["emonet"], "repeats": 2}, "leave out `repeats`"),
-        ({"teacher_views": -1, "teacher": ["emonet"]}, "teacher_views must be a number from 0 to 1000, got -1"),
+        ({"teacher_views": -1, "teacher": ["emonet"]}, "teacher_views must be a number from 0 to 1,000, got -1"),
     ],
 )
 def test_options_that_contradict_teacher_views_are_refused(options, words):
