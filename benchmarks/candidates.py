@@ -23,8 +23,8 @@ from torch import nn
 from emonet.inference.devices import Machine, open_machine
 from emonet.models import Network
 from emonet.models._summary import summarise
-from emonet.models.plain_cnn import PlainCnn
-from emonet.models.se_resnet import Emonet, EmonetFast
+from emonet.models.plain_cnn import EmonetFast, PlainCnn
+from emonet.models.se_resnet import Emonet, SEResNet
 from emonet.training import TrainConfig
 from emonet.training.optimizing import make_optimizer
 
@@ -54,6 +54,9 @@ CANDIDATES: dict[str, Candidate] = {
     "white, wide": plain("emonet", (96, 192, 384, 384), (1, 2, 2, 1)),
     "white, pooled": plain("emonet", (32, 96, 256, 384), (2, 2, 2, 1), halve="first"),
     "emonet_fast": Candidate("emonet_fast", EmonetFast, {}),
+    "fast, residual": Candidate(
+        "emonet_fast", SEResNet, {"stem": (24,), "widths": (32, 64, 96, 128), "blocks": (1, 1, 1, 1)}
+    ),
     "fast, plain": plain("emonet_fast", (32, 64, 128, 160), (1, 2, 2, 1), whiten=0),
     "fast, white": plain("emonet_fast", (32, 64, 128, 160), (1, 2, 2, 1)),
     "fast, gates": plain("emonet_fast", (32, 64, 128, 160), (2, 2, 2, 1), gates=(OFF, ON, ON, ON)),

@@ -1,6 +1,6 @@
 """Measures how builds grow: with cores, with images, and what Spark adds to the local engine.
 
-    python benchmarks/scale.py [--images 36000,250000,1000000] [--out results/scale.json]
+    python benchmarks/scale.py [--images 36000,250000,1000000] [--leaks near] [--out results/scale.json]
     python benchmarks/scale.py --driver 36000,250000 --out results/scale.json
     python benchmarks/scale.py --table results/scale.json
     python benchmarks/scale.py --plan results/scale.json [--target 100000000]
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from scale_driver import measure_driver
 from scale_plan import Terms, print_measured, print_plan
 
+from emonet.atomic import write_atomically
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.builder.options import Leaks
 
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--images", default="36000,250000,1000000", help="numbers of images, with commas")
     parser.add_argument("--engines", default=",".join(ENGINES), help="of local 1, local 2, spark 1, spark 2")
     parser.add_argument("--leaks", choices=get_args(Leaks), default="near", help="as in emonet build")
+    parser.add_argument("--tables", type=Path, help="folder to keep the generated images in, for another time")
     parser.add_argument("--out", type=Path, help="file to write the figures to, as JSON")
     parser.add_argument("--driver", help="numbers of rows for which to measure what stays on the driver, with commas")
     parser.add_argument("--table", type=Path, help="print the figures in this file as Markdown")
@@ -82,8 +84,7 @@ def compare(arguments: argparse.Namespace) -> None:
     print("images     engine   seconds  images/s  crops, s x processes  decisions, s  start, s  RSS MiB  PSS MiB")
     for count in map(int, arguments.images.split(",")):
         with tempfile.TemporaryDirectory() as folder:
-            table = Path(folder) / "fer2013.csv"
-            write_table(table, count)
+            table = find_table(arguments.tables or Path(folder), count)
             for engine in arguments.engines.split(","):
                 one = {"images": count, "engine": engine, **measure(engine, table, Path(folder), arguments.leaks)}
                 found.append(one)
@@ -100,6 +101,16 @@ def add_figures(path: Path | None, **figures: object) -> None:
     if path is not None:
         there = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(there | figures, indent=1) + "\n")
+
+
+def find_table(folder: Path, count: int) -> Path:
+    """Find the table of so many images in a folder, or write it."""
+    path = folder / f"faces-{count}.csv"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path) as temporary:
+            write_table(temporary, count)
+    return path
 
 
 def write_table(path: Path, count: int) -> None:

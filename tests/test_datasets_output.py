@@ -111,7 +111,7 @@ def test_sizes_that_no_network_takes_are_refused(size, jaffe, tmp_path):
     result = build("--jaffe", jaffe, "--size", size, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "size must be" in str(result.exception)
-    assert "1024" in str(result.exception)
+    assert "1,024" in str(result.exception)
 
 
 @pytest.mark.parametrize("damage", [("options", '"seed": 0', '"seed": 1'), ("space", "{\n", "{ \n")])

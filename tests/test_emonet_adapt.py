@@ -104,7 +104,7 @@ def test_the_file_is_as_small_as_the_model_s_own_and_answers_as_what_was_learned
 @pytest.mark.parametrize(("scale", "half"), [(1.0, True), (1e6, False)])
 def test_rows_are_rounded_only_if_that_loses_little(scale, half):
     base = load_model("emonet_fast")
-    new = Layer(scale * np.random.default_rng(0).normal(size=(2, 128)), np.zeros(2))
+    new = Layer(scale * np.random.default_rng(0).normal(size=(2, 192)), np.zeros(2))
     grown = add_head(base, "head", new, "own", (Emotion.HAPPY, Emotion.SAD), (0.5, 0.5), "even", {})
     assert grown.weights["head.weight"][15:] == pytest.approx(new.weights, rel=1e-3 if half else 1e-7)
     assert fits_half(grown.weights) == half
@@ -387,7 +387,7 @@ def test_features_are_those_of_the_last_layer():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), np.uint8)
     layer = find_last_layer(base.network(), base)
     found = compute_features(base, layer, pixels, open_machine("cpu", "fp32"))
-    assert (layer, found.values.shape) == ("head", (3, 2, 128))
+    assert (layer, found.values.shape) == ("head", (3, 2, 192))
     expected = open_classifier(base, open_machine("cpu", "fp32"), "mirror")(pixels)
     assert found.probabilities == pytest.approx(expected, abs=1e-6)
 

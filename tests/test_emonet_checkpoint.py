@@ -30,10 +30,10 @@ SPEC = InputSpec(size=48, channels=1, scaling="standardised", mean=(0.5,), std=(
 def checkpoint():
     """Of a network with batch norm, laid out as training leaves it."""
     torch.manual_seed(1)
-    network = create_model("emonet_fast", classes=7, **ARGUMENTS).to(memory_format=torch.channels_last)
+    network = create_model("se_resnet", classes=7, **ARGUMENTS).to(memory_format=torch.channels_last)
     network(torch.rand(8, 1, 48, 48))
     return Checkpoint(
-        model="emonet_fast",
+        model="se_resnet",
         arguments=ARGUMENTS,
         heads=(Head("fer2013", CLASS_LISTS["fer7"]),),
         crop=CropSpec.fer2013(),

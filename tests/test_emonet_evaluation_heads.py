@@ -142,11 +142,16 @@ def test_the_card_and_the_file_have_both_label_systems(store, checkpoint):
     assert set(stored) == {"all", "votes", "heads"}
 
 
-def test_bundled_models_may_be_given_a_default(root, store, model, tmp_path, monkeypatch):
+@pytest.fixture
+def tool(root, tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("bundle_model", root / "tools" / "bundle_model.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     monkeypatch.setattr(tool, "FOLDER", tmp_path)
+    return tool
+
+
+def test_bundled_models_may_be_given_a_default(tool, store, model, tmp_path):
     tool.bundle(model, store.path, "emonet_fast", default_head="mean", default_prior="even")
     bundled = load_checkpoint(tmp_path / "emonet_fast.safetensors")
     assert (bundled.default_head, bundled.default_prior) == ("mean", "even")
@@ -160,6 +165,24 @@ def test_bundled_models_may_be_given_a_default(root, store, model, tmp_path, mon
     with pytest.raises(ValueError, match="head must be one of seen, fer2013, mean, got 'labels'"):
         tool.bundle(model, store.path, "emonet", default_head="labels")
     assert not (tmp_path / "emonet.safetensors").exists()
+
+
+def test_a_bundled_model_that_learned_from_dev_has_a_twin_that_did_not(tool, store, model, tmp_path):
+    tool.bundle(model, store.path, "emonet_fast", default_head="mean", default_prior="even")
+    twin = load_checkpoint(tmp_path / "emonet_fast.safetensors")
+    training = {**twin.training, "config": {**twin.training["config"], "all_train": True}}
+    whole = replace(twin, training=training, scores={}, coverage=(), heads=load_checkpoint(model).heads)
+    whole.save(tmp_path / "whole.safetensors")
+    with pytest.raises(ValueError, match="learned from dev"):
+        tool.bundle(tmp_path / "whole.safetensors", store.path, "emonet")
+    tool.bundle(tmp_path / "whole.safetensors", store.path, "emonet", twin=twin.path)
+    bundled, card = load_checkpoint(tmp_path / "emonet.safetensors"), (tmp_path / "emonet.md").read_text()
+    assert bundled.heads == twin.heads != whole.heads
+    assert [one.points for one in bundled.coverage] == [one.points for one in twin.coverage]
+    assert "dev (by its twin)" in card
+    assert f"A twin, which did not learn from dev, has {twin.scores['dev']['accuracy']:.2%} of its 7 images" in card
+    with pytest.raises(ValueError, match="the twin learned from dev, too"):
+        tool.bundle(tmp_path / "whole.safetensors", store.path, "emonet", twin=tmp_path / "emonet.safetensors")
 
 
 def test_protocols_score_labels_by_their_head(store, tmp_path):
@@ -177,6 +200,6 @@ def test_protocols_refuse_labels_of_several_heads_before_training(portrait, tmp_
     jaffe = imitations.write_jaffe(tmp_path / "jaffe", portrait, people=imitations.JAFFE_PEOPLE[:4])
     shares = {"train": 0.6, "validation": 0.4}
     merged = trainings.build_store(tmp_path / "store", {"fer2013": table, "jaffe": jaffe}, dev=7, shares=shares)
-    with pytest.raises(ValueError, match="fer2013, jaffe have fer2013, jaffe: give heads 'labels'"):
+    with pytest.raises(ValueError, match="fer2013, jaffe have fer2013, jaffe: give `heads` 'labels'"):
         run_protocol(LearningCurve((1,)), merged, trainings.quick(heads={"fer2013": 1, "jaffe": 1}), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -215,7 +215,7 @@ def test_maps_before_and_after_an_activation(activation):
 
 
 def test_convolutions_that_are_added_up_share_their_activation():
-    network = create_model("emonet_fast")
+    network = create_model("se_resnet")
     maps = {one.name: one for one in feature_maps(network, images(network, 1))}
     assert np.array_equal(maps["stages.1.second"].after, maps["stages.1.around.1"].after)
     assert not np.array_equal(maps["stages.1.second"].after, maps["stages.1.first"].after)

@@ -27,7 +27,8 @@ onnx, onnxruntime, _ = (pytest.importorskip(name, reason="emonet[onnx] is not in
 
 SMALL = {
     "emonet": {"stem": [4, 8], "widths": [8, 16], "blocks": [1, 2]},
-    "emonet_fast": {"stem": [4], "widths": [8, 16], "blocks": [1, 1]},
+    "se_resnet": {"stem": [4], "widths": [8, 16], "blocks": [1, 1]},
+    "emonet_fast": {"widths": [8, 16], "convolutions": [1, 1]},
     "apl_fmp": {"draws": 2},
     "lenet28": {"hidden": 8},
     "tuned_five": {"widths": [4, 4, 4, 8], "activations": ["relu", "elu", "tanh", "relu"]},

@@ -116,7 +116,7 @@ def test_kernels_begin_as_the_identity():
 
 
 def test_networks_with_nothing_to_prepare_or_fold_stay_as_they_are():
-    network = create_model("emonet_fast", stem=[4], widths=[4], blocks=[1]).eval()
+    network = create_model("se_resnet", stem=[4], widths=[4], blocks=[1]).eval()
     x = images(2)
     before = network(x)
     network.prepare(x)

@@ -69,7 +69,7 @@ def test_the_completed_network_answers_as_the_graph_with_the_model_file(fast):
 
 
 def test_the_completed_network_has_further_heads_of_the_model(fast):
-    rows = np.random.default_rng(0).normal(size=(2, 128)) / 10
+    rows = np.random.default_rng(0).normal(size=(2, 192)) / 10
     new = Layer(rows, np.array([0.5, -0.5]))
     model = add_head(fast, "head", new, "own", (Emotion.HAPPY, Emotion.SAD), (0.5, 0.5), "sqrt", {})
     pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)

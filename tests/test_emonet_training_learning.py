@@ -241,9 +241,9 @@ def test_bn_batches_estimates_batch_norm_from_clean_images(trained, store):
     usual, anew = trained(**options)[0], trained(**options, bn_batches=1)[0]
     x = anew.input.scale(pictures_as_tensor(faces(store, anew).pixels))
     with torch.no_grad():
-        expected = anew.network().stem[0](x).mean(dim=(0, 2, 3))
-    assert np.allclose(anew.weights["stem.1.running_mean"], expected, atol=1e-5)
-    assert not np.allclose(usual.weights["stem.1.running_mean"], expected, atol=1e-4)
+        expected = anew.network().stages[0][0].convolutions[0](x).mean(dim=(0, 2, 3))
+    assert np.allclose(anew.weights["stages.0.0.norms.0.running_mean"], expected, atol=1e-5)
+    assert not np.allclose(usual.weights["stages.0.0.norms.0.running_mean"], expected, atol=1e-4)
     learned = [name for name in usual.weights if not name.endswith(("running_mean", "running_var", "batches_tracked"))]
     assert all(np.array_equal(usual.weights[name], anew.weights[name]) for name in learned)
 

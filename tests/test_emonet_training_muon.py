@@ -98,7 +98,7 @@ def test_set_rate_keeps_the_ratio_of_both_rates(rate):
 
 
 def test_a_parameter_without_a_gradient_stays():
-    network = with_gradients(create_model("emonet_fast", **SMALL))
+    network = with_gradients(create_model("se_resnet", **SMALL))
     network.stem[0].weight.grad = network.head.bias.grad = None
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     make_optimizer(network, TrainConfig(optimizer="muon", learning_rate=0.02)).step()
@@ -109,7 +109,7 @@ def test_a_parameter_without_a_gradient_stays():
 def test_muon_and_ema_do_not_wait_for_the_device():
     """Tensors on the meta device raise if a number is read from them."""
     with torch.device("meta"):
-        network = with_gradients(create_model("emonet_fast", **SMALL))
+        network = with_gradients(create_model("se_resnet", **SMALL))
     optimizer = make_optimizer(network, TrainConfig(optimizer="muon", learning_rate=0.02))
     average = MovingAverage(network, 0.99)
     for _ in range(2):

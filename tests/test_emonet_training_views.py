@@ -7,7 +7,7 @@ import trainings
 
 from emonet.faces import read_faces
 from emonet.models.inputs import InputSpec
-from emonet.models.se_resnet import EmonetFast
+from emonet.models.plain_cnn import EmonetFast
 from emonet.training.distributed import Processes
 from emonet.training.feeding import ImageFeed, Planner, TensorFeed
 from emonet.training.sampling import Sampling
@@ -82,8 +82,8 @@ def test_size_from_changes_the_image_size(store, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"size_from": {"half": 32}}, "size_from must be of the form share=pixels"),
-        ({"size_from": {"0.5": 4}}, "size_from must be numbers from 8 to 1024, got 0.5=4"),
+        ({"size_from": {"half": 32}}, "`size_from` must be share=pixels"),
+        ({"size_from": {"0.5": 4}}, "size_from must be numbers from 8 to 1,024, got 0.5=4"),
         ({"repeats": 0}, "repeats must be a number from 1 to 64"),
     ],
 )

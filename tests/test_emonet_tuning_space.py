@@ -111,7 +111,7 @@ def test_each_network_has_its_own_recipe():
 
 
 def test_values_that_go_only_with_some_others_are_allowed():
-    search = {"arguments.widths": [[8, 8], [8, 8, 8]], "arguments.blocks": [[1, 1], [1, 1, 1]]}
+    search = {"arguments.widths": [[8, 8], [8, 8, 8]], "arguments.convolutions": [[1, 1], [1, 1, 1]]}
     make_space(search, {"model": "emonet_fast"})
     make_space({"loss": ["softmax", "hinge"], "smoothing": [0.0, 0.1]}, {"model": "tuned_five"})
 

@@ -36,7 +36,7 @@ def test_ten_crop_shows_a_network_that_crops_the_corners_and_the_centre():
 
 def classified(view, pixels):
     torch.manual_seed(0)
-    network = create_model("emonet_fast", stem=[4], widths=[4, 8], blocks=[1, 1])
+    network = create_model("emonet_fast", widths=[4, 8], convolutions=[1, 1])
     spec = InputSpec(scaling="unit")
     return TorchClassifier(network, spec, open_machine("cpu", "fp32"), view=view)(pixels)
 

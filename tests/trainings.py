@@ -12,7 +12,7 @@ FIVE = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8]}}
 FIVE_DROPPING = {"model": "tuned_five", "arguments": {"widths": [4, 4, 4, 8], "dropout": [0.0, 0.2, 0.2, 0.5]}}
 LENET = {"model": "lenet28", "arguments": {"hidden": 8}}
 # With batch norm, random crops and dropout.
-FAST = {"model": "emonet_fast", "arguments": {"stem": [4], "widths": [4, 8, 8], "blocks": [1, 1, 1], "dropout": 0.1}}
+FAST = {"model": "emonet_fast", "arguments": {"widths": [4, 8, 8], "convolutions": [2, 1, 1], "dropout": 0.1}}
 
 QUICK = {
     "epochs": 3,

@@ -22,12 +22,12 @@ from emonet.datasets.store import open_store
 from emonet.errors import OptionError
 from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.calibration import fit_temperatures
-from emonet.evaluation.coverage import measure_on_dev
+from emonet.evaluation.coverage import learned_from_dev, measure_on_dev
 from emonet.evaluation.sizes import SIZES
-from emonet.inference.checkpoint import load_checkpoint, set_coverage, set_temperatures
+from emonet.inference.checkpoint import Checkpoint, load_checkpoint, set_coverage, set_temperatures
 from emonet.inference.loading import BUNDLED, FOLDER, is_file_name
 from emonet.inference.onnx import export_graph
-from emonet.report.card import model_card, stored_scores
+from emonet.report.card import TWIN, model_card, stored_scores
 
 TEACHERS = ("teacher", "teacher_labels")  # options of a training that name models or files
 
@@ -56,6 +56,13 @@ def bundle(
             "runs/emonet/model.safetensors=emonet.",
         ),
     ] = None,
+    twin: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a model that learned from dev too: one that did not, whose temperatures, coverage and score on "
+            "dev are told instead. It was bundled before."
+        ),
+    ] = None,
 ) -> None:
     """Score a model as it will be published, on labels and votes, and add it to the package with its ONNX graph."""
     if name not in BUNDLED:
@@ -66,15 +73,28 @@ def bundle(
     training = _call_models(checkpoint.training, dict(one.rpartition("=")[::2] for one in called or ()))
     replace(checkpoint, training=training, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
     faces = open_store(store)
-    found = fit_temperatures(load_checkpoint(path), faces)
-    set_temperatures(path, {one.head: one.temperature for one in found})
-    set_coverage(path, measure_on_dev(load_checkpoint(path), faces))
+    if twin is None:
+        found = fit_temperatures(load_checkpoint(path), faces)
+        set_temperatures(path, {one.head: one.temperature for one in found})
+        set_coverage(path, measure_on_dev(load_checkpoint(path), faces))
+    else:
+        _take_from(load_checkpoint(twin), path)
     given_out = load_checkpoint(path)
     evaluation = evaluate(given_out, faces, name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
     _write_card(evaluation, path.with_suffix(".md"))
     export_graph(given_out, path.with_suffix(".onnx"))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def _take_from(twin: Checkpoint, path: Path) -> None:
+    """Take over what was measured on dev from a model that did not learn from it."""
+    if learned_from_dev(twin.training):
+        raise OptionError("the twin learned from dev, too")
+    set_temperatures(path, {head.name: head.temperature for head in twin.heads})
+    set_coverage(path, (replace(curve, data=f"{curve.data} (by its twin)") for curve in twin.coverage))
+    checkpoint = load_checkpoint(path)
+    replace(checkpoint, scores={**checkpoint.scores, TWIN: twin.scores["dev"]}).save(path, half=True)
 
 
 def _call_models(training: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

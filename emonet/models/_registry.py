@@ -16,8 +16,8 @@ from emonet.models.facenet import Facenet
 from emonet.models.knn import Knn
 from emonet.models.leaky_cifar import LeakyCifar
 from emonet.models.lenet28 import Lenet28
-from emonet.models.plain_cnn import PlainCnn
-from emonet.models.se_resnet import Emonet, EmonetFast
+from emonet.models.plain_cnn import EmonetFast, PlainCnn
+from emonet.models.se_resnet import Emonet, SEResNet
 from emonet.models.tiny_vgg import TinyVgg
 from emonet.models.torchvision_net import TorchvisionNet
 from emonet.models.tuned_five import TunedFive
@@ -27,6 +27,7 @@ MODELS: dict[str, type[Network]] = {
     "emonet": Emonet,
     "emonet_fast": EmonetFast,
     "plain_cnn": PlainCnn,
+    "se_resnet": SEResNet,
     "apl_fmp": AplFmp,
     "leaky_cifar": LeakyCifar,
     "crop_three": CropThree,

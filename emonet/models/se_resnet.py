@@ -1,4 +1,4 @@
-"""Our own networks: residual blocks with squeeze and excitation (Hu et al., 2017), for faces of 48 pixels.
+"""Our most accurate network: residual blocks with squeeze and excitation (Hu et al., 2017), for faces of 48 pixels.
 
 The resolution is halved early: a convolution at full size would cost as much as all that follow. Images are cropped to
 44 of their 48 pixels, at a random place in training.
@@ -132,24 +132,3 @@ class Emonet(SEResNet):
     """Answer accurately with at most 4 million parameters, 8 MB in 16 bits."""
 
     title = "ours: the most accurate"
-
-
-class EmonetFast(SEResNet):
-    """Answer fast with at most 0.6 million parameters.
-
-    One face costs at most 25 million multiplications.
-    """
-
-    title = "ours: the fast one"
-
-    def __init__(
-        self,
-        classes: int = 7,
-        *,
-        stem: Sequence[int] = (24,),
-        widths: Sequence[int] = (32, 64, 96, 128),
-        blocks: Sequence[int] = (1, 1, 1, 1),
-        crop: int = 44,
-        dropout: float = 0.2,
-    ) -> None:
-        super().__init__(classes, stem=stem, widths=widths, blocks=blocks, crop=crop, dropout=dropout)

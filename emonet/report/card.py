@@ -34,6 +34,7 @@ LIMITS = """\
   and poses were not scored apart, for the data do not name them: expect it to be worse on whoever was rare in them.
 - Its probabilities are as good as the calibration error says, on images of that kind only."""
 
+TWIN = "dev of the twin"  # among the scores of a model: those of one that was trained in the same way without dev
 SURE = "Sure answers"  # the title of a section
 WORST = 3  # classes and confusions that are named
 
@@ -97,11 +98,17 @@ def _data(evaluation: Evaluation) -> str:
 
 
 def _choice(evaluation: Evaluation) -> str:
-    dev = evaluation.checkpoint.scores.get("dev")
-    scored = f" Its score there: {dev['accuracy']:.2%} of {dev['n']:,} images, as they are." if dev else ""
-    words = chosen(evaluation.checkpoint.training)
+    sentences = [f"Chosen: {chosen(evaluation.checkpoint.training)}."]
+    scores = evaluation.checkpoint.scores
+    if dev := scores.get("dev"):
+        sentences.append(f"Its score there: {dev['accuracy']:.2%} of {dev['n']:,} images, as they are.")
+    if dev := scores.get(TWIN):
+        sentences.append(
+            f"A twin, which did not learn from dev, has {dev['accuracy']:.2%} of its {dev['n']:,} images, as"
+        )
+        sentences.append("they are; default answer, temperatures and coverage were found on dev by the twin.")
     part = f"The split `{evaluation.scored}`, whose figures follow: {part_of_split(evaluation)}."
-    return f"Chosen: {words}.{scored}\n\n{part}"
+    return f"{' '.join(sentences)}\n\n{part}"
 
 
 def _figures(evaluation: Evaluation) -> str:

@@ -14,25 +14,32 @@ L2 = 0.002  # Keras' l2(0.001) adds 0.001 w^2 to the loss, whose gradient is 0.0
 # benchmarks/experiments.py found it better than SGD in the same time: docs/experiments.md.
 _MUON: dict[str, Any] = {"optimizer": "muon", "learning_rate": 0.02, "rest_rate": 0.1}
 
+_RESIDUAL: dict[str, Any] = {
+    **_MUON,
+    "epochs": 60,
+    "mixup": 0.2,
+    "mix_until": 0.85,
+    "smoothing": 0.1,
+    "ema": 0.999,
+    "clip": 5.0,
+}
+
 _KERAS: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "warmup": 0.0}
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "emonet": {
-        **_MUON,
-        "epochs": 60,
-        "mixup": 0.2,
-        "mix_until": 0.85,
-        "smoothing": 0.1,
-        "ema": 0.999,
-        "clip": 5.0,
-    },
+    "emonet": _RESIDUAL,
+    # Small images for the first part, which costs little and helps, as docs/experiments.md has it.
     "emonet_fast": {
         **_MUON,
-        "epochs": 120,
-        "smoothing": 0.1,
+        "epochs": 180,
+        "size_from": {"0": 32, "0.4": 48},
+        "mixup": 0.2,
+        "mix_until": 0.8,
+        "smoothing": 0.0,
         "ema": 0.999,
         "clip": 5.0,
     },
+    "se_resnet": _RESIDUAL,
     "plain_cnn": {
         **_MUON,
         "epochs": 60,
