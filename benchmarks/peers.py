@@ -1,6 +1,6 @@
 """Score the network that the library `fer` brings beside ours, on the same face crops.
 
-    python benchmarks/peers.py STORE --peer PYTHON [--split validation]
+    python benchmarks/peers.py STORE [--peer PYTHON] [--split validation]
 
 PYTHON is the interpreter of an environment in which `fer` is installed (pip install fer). STORE has FER2013's images as
 they are (`emonet build --detector whole`), with FER+'s votes. Both networks see these crops, without a detector, which
@@ -54,7 +54,7 @@ def main() -> None:
     """Print a table: a row for each network, head and size of faces."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("store", type=Path)
-    options.add_argument("--peer", type=Path, required=True)
+    options.add_argument("--peer", type=Path, help="the Python of an environment with fer; without it, ours alone")
     options.add_argument("--split", default="validation")
     given = options.parse_args()
     faces = read_faces(open_store(given.store), [given.split], load_model("emonet").input)
@@ -67,10 +67,11 @@ def main() -> None:
     print(markdown_table(("network", "faces", f"labels, {given.split}", "majority of voters"), rows))
 
 
-def answer(faces: Faces, size: int, peer: Path) -> Iterator[tuple[str, Places]]:
+def answer(faces: Faces, size: int, peer: Path | None) -> Iterator[tuple[str, Places]]:
     """Let all networks name the expressions of faces of one size."""
     pixels = shrink_faces(faces.array, size)
-    yield "fer", ask_peer(pixels, peer)
+    if peer is not None:
+        yield "fer", ask_peer(pixels, peer)
     for name in ("emonet", "emonet_fast"):
         model = load_model(name)
         probabilities = open_classifier(model, open_machine("cpu", "fp32"))(pixels)

@@ -97,13 +97,20 @@ def test_one_bad_crop_does_not_lose_the_others(predictor, face):
         predictor.predict_faces(crops, on_error="ignore")
 
 
+def assert_alike(found, expected):
+    """Photos that are read side by side have one thread each, which may change the last bits."""
+    assert [(one.box, one.emotion) for one in found] == [(one.box, one.emotion) for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+
+
 def test_opencv_frames_are_read_as_they_are(predictor, portrait):
     frame = portrait[..., ::-1]
     (right,) = predictor.predict(portrait)
     (found,) = predictor.predict(frame, bgr=True)
     assert found == right
     (many,) = predictor.predict_many([frame], bgr=True)
-    assert many.predictions == (right,)
+    assert_alike(many.predictions, [right])
     drawn = emonet.draw(frame, [found], bgr=True)
     assert (drawn[..., ::-1] == emonet.draw(portrait, [right])).all()
 
@@ -115,7 +122,7 @@ def test_open_files_and_streams_are_read(predictor, face, tmp_path):
         assert predictor.predict(file) == by_path
     stream = io.BytesIO((tmp_path / "face.png").read_bytes())
     (result, refused) = predictor.predict_many([stream, "https://example.org/face.png"])
-    assert list(result.predictions) == by_path
+    assert_alike(result.predictions, by_path)
     assert "network" in refused.error.reason
 
 
