@@ -147,11 +147,12 @@ def _make_group(rows: pa.Table, plan: ShardPlan, start: int, schema: pa.Schema) 
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    labels = {str(emotion): number for number, emotion in enumerate(plan.classes)}
     found = {name: rows.column(name).combine_chunks() for name in FOUND}
     names = pc.binary_join_element_wise(pc.replace_substring(found["key"], "/", "_"), ".png", "")
     made = {
         "image": pa.StructArray.from_arrays([found["image"], names], fields=list(schema.field("image").type)),
-        "label": pc.index_in(found["emotion"], pa.array(map(str, plan.classes))).cast(pa.int64()),
+        "label": pa.array([labels[emotion] for emotion in found["emotion"].to_pylist()], pa.int64()),
         SPLIT: pa.repeat(plan.split, len(rows)),
         "undetected": found["reason"],
     }
