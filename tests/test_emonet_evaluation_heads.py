@@ -183,6 +183,8 @@ def test_a_bundled_model_that_learned_from_dev_has_a_twin_that_did_not(tool, sto
     assert f"A twin, which did not learn from dev, has {twin.scores['dev']['accuracy']:.2%} of its 7 images" in card
     with pytest.raises(ValueError, match="the twin learned from dev, too"):
         tool.bundle(tmp_path / "whole.safetensors", store.path, "emonet", twin=tmp_path / "emonet.safetensors")
+    tool.bundle(tmp_path / "whole.safetensors", store.path, "emonet_fast", twin=twin.path)  # which it replaces
+    assert load_checkpoint(twin.path).heads == bundled.heads
 
 
 def test_protocols_score_labels_by_their_head(store, tmp_path):

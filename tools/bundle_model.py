@@ -68,17 +68,17 @@ def bundle(
     if name not in BUNDLED:
         raise OptionError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
     path = FOLDER / f"{name}.safetensors"
-    checkpoint = load_checkpoint(model)
+    checkpoint, measured = load_checkpoint(model), _load_twin(twin) if twin else None
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
     training = _call_models(checkpoint.training, dict(one.rpartition("=")[::2] for one in called or ()))
     replace(checkpoint, training=training, default_head=head, default_prior=prior, coverage=()).save(path, half=True)
     faces = open_store(store)
-    if twin is None:
+    if measured is None:
         found = fit_temperatures(load_checkpoint(path), faces)
         set_temperatures(path, {one.head: one.temperature for one in found})
         set_coverage(path, measure_on_dev(load_checkpoint(path), faces))
     else:
-        _take_from(load_checkpoint(twin), path)
+        _take_from(measured, path)
     given_out = load_checkpoint(path)
     evaluation = evaluate(given_out, faces, name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
@@ -87,10 +87,16 @@ def bundle(
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
 
 
-def _take_from(twin: Checkpoint, path: Path) -> None:
-    """Take over what was measured on dev from a model that did not learn from it."""
+def _load_twin(path: Path) -> Checkpoint:
+    """Open a twin before anything is written: it may be the file that the model replaces."""
+    twin = load_checkpoint(path)
     if learned_from_dev(twin.training):
         raise OptionError("the twin learned from dev, too")
+    return twin
+
+
+def _take_from(twin: Checkpoint, path: Path) -> None:
+    """Take over what was measured on dev from a model that did not learn from it."""
     set_temperatures(path, {head.name: head.temperature for head in twin.heads})
     set_coverage(path, (replace(curve, data=f"{curve.data} (by its twin)") for curve in twin.coverage))
     checkpoint = load_checkpoint(path)

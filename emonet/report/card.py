@@ -104,9 +104,9 @@ def _choice(evaluation: Evaluation) -> str:
         sentences.append(f"Its score there: {dev['accuracy']:.2%} of {dev['n']:,} images, as they are.")
     if dev := scores.get(TWIN):
         sentences.append(
-            f"A twin, which did not learn from dev, has {dev['accuracy']:.2%} of its {dev['n']:,} images, as"
+            f"A twin, which did not learn from dev, has {dev['accuracy']:.2%} of its {dev['n']:,} images, as they are; "
+            "default answer, temperatures and coverage were found on dev by the twin."
         )
-        sentences.append("they are; default answer, temperatures and coverage were found on dev by the twin.")
     part = f"The split `{evaluation.scored}`, whose figures follow: {part_of_split(evaluation)}."
     return f"{' '.join(sentences)}\n\n{part}"
 
