@@ -44,7 +44,8 @@ class _Limits:
             self._inside.append(thread)
             for pool in _list_pools():
                 self._before.setdefault(pool.name, pool.size)
-            _limit()
+                pool.set_size(1)
+            _let_others_set()
         return thread
 
     def leave(self, thread: int) -> None:
@@ -86,7 +87,12 @@ def _limit(before: Mapping[str, int] | None = None) -> None:
     """Set all to one thread, or to what they had before."""
     for pool in _list_pools():
         pool.set_size(1 if before is None else before.get(pool.name, pool.size))
-    with threadpool_limits(None, "blas"):  # sets nothing, but lets other threads set them after it (threadpoolctl 3.8)
+    _let_others_set()
+
+
+def _let_others_set() -> None:
+    """Set nothing, but let other threads set the numbers of OpenBLAS after this one (threadpoolctl 3.8)."""
+    with threadpool_limits(None, "blas"):
         pass
 
 
