@@ -35,7 +35,7 @@ from emonet.faces import Faces, read_faces
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
-from emonet.training import TrainConfig, recipe, train
+from emonet.training import TrainConfig, train
 
 RESULTS = Path(__file__).parents[1] / "results" / "experiments.json"
 
@@ -43,8 +43,9 @@ BASE: dict[str, Any] = {
     "model": "se_resnet",
     "arguments": {"stem": [24], "widths": [32, 64, 96, 128], "blocks": [1, 1, 1, 1], "dropout": 0.2},
     "optimizer": "sgd",
-    "mixup": 0.0,
-    "mix_until": 1.0,
+    "smoothing": 0.1,
+    "ema": 0.999,
+    "clip": 5.0,
     "heads": {"fer2013": 1.0, "seen": 1.0},
     "augment_with": "torch",
     "precision": "auto",
@@ -169,10 +170,7 @@ def compare(store: Store, out: Path, given: argparse.Namespace) -> None:
 
 
 def configured(name: str, **changes: Any) -> TrainConfig:
-    options = BASE | RECIPES[name] | changes
-    return TrainConfig.from_dict(
-        recipe("se_resnet", **{key: options[key] for key in options if key != "model"}) | options
-    )
+    return TrainConfig.from_dict(BASE | RECIPES[name] | changes)
 
 
 def budget(store: Store, epochs: int, ratio: float) -> int:
