@@ -30,11 +30,12 @@ def skip_without_spark():
 
 @contextmanager
 def open_small_session(root):
-    """Open a session whose processes find the package and what tests share."""
+    """Open a session whose processes find the package and what tests share.
+
+    A setting says where: Java, which an earlier session of this process may have started, keeps its environment.
+    """
     from emonet.spark import open_session
 
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", f"{root}{os.pathsep}{root / 'tests'}")
-    with open_session("a test", "local[2]", SMALL) as opened:
+    paths = {"spark.executorEnv.PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
+    with open_session("a test", "local[2]", SMALL | paths) as opened:
         yield opened
-    patch.undo()
