@@ -62,7 +62,7 @@ class LocalSearch:
         return find_copies(hashes.to_pylist())
 
     def find_near_pairs(self, rows: Indices, hashes: NDArray[np.uint64], threshold: float) -> list[NearPair]:
-        return find_near_pairs(hashes, lambda wanted: self._read_crops(rows[wanted]), threshold)
+        return find_near_pairs(hashes, lambda wanted: self._read_crops(rows[wanted]), threshold, threads=self._threads)
 
     def find_altered_copies(
         self,
