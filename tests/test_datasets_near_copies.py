@@ -48,7 +48,7 @@ def cropped(face, size=0.9, x=0.03, y=0.07):
     return cv2.imdecode(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], cv2.IMREAD_GRAYSCALE)
 
 
-def find(greys, *, together=None, evaluated=(), threshold=0.97):
+def find(greys, *, together=None, evaluated=(), threshold=0.97, threads=1):
     images = [rgb(grey) for grey in greys]
     likeness = Likeness.decode(describe_likeness(images).encode())
     return find_altered_copies(
@@ -57,7 +57,17 @@ def find(greys, *, together=None, evaluated=(), threshold=0.97):
         np.isin(np.arange(len(images)), evaluated),
         lambda wanted: [images[index] for index in wanted],
         threshold,
+        threads=threads,
     )
+
+
+def test_threads_find_the_same_copies_in_many_faces(portrait):
+    """More faces than are compared at a time."""
+    faces = [other_face(portrait, number) for number in range(150)]
+    greys = [*faces, *map(mirrored, faces), *map(cropped, faces), *map(brighter, faces)]
+    found = find(greys, evaluated=range(150))
+    assert {(number, number + 150) for number in range(150)} <= {(pair.first, pair.second) for pair in found}
+    assert find(greys, evaluated=range(150), threads=3) == found
 
 
 @pytest.mark.parametrize(

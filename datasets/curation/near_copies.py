@@ -24,6 +24,7 @@ from facecrop.threads import use_one_thread
 ALIKE = 0.77  # least likeness of a pair that is laid over: python benchmarks/near_copies.py FER2013.csv
 BLOCK = 512  # descriptions that are compared with MANY others at a time
 MANY = 2048
+FEW = 128  # of a block at a time: their likeness to MANY others stays in a core's cache
 MOST = 1024  # pairs of a block that are looked at: the most alike ones, where all images are of one person
 PAIRS = 1024  # that are laid over each other at a time
 
@@ -141,19 +142,22 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
 
 
 def _compare_block(likeness: Likeness, a: Indices, b: Indices, *, rising: bool) -> NDArray[np.float64]:
-    these, those = np.divmod(a, FITS), np.divmod(b, FITS)  # to flatten what was unpacked would copy all of it
-    parts = (likeness.even, likeness.odd)
-    alike, odd = (part[these].astype(np.float32) @ part[those].astype(np.float32).T for part in parts)
-    total = np.abs(odd)
-    total += alike
-    rows, columns = np.divmod(np.flatnonzero(total >= ALIKE * LENGTH**2), len(b))
+    those = np.divmod(b, FITS)  # to flatten what was unpacked would copy all of it
+    even, odd = (part[those].astype(np.float32).T for part in (likeness.even, likeness.odd))
+    found = np.concatenate([_compare_few(likeness, a[n : n + FEW], b, even, odd) for n in range(0, len(a), FEW)])
     if rising:
-        once = a[rows] < b[columns]
-        rows, columns = rows[once], columns[once]
-    if len(rows) > MOST:
-        chosen = np.argsort(-total[rows, columns], kind="stable")[:MOST]
-        rows, columns = rows[chosen], columns[chosen]
-    return np.stack([a[rows], b[columns], odd[rows, columns] < 0, total[rows, columns]], axis=1)
+        found = found[found[:, 0] < found[:, 1]]
+    return found if len(found) <= MOST else found[np.argsort(-found[:, 3], kind="stable")[:MOST]]
+
+
+def _compare_few(likeness: Likeness, a: Indices, b: Indices, even: Array, odd: Array) -> NDArray[np.float64]:
+    """Compare some descriptions with others, whose even and odd frequencies are given (29 and 25, n)."""
+    these = np.divmod(a, FITS)
+    sides = likeness.odd[these].astype(np.float32) @ odd
+    alike = np.abs(sides)
+    alike += likeness.even[these].astype(np.float32) @ even
+    rows, columns = np.divmod(np.flatnonzero(alike >= ALIKE * LENGTH**2), len(b))
+    return np.stack([a[rows], b[columns], sides[rows, columns] < 0, alike[rows, columns]], axis=1)
 
 
 def choose_candidates(strips: Sequence[NDArray[np.float64]], likeness: Likeness, together: Indices) -> Candidates:
