@@ -46,6 +46,15 @@ def test_a_card_has_all_that_one_must_know(evaluation):
     assert "nan" not in card
 
 
+def test_it_names_votes_and_teachers(evaluation):
+    assert "FER+" not in model_card(evaluation).split("## Chosen on")[0]
+    taught = {"heads": {"fer2013": 1.0, "seen": 1.0}, "teacher": ["emonet", "ours"], "teacher_share": 0.4}
+    training = evaluation.checkpoint.training
+    training = {**training, "config": {**training["config"], **taught}}
+    card = model_card(replace(evaluation, checkpoint=replace(evaluation.checkpoint, training=training)))
+    assert " Its head `seen` learned FER+'s votes. 40% of its targets are answers of `emonet`, `ours`.\n" in card
+
+
 def test_the_card_of_an_ensemble_counts_its_networks(trained):
     assert "Network `averaged` (2 x tuned_five): " in model_card(trained(members=2))
 

@@ -11,6 +11,7 @@ from emonet.evaluation import Evaluation
 from emonet.evaluation.metrics import Scores
 from emonet.evaluation.parts import ALL
 from emonet.evaluation.sizes import SizeScores
+from emonet.heads import SEEN
 from emonet.html.formatting import decimal, markdown_table
 from emonet.inference.coverage import CoverageCurve
 from emonet.inference.sharing import USE
@@ -92,9 +93,19 @@ def _data(evaluation: Evaluation) -> str:
     lines = [f"- {source}: {count:,} images. {find_terms(source)}" for source, count in sources]
     lines += [f"- Warning: {text}." for text in training.get("data_warnings", ())]
     if "seconds" in training:
-        seed, hours = training["config"]["seed"], training["seconds"] / 3600
-        lines += ["", f"Trained for {hours:.1f} hours on {training['machine']}, seed {seed}."]
+        config, hours = training["config"], training["seconds"] / 3600
+        trained = f"Trained for {hours:.1f} hours on {training['machine']}, seed {config['seed']}."
+        lines += ["", " ".join([trained, *_teaching(config)])]
     return "\n".join(lines)
+
+
+def _teaching(config: Mapping[str, Any]) -> Iterator[str]:
+    """What a model learned beside labels: votes, and the answers of other models."""
+    if SEEN in config.get("heads", ()):
+        yield f"Its head `{SEEN}` learned FER+'s votes."
+    if teachers := config.get("teacher"):
+        names = ", ".join(f"`{name}`" for name in teachers)
+        yield f"{config['teacher_share']:.0%} of its targets are answers of {names}."
 
 
 def _choice(evaluation: Evaluation) -> str:
