@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.store import decode
+from emonet.datasets.store.plain_png import decode_plain
 from emonet.models.inputs import InputSpec, Pixels
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class StreamedImages:
     def decode(self, places: Places, read: Sequence[pa.Array]) -> Pixels:
         """Decode images of row groups that are read: one row group for each image."""
         rows = self._row_of[places].tolist()
+        if self._spec.channels == 1:
+            files = [cells.field("bytes")[row].as_py() or b"" for cells, row in zip(read, rows, strict=True)]
+            if (plain := decode_plain(files, self._spec.size)) is not None:
+                return plain[..., None]
         return np.stack([self._decode(cells, row) for cells, row in zip(read, rows, strict=True)])
 
     def _decode(self, cells: pa.Array, row: int) -> Pixels:
