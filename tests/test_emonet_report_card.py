@@ -48,11 +48,21 @@ def test_a_card_has_all_that_one_must_know(evaluation):
 
 def test_it_names_votes_and_teachers(evaluation):
     assert "FER+" not in model_card(evaluation).split("## Chosen on")[0]
-    taught = {"heads": {"fer2013": 1.0, "seen": 1.0}, "teacher": ["emonet", "ours"], "teacher_share": 0.4}
-    training = evaluation.checkpoint.training
-    training = {**training, "config": {**training["config"], **taught}}
-    card = model_card(replace(evaluation, checkpoint=replace(evaluation.checkpoint, training=training)))
+    heads = {"heads": {"fer2013": 1.0, "seen": 1.0}}
+    taught = {"teacher": ["emonet", "ours"], "teacher_share": 0.4}
+    card = write_card(evaluation, heads | taught)
     assert " Its head `seen` learned FER+'s votes. 40% of its targets are answers of `emonet`, `ours`.\n" in card
+    given = {"teacher_labels": ["runs/folds"], "teacher_share": 0.4}
+    others = "answers of networks that had not learned from the image, from `runs/folds`"
+    assert f" 40% of its targets are {others}.\n" in write_card(evaluation, given)
+    assert f" `ours`. 40% of the other targets are {others}.\n" in write_card(evaluation, taught | given)
+
+
+def write_card(evaluation, config):
+    """Write the card of a model that was trained with other options."""
+    training = evaluation.checkpoint.training
+    training = {**training, "config": {**training["config"], **config}}
+    return model_card(replace(evaluation, checkpoint=replace(evaluation.checkpoint, training=training)))
 
 
 def test_the_card_of_an_ensemble_counts_its_networks(trained):

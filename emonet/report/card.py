@@ -103,9 +103,11 @@ def _teaching(config: Mapping[str, Any]) -> Iterator[str]:
     """What a model learned beside labels: votes, and the answers of other models."""
     if SEEN in config.get("heads", ()):
         yield f"Its head `{SEEN}` learned FER+'s votes."
-    if teachers := config.get("teacher"):
-        names = ", ".join(f"`{name}`" for name in teachers)
-        yield f"{config['teacher_share']:.0%} of its targets are answers of {names}."
+    for field, who in (("teacher", ""), ("teacher_labels", "networks that had not learned from the image, from ")):
+        if names := config.get(field):
+            whole = "the other targets" if who and config.get("teacher") else "its targets"
+            given = ", ".join(f"`{name}`" for name in names)
+            yield f"{config['teacher_share']:.0%} of {whole} are answers of {who}{given}."
 
 
 def _choice(evaluation: Evaluation) -> str:
