@@ -237,7 +237,7 @@ def load_opencv() -> Any:
     """Import OpenCV so that FFmpeg does not write to the terminal what an error of ours says."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    with importing("films", "opencv-python-headless>=4.11"):
+    with importing("films", "opencv-python-headless>=4.13"):
         import cv2
 
     return cv2
