@@ -270,6 +270,7 @@ def test_enter_enlarges_arrows_move_and_escape_closes(opened, album):
     assert not box.locator("svg").is_visible()
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Escape")
+    wait_until(tab, "!location.hash.includes('photo')")  # a dialog tells a moment later that it was closed
     assert (tab.locator("dialog[open]").count(), focused(tab), address(tab)) == (0, "b.jpg", "#show=happy")
 
 

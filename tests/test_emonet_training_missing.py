@@ -112,7 +112,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(place, tmp_path, ki
     other = processes[1 - killed]
     _, text = other.communicate(timeout=SECONDS)
     processes[killed].communicate()
-    assert other.returncode == 1
+    assert other.returncode == 1, text
     (complaint,) = read_complaints(text)
     assert f"process {killed} of 2 does not answer process {1 - killed}" in complaint, text
     assert "the same command" in complaint
