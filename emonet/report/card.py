@@ -103,11 +103,15 @@ def _teaching(config: Mapping[str, Any]) -> Iterator[str]:
     """What a model learned beside labels: votes, and the answers of other models."""
     if SEEN in config.get("heads", ()):
         yield f"Its head `{SEEN}` learned FER+'s votes."
-    for field, who in (("teacher", ""), ("teacher_labels", "networks that had not learned from the image, from ")):
-        if names := config.get(field):
-            whole = "the other targets" if who and config.get("teacher") else "its targets"
-            given = ", ".join(f"`{name}`" for name in names)
-            yield f"{config['teacher_share']:.0%} of {whole} are answers of {who}{given}."
+    teachers, files = (
+        ", ".join(f"`{name}`" for name in config.get(field, ())) for field in ("teacher", "teacher_labels")
+    )
+    if teachers:
+        yield f"{config['teacher_share']:.0%} of its targets are answers of {teachers}."
+    if files:
+        whole = "the other targets" if teachers else "its targets"
+        given = f"answers of networks that had not learned from the image, from {files}"
+        yield f"{config['teacher_share']:.0%} of {whole} are {given}."
 
 
 def _choice(evaluation: Evaluation) -> str:
