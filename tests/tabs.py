@@ -75,5 +75,5 @@ class Tabs:
         """Close the contexts, and check what was seen; `allowed` are beginnings of addresses."""
         for context in self._contexts:
             context.close()
-        assert self.complaints == []
+        assert not self.complaints, self.complaints
         assert [url for url in self.requests if not url.startswith(allowed)] == []

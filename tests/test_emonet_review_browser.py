@@ -23,8 +23,8 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser):
-    """Opens an address, and waits for what it shows."""
+def opened(browser, serve):
+    """Opens an address, and waits for what it shows. Its tabs are closed before what serves them."""
     tabs = Tabs(browser)
 
     def open_(address, size_wh=DESK_WH, context=None):

@@ -22,8 +22,9 @@ from emonet.inference.devices import Machine
 from emonet.models import Network
 from emonet.training.missing import end_when_told, name_absent, name_missing
 
-# Seconds that gloo's threads get to release the last tensors. They need Python's lock for that, and a thread that asks
-# for it after the interpreter has ended aborts the process (PyTorch's pull request 179291).
+# Seconds that gloo's threads get to release the last tensors, also when another process was lost. They need Python's
+# lock for that, and a thread that asks for it after the interpreter has ended aborts the process (PyTorch's pull
+# request 179291).
 RELEASE_SECONDS = 0.1
 WAIT_SECONDS = 300.0  # that a process waits for another
 
@@ -156,8 +157,8 @@ def join_processes(device: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[
         with name_missing(), end_when_told():
             yield _find_place(own), own
             distributed.barrier(device_ids=[torch.device(own).index] if own.startswith("cuda") else None)
-        time.sleep(RELEASE_SECONDS)
     finally:
+        time.sleep(RELEASE_SECONDS)
         distributed.destroy_process_group()
 
 
