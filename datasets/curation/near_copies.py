@@ -134,28 +134,36 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
     these, those = (entries[tested], entries[~tested]) if strip.thorough else (best, best)
     first = 0 if strip.thorough else strip.start // MANY * MANY  # each pair once
     these = these[strip.start : strip.start + BLOCK]
+    room = np.empty((3, FEW, MANY), np.float32)  # to ask for it anew each time may take longer than to fill it
     found = [
-        _compare_block(likeness, these, those[other : other + MANY], rising=not strip.thorough)
+        _compare_block(likeness, these, those[other : other + MANY], room, rising=not strip.thorough)
         for other in range(first, len(those), MANY)
     ]
     return np.concatenate(found or [np.empty((0, 4))])
 
 
-def _compare_block(likeness: Likeness, a: Indices, b: Indices, *, rising: bool) -> NDArray[np.float64]:
+def _compare_block(likeness: Likeness, a: Indices, b: Indices, room: Array, *, rising: bool) -> NDArray[np.float64]:
     those = np.divmod(b, FITS)  # to flatten what was unpacked would copy all of it
     even, odd = (part[those].astype(np.float32).T for part in (likeness.even, likeness.odd))
-    found = np.concatenate([_compare_few(likeness, a[n : n + FEW], b, even, odd) for n in range(0, len(a), FEW)])
+    parts = (a[n : n + FEW] for n in range(0, len(a), FEW))
+    found = np.concatenate([_compare_few(likeness, part, b, even, odd, room) for part in parts])
     if rising:
         found = found[found[:, 0] < found[:, 1]]
     return found if len(found) <= MOST else found[np.argsort(-found[:, 3], kind="stable")[:MOST]]
 
 
-def _compare_few(likeness: Likeness, a: Indices, b: Indices, even: Array, odd: Array) -> NDArray[np.float64]:
-    """Compare some descriptions with others, whose even and odd frequencies are given (29 and 25, n)."""
+def _compare_few(
+    likeness: Likeness, a: Indices, b: Indices, even: Array, odd: Array, room: Array
+) -> NDArray[np.float64]:
+    """Compare some descriptions with others, whose even and odd frequencies are given (29 and 25, n).
+
+    The room (3, FEW, MANY) is written over.
+    """
     these = np.divmod(a, FITS)
-    sides = likeness.odd[these].astype(np.float32) @ odd
-    alike = np.abs(sides)
-    alike += likeness.even[these].astype(np.float32) @ even
+    sides, either, alike = room[:, : len(a), : len(b)]
+    np.matmul(likeness.odd[these].astype(np.float32), odd, out=sides)
+    np.matmul(likeness.even[these].astype(np.float32), even, out=alike)
+    alike += np.abs(sides, out=either)
     rows, columns = np.divmod(np.flatnonzero(alike >= ALIKE * LENGTH**2), len(b))
     return np.stack([a[rows], b[columns], sides[rows, columns] < 0, alike[rows, columns]], axis=1)
 
