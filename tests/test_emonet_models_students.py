@@ -1,5 +1,7 @@
 """Tests of single networks among the baselines."""
 
+import shutil
+
 import pytest
 import torch
 from torch import nn
@@ -100,6 +102,20 @@ def test_fractional_regions_are_fixed_in_evaluation_whatever_the_batch():
     state = torch.get_rng_state()
     assert len(pool(ramp(8, 20)).unique(dim=0)) == 1
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++, which is not on this machine")
+def test_compiled_pooling_has_the_same_gradients():
+    """Where a convolution follows, torch compiles its pooling wrongly: it answers alike, and learns nothing."""
+    network = nn.Sequential(FractionalMaxPool(2.6), nn.Conv2d(8, 8, 4))
+    images = torch.rand(4, 8, 20, 20, requires_grad=True)
+    gradients = []
+    for learner in (network, torch.compile(network)):
+        torch.manual_seed(0)
+        images.grad = None
+        learner(images).square().sum().backward()
+        gradients.append(images.grad)
+    assert torch.allclose(*gradients, atol=1e-5)
 
 
 def test_draws_are_different_regions_one_after_the_other():

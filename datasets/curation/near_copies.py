@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from facecrop.threads import use_one_thread
 ALIKE = 0.77  # least likeness of a pair that is laid over: python benchmarks/near_copies.py FER2013.csv
 BLOCK = 512  # descriptions that are compared with MANY others at a time
 MANY = 2048
-FEW = 128  # of a block at a time: their likeness to MANY others stays in a core's cache
+TILE = (256, 256)  # of these and of those at a time: how alike they are stays in a core's cache
 MOST = 1024  # pairs of a block that are looked at: the most alike ones, where all images are of one person
 PAIRS = 1024  # that are laid over each other at a time
 
@@ -134,7 +135,7 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
     these, those = (entries[tested], entries[~tested]) if strip.thorough else (best, best)
     first = 0 if strip.thorough else strip.start // MANY * MANY  # each pair once
     these = these[strip.start : strip.start + BLOCK]
-    room = np.empty((3, FEW, MANY), np.float32)  # to ask for it anew each time may take longer than to fill it
+    room = np.empty((3, *TILE), np.float32)  # to ask for it anew each time may take longer than to fill it
     found = [
         _compare_block(likeness, these, those[other : other + MANY], room, rising=not strip.thorough)
         for other in range(first, len(those), MANY)
@@ -143,29 +144,32 @@ def search_strip(likeness: Likeness, evaluated: Mask, strip: Strip) -> NDArray[n
 
 
 def _compare_block(likeness: Likeness, a: Indices, b: Indices, room: Array, *, rising: bool) -> NDArray[np.float64]:
-    those = np.divmod(b, FITS)  # to flatten what was unpacked would copy all of it
-    even, odd = (part[those].astype(np.float32).T for part in (likeness.even, likeness.odd))
-    parts = (a[n : n + FEW] for n in range(0, len(a), FEW))
-    found = np.concatenate([_compare_few(likeness, part, b, even, odd, room) for part in parts])
+    """Compare descriptions with others, a tile of both at a time. The room for a tile (3, *TILE) is written over."""
+    even_a, odd_a = _unpack(likeness, a)
+    even_b, odd_b = (part.T for part in _unpack(likeness, b))
+    least = ALIKE * LENGTH**2
+    found = [np.empty((0, 4))]
+    for row, column in product(range(0, len(a), TILE[0]), range(0, len(b), TILE[1])):
+        rows, columns = slice(row, row + TILE[0]), slice(column, column + TILE[1])
+        sides, either, alike = room[:, : len(a[rows]), : len(b[columns])]
+        np.matmul(odd_a[rows], odd_b[:, columns], out=sides)
+        np.matmul(even_a[rows], even_b[:, columns], out=alike)
+        alike += np.abs(sides, out=either)
+        if len(hits := np.flatnonzero(alike >= least)):
+            here, there = np.divmod(hits, alike.shape[1])
+            pairs = (a[rows][here], b[columns][there], sides[here, there] < 0, alike[here, there])
+            found.append(np.stack(pairs, axis=1))
+    joined = np.concatenate(found)
+    joined = joined[np.lexsort((joined[:, 1], joined[:, 0]))]  # whatever the size of tiles
     if rising:
-        found = found[found[:, 0] < found[:, 1]]
-    return found if len(found) <= MOST else found[np.argsort(-found[:, 3], kind="stable")[:MOST]]
+        joined = joined[joined[:, 0] < joined[:, 1]]
+    return joined if len(joined) <= MOST else joined[np.argsort(-joined[:, 3], kind="stable")[:MOST]]
 
 
-def _compare_few(
-    likeness: Likeness, a: Indices, b: Indices, even: Array, odd: Array, room: Array
-) -> NDArray[np.float64]:
-    """Compare some descriptions with others, whose even and odd frequencies are given (29 and 25, n).
-
-    The room (3, FEW, MANY) is written over.
-    """
-    these = np.divmod(a, FITS)
-    sides, either, alike = room[:, : len(a), : len(b)]
-    np.matmul(likeness.odd[these].astype(np.float32), odd, out=sides)
-    np.matmul(likeness.even[these].astype(np.float32), even, out=alike)
-    alike += np.abs(sides, out=either)
-    rows, columns = np.divmod(np.flatnonzero(alike >= ALIKE * LENGTH**2), len(b))
-    return np.stack([a[rows], b[columns], sides[rows, columns] < 0, alike[rows, columns]], axis=1)
+def _unpack(likeness: Likeness, entries: Indices) -> tuple[Array, Array]:
+    """Unpack the even and odd frequencies of some descriptions (n, 29) and (n, 25)."""
+    places = np.divmod(entries, FITS)  # to flatten what is packed would copy all of it
+    return likeness.even[places].astype(np.float32), likeness.odd[places].astype(np.float32)
 
 
 def choose_candidates(strips: Sequence[NDArray[np.float64]], likeness: Likeness, together: Indices) -> Candidates:
