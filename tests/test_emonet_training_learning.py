@@ -1,6 +1,7 @@
 """What the loop does with weights, rates and losses."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -283,8 +284,8 @@ def test_workers_change_no_weight(trained):
     assert same(trained(augment="strong", workers=2)[0], trained(augment="strong")[0])
 
 
-def test_compile_changes_no_weight(trained, monkeypatch):
-    compiled = []
-    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
-    assert same(trained(compile=True)[0], trained()[0])
-    assert len(compiled) == 1
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++, which is not on this machine")
+def test_a_compiled_network_learns_alike(trained):
+    """The last bits of its sums may differ."""
+    losses, compiled = ([row.train_loss for row in trained(compile=choice)[1]] for choice in (False, True))
+    assert compiled == pytest.approx(losses, rel=1e-3)

@@ -1,8 +1,11 @@
 """Runs and their folders: what is written, what is returned, and what is refused before the first step."""
 
 import math
+import os
 import random
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -382,6 +385,17 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_written(store, t
     with pytest.raises(ValueError, match=words):
         trainings.trained(store, tmp_path / "run", **options)
     assert files(tmp_path) == {}
+
+
+def test_a_missing_compiler_is_named_before_anything_is_written(store, tmp_path):
+    command = [sys.executable, "-m", "emonet", "train", store.path, "-o", tmp_path / "run", "--compile"]
+    environment = os.environ | {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "compiled")}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "PyTorch cannot compile on this machine" in ended.stderr
+    assert "'no-such-compiler'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which augmenter a run uses, and whether the packages that it needs are installed. Decided before the first step."""
+"""Which augmenter a run uses, and whether what it needs is on this machine. Decided before the first step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from emonet.errors import MissingPackageError
+from emonet.errors import MachineError, MissingPackageError
 from emonet.training.choices import AugmentWith
 from emonet.training.config import TrainConfig
 from emonet.training.image_augmenter import ImageAugmenter
@@ -43,15 +43,18 @@ def augments_with_torch(config: TrainConfig, device: torch.device) -> bool:
 
 
 def check_packages(config: TrainConfig, device: torch.device) -> None:
-    """Import everything that the options need.
+    """Import everything that the options need, and compile something if the network is to be compiled.
 
     Raises:
         MissingPackageError: A package is not installed.
+        MachineError: PyTorch cannot compile on this machine.
     """
     if not augments_with_torch(config, device):
         _check_albumentations()
     if config.tensorboard:
         import_writer()
+    if config.compile:
+        _check_compiler(device)
 
 
 def _choose_augmenter(device: torch.device, watch: Watch) -> AugmentWith:
@@ -69,3 +72,14 @@ def _choose_augmenter(device: torch.device, watch: Watch) -> AugmentWith:
 def _check_albumentations() -> None:
     with importing("augmentation with albumentations", "albumentations"):
         ImageAugmenter(find_policy("none"))
+
+
+def _check_compiler(device: torch.device) -> None:
+    try:
+        torch.compile(torch.sin)(torch.zeros(1, device=device))
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        needed = "Triton" if device.type == "cuda" else "a C++ compiler such as g++"
+        raise MachineError(
+            f"PyTorch cannot compile on this machine ({reason}): install {needed}, or leave out --compile"
+        ) from error

@@ -63,6 +63,7 @@ def train(
         OptionError: The folder holds another run, or options do not fit the data.
         MissingFileError: A file that an option names does not exist.
         MissingPackageError: An option needs a package that is not installed.
+        MachineError: The network is to be compiled, and PyTorch finds no compiler.
         TrainingError: The loss or the answers on dev are no numbers any more, or another process does not answer.
     """
     with join_processes(config.device, config.wait_seconds) as (processes, device), torch.random.fork_rng(devices=[]):
