@@ -235,7 +235,9 @@ class TrainConfig:
     channels_last: Annotated[
         bool, MACHINE("Lay images out with the channels last, which is faster on most machines.")
     ] = True
-    compile: Annotated[bool, MACHINE("Use torch.compile: it takes some time at first, and pays for long trainings.")] = False
+    compile: Annotated[
+        bool, MACHINE("Use torch.compile: it takes some time at first, and pays for long trainings.")
+    ] = False
     device: Annotated[str, MACHINE("Train on auto, cpu, mps, cuda, or cuda:1 for one of several GPUs.")] = "auto"
     workers: Annotated[
         int, MACHINE("Threads that augment images; -1: as many as pay. The result is the same.", -1, 1000)
