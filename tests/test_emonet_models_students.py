@@ -42,9 +42,9 @@ def test_lenet28_begins_as_its_source():
 
 
 def test_piecewise_units_follow_the_formula():
-    unit = AdaptivePiecewiseLinear(3, 2, 2)
+    unit = AdaptivePiecewiseLinear(3, 2, 2).double()
     nn.init.normal_(unit.slopes)
-    x = torch.linspace(-2, 2, 24).view(2, 3, 2, 2)
+    x = torch.linspace(-2, 2, 24, dtype=torch.double).view(2, 3, 2, 2)
     expected = x.clamp_min(0) + sum(
         slope * (hinge - x).clamp_min(0) for slope, hinge in zip(unit.slopes, unit.hinges, strict=True)
     )
@@ -105,6 +105,7 @@ def test_fractional_regions_are_fixed_in_evaluation_whatever_the_batch():
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++, which is not on this machine")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # PyTorch asks for it while it compiles
 def test_compiled_pooling_has_the_same_gradients():
     """Where a convolution follows, torch compiles its pooling wrongly: it answers alike, and learns nothing."""
     network = nn.Sequential(FractionalMaxPool(2.6), nn.Conv2d(8, 8, 4))

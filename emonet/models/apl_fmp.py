@@ -124,8 +124,7 @@ class FractionalMaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
         if not self.training:
             return torch.cat([self._pool_side(self._pool_side(x, 3, across), 2, down) for across, down in self.places])
-        pooled: Tensor = self._pool_randomly(x)
-        return pooled
+        return self._pool_randomly(x)  # type: ignore[no-any-return]
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _pool_randomly(self, x: Tensor) -> Tensor:
