@@ -23,7 +23,7 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser, serve):  # noqa: ARG001
+def opened(browser, serve):  # noqa: ARG001  # it ends after this one
     """Opens an address, and waits for what it shows. Its tabs are closed before what serves them."""
     tabs = Tabs(browser)
 

@@ -284,6 +284,13 @@ def test_workers_change_no_weight(trained):
     assert same(trained(augment="strong", workers=2)[0], trained(augment="strong")[0])
 
 
+def test_compile_changes_no_weight(trained, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda learner: compiled.append(learner) or learner)
+    assert same(trained(compile=True)[0], trained()[0])
+    assert len([learner for learner in compiled if isinstance(learner, torch.nn.Module)]) == 1
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++, which is not on this machine")
 def test_a_compiled_network_learns_alike(trained):
     """The last bits of its sums may differ."""

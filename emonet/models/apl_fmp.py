@@ -124,11 +124,11 @@ class FractionalMaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
         if not self.training:
             return torch.cat([self._pool_side(self._pool_side(x, 3, across), 2, down) for across, down in self.places])
-        return self._pool_randomly(x)  # type: ignore[no-any-return]
+        return self._pool_randomly(x)  # type: ignore[no-any-return]  # a line after it would be compiled apart
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch does not annotate it
     def _pool_randomly(self, x: Tensor) -> Tensor:
-        """Pool in torch's own way. Compiled, with a convolution after it, its gradients are wrong: PyTorch's 197888."""
+        """Pool by torch's function. Compiled before a convolution, its gradients are wrong: PyTorch's issue 197888."""
         places = torch.rand(len(x), 1, 2, device=x.device)
         return functional.fractional_max_pool2d(
             x.float(),  # half precision is too coarse to place regions with
