@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.curation.duplicates import Indices, NearPair
-from emonet.datasets.curation.likeness import Likeness, describe_likeness
+from emonet.datasets.curation.likeness import Likeness, describe_likeness, shrink
 from emonet.datasets.curation.near_copies import find_altered_copies
 from emonet.datasets.formats.pixel_table import PixelRow, open_pixel_table, read_rows
 from emonet.datasets.formats.tree import open_tree
@@ -66,7 +66,7 @@ def as_rgb(greys: Iterable[Grey]) -> list[Grey]:
 
 
 def describe(greys: Sequence[Grey]) -> Likeness:
-    parts = (as_rgb(greys[start : start + 256]) for start in range(0, len(greys), 256))
+    parts = ([*map(shrink, as_rgb(greys[start : start + 256]))] for start in range(0, len(greys), 256))
     return Likeness.decode([packed for part in parts for packed in describe_likeness(part).encode()])
 
 

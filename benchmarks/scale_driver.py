@@ -28,6 +28,7 @@ from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.rows import CropRow, write_rows
 from emonet.datasets.builder.search import CopySearch
 from emonet.datasets.builder.shards import ShardPlan
+from emonet.datasets.builder.workers import Workers
 from emonet.datasets.curation.duplicates import Indices, NearPair
 from emonet.datasets.curation.likeness import FITS, list_places
 from emonet.datasets.sample import Sample
@@ -68,7 +69,7 @@ class DriverEngine(LocalEngine):
     """Stands for executors, and marks the memory when they would be asked."""
 
     def __init__(self, meter: Meter) -> None:
-        super().__init__(["cpu"])
+        super().__init__(Workers(["cpu"]))
         self._meter = meter
 
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, _options: BuildOptions, done: Done) -> None:

@@ -1,4 +1,4 @@
-"""Write files that are complete or not there: under another name first, and renamed when every byte is on the disk."""
+"""Write files that are complete or not there: under another name first, and renamed when they are written."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ _watch: ContextVar[Watch] = ContextVar("watch", default=lambda _: None)
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Write a file atomically.
 
     Yields the name to write to. After the block the file is renamed to `path`; after an error nothing is left. The
     temporary name is short and does not depend on the final one, which may be as long as the system allows.
+
+    Args:
+        path: The file.
+        durable: Wait until every byte is on the disk. Not needed for what the next run would write anew.
 
     Examples:
         >>> import tempfile
@@ -44,8 +48,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{os.getpid()}-{next(_numbers)}{SUFFIX}")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

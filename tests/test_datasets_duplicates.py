@@ -32,9 +32,9 @@ def enlarged(face):
     return cv2.resize(face, (224, 224), interpolation=cv2.INTER_CUBIC)
 
 
-def found(images, threshold=0.97, *, threads=1):
+def found(images, threshold=0.97):
     hashes = np.array([perceptual_hash(image) for image in images], np.uint64)
-    return find_near_pairs(hashes, lambda wanted: [images[index] for index in wanted], threshold, threads=threads)
+    return find_near_pairs(hashes, lambda wanted: [images[index] for index in wanted], threshold)
 
 
 def test_hash_depends_on_the_pixels(faces):
@@ -64,11 +64,6 @@ def test_threshold_decides_about_near_copies(faces):
     pictures = [faces[0], cv2.GaussianBlur(faces[0], (0, 0), 1.2)]
     (pair,) = found(pictures, 0.5)
     assert found(pictures, pair.correlation + 0.001) == []
-
-
-def test_threads_find_the_same_pairs(faces):
-    images = [*faces, *map(brighter, faces), *map(through_jpeg, faces)]
-    assert found(images, threads=3) == found(images) != []
 
 
 def test_single_image_has_no_pair(faces):

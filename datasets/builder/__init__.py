@@ -12,6 +12,15 @@ A build has three stages, which `run.py` puts together:
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.run import Built, Prepared, build_dataset, prepare
-from emonet.datasets.builder.workers import worker_devices
+from emonet.datasets.builder.workers import open_workers, worker_devices
 
-__all__ = ["BuildOptions", "Built", "Prepared", "build_dataset", "identify", "prepare", "worker_devices"]
+__all__ = [
+    "BuildOptions",
+    "Built",
+    "Prepared",
+    "build_dataset",
+    "identify",
+    "open_workers",
+    "prepare",
+    "worker_devices",
+]

@@ -1,28 +1,20 @@
-"""Run the first stage: share out chunks to worker processes. A chunk that was finished is not done again."""
+"""Run the first stage: share out chunks to workers. A chunk that was finished is not done again."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import chain
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.rows import has_all_columns
 from emonet.datasets.builder.work import Seconds, Workshop
-from emonet.errors import MachineError
+from emonet.datasets.builder.workers import Workers, own_device
 from facecrop.threads import use_one_thread
-
-AHEAD = 2  # chunks for each worker that are handed out at a time; more would only fill memory
 
 Done = Callable[[str, int, Seconds], None]  # source, images, and the time they took
 
@@ -32,39 +24,30 @@ def chunk_path(folder: Path, chunk: Chunk) -> Path:
     return folder / f"{chunk.name}.parquet"
 
 
-def run_chunks(
-    chunks: Iterable[Chunk], folder: Path, options: BuildOptions, devices: Sequence[str], done: Done
-) -> None:
+def run_chunks(chunks: Iterable[Chunk], folder: Path, options: BuildOptions, workers: Workers, done: Done) -> None:
     """Write the rows of every chunk into a folder.
 
     Args:
         chunks: All chunks.
         folder: Where to write; chunks that are there already are not done again.
         options: The build.
-        devices: The device of each worker.
+        workers: Do the work.
         done: Called for each chunk when it is written, and for those that were there.
 
     Raises:
         MachineError: A worker was killed.
     """
     missing = find_missing(chunks, folder, done)
-    if len(devices) == 1:
-        _work_alone(missing, folder, replace(options, device=devices[0]), done)
+    first = next(missing, None)
+    if first is None:
         return
-    context = multiprocessing.get_context("spawn")  # neither torch's threads nor CUDA outlive a fork
-    free = context.SimpleQueue()
-    for device in devices:
-        free.put(device)
-    with ProcessPoolExecutor(len(devices), context, _start, (options, free)) as pool:
-        try:
-            _share_out(missing, folder, pool, AHEAD * len(devices), done)
-        except BrokenProcessPool as error:
-            raise MachineError(
-                "a worker was killed, most likely because memory ran out; finished chunks are kept: run again, perhaps "
-                "with fewer workers"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    work: Callable[[Chunk], Seconds]
+    if workers.alone:
+        work = partial(_work, Workshop(replace(options, device=workers.devices[0])), folder)
+    else:
+        work = partial(_work_as_one_of_many, pickle.dumps(options), folder)
+    for chunk, seconds in workers.run(chain([first], missing), work):
+        done(chunk.source, len(chunk), seconds)
 
 
 def is_done(path: Path) -> bool:
@@ -81,56 +64,18 @@ def find_missing(chunks: Iterable[Chunk], folder: Path, done: Done) -> Iterator[
             yield chunk
 
 
-def _share_out(chunks: Iterator[Chunk], folder: Path, pool: ProcessPoolExecutor, ahead: int, done: Done) -> None:
-    running: dict[Future[Seconds], Chunk] = {}
-    exhausted = False
-    while running or not exhausted:
-        while len(running) < ahead and not exhausted:
-            chunk = next(chunks, None)
-            exhausted = chunk is None
-            if chunk is not None:
-                running[pool.submit(_work, chunk, chunk_path(folder, chunk))] = chunk
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            chunk = running.pop(future)
-            done(chunk.source, len(chunk), future.result())
+def _work(workshop: Workshop, folder: Path, chunk: Chunk) -> Seconds:
+    return workshop.work(chunk, chunk_path(folder, chunk))
 
 
-def _work_alone(chunks: Iterator[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
-    first = next(chunks, None)
-    if first is None:
-        return
-    workshop = Workshop(options)
-    with use_one_thread():
-        for chunk in chain([first], chunks):
-            done(chunk.source, len(chunk), workshop.work(chunk, chunk_path(folder, chunk)))
-
-
-_options: BuildOptions  # of a worker process
-
-
-def _start(options: BuildOptions, free: SimpleQueue[str]) -> None:
-    """Make a process a worker on one of the free devices, which ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    global _options
-    _options = replace(options, device=free.get())
+def _work_as_one_of_many(packed: bytes, folder: Path, chunk: Chunk) -> Seconds:
+    return _work(_open_workshop(packed), folder, chunk)
 
 
 @cache
-def _open_workshop() -> Workshop:
-    """Open the workshop with the first chunk: the reason of an error in `_start` would be lost."""
-    workshop = Workshop(_options)
+def _open_workshop(packed: bytes) -> Workshop:
+    """Open the workshop of a worker process, with its detector, at the first chunk."""
+    options: BuildOptions = pickle.loads(packed)  # noqa: S301  (run_chunks has packed them)
+    workshop = Workshop(replace(options, device=own_device()))
     use_one_thread()
     return workshop
-
-
-def _end_with_parent() -> None:
-    """End with the parent: one that is killed cannot tell its workers to stop."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(chunk: Chunk, path: Path) -> Seconds:
-    return _open_workshop().work(chunk, path)

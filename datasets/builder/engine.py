@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +10,9 @@ from typing import Protocol
 from emonet.datasets.builder.chunks import Done, run_chunks
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk
-from emonet.datasets.builder.search import CopySearch, LocalSearch
+from emonet.datasets.builder.search import CopySearch, SharedSearch
 from emonet.datasets.builder.shards import ShardPlan, write_shard
+from emonet.datasets.builder.workers import Workers
 
 
 class Engine(Protocol):
@@ -43,21 +43,20 @@ class LocalEngine:
     """Works in processes of this machine.
 
     Args:
-        devices: The device of each worker.
+        workers: The processes.
     """
 
-    def __init__(self, devices: Sequence[str]) -> None:
-        self.devices = devices
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
 
     def check(self, options: BuildOptions, folder: Path) -> None:
         """There is nothing that could be missing."""
 
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
-        run_chunks(chunks, folder, options, self.devices, done)
+        run_chunks(chunks, folder, options, self._workers, done)
 
     def open_search(self, paths: Sequence[Path]) -> CopySearch:
-        return LocalSearch(paths, threads=len(self.devices))
+        return SharedSearch(self._workers, paths)
 
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
-        with ThreadPoolExecutor(len(self.devices)) as pool:  # Arrow lets go of the interpreter while it works
-            return list(pool.map(partial(write_shard, folder=folder), plans))
+        return self._workers.run_tasks(plans, partial(write_shard, folder=folder))

@@ -43,6 +43,7 @@ class CropRow:
     preview: bytes | None = None  # a small image of what gave no crop
     sha1: str | None = None
     perceptual: int | None = None
+    grey: bytes | None = None  # the crop as it is compared: what `likeness.shrink` makes of it
     likeness: bytes | None = None
     blank: bool = False
     box: list[float] | None = None
@@ -73,10 +74,14 @@ def has_all_columns(path: Path) -> bool:
 
 def read_rows(paths: Iterable[Path]) -> pa.Table:
     """Read of all rows what is decided by, without images: as little as can be, for it is all in memory together."""
-    import pyarrow as pa
+    return read_columns(paths, DECIDED_BY)
+
+
+def read_columns(paths: Iterable[Path], columns: Sequence[str]) -> pa.Table:
+    """Read some columns of all rows of the chunks."""
     import pyarrow.parquet as pq
 
-    return pa.concat_tables(pq.read_table(path, columns=list(DECIDED_BY)) for path in paths)
+    return pq.read_table([str(path) for path in paths], columns=list(columns), partitioning=None)
 
 
 def list_column(rows: pa.Table, name: str) -> list[Any]:
@@ -134,6 +139,7 @@ def _schema() -> Any:
         "size": pa.int32(),
         "preview": pa.binary(),
         "perceptual": pa.uint64(),
+        "grey": pa.binary(),
         "likeness": pa.binary(),
         "blank": pa.bool_(),
         "box": numbers,

@@ -24,7 +24,7 @@ from emonet.datasets.builder.report.report import write_report
 from emonet.datasets.builder.rows import read_rows
 from emonet.datasets.builder.shards import ShardPlan, plan_shards, write_rejected
 from emonet.datasets.builder.work import Seconds
-from emonet.datasets.builder.workers import worker_devices
+from emonet.datasets.builder.workers import open_workers, worker_devices
 from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.reader import Reader
@@ -162,7 +162,9 @@ def build_dataset(
         OptionError: The folder holds something else, is inside an input, or another build is writing to it.
         MachineError: A worker was killed.
     """
-    engine = engine or LocalEngine(worker_devices(prepared.options, prepared.chunks, workers))
+    if engine is None:
+        with open_workers(worker_devices(prepared.options, prepared.chunks, workers)) as opened:
+            return build_dataset(prepared, path, overwrite=overwrite, progress=progress, engine=LocalEngine(opened))
     check_output(path, prepared.options.inputs)
     folder = BuildFolder(Path(path))
     identity = identify(prepared.options)

@@ -17,7 +17,7 @@ from emonet.datasets.builder.plan import Chunk, Unit
 from emonet.datasets.builder.rows import CropRow, write_rows
 from emonet.datasets.ckplus import read_points
 from emonet.datasets.curation.duplicates import hash_pixels, is_blank, is_grey, perceptual_hash
-from emonet.datasets.curation.likeness import describe_likeness
+from emonet.datasets.curation.likeness import describe_likeness, shrink
 from emonet.datasets.curation.onset import OnsetRule, correct_onset, find_onset
 from emonet.datasets.ferplus import is_no_face
 from emonet.datasets.formats.pixel_table import PixelText, read_rows
@@ -90,9 +90,9 @@ class Workshop:
                 crops += [(one.row, crop) for one in seen if (crop := self._cut(one, chunk.framing)) is not None]
             rows_of_batch += rows
         with self._measure("compare"):
-            likeness = describe_likeness([crop for _, crop in crops])
-            for (row, _), packed in zip(crops, likeness.encode(), strict=True):
-                row.likeness = packed
+            greys = [shrink(crop) for _, crop in crops]
+            for (row, _), grey, packed in zip(crops, greys, describe_likeness(greys).encode(), strict=True):
+                row.grey, row.likeness = grey.tobytes(), packed
         return rows_of_batch
 
     def _choose_face(self, image: Image, faces: list[Face]) -> tuple[Face | None, str | None, str | None]:

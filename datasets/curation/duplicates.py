@@ -6,7 +6,6 @@ Exact copies have the same hash. Near copies have similar perceptual hashes, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha1
 from itertools import chain
@@ -80,8 +79,6 @@ def find_near_pairs(
     hashes: NDArray[np.uint64],
     images: Callable[[Indices], Iterable[Image]],
     threshold: float,
-    *,
-    threads: int = 1,
 ) -> list[NearPair]:
     """Find the pairs of images that are near copies of each other.
 
@@ -89,13 +86,10 @@ def find_near_pairs(
         hashes: The perceptual hash of each image.
         images: Returns the images of some indices, in order.
         threshold: The least correlation of a pair.
-        threads: How many search side by side.
     """
     width = choose_band_width(len(hashes))
-    with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(lambda band: list(find_close_pairs(hashes, width, band)), range(HASH_BITS // width))
-        pairs = np.concatenate([np.empty((0, 2), np.int64), *chain.from_iterable(found)])
-    pairs = pairs[np.lexsort(pairs.T[::-1])]
+    found = (find_close_pairs(hashes, width, band) for band in range(HASH_BITS // width))
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *chain.from_iterable(found)])
     greys = shrink_images(pairs, images)
     return sorted(keep_near([pairs], lambda _: greys, threshold), key=lambda pair: (pair.first, pair.second))
 

@@ -134,12 +134,11 @@ class Likeness:
         return cls(raw["numbers"][..., : len(even)], raw["numbers"][..., len(even) :], raw["fits"])
 
 
-def describe_likeness(images: Sequence[Image]) -> Likeness:
-    """Describe crops of faces."""
-    if not images:
+def describe_likeness(greys: Sequence[Grey]) -> Likeness:
+    """Describe crops of faces, which `shrink` has made grey and small."""
+    if not greys:
         none = (np.empty((0, FITS, len(part)), np.int8) for part in _choose_frequencies())
         return Likeness(next(none), next(none), np.empty((0, FITS), np.uint16))
-    greys = [shrink(image) for image in images]
     fits = _find_fits(greys)
     cuts = np.array(
         [[_cut(grey, *place) for place in list_places().at[where]] for grey, where in zip(greys, fits, strict=True)],
@@ -152,7 +151,7 @@ def describe_likeness(images: Sequence[Image]) -> Likeness:
     found[:, : len(even)] -= USUAL
     found *= LENGTH / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-3)
     found[strength[:, 0] < FAINT] = 0
-    numbers = found.round().astype(np.int8).reshape(len(images), FITS, -1)
+    numbers = found.round().astype(np.int8).reshape(len(greys), FITS, -1)
     return Likeness(numbers[..., : len(even)], numbers[..., len(even) :], fits.astype(np.uint16))
 
 

@@ -7,9 +7,7 @@ as shift and zoom allow, and are near copies if their pixels correlate then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -59,10 +57,10 @@ def find_altered_copies(
     evaluated: Mask,
     images: Callable[[Indices], Iterable[Image]],
     threshold: float,
-    *,
-    threads: int = 1,
 ) -> list[NearPair]:
     """Find the pairs of crops that show one photo, whatever their crop, light and side.
+
+    All are compared at their best fits, and evaluated ones with the others at all fits, mirrored or not.
 
     Args:
         likeness: The descriptions of the crops.
@@ -70,9 +68,10 @@ def find_altered_copies(
         evaluated: Which crops are of evaluated splits. They are compared more thoroughly with all others.
         images: Returns the crops of some indices, given in rising order.
         threshold: The least correlation of a pair.
-        threads: How many search side by side.
     """
-    candidates = find_candidates(likeness, together, evaluated, threads=threads)
+    with use_one_thread():
+        strips = [search_strip(likeness, evaluated, strip) for strip in list_strips(evaluated)]
+    candidates = choose_candidates(strips, likeness, together)
     greys = shrink_images(candidates.pairs, images)
     return [pair for batch in candidates.batches() for pair in compare_pairs(batch, greys, threshold)]
 
@@ -93,16 +92,6 @@ def compare_pairs(candidates: Candidates, greys: Mapping[int, Grey], threshold: 
         first, second = candidates.pairs[index].tolist()
         found.append(NearPair(first, second, float(correlation[index]), bool(candidates.mirrored[index])))
     return found
-
-
-def find_candidates(likeness: Likeness, together: Indices, evaluated: Mask, *, threads: int = 1) -> Candidates:
-    """Find pairs of faces that are alike.
-
-    All are compared at their best fits, and evaluated ones with the others at all fits, mirrored or not.
-    """
-    with use_one_thread(), ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(partial(search_strip, likeness, evaluated), list_strips(evaluated)))
-    return choose_candidates(found, likeness, together)
 
 
 class Strip(NamedTuple):

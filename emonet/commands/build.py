@@ -19,7 +19,7 @@ from emonet.commands._console.output import print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
-from emonet.datasets.builder import BuildOptions, build_dataset, identify, prepare, worker_devices
+from emonet.datasets.builder import BuildOptions, build_dataset, identify, open_workers, prepare, worker_devices
 from emonet.datasets.builder.engine import Engine, LocalEngine
 from emonet.datasets.builder.output import check_output
 from emonet.datasets.sample import BROKEN, SPLITS
@@ -153,7 +153,8 @@ def _open_engine(prepared: Prepared, workers: int | None, spark: SparkPlace | No
     if spark is None:
         devices = worker_devices(prepared.options, prepared.chunks, workers)
         typer.echo(f"{named}, workers: {len(devices)}", err=True)
-        yield LocalEngine(devices)
+        with open_workers(devices) as opened:
+            yield LocalEngine(opened)
         return
     from emonet.datasets.builder.spark import SparkEngine
 
