@@ -2,11 +2,13 @@
 
 A build has three stages, which `run.py` puts together:
 
-1. Crops. `plan.py` divides the samples into chunks, `workers.py` chooses the number of processes, `chunks.py` shares
-   the chunks out to them, and `work.py` does one chunk.
-2. Decisions. `decisions.py` decides what needs to know all images: copies, splits, leaks, folds.
+1. Crops. `plan.py` divides the samples into chunks, `chunks.py` shares them out, and `work.py` does one chunk.
+2. Decisions. `decisions.py` decides what needs to know all images: copies, for which it asks `search.py`, splits, leaks
+   and folds.
 3. Files. `shards.py`, `describe.py`, `card.py`, `croissant.py` and `report/` write them; `output.py` knows the folder,
    and keeps other builds out of it.
+
+An engine (`engine.py`) shares out what takes long: to processes of this machine (`workers.py`), or by Spark (`spark/`).
 """
 
 from emonet.datasets.builder.identity import identify
