@@ -148,8 +148,8 @@ def build_dataset(
 ) -> Built:
     """Write a data set into a folder.
 
-    If it is run again after it was stopped, it goes on where it was. A script calls it below `if __name__ == "__main__"`:
-    workers are processes that import the script.
+    If it is run again after it was stopped, it goes on where it was. A script calls it below
+    `if __name__ == "__main__":`, because workers are processes that import the script.
 
     Args:
         prepared: What `prepare` returned.
