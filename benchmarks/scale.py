@@ -161,8 +161,7 @@ def build(engine: str, table: Path, out: Path, leaks: Leaks) -> dict[str, float]
         seconds = time.perf_counter() - ready
     crops = sum(built.seconds.values())
     decisions = seconds - crops / int(processes)
-    stored = sum(path.stat().st_size for path in out.rglob("*.parquet"))
-    return {"seconds": seconds, "start": ready - begin, "crops": crops, "decisions": decisions, "stored": stored}
+    return {"seconds": seconds, "start": ready - begin, "crops": crops, "decisions": decisions}
 
 
 @contextmanager

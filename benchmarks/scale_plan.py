@@ -106,7 +106,7 @@ def print_plan(measured: dict[str, Any], terms: Terms) -> None:
     )
     counted = count_products() / terms.rate if measured.get("leaks") in ALTERED else 0.0
     growth = growth._replace(square=max(growth.square, counted))
-    lines = [*_plan_time(largest, growth, terms), *_plan_volume(largest, terms), *_plan_driver(measured, terms)]
+    lines = [*_plan_time(largest, growth, terms), *_plan_volume(terms), *_plan_driver(measured, terms)]
     print_table(("figure", f"for {terms.images:,} images", "arithmetic"), lines)
     print()
     for number, (images, what) in enumerate(sorted(_list_limits(measured, largest, growth, terms)), 1):
@@ -158,11 +158,10 @@ def _plan_time(largest: dict[str, Any], growth: Growth, terms: Terms) -> list[Li
     ]
 
 
-def _plan_volume(largest: dict[str, Any], terms: Terms) -> list[Line]:
+def _plan_volume(terms: Terms) -> list[Line]:
     n = terms.images
     width, bands = _list_bands(n)
     keys, rows = HASH + CELL, bands * 2 * CELL
-    crop = largest["stored"] / largest["images"]
     files, strips = -(-n // CHUNK), -(-n // BLOCK)
     return [
         Line("shuffled for exact copies", f"{keys * n / GIB:,.0f} GiB", f"{n:,} x {keys} bytes of hash and number"),
@@ -171,11 +170,10 @@ def _plan_volume(largest: dict[str, Any], terms: Terms) -> list[Line]:
             f"{rows * n / GIB:,.0f} GiB",
             f"{n:,} x {bands} bands of {width} bits x {2 * CELL} bytes of hash and number",
         ),
-        Line("crops that are read for it", f"{crop * n / GIB:,.0f} GiB", f"{n:,} x {crop:,.0f} bytes as stored"),
         Line(
             "shrunk crops, on the shared disk",
-            f"{SIDE * SIDE * n / GIB:,.0f} GiB",
-            f"{n:,} x {SIDE} x {SIDE} pixels, until the build is finished; two are read for a pair",
+            f"{2 * SIDE * SIDE * n / GIB:,.0f} GiB",
+            f"{n:,} x {SIDE} x {SIDE} pixels, twice, until the build is finished; two are read for a pair",
         ),
         Line(
             "descriptions, on the shared disk",
