@@ -10,7 +10,7 @@ from typing import Protocol
 from emonet.datasets.builder.chunks import Done, run_chunks
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk
-from emonet.datasets.builder.search import CopySearch, SharedSearch
+from emonet.datasets.builder.search import CopySearch, TaskSearch
 from emonet.datasets.builder.shards import ShardPlan, write_shard
 from emonet.datasets.builder.workers import Workers
 
@@ -56,7 +56,7 @@ class LocalEngine:
         run_chunks(chunks, folder, options, self._workers, done)
 
     def open_search(self, paths: Sequence[Path]) -> CopySearch:
-        return SharedSearch(self._workers, paths)
+        return TaskSearch(self._workers, paths)
 
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
         return self._workers.run_tasks(plans, partial(write_shard, folder=folder))

@@ -76,8 +76,8 @@ class CopySearch(Protocol):
         ...
 
 
-class Sharing(Protocol):
-    """Shares out tasks. Results come in the order of the tasks, or of the groups."""
+class Runner(Protocol):
+    """Runs tasks, here or elsewhere. Results come in the order of the tasks, or of the groups."""
 
     def run_tasks(self, tasks: Iterable[Task], work: Callable[[Task], Result]) -> list[Result]:
         """Do tasks; return what `work` returned for each."""
@@ -94,16 +94,16 @@ class Sharing(Protocol):
         ...
 
 
-class SharedSearch:
-    """Shares out the search for near and altered copies; exact ones are found here.
+class TaskSearch:
+    """Searches for near and altered copies by tasks that a runner does; exact copies are found here.
 
     Args:
-        sharing: Who does the tasks.
+        runner: Does the tasks.
         paths: The files of the first stage, in order, in one folder.
     """
 
-    def __init__(self, sharing: Sharing, paths: Sequence[Path]) -> None:
-        self._sharing = sharing
+    def __init__(self, runner: Runner, paths: Sequence[Path]) -> None:
+        self._runner = runner
         self._paths = paths
         self._folder = paths[0].parent
 
@@ -116,7 +116,7 @@ class SharedSearch:
         tasks = ((rows[part], hashes[part]) for part in slices)
         divide = partial(_divide_by_band, width, parts)
         work = partial(_find_near, self._greys, width, threshold)
-        return _list_pairs(self._sharing.run_groups(tasks, divide, HASH_BITS // width * parts, work), rows)
+        return _list_pairs(self._runner.run_groups(tasks, divide, HASH_BITS // width * parts, work), rows)
 
     def find_altered_copies(
         self,
@@ -128,10 +128,10 @@ class SharedSearch:
     ) -> list[NearPair]:
         for name, array in (("even", likeness.even), ("odd", likeness.odd), ("evaluated", evaluated)):
             _save(self._folder, name, array)
-        strips = self._sharing.run_tasks(list_strips(evaluated), partial(_search, self._folder))
+        strips = self._runner.run_tasks(list_strips(evaluated), partial(_search, self._folder))
         candidates = choose_candidates(strips, likeness, together)
         batches = replace(candidates, pairs=rows[candidates.pairs]).batches()
-        return _list_pairs(self._sharing.run_tasks(batches, partial(_lay_over, self._greys, threshold)), rows)
+        return _list_pairs(self._runner.run_tasks(batches, partial(_lay_over, self._greys, threshold)), rows)
 
     @cached_property
     def pieces(self) -> list[Piece]:
@@ -143,7 +143,7 @@ class SharedSearch:
 
     @cached_property
     def _greys(self) -> Greys:
-        self._sharing.run_tasks(self.pieces, partial(_gather_greys, self._folder))
+        self._runner.run_tasks(self.pieces, partial(_gather_greys, self._folder))
         return Greys(self._folder, np.array([piece.first for piece in self.pieces]))
 
 

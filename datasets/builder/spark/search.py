@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.builder.search import Piece, SharedSearch, count_groups, gather, join
+from emonet.datasets.builder.search import Piece, TaskSearch, count_groups, gather, join
 from emonet.datasets.curation.duplicates import Indices, find_copies
 from emonet.spark.tasks import run_groups, run_tasks
 
@@ -50,7 +50,7 @@ class Executors:
         return run_groups(self._session, self._table, tasks, divide, groups, work)
 
 
-class SparkSearch(SharedSearch):
+class SparkSearch(TaskSearch):
     """Searches on the executors of a session; exact copies, too.
 
     Args:
