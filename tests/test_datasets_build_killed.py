@@ -32,7 +32,7 @@ def told(self, chunk, path):
 Workshop.work = told
 
 if __name__ == "__main__":
-    options = BuildOptions({"fer2013": sys.argv[1]}, detector="whole", dev=10, leaks="near")
+    options = BuildOptions({"fer2013": sys.argv[1]}, detector="whole", dev=10, leaks="report")
     build_dataset(prepare(options), sys.argv[2], workers=int(sys.argv[3]))
 """
 
@@ -56,7 +56,7 @@ def script(tmp_path_factory):
 def whole(table, tmp_path_factory):
     """What an uninterrupted build writes."""
     folder = tmp_path_factory.mktemp("whole") / "out"
-    options = BuildOptions({"fer2013": str(table)}, detector="whole", dev=10, leaks="near")
+    options = BuildOptions({"fer2013": str(table)}, detector="whole", dev=10, leaks="report")
     build_dataset(prepare(options), folder, workers=1)
     return files(folder)
 
