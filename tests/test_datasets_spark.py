@@ -125,23 +125,23 @@ def test_image_that_kills_whoever_reads_it_is_rejected(engine, inputs, tmp_path)
 
 
 def test_error_of_a_task_is_raised_as_it_is(session, tmp_path):
-    from emonet.spark import run_tasks
+    from emonet.spark import Executors
 
     with pytest.raises(DatasetError, match="row 3: torn"):
-        run_tasks(session, tmp_path / "tasks", ["torn", "again"], killers.fail)
+        Executors(session, tmp_path / "tasks").run_tasks(["torn", "again"], killers.fail)
     with pytest.raises(MachineError, match="ZeroDivisionError"):
-        run_tasks(session, tmp_path / "tasks", [0], killers.divide)
+        Executors(session, tmp_path / "tasks").run_tasks([0], killers.divide)
     assert not list(tmp_path.iterdir())
 
 
 def test_groups_are_whole_whatever_is_killed(session, tmp_path):
-    from emonet.spark import run_groups
+    from emonet.spark import Executors
 
     divide, work = (partial(one, tmp_path) for one in (killers.divide_by_digit, killers.add_up))
-    found = run_groups(session, tmp_path / "tasks", range(100), divide, 12, work)
+    found = Executors(session, tmp_path / "tasks").run_groups(range(100), divide, 12, work)
     assert found == [sum(range(digit, 100, 10)) for digit in range(10)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["added", "divided"]
-    assert run_groups(session, tmp_path / "tasks", [], divide, 1, work) == []
+    assert Executors(session, tmp_path / "tasks").run_groups([], divide, 1, work) == []
 
 
 def test_output_that_the_executors_do_not_see_is_refused(session, tmp_path, monkeypatch):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.rows import has_all_columns
-from emonet.datasets.builder.work import Seconds, Workshop
+from emonet.datasets.builder.work import Seconds, Workshop, open_workshop, store_options
 from emonet.datasets.builder.workers import Workers, own_device
-from facecrop.threads import use_one_thread
 
 Done = Callable[[str, int, Seconds], None]  # source, images, and the time they took
 
@@ -45,7 +43,7 @@ def run_chunks(chunks: Iterable[Chunk], folder: Path, options: BuildOptions, wor
     if workers.alone:
         work = partial(_work, Workshop(replace(options, device=workers.devices[0])), folder)
     else:
-        work = partial(_work_as_one_of_many, pickle.dumps(options), folder)
+        work = partial(_work_as_one_of_many, store_options(options), folder)
     for chunk, seconds in workers.run(chain([first], missing), work):
         done(chunk.source, len(chunk), seconds)
 
@@ -68,14 +66,5 @@ def _work(workshop: Workshop, folder: Path, chunk: Chunk) -> Seconds:
     return workshop.work(chunk, chunk_path(folder, chunk))
 
 
-def _work_as_one_of_many(packed: bytes, folder: Path, chunk: Chunk) -> Seconds:
-    return _work(_open_workshop(packed), folder, chunk)
-
-
-@cache
-def _open_workshop(packed: bytes) -> Workshop:
-    """Open the workshop of a worker process, with its detector, at the first chunk."""
-    options: BuildOptions = pickle.loads(packed)  # noqa: S301  (run_chunks has packed them)
-    workshop = Workshop(replace(options, device=own_device()))
-    use_one_thread()
-    return workshop
+def _work_as_one_of_many(stored: str, folder: Path, chunk: Chunk) -> Seconds:
+    return _work(open_workshop(stored, own_device()), folder, chunk)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from emonet.errors import DatasetError, ImageError
 from emonet.labels import Emotion
 from facecrop import CropSpec, Face, choose_faces, crop_face, open_detector
 from facecrop.images import Image
+from facecrop.threads import use_one_thread
 
 BATCH_PIXELS = 24_000_000  # that are in memory at a time
 PREVIEW = 96  # pixels
@@ -161,6 +165,25 @@ class Workshop:
         start = time.perf_counter()
         yield
         self.seconds[step] += time.perf_counter() - start
+
+
+def store_options(options: BuildOptions) -> str:
+    """Return the options of a build for other processes, which open a workshop with them."""
+    return json.dumps(options.to_dict())
+
+
+@cache
+def open_workshop(stored: str, device: str | None = None) -> Workshop:
+    """Open the workshop of this process, with its detector, at the first chunk; it stays.
+
+    Args:
+        stored: The options of the build, as `store_options` returns them.
+        device: Of the detector; by default that of the options.
+    """
+    options = BuildOptions.from_dict(json.loads(stored))
+    workshop = Workshop(options if device is None else replace(options, device=device))
+    use_one_thread()
+    return workshop
 
 
 class _Seen:

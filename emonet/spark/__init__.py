@@ -4,6 +4,6 @@ Nothing here knows of faces. PySpark is imported when a session is opened.
 """
 
 from emonet.spark.session import open_session
-from emonet.spark.tasks import run_groups, run_tasks
+from emonet.spark.tasks import Executors
 
-__all__ = ["open_session", "run_groups", "run_tasks"]
+__all__ = ["Executors", "open_session"]

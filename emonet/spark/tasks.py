@@ -34,62 +34,63 @@ Part = TypeVar("Part")
 Place = tuple[int, int]  # of a packed task in its file: where it begins, and its length
 
 
-def run_tasks(
-    session: SparkSession,
-    table: Path,
-    tasks: Iterable[Task],
-    work: Callable[[Task], Result],
-    *,
-    watch: Callable[[], None] | None = None,
-) -> list[Result]:
-    """Run tasks on the executors.
+class Executors:
+    """The executors of a session, which are handed tasks in a file.
 
     Args:
-        session: Where to run them.
-        table: A file that all machines see; the tasks are written to it, and it is removed afterwards.
-        tasks: What is to be done; they are pickled, one after the other.
-        work: Does one task; a function of a module, or a `functools.partial` of one.
-        watch: Called from time to time, while the tasks run.
-
-    Returns:
-        What `work` returned for each task, in order.
-
-    Raises:
-        EmonetError: What a task raised.
-        MachineError: A task failed whenever it was tried.
+        session: Of Spark.
+        table: A file that all machines see; tasks are written to it, and it is removed when they are done.
     """
-    with _hand_out(session, table, tasks) as places:
-        return _collect(session, places.mapPartitions(partial(_run, work, table)), watch)
 
+    def __init__(self, session: SparkSession, table: Path) -> None:
+        self._session = session
+        self._table = table
 
-def run_groups(
-    session: SparkSession,
-    table: Path,
-    tasks: Iterable[Task],
-    divide: Callable[[Task], Iterable[tuple[int, Part]]],
-    groups: int,
-    work: Callable[[list[Part]], Result],
-) -> list[Result]:
-    """Divide what is in tasks into groups, each of which is worked on in one piece, on the executors.
+    def run_tasks(
+        self, tasks: Iterable[Task], work: Callable[[Task], Result], *, watch: Callable[[], None] | None = None
+    ) -> list[Result]:
+        """Run tasks.
 
-    Args:
-        session: Where to run them.
-        table: As in `run_tasks`.
-        tasks: What is to be divided.
-        divide: Yields parts of a task, each with the number of its group.
-        groups: How many groups there are.
-        work: Works on the parts of a group, which come in any order.
+        Args:
+            tasks: What is to be done; they are pickled, one after the other.
+            work: Does one task; a function of a module, or a `functools.partial` of one.
+            watch: Called from time to time, while the tasks run.
 
-    Returns:
-        What `work` returned for each group that has parts, in order.
+        Returns:
+            What `work` returned for each task, in order.
 
-    Raises:
-        EmonetError: What `work` raised.
-        MachineError: A task failed whenever it was tried.
-    """
-    with _hand_out(session, table, tasks) as places:
-        parts = places.mapPartitions(partial(_divide, divide, table)).partitionBy(groups, int)
-        return _collect(session, parts.mapPartitions(partial(_join, work)))
+        Raises:
+            EmonetError: What a task raised.
+            MachineError: A task failed whenever it was tried.
+        """
+        with _hand_out(self._session, self._table, tasks) as places:
+            return _collect(self._session, places.mapPartitions(partial(_run, work, self._table)), watch)
+
+    def run_groups(
+        self,
+        tasks: Iterable[Task],
+        divide: Callable[[Task], Iterable[tuple[int, Part]]],
+        groups: int,
+        work: Callable[[list[Part]], Result],
+    ) -> list[Result]:
+        """Divide what is in tasks into groups, each of which is worked on in one piece.
+
+        Args:
+            tasks: What is to be divided.
+            divide: Yields parts of a task, each with the number of its group.
+            groups: How many groups there are.
+            work: Works on the parts of a group, which come in any order.
+
+        Returns:
+            What `work` returned for each group that has parts, in order.
+
+        Raises:
+            EmonetError: What `work` raised.
+            MachineError: A task failed whenever it was tried.
+        """
+        with _hand_out(self._session, self._table, tasks) as places:
+            parts = places.mapPartitions(partial(_divide, divide, self._table)).partitionBy(groups, int)
+            return _collect(self._session, parts.mapPartitions(partial(_join, work)))
 
 
 def compute(session: SparkSession, action: Callable[[], Result], watch: Callable[[], None] | None = None) -> Result:

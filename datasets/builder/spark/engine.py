@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,11 @@ from emonet.datasets.builder.plan import Chunk, Unit
 from emonet.datasets.builder.shards import ShardPlan, write_shard
 from emonet.datasets.builder.spark.machines import check_machines
 from emonet.datasets.builder.spark.search import SparkSearch
-from emonet.datasets.builder.work import Seconds, Workshop
+from emonet.datasets.builder.work import Seconds, open_workshop, store_options
 from emonet.errors import ImageError
-from emonet.spark.packing import pack, unpack
-from emonet.spark.tasks import run_tasks
+from emonet.spark.tasks import Executors
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
 from facecrop.images import Image
-from facecrop.threads import use_one_thread
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
@@ -46,10 +44,10 @@ class SparkEngine:
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:
         watch = _Watch(folder, done)
         todo = map(watch.expect, find_missing(chunks, folder, done))
-        broadcast = self._session.sparkContext.broadcast(pack(options))
+        broadcast = self._session.sparkContext.broadcast(store_options(options))
         try:
             work = partial(_work_on, broadcast, folder.resolve())
-            seconds = run_tasks(self._session, folder / "chunks.tasks", todo, work, watch=watch)
+            seconds = Executors(self._session, folder / "chunks.tasks").run_tasks(todo, work, watch=watch)
         finally:
             broadcast.destroy()
         watch.end(seconds)
@@ -60,7 +58,7 @@ class SparkEngine:
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
         resolved = (replace(plan, chunks=tuple(path.resolve() for path in plan.chunks)) for plan in plans)
         work = partial(_write_shard, folder.resolve())
-        return run_tasks(self._session, folder / "shards.tasks", resolved, work)
+        return Executors(self._session, folder / "shards.tasks").run_tasks(resolved, work)
 
 
 class _Watch:
@@ -89,22 +87,14 @@ class _Watch:
             self._done(source, 0, spent)
 
 
-def _work_on(broadcast: Broadcast[bytes], folder: Path, chunk: Chunk) -> Seconds:
+def _work_on(broadcast: Broadcast[str], folder: Path, chunk: Chunk) -> Seconds:
     """Write the rows of a chunk, unless an earlier attempt has done so."""
     path = chunk_path(folder, chunk)
     if is_done(path):
         return {}
     if is_suspicious():
         chunk = _replace_killers(chunk, broadcast.value)
-    return dict(_open_workshop(broadcast.value).work(chunk, path))
-
-
-@cache
-def _open_workshop(packed: bytes) -> Workshop:
-    """Open the workshop of this process, with its detector, at the first chunk."""
-    workshop = Workshop(unpack(packed))
-    use_one_thread()
-    return workshop
+    return dict(open_workshop(broadcast.value).work(chunk, path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +107,17 @@ class Killer:
         raise ImageError(self.name, KILLED)
 
 
-def _replace_killers(chunk: Chunk, packed: bytes) -> Chunk:
+def _replace_killers(chunk: Chunk, stored: str) -> Chunk:
     """Replace the images of a chunk that kill the process which reads them."""
     pieces = [replace(chunk, units=(unit,)) for unit in chunk.units]
-    killers = find_killers(partial(_try, packed), pieces)
+    killers = find_killers(partial(_try, stored), pieces)
     units = [_stand_in(unit) if place in killers else unit for place, unit in enumerate(chunk.units)]
     return replace(chunk, units=tuple(units))
 
 
-def _try(packed: bytes, chunk: Chunk) -> None:
+def _try(stored: str, chunk: Chunk) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _open_workshop(packed).work(chunk, Path(folder) / "rows.parquet")
+        open_workshop(stored).work(chunk, Path(folder) / "rows.parquet")
 
 
 def _stand_in(unit: Unit) -> Unit:

@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.datasets.builder.search import Piece, TaskSearch, count_groups, gather, join
 from emonet.datasets.curation.duplicates import Indices, find_copies
-from emonet.spark.tasks import run_groups, run_tasks
+from emonet.spark.tasks import Executors
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import SparkSession
 
 Hashed = tuple[Indices, NDArray[Any]]  # rows and their hashes
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
-Part = TypeVar("Part")
-
-
-class Executors:
-    """The executors of a session, which are handed tasks in a file that all see; `emonet.spark.tasks` says how.
-
-    Args:
-        session: Of Spark.
-        table: The file.
-    """
-
-    def __init__(self, session: SparkSession, table: Path) -> None:
-        self._session = session
-        self._table = table
-
-    def run_tasks(self, tasks: Iterable[Task], work: Callable[[Task], Result]) -> list[Result]:
-        return run_tasks(self._session, self._table, tasks, work)
-
-    def run_groups(
-        self,
-        tasks: Iterable[Task],
-        divide: Callable[[Task], Iterable[tuple[int, Part]]],
-        groups: int,
-        work: Callable[[list[Part]], Result],
-    ) -> list[Result]:
-        return run_groups(self._session, self._table, tasks, divide, groups, work)
 
 
 class SparkSearch(TaskSearch):
@@ -59,14 +30,13 @@ class SparkSearch(TaskSearch):
     """
 
     def __init__(self, session: SparkSession, paths: Sequence[Path]) -> None:
-        self._executors = Executors(session, paths[0].parent / "search.tasks")
-        super().__init__(self._executors, paths)
+        super().__init__(Executors(session, paths[0].parent / "search.tasks"), paths)
 
     def find_copies(self, hashes: pa.ChunkedArray) -> Indices:
         groups = count_groups(len(hashes))
         divide = partial(_divide_by_hash, groups)
         copies = np.arange(len(hashes), dtype=np.int64)
-        for rows, firsts in self._executors.run_groups(self.pieces, divide, groups, _find_copies):
+        for rows, firsts in self._runner.run_groups(self.pieces, divide, groups, _find_copies):
             copies[rows] = firsts
         return copies
 
