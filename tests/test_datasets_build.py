@@ -372,6 +372,19 @@ def test_filter_eval_filters_and_counts(faceless, tmp_path):
     assert store.info.evaluated == {"validation": Completeness(1, 2), "test": Completeness(1, 2)}
 
 
+def test_validation_is_learned_from_if_asked_but_no_copy_of_test(portrait, tmp_path):
+    one, two, three, noise = (imitations.small_face(portrait, number) for number in range(4))
+    noise = np.random.default_rng(0).integers(0, 256, noise.shape, np.uint8)
+    pictures = [(0, "Training", one), (1, "PublicTest", two), (1, "PublicTest", three), (1, "PublicTest", noise)]
+    data = csv_of(tmp_path, [*pictures, (1, "PrivateTest", two)])
+    store = made(data, tmp_path / "out", learn_validation=True, undetected="drop")
+    assert [row["key"] for row in store.table("train").to_pylist()] == ["fer2013/fer0000000", "fer2013/fer0000002"]
+    assert store.splits == {"train": 2, "test": 1}
+    assert store.info.rejected == {"fer2013": {"leak": 1, "no_face": 1}}
+    assert store.info.evaluated == {"test": Completeness(1, 1)}
+    assert [text for text in store.info.warnings if "score test alone" in text]
+
+
 def test_undetected_faces_that_their_publisher_cropped_are_kept_and_counted(faceless, tmp_path):
     store = made(faceless, tmp_path / "out")
     assert [row["undetected"] for row in store.table("train").to_pylist()] == [None, "no_face"]

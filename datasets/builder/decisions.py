@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.options import EVALUATED, BuildOptions
 from emonet.datasets.builder.rows import list_column
 from emonet.datasets.builder.search import CopySearch
 from emonet.datasets.curation.duplicates import Indices, NearPair, join_groups
@@ -26,7 +26,6 @@ from emonet.errors import OptionError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EVALUATED = ("validation", "test")
 TRAINED = ("train", "dev")
 
 Reasons = list[str | None]  # of each row; None if it is in the data set
@@ -93,6 +92,8 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
     split = _take_dev(official, reason, members, options) if options.dev else official
     fold = _choose_folds(split, reason, members, options)
     warnings = [*warn_of_divided_people(_list_people(rows, split, reason))]
+    if options.learn_validation:
+        warnings.append("validation was moved to train: of models that learn from it, score test alone")
     if options.dev:
         training = ((members[row], split[row] == "dev") for row in _find_training_rows(split, reason))
         warnings += warn_of_shortage(training, options.dev)
@@ -167,7 +168,10 @@ def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
 
 
 def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
-    """Return the official split of each row, or else that of its subject, or else the split of all rows."""
+    """Return the official split of each row, or else that of its subject, or else the split of all rows.
+
+    Where validation is learned from, its rows are of train from here on.
+    """
     sources, emotions, sizes = (list_column(rows, name) for name in ("source", "emotion", "size"))
     resplit = list_resplit(readers, options)
     published: list[str | None] = list_column(rows, "split")
@@ -182,7 +186,8 @@ def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: Build
     for of_source in members.values():
         drawn |= split_groups(of_source, options.shares, options.seed)
     rest = next((split for split, share in options.shares.items() if share == 1), "train")
-    return [split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)]
+    found = [split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)]
+    return ["train" if split == "validation" else split for split in found] if options.learn_validation else found
 
 
 def _name_subjects(rows: pa.Table) -> list[str | None]:

@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from emonet.datasets.builder.decisions import EVALUATED, TRAINED, Index
+from emonet.datasets.builder.decisions import TRAINED, Index
+from emonet.datasets.builder.options import EVALUATED
 from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.sample import SPLITS, DropReason
@@ -42,7 +43,7 @@ def describe(
         splits={split: tuple(shards) for split, shards in splits.items()},
         counts=_count_images(index),
         rejected=_count_reasons(rejected),
-        evaluated=_measure_completeness(index, rejected),
+        evaluated=_measure_completeness(index, rejected, prepared.options.evaluated),
         copies=_count_copies(index),
         sources={name: _describe_source(prepared, name) for name in prepared.readers},
         votes=VOTES,
@@ -98,12 +99,12 @@ def _count_reasons(rejected: pa.Table) -> dict[str, dict[str, int]]:
     return {source: dict(numbers.most_common()) for source, numbers in counts.items()}
 
 
-def _measure_completeness(index: Index, rejected: pa.Table) -> dict[str, Completeness]:
+def _measure_completeness(index: Index, rejected: pa.Table, evaluated: Sequence[str]) -> dict[str, Completeness]:
     """Count how many images of an evaluated split are in it: a split that lacks images is an easier test."""
     kept = Counter(split for split, reason in zip(index.split, index.reason, strict=True) if reason is None)
     columns = zip(rejected.column("split").to_pylist(), rejected.column("reason").to_pylist(), strict=True)
     out = Counter(split for split, reason in columns if reason not in BY_DEFINITION)
-    totals = {split: kept[split] + out[split] for split in EVALUATED}
+    totals = {split: kept[split] + out[split] for split in evaluated}
     return {split: Completeness(kept[split], total) for split, total in totals.items() if total}
 
 

@@ -23,6 +23,8 @@ Neutral = Literal["drop", "first"]
 Leaks = Literal["near", "exact", "report", "keep", "drop"]
 SplitBy = Literal["auto", "subject", "none"]
 
+EVALUATED = ("validation", "test")
+
 LARGEST_CROP = 1024  # pixels: networks take 224 or less, and a worker holds hundreds of crops in memory
 LARGEST_FACE = FilterRules(allow="largest")
 FER2013_CROP = CropSpec.fer2013()
@@ -129,6 +131,9 @@ class BuildOptions:
         Mapping[str, float],
         COPIES("Share of the people in train,validation,test.", 0, 1, keys=tuple(DEFAULT_SHARES)),
     ] = field(default_factory=lambda: dict(DEFAULT_SHARES))
+    learn_validation: Annotated[
+        bool, COPIES("Move validation to train, for a model that is scored on test alone; no copy of test moves.")
+    ] = False
     dev: Annotated[int, COPIES("Move so many images from train to dev, the split that everything is chosen on.", 0)] = 0
     folds: Annotated[int, COPIES("Number of folds of the training images, each person in one fold; 0: none.", 0)] = 0
     seed: Annotated[int, COPIES("Seed of the random splits and folds.", -math.inf, math.inf)] = 0
@@ -177,6 +182,11 @@ class BuildOptions:
     def labels(self) -> LabelRules:
         """The classes of the data set, and what becomes of contempt."""
         return LabelRules.parse(self.classes, self.contempt)
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The splits that are kept for scores."""
+        return tuple(split for split in EVALUATED if not (self.learn_validation and split == "validation"))
 
     def read_corrections(self) -> Corrections:
         """Read the corrections of labels and onsets; there are none without `relabel`."""

@@ -23,7 +23,10 @@ PLAN = "plan.json"
 LOCK = "lock"
 
 # Options of the later stages: after a change of these no image has to be read again.
-LATER_OPTIONS = ("undetected", "filter_eval", "leaks", "near", "split", "shares", "dev", "folds", "seed")
+LATER_OPTIONS = (
+    *("undetected", "filter_eval", "leaks", "near", "split", "shares"),
+    *("learn_validation", "dev", "folds", "seed"),
+)
 
 _ADVICE = "choose another folder, or use --overwrite"
 

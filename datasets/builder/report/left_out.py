@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emonet.datasets.builder.decisions import EVALUATED, Index
+from emonet.datasets.builder.decisions import Index
+from emonet.datasets.builder.options import EVALUATED
 from emonet.datasets.builder.report.images import spread
 from emonet.datasets.sample import SPLITS, DropReason
 from emonet.datasets.store import StoreInfo
