@@ -58,4 +58,4 @@ class Folder(Reader):
                 f"the column subject is filled in {named:,} of {len(samples):,} rows: the others may show the same "
                 "people in another split, and a split by subject is impossible"
             )
-        return Layout(title, lambda: iter(entries), subjects=0 < named == len(samples))
+        return Layout(title, lambda: iter(entries), subjects=0 < named == len(samples), lists_files=True)

@@ -103,7 +103,9 @@ class Jaffe(Reader):
             return None
         table = open_photo_table(tree, tables[0])
         self.notes.append("the images were renamed: nobody can tell who is on them, a split by subject is impossible")
-        return Layout("data.csv, renamed images", lambda: read_photos(self, table), published=PUBLISHED)
+        return Layout(
+            "data.csv, renamed images", lambda: read_photos(self, table), published=PUBLISHED, lists_files=True
+        )
 
     def _read_all(self, tree: Tree) -> Iterator[Sample | Rejected]:
         names = defaultdict(list)

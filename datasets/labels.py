@@ -147,6 +147,10 @@ class Corrections:
                 return self._labels[key] or DropReason.CORRECTED
         return sample.emotion
 
+    def has_label_of(self, sample: Sample) -> bool:
+        """Tell whether there is a correction of the image itself."""
+        return sample.key in self._labels
+
     def onset(self, sample: Sample) -> int | None:
         """Return the number of the first frame to keep of a sample's sequence; None if there is no correction."""
         key = f"{sample.source}/{sample.sequence}"
@@ -162,9 +166,12 @@ def read_corrections(path: str | os.PathLike[str]) -> list[tuple[str, Emotion | 
     Returns:
         Keys, each with its label, the first frame to keep, or None to drop it.
     """
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        rows = enumerate(csv.reader(file), 1)
-        return [_parse_correction(path, number, row) for number, row in rows if row and not _is_header(row)]
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = list(enumerate(csv.reader(file), 1))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(path, f"not a CSV in UTF-8: {error}") from error
+    return [_parse_correction(path, number, row) for number, row in rows if row and not _is_header(row)]
 
 
 def _list_keys(sample: Sample) -> Iterable[str]:

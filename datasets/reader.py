@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from emonet.datasets.formats.tree import Tree, open_tree
-from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.datasets.formats.tree import FileBlob, Tree, open_tree
+from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample
 from emonet.errors import DatasetError, MissingFileError, OptionError
 from emonet.labels import Emotion
 from facecrop import CropSpec
@@ -53,6 +53,7 @@ class Layout:
         subjects: Whether people can be told apart.
         starts_neutral: Whether sequences begin with a neutral face, so that the build must find the onset.
         published: What the publisher counted.
+        lists_files: Whether a table names the images, which may lie elsewhere.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Layout:
     subjects: bool = False
     starts_neutral: bool = False
     published: Published | None = None
+    lists_files: bool = False
 
 
 class Reader(ABC):
@@ -152,6 +154,15 @@ class Reader(ABC):
                 yield entry
             else:
                 self.rejected.append(entry)
+
+    def list_outside_files(self) -> list[Path]:
+        """List the files that the data name and that lie elsewhere: photos of a table."""
+        if not self.layout.lists_files:
+            return []
+        images = (entry.image for entry in self.layout.samples() if isinstance(entry, Sample))
+        blobs = (image.blob for image in images if isinstance(image, EncodedImage))
+        inside = self.path.resolve()
+        return [b.path for b in blobs if isinstance(b, FileBlob) and not b.path.resolve().is_relative_to(inside)]
 
     def _find_layout(self, tree: Tree) -> Layout:
         for archives_opened in (False, True):

@@ -45,6 +45,11 @@ class DropReason(StrEnum):
 BROKEN = frozenset({DropReason.BAD_ROW, DropReason.BAD_LABEL, DropReason.BAD_SPLIT, DropReason.UNREADABLE})
 
 
+def make_storable(text: str) -> str:
+    """Escape what Python has in the place of bytes of a file name that are no UTF-8: Parquet takes text alone."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """One thing that is not in the data set, and why."""
@@ -54,6 +59,10 @@ class Rejected:
     split: str | None
     reason: str
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("key", "detail"):
+            object.__setattr__(self, name, make_storable(getattr(self, name)))
 
 
 class Blob(Protocol):
@@ -164,6 +173,9 @@ class Sample:
     def __post_init__(self) -> None:
         if not self.key or not self.source:
             raise OptionError(f"a sample needs a key and a source, got {self.key!r} and {self.source!r}")
+        for name in ("key", "subject", "sequence"):
+            if text := getattr(self, name):
+                object.__setattr__(self, name, make_storable(text))
         if self.emotion is not None:
             object.__setattr__(self, "emotion", Emotion(self.emotion))
         if self.split is not None and self.split not in PUBLISHED_SPLITS:

@@ -1,7 +1,9 @@
 """Builds of imitations of the data sets: what is kept, what is dropped and why, and that the bytes are the same."""
 
 import json
+import os
 import shutil
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -559,3 +561,45 @@ def test_shards_are_divided_by_rows(inputs, tmp_path, monkeypatch):
 def test_options_with_another_seed_differ(inputs):
     options = BuildOptions(inputs)
     assert replace(options, seed=1) != options
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text on Windows")
+def test_file_names_that_are_no_text_are_escaped(portrait, tmp_path):
+    imitations.write_folder(tmp_path / "photos", portrait)
+    for folder in ("train/Happy", "."):  # one is a photo with a label, the other is left out
+        photo = imitations.write_photo(tmp_path / "photos" / folder / "face.jpg", portrait, len(folder))
+        photo.rename(photo.with_name(os.fsdecode(b"J\xf6rg.jpg")))
+    store = built({"folder": str(tmp_path / "photos")}, tmp_path / "out")
+    assert "folder/train/Happy/J\\udcf6rg.jpg" in [row["key"] for row in rows(store, "key")]
+    assert "folder/J\\udcf6rg.jpg" in store.rejected().column("key").to_pylist()
+
+
+def test_photos_that_a_table_lists_are_inputs_too(portrait, tmp_path):
+    table = imitations.write_photo_list(tmp_path / "photos", portrait) / "photos.csv"
+    built({"folder": str(table)}, tmp_path / "out")
+    imitations.write_photo(table.parent / "anna" / "0.jpg", portrait, 99)
+    with pytest.raises(OptionError, match="folder has other data than then"):
+        built({"folder": str(table)}, tmp_path / "out")
+
+
+def test_frames_that_were_labelled_one_by_one_are_kept(inputs, tmp_path):
+    (tmp_path / "corrections.csv").write_text(
+        "ckplus/S010_001,sad\nckplus/S010_001_00000001,neutral\nckplus/S010_001_00000003,surprise\n"
+    )
+    corrections = {"relabel": str(tmp_path / "corrections.csv"), "onset": "last=2"}
+    store = built({"ckplus": inputs["ckplus"]}, tmp_path / "out", **corrections)
+    frames = [row for row in rows(store, "sequence", "frame", "emotion") if row["sequence"] == "S010_001"]
+    labels = {row["frame"]: row["emotion"] for row in frames}
+    assert labels == {1: "neutral", 3: "surprise", 5: "sad", 6: "sad"}
+
+
+def test_more_folds_than_images_of_any_class_are_refused(portrait, tmp_path):
+    faces = [(number % 2, "Training", imitations.small_face(portrait, number)) for number in range(8)]
+    with pytest.raises(OptionError, match="folds must be at most 4, the images of the commonest class, got 5"):
+        built(csv_of(tmp_path, faces), tmp_path / "out", folds=5)
+
+
+def test_corrections_in_another_encoding_are_refused(inputs, tmp_path):
+    (tmp_path / "corrections.csv").write_bytes("folder/happy/J\xf6rg.jpg,sad\n".encode("cp1252"))
+    with pytest.raises(DatasetError, match="not a CSV in UTF-8"):
+        built(inputs, tmp_path / "out", relabel=str(tmp_path / "corrections.csv"))

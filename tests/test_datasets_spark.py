@@ -1,5 +1,6 @@
 """Builds on Spark write what local builds write, byte for byte, whatever is killed meanwhile."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import imitations
 import killers
@@ -17,7 +19,7 @@ import sparks
 import emonet.datasets.builder.plan as plan_module
 from emonet.datasets import open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
-from emonet.errors import DatasetError, MachineError
+from emonet.errors import DatasetError, MachineError, OptionError
 
 sparks.skip_without_spark()
 
@@ -153,6 +155,18 @@ def test_output_that_the_executors_do_not_see_is_refused(session, tmp_path, monk
     with pytest.raises(MachineError, match=r"has numpy .*, and the driver 0.0.1"):
         machines.check_machines(session, tmp_path, [], ["numpy"])
     assert not list(tmp_path.iterdir())
+
+
+def test_unpacked_copies_that_other_machines_do_not_see_are_refused(portrait, tmp_path):
+    from emonet.datasets.builder.spark import SparkEngine
+
+    table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", imitations.fer2013_rows(portrait))
+    with gzip.open(tmp_path / "packed.csv.gz", "wb") as packed:
+        packed.write(table.read_bytes())
+    prepared = prepare(BuildOptions({"fer2013": str(tmp_path / "packed.csv.gz")}, detector="whole"))
+    cluster = SparkEngine(SimpleNamespace(sparkContext=SimpleNamespace(master="spark://one:7077")))
+    with pytest.raises(OptionError, match="which other machines do not see: unpack it on the disk that they share"):
+        cluster.check(prepared.options, prepared.readers, tmp_path)
 
 
 DRIVER = """

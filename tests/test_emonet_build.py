@@ -162,6 +162,14 @@ def test_a_build_is_repeated_with_corrections(run, table, tmp_path):
     assert "byte for byte" in same.output
 
 
+def test_a_build_is_not_repeated_into_its_own_folder(run, table, tmp_path):
+    run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first")
+    again = run("--from", tmp_path / "first", "-o", tmp_path / "first", "--overwrite")
+    assert again.exit_code == 1
+    assert "is what --from reads: write to another folder" in message(again)
+    assert open_store(tmp_path / "first").differences() == []
+
+
 def test_data_that_have_moved_are_asked_for(run, table, tmp_path):
     run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first")
     table.rename(tmp_path / "moved.csv")

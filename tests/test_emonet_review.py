@@ -26,6 +26,7 @@ from emonet.labels import Emotion
 from emonet.review import ReviewOptions, find_doubtful, measure_labels, open_review, write_review
 from emonet.review.decisions import ConflictError, Decisions
 from emonet.review.features import draw_map
+from emonet.review.originals import Originals
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +169,14 @@ def test_sequences_have_their_dropped_frames_and_their_onset(sequences, tmp_path
     assert (first.key, first.onset) == ("ckplus/S015_001", 6)
     assert [frame.number for frame in first.frames] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [frame.face >= 0 for frame in first.frames] == [False] * 5 + [True] * 3
+
+
+def test_dropped_frames_are_read_with_the_choices_of_the_build(portrait, tmp_path):
+    data = imitations.write_oulucasia(tmp_path / "Oulu", portrait, people=1, lights=("Dark",))
+    inputs, choices = {"oulucasia": data}, {"oulucasia_light": "dark"}
+    store = trainings.build_store(tmp_path / "store", inputs, choices=choices, onset="last=1")
+    sequence = open_review(store, tmp_path).faces.sequences[0]
+    assert Originals(store).read(sequence, 0)[:2] == b"\xff\xd8"  # a JPEG
 
 
 def test_a_first_frame_that_became_a_neutral_face_is_no_onset(sequences, portrait, tmp_path):

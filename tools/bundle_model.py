@@ -24,7 +24,13 @@ from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.calibration import fit_temperatures
 from emonet.evaluation.coverage import learned_from_dev, measure_on_dev
 from emonet.evaluation.sizes import SIZES
-from emonet.inference.checkpoint import Checkpoint, load_checkpoint, set_coverage, set_temperatures
+from emonet.inference.checkpoint import (
+    LEARNED_VALIDATION,
+    Checkpoint,
+    load_checkpoint,
+    set_coverage,
+    set_temperatures,
+)
 from emonet.inference.loading import BUNDLED, FOLDER, is_file_name
 from emonet.inference.onnx import export_graph
 from emonet.report.card import TWIN, model_card, stored_scores
@@ -69,6 +75,8 @@ def bundle(
         raise OptionError(f"name must be one of {', '.join(BUNDLED)}, got {name!r}")
     path = FOLDER / f"{name}.safetensors"
     checkpoint, measured = load_checkpoint(model), _load_twin(twin) if twin else None
+    if checkpoint.training.get(LEARNED_VALIDATION):
+        raise OptionError(f"{model} learned from validation, on which bundled models are scored")
     head, prior = default_head or checkpoint.default_head, default_prior or checkpoint.default_prior
     training = _call_models(checkpoint.training, dict(one.rpartition("=")[::2] for one in called or ()))
     replace(checkpoint, training=training, default_head=head, default_prior=prior, coverage=()).save(path, half=True)

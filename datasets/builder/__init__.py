@@ -13,6 +13,7 @@ An engine (`engine.py`) shares out what takes long: to processes of this machine
 
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
+from emonet.datasets.builder.plan import open_readers
 from emonet.datasets.builder.run import Built, Prepared, build_dataset, prepare
 from emonet.datasets.builder.workers import open_workers, worker_devices
 
@@ -22,6 +23,7 @@ __all__ = [
     "Prepared",
     "build_dataset",
     "identify",
+    "open_readers",
     "open_workers",
     "prepare",
     "worker_devices",

@@ -54,4 +54,4 @@ def write_card(path: Path, info: StoreInfo) -> None:
     warnings = "".join(f"\n- Warning: {text}." for text in info.warnings)
     card = CARD.format(files=files, table=table, classes=", ".join(info.classes), warnings=warnings and warnings + "\n")
     with write_atomically(path) as temporary:
-        temporary.write_text(card, encoding="utf-8")
+        temporary.write_text(card, encoding="utf-8", newline="\n")

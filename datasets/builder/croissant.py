@@ -63,7 +63,7 @@ def write_croissant(path: Path, info: StoreInfo, hashes: Mapping[str, str]) -> N
         "recordSet": [_list_splits(info), _list_classes(info), _describe_faces(info)],
     }
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def _describe_shard(name: str, digest: str) -> dict[str, Any]:

@@ -84,6 +84,9 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
     """
     copies = search.find_copies(rows.column("sha1"))
     official = _choose_splits(rows, readers, options)
+    learned = options.learn_validation and "validation" in official
+    if learned:
+        official = ["train" if split == "validation" else split for split in official]
     pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, search)
     near_groups = join_groups(len(copies), chain(enumerate(copies), ((p.first, p.second) for p in pairs)))
     reason = _spare_rows(rows, official, options)
@@ -92,7 +95,7 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
     split = _take_dev(official, reason, members, options) if options.dev else official
     fold = _choose_folds(split, reason, members, options)
     warnings = [*warn_of_divided_people(_list_people(rows, split, reason))]
-    if options.learn_validation:
+    if learned:
         warnings.append("validation was moved to train: of models that learn from it, score test alone")
     if options.dev:
         training = ((members[row], split[row] == "dev") for row in _find_training_rows(split, reason))
@@ -168,10 +171,7 @@ def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
 
 
 def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
-    """Return the official split of each row, or else that of its subject, or else the split of all rows.
-
-    Where validation is learned from, its rows are of train from here on.
-    """
+    """Return the official split of each row, or else that of its subject, or else the split of all rows."""
     sources, emotions, sizes = (list_column(rows, name) for name in ("source", "emotion", "size"))
     resplit = list_resplit(readers, options)
     published: list[str | None] = list_column(rows, "split")
@@ -186,8 +186,7 @@ def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: Build
     for of_source in members.values():
         drawn |= split_groups(of_source, options.shares, options.seed)
     rest = next((split for split, share in options.shares.items() if share == 1), "train")
-    found = [split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)]
-    return ["train" if split == "validation" else split for split in found] if options.learn_validation else found
+    return [split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)]
 
 
 def _name_subjects(rows: pa.Table) -> list[str | None]:

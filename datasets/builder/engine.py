@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -13,12 +13,13 @@ from emonet.datasets.builder.plan import Chunk
 from emonet.datasets.builder.search import CopySearch, TaskSearch
 from emonet.datasets.builder.shards import ShardPlan, write_shard
 from emonet.datasets.builder.workers import Workers
+from emonet.datasets.reader import Reader
 
 
 class Engine(Protocol):
     """Does the work of a build. Every engine writes the same data set."""
 
-    def check(self, options: BuildOptions, folder: Path) -> None:
+    def check(self, options: BuildOptions, readers: Mapping[str, Reader], folder: Path) -> None:
         """Find out before work begins whether a build can be done and written to a folder, which exists.
 
         Raises:
@@ -49,7 +50,7 @@ class LocalEngine:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
 
-    def check(self, options: BuildOptions, folder: Path) -> None:
+    def check(self, options: BuildOptions, readers: Mapping[str, Reader], folder: Path) -> None:
         """There is nothing that could be missing."""
 
     def run_chunks(self, chunks: Iterable[Chunk], folder: Path, options: BuildOptions, done: Done) -> None:

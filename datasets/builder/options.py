@@ -131,9 +131,9 @@ class BuildOptions:
         Mapping[str, float],
         COPIES("Share of the people in train,validation,test.", 0, 1, keys=tuple(DEFAULT_SHARES)),
     ] = field(default_factory=lambda: dict(DEFAULT_SHARES))
-    learn_validation: Annotated[
-        bool, COPIES("Move validation to train, for a model that is scored on test alone; no copy of test moves.")
-    ] = False
+    learn_validation: Annotated[bool, COPIES("Move validation to train, for a model that is scored on test alone.")] = (
+        False
+    )
     dev: Annotated[int, COPIES("Move so many images from train to dev, the split that everything is chosen on.", 0)] = 0
     folds: Annotated[int, COPIES("Number of folds of the training images, each person in one fold; 0: none.", 0)] = 0
     seed: Annotated[int, COPIES("Seed of the random splits and folds.", -math.inf, math.inf)] = 0

@@ -126,7 +126,7 @@ class BuildFolder:
             (self.path / name).parent.mkdir(exist_ok=True)
             (self.finished / name).replace(self.path / name)
         with write_atomically(self.path / DESCRIPTION) as temporary:
-            temporary.write_text(format_description(info), encoding="utf-8")
+            temporary.write_text(format_description(info), encoding="utf-8", newline="\n")
         self.remove_work()
         return open_store(self.path)
 

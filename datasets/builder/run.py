@@ -81,7 +81,10 @@ class Prepared:
             yield from (f"{name}: {note}" for note in [*reader.notes, *([found.warning] if found.warning else [])])
         resplit = list_resplit(self.readers, self.options)
         images = (one for name, found in self.surveys.items() if name not in resplit for one in found.samples)
-        yield from warn_of_divided_people(Seen(one.source, one.subject, one.split) for one in images)
+        learned = {"validation": "train"} if self.options.learn_validation else {}
+        yield from warn_of_divided_people(
+            Seen(one.source, one.subject, learned.get(one.split or "", one.split)) for one in images
+        )
         unused = self.labeller.corrections.unused()
         if unused:
             shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
@@ -168,7 +171,7 @@ def build_dataset(
             return build_dataset(prepared, path, overwrite=overwrite, progress=progress, engine=LocalEngine(opened))
     check_output(path, prepared.options.inputs)
     folder = BuildFolder(Path(path))
-    identity = identify(prepared.options)
+    identity = identify(prepared.options, prepared.readers)
     there = folder.find_finished(identity, overwrite)
     if there is not None and not folder.work.exists():
         return Built(there, new=False)
@@ -177,7 +180,7 @@ def build_dataset(
         if there is not None:
             folder.remove_work()
             return Built(there, new=False)
-        engine.check(prepared.options, folder.work)
+        engine.check(prepared.options, prepared.readers, folder.work)
         folder.begin(identity)
         paths, seconds = _run_first_stage(prepared, folder, engine, progress or _silent)
         info = _run_later_stages(prepared, folder, engine, paths, identity)

@@ -108,7 +108,8 @@ class Workshop:
         return worst.face, worst.reason, worst.detail
 
     def _drop_onset(self, seen: list[_Seen]) -> None:
-        if not seen or seen[0].row.emotion == Emotion.NEUTRAL:
+        """Drop the frames before the expression is there; those that the user labelled one by one stay as they are."""
+        if all(one.row.emotion == Emotion.NEUTRAL for one in seen):
             return
         points = [_read_points(one.sample) for one in seen]
         onset = find_onset([one.image for one in seen], [one.face for one in seen], self.onset, points)
@@ -118,6 +119,8 @@ class Workshop:
         for index, (one, kept) in enumerate(zip(seen, onset.kept, strict=True)):
             one.row.activation = onset.activation[index] if onset.activation else None
             one.row.detail = onset.note or None
+            if self.corrections.has_label_of(one.sample):
+                continue
             if index == 0 and self.options.neutral == "first":
                 one.row.emotion = Emotion.NEUTRAL
             elif not kept:

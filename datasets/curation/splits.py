@@ -241,6 +241,8 @@ def assign_folds(members: Sequence[Member], folds: int, seed: int) -> NDArray[np
     if not 2 <= folds <= count:
         raise OptionError(f"folds must be from 2 to {count}, the number of groups, got {folds}")
     labels = _number(str(member.label) for member in members)
+    if folds > (most := max(Counter(labels).values())):
+        raise OptionError(f"folds must be at most {most}, the images of the commonest class, got {folds}")
     fold = np.empty(len(members), np.int64)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for number, (_, inside) in enumerate(splitter.split(np.zeros(len(labels)), labels, groups)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -138,15 +138,24 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
     return Tree(root, dict([_open_file(root.name, root)]))
 
 
-def hash_inputs(path: Path) -> str:
-    """Compute the SHA-256 of a file, or of the names and hashes in a folder."""
-    if not path.is_dir():
-        return hash_file(path)
-    files = [file for file, _ in iter_files(path)]
+def hash_inputs(path: Path, outside: Sequence[Path] = ()) -> str:
+    """Compute the SHA-256 of a file, or of the names and hashes in a folder, and of files that it names elsewhere."""
+    own = _hash_together((file, file.relative_to(path)) for file, _ in iter_files(path)) if path.is_dir() else ""
+    own = own or hash_file(path)
+    if not outside:
+        return own
+    beside = (path if path.is_dir() else path.parent).resolve()
+    others = _hash_together((file, Path(os.path.relpath(file.resolve(), beside))) for file in outside)
+    return hashlib.sha256(f"{own}\n{others}\n".encode()).hexdigest()
+
+
+def _hash_together(named: Iterable[tuple[Path, Path]]) -> str:
+    """Compute the SHA-256 of the names and the hashes of files."""
+    files = list(named)
     whole = hashlib.sha256()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for file, digest in zip(files, pool.map(_hash_or_failure, files), strict=True):
-            whole.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0" + digest.encode() + b"\n")
+        for (_, name), digest in zip(files, pool.map(_hash_or_failure, [file for file, _ in files]), strict=True):
+            whole.update(os.fsencode(name.as_posix()) + b"\0" + digest.encode() + b"\n")
     return whole.hexdigest()
 
 

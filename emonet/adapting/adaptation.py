@@ -172,6 +172,7 @@ def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions)
         "head": options.name,
         "faces": {str(emotion): count for emotion, count in faces.count().items()},
         "people": faces.person_count or None,
+        "data": list(faces.data),
         "judgement": judgement.to_dict(),
         "remarks": remarks,
     }

@@ -46,6 +46,7 @@ class OwnFaces:
         people: Where people are known from, in words; empty if they are not.
         left_out: Why something was left out -> its photos.
         remarks: What one has to know.
+        data: The identities of the data sets that the faces were read from.
     """
 
     pixels: Pixels
@@ -56,6 +57,7 @@ class OwnFaces:
     people: str = ""
     left_out: dict[str, list[str]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -192,6 +194,7 @@ def read_own_faces(folder: Path, model: Checkpoint) -> OwnFaces:
         sequences=tuple(sequences),
         people="the data set" if any(named) else "",
         remarks=tuple(remarks),
+        data=(store.identity,),
     )
 
 
@@ -205,7 +208,8 @@ def join_faces(parts: Sequence[OwnFaces]) -> OwnFaces:
     people = " and ".join(dict.fromkeys(part.people for part in parts if part.people))
     remarks = tuple(remark for part in parts for remark in part.remarks)
     pixels = np.concatenate([part.pixels for part in parts])
-    return OwnFaces(pixels, people=people, left_out=left_out, remarks=remarks, **columns)
+    data = tuple(identity for part in parts for identity in part.data)
+    return OwnFaces(pixels, people=people, left_out=left_out, remarks=remarks, data=data, **columns)
 
 
 def leave_out_rare(faces: OwnFaces) -> OwnFaces:

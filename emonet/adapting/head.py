@@ -11,11 +11,9 @@ import numpy as np
 from emonet.adapting.fitting import Layer
 from emonet.errors import OptionError
 from emonet.heads import MEAN, Head
-from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.checkpoint import ADAPTED, Checkpoint
 from emonet.inference.model_file import fits_half, round_to_half
 from emonet.labels import Emotion
-
-ADAPTED = "adapted"  # the part of the training section that says how a head was added
 
 
 def read_last_layer(checkpoint: Checkpoint, layer: str) -> Layer:

@@ -19,9 +19,10 @@ from emonet.commands._console.output import print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
-from emonet.datasets.builder import BuildOptions, build_dataset, identify, open_workers, prepare, worker_devices
+from emonet.datasets.builder import BuildOptions, build_dataset, identify, open_readers, prepare
 from emonet.datasets.builder.engine import Engine, LocalEngine
 from emonet.datasets.builder.output import check_output
+from emonet.datasets.builder.workers import open_workers, worker_devices
 from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import DESCRIPTION, read_description
 from emonet.datasets.store.imagefolder import write_imagefolder
@@ -95,7 +96,7 @@ def build(
         return
     if stored is not None and stored.is_dir():
         stored /= DESCRIPTION
-    options = given.choose(BuildOptions, _with_auto) if stored is None else _stored_options(stored, given)
+    options = given.choose(BuildOptions, _with_auto) if stored is None else _stored_options(stored, given, out)
     if given.print_config:
         print_options(options)
         return
@@ -163,7 +164,7 @@ def _open_engine(prepared: Prepared, workers: int | None, spark: SparkPlace | No
         yield SparkEngine(session)
 
 
-def _stored_options(path: Path, given: Given) -> BuildOptions:
+def _stored_options(path: Path, given: Given, out: Path | None) -> BuildOptions:
     """Read the options of a dataset.json, with other paths where the data have moved; the data must be the same.
 
     Corrections may be others: who has reviewed a data set builds it again with them.
@@ -171,6 +172,8 @@ def _stored_options(path: Path, given: Given) -> BuildOptions:
     places = {*READERS, *BESIDE}
     if others := sorted(set(given.values) - places):  # they would be ignored in silence
         raise OptionError(f"--from takes every option from its file; leave out {', '.join(others)}")
+    if out is not None and out.resolve() == path.resolve().parent:
+        raise OptionError(f"{out} is what --from reads: write to another folder")
     info = read_description(path)
     if added := sorted(set(given.values) - set(info.inputs) - {CORRECTIONS}):
         raise OptionError(f"{path} was built without {', '.join(added)}")
@@ -180,7 +183,7 @@ def _stored_options(path: Path, given: Given) -> BuildOptions:
     for name, place in {**options.inputs, **{name: getattr(options, name) for name in BESIDE}}.items():
         if place is not None and not Path(place).exists():
             raise MissingFileError(f"no {place}, which {path} was built from: say with --{name} where it is now")
-    hashes = identify(options)["inputs"]
+    hashes = identify(options, open_readers(options))["inputs"]
     corrected = {CORRECTIONS} & set(given.values)
     if changed := [name for name, digest in info.inputs.items() if hashes[name] != digest and name not in corrected]:
         raise OptionError(f"{', '.join(changed)}: not the data that {path} was built from")

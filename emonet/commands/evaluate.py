@@ -83,7 +83,7 @@ def evaluate(
     if out is not None:
         from emonet.report import write_report
 
-        page = write_report(evaluation, out, log=_log(Path(model)), face=options.face)
+        page = write_report(evaluation, out, log=_log(model), face=options.face)
     if as_json:
         print_json(evaluation.to_dict())
     else:
@@ -120,15 +120,20 @@ def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -
 def _name(model: str) -> str:
     """Name a model after the folder of its run, for all runs call their model file the same."""
     path = Path(model)
-    return (path.parent.name or path.stem) if path.suffix else model
+    return (path.parent.name or path.stem) if path.suffix and not path.is_dir() else model
 
 
-def _log(model: Path) -> list[EpochRow]:
-    """Read the log of the run that a model file lies in."""
+def _log(model: str) -> list[EpochRow]:
+    """Read the log of the run that a model file lies in; models that come with the package lie in none."""
+    from emonet.inference.loading import BUNDLED, HUB, find_model_file
     from emonet.training.log import read_rows
+    from emonet.training.session import MODEL
 
-    log = model.with_name("log.csv")
-    return read_rows(log) if log.is_file() else []
+    if model in BUNDLED or model.startswith(HUB):
+        return []
+    file = find_model_file(model)
+    log = file.with_name("log.csv")
+    return read_rows(log) if file.name == MODEL and log.is_file() else []
 
 
 def _show(evaluation: Evaluation) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.errors import MissingFileError, OptionError
+from emonet.inference.checkpoint import ADAPTED
 from emonet.inference.coverage import CoverageCurve, CoveragePoint
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def measure_on_dev(checkpoint: Checkpoint, store: Store) -> tuple[CoverageCurve,
 
 
 def learned_from_dev(training: Mapping[str, Any]) -> bool:
-    """Tell whether a model learned from dev too, by what its file says of its training."""
-    return bool(training.get("config", {}).get("all_train"))
+    """Tell whether a model, or a head that was added to it, learned from dev too, by what its file says."""
+    return bool(training.get("config", {}).get("all_train") or training.get(ADAPTED, {}).get("data"))
 
 
 def find_points(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emonet.datasets.store.leaks import LEARNED
-from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.checkpoint import ADAPTED, LEARNED_VALIDATION, Checkpoint
 from emonet.inference.loading import BUNDLED, load_model
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ def count_known(evaluation: Evaluation) -> int:
     return int((known if learned is None else known & np.isin(faces.sources, learned)).sum())
 
 
+def learned_validation(evaluation: Evaluation) -> bool:
+    """Tell whether images of validation are scored, and the model learned from a data set that has them in train."""
+    splits = {evaluation.split} if evaluation.faces.splits is None else {*evaluation.faces.splits.tolist()}
+    learned = list_learned_sources(evaluation.checkpoint)
+    known = learned is None or bool(set(learned) & set(evaluation.faces.sources))
+    return known and "validation" in splits and bool(evaluation.checkpoint.training.get(LEARNED_VALIDATION))
+
+
 def list_learned_sources(checkpoint: Checkpoint) -> list[str] | None:
     """List the data sets that a model learned from, also by models that it started from or was taught by.
 
@@ -36,7 +44,9 @@ def list_learned_sources(checkpoint: Checkpoint) -> list[str] | None:
     while waiting:
         training = waiting.pop().training
         others = _list_other_models(training.get("config", {}))
-        if "sources" not in training or not others <= set(BUNDLED):  # a file may have changed, or is not here
+        if (
+            ADAPTED in training or "sources" not in training or not others <= set(BUNDLED)
+        ):  # a file may have changed, or is not here
             return None
         found |= dict.fromkeys(training["sources"])
         waiting += [load_model(name) for name in sorted(others - opened)]
@@ -61,6 +71,8 @@ def list_remarks(evaluation: Evaluation) -> list[str]:
     if known := count_known(evaluation):
         where = split if split in LEARNED else f"train or dev, as are {known:,} of the {len(faces):,} images"
         remarks.append(f"the model may have learned from {where}, or been chosen on it: this is no test")
+    if learned_validation(evaluation):
+        remarks.append("the model learned from images that are published as validation: this is no test")
     if missing := [str(emotion) for emotion in faces.classes if emotion not in evaluation.store.classes]:
         remarks.append(f"the data know no {', '.join(missing)}: the model may answer what cannot be right")
     cut, learned = evaluation.store.crop, checkpoint.crop

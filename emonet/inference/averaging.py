@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 from emonet.heads import sizes
-from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.checkpoint import LEARNED_VALIDATION, Checkpoint
 
 
 def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
@@ -103,10 +103,18 @@ def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:
 
 def _describe(models: Sequence[Checkpoint], **parts: Any) -> Checkpoint:
     first = models[0]
-    heads = tuple(replace(head, temperature=1.0) for head in first.heads)
+    heads = tuple(
+        replace(head, temperature=1.0, prior=_average_priors([one.heads[place].prior for one in models]))
+        for place, head in enumerate(first.heads)
+    )
     training = _join_trainings([one.training for one in models])
     training["members"] = [{"training": dict(one.training), "scores": dict(one.scores)} for one in models]
     return replace(first, heads=heads, training=training, scores={}, coverage=(), **parts)
+
+
+def _average_priors(priors: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    """Average the class shares of a head; there are none where a model has none."""
+    return tuple(np.mean(priors, axis=0).tolist()) if all(priors) else ()
 
 
 def _join_trainings(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -122,6 +130,8 @@ def _join_trainings(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "teacher": _list_once(chain.from_iterable(one["config"].get("teacher", ()) for one in trainings)),
         "all_train": any(one["config"]["all_train"] for one in trainings),
     }
+    if any(one.get(LEARNED_VALIDATION) for one in trainings):
+        kept[LEARNED_VALIDATION] = True
     return {
         **kept,
         "config": config,

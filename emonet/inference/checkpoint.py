@@ -30,6 +30,8 @@ from facecrop import CropSpec
 if TYPE_CHECKING:
     from emonet.models import Network
 
+LEARNED_VALIDATION = "learned_validation"  # in `training`: images that are published as validation were learned from
+ADAPTED = "adapted"  # in `training`: how `emonet adapt` added a head
 NO_ANSWERS = ("default", "training", "scores", "coverage")  # what answers of the heads do not depend on
 
 

@@ -21,7 +21,7 @@ from emonet.protocols.round import (
 )
 from emonet.protocols.rows import ImageRow, name_groups, read_rows
 from emonet.training.config import TrainConfig
-from emonet.training.sampling import count_passes
+from emonet.training.sampling import count_passes, lengthen
 
 SEED = 0  # of the shares: the same for every training, so that curves can be compared
 SCORED = "validation"
@@ -100,17 +100,7 @@ class LearningCurve:
             return replace(config, epoch_images=0)
         whole *= count_passes(whole, config)  # the steps of a recipe are kept on a small data set
         times = -(-whole // config.batch_size) / -(-own // config.batch_size)
-        return replace(
-            config,
-            epoch_images=0,
-            epochs=round(config.epochs * times),
-            warmup=config.warmup * times,
-            patience=round(config.patience * times),
-            stop_after=round(config.stop_after * times),
-            augment_from={
-                str(1 + round((int(epoch) - 1) * times)): name for epoch, name in config.augment_from.items()
-            },
-        )
+        return lengthen(config, times)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from emonet.datasets.store.leaks import LEARNED
 from emonet.evaluation.parts import ALL_SPLITS
-from emonet.evaluation.remarks import count_known, list_learned_sources
+from emonet.evaluation.remarks import count_known, learned_validation, list_learned_sources
+from emonet.inference.checkpoint import ADAPTED
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
@@ -59,8 +61,12 @@ def part_of_split(evaluation: Evaluation) -> str:
     config = training.get("config")
     if config is None:
         return "how the model came to be is not recorded: whether it knows these images is not known"
+    if split in LEARNED and evaluation.store.identity in training.get(ADAPTED, {}).get("data", ()):
+        return "a head of the model learned from it: this is no test"
     if (learned := list_learned_sources(evaluation.checkpoint)) and not set(learned) & set(evaluation.faces.sources):
         return f"the model learned from {', '.join(learned)} alone, and none of these images is from there"
+    if learned_validation(evaluation):
+        return "the model learned from images that are published as validation: this is no test"
     if training["identity"]["data"] != evaluation.store.identity:
         return "the model was made on another data set, which may share images with this one"
     if known := count_known(evaluation) if split == ALL_SPLITS else 0:

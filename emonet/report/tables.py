@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from emonet.evaluation.coverage import learned_from_dev
 from emonet.html.formatting import decimal, percent, percent_range
 
 if TYPE_CHECKING:
@@ -142,4 +143,4 @@ def choice_words(evaluation: Evaluation) -> str:
 
 def may_choose(evaluation: Evaluation) -> bool:
     """Return whether a choice by these scores is honest: on dev, and only if the model did not learn from it."""
-    return evaluation.split == "dev" and not evaluation.checkpoint.training.get("config", {}).get("all_train")
+    return evaluation.split == "dev" and not learned_from_dev(evaluation.checkpoint.training)

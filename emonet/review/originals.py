@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emonet.datasets import READERS
+from emonet.datasets.builder import BuildOptions
 from emonet.datasets.sample import Sample
 from emonet.datasets.store import Store
 from emonet.errors import DatasetError
@@ -48,7 +49,9 @@ class Originals:
             path = self._store.info.options["inputs"].get(source, "")
             if source not in READERS or not Path(path).exists():
                 raise DatasetError(self._store.path, f"what {source} was built from is not there: {path or 'unknown'}")
-            self._samples[source] = {sample.key: sample for sample in READERS[source](path) if sample.sequence}
+            choices = BuildOptions.from_dict(self._store.info.options).choices_of(source)
+            reader = READERS[source](path, **choices)
+            self._samples[source] = {sample.key: sample for sample in reader if sample.sequence}
         return self._samples[source]
 
     def _box_of(self, sequence: FrameSequence) -> tuple[float, float, float, float] | None:

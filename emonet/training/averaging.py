@@ -71,7 +71,7 @@ class TailAverage(MovingAverage):
     def __init__(self, network: nn.Module, last: int, steps: int, steps_an_epoch: int) -> None:
         super().__init__(network, 0.0)
         self._steps, self._steps_an_epoch = steps, steps_an_epoch
-        self._before = math.ceil(steps / steps_an_epoch) - last  # epochs that are not averaged
+        self._before = max(0, math.ceil(steps / steps_an_epoch) - last)  # epochs that are not averaged
 
     def _choose_kept_share(self) -> float:
         done = self._updates + 1

@@ -38,7 +38,7 @@ CLASSES = tuple(str(emotion) for emotion in Emotion)
 class TrainConfig:
     """The options of one training run.
 
-    Options of `Panel.MACHINE` may change when a run is resumed; all others may not.
+    Options of `Panel.MACHINE` but `precision` may change when a run is resumed; all others may not.
 
     Raises:
         OptionError: A value cannot be used, or options contradict one another.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emonet.errors import OptionError
+from emonet.heads import SEEN
 from emonet.training.policies import find_policy
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def _check_loss(config: TrainConfig) -> None:
         raise OptionError("`smoothing` belongs to the softmax loss")
     if config.teacher or config.teacher_labels or config.votes_share:
         raise OptionError("`teacher`, `teacher_labels` and `votes_share` belong to the softmax loss")
+    if SEEN in config.heads or any(weight != 1 for weight in config.heads.values()):
+        raise OptionError("the hinge loss takes one head of labels, with weight 1: change `heads` or `loss`")
     if len(config.heads) > 1 or config.balance == "logits":
         raise OptionError("several `heads` and `balance` logits belong to the softmax loss")
 

@@ -23,6 +23,7 @@ def train_members(session: Session, config: TrainConfig, folder: Path) -> Checkp
     """Train several networks with seeds of their own, and average them into one."""
     about = session.describe(config)
     session.check_folder(folder, about["identity"])
+    session.write_config(config, folder)
     singles = [replace(config, members=1, seed=config.seed + number) for number in range(config.members)]
     members = _train_each(session, singles, folder / "member")
     return session.write(folder, average_members(session, config, members, about))
@@ -32,6 +33,7 @@ def train_orders(session: Session, config: TrainConfig, folder: Path) -> Checkpo
     """Train the same network with several data orders, and keep the best on dev."""
     about = session.describe(config)
     session.check_folder(folder, about["identity"])
+    session.write_config(config, folder)
     singles = [replace(config, orders=1, order=config.order + number) for number in range(config.orders)]
     tried = _train_each(session, singles, folder / "order")
     sign = -1 if config.choose_by == "loss" else 1

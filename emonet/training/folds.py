@@ -14,11 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.errors import OptionError
 from emonet.faces import Faces
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
-from emonet.models import model_class
 from emonet.training.config import TrainConfig
 from emonet.training.ensemble import average_members
 from emonet.training.material import find_folds, leave_out_fold
@@ -46,8 +44,7 @@ def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoi
     """
     about = session.describe(config)
     session.check_folder(folder, about["identity"])
-    if model_class(config.model).fit == "memorise":
-        raise OptionError(f"{config.model} memorises images: `out_of_fold` needs a network that learns in steps")
+    session.write_config(config, folder)
     train, dev = session.material.train, session.material.dev
     folds = find_folds(train, config)
     networks: list[Checkpoint] = []

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from emonet.training.config import TrainConfig
+
 EPOCH_IMAGES = 25_709  # in FER2013's train beside a dev of 3,000: what the recipes' epochs were measured with
 
 L2 = 0.002  # Keras' l2(0.001) adds 0.001 w^2 to the loss, whose gradient is 0.002 w
@@ -110,15 +112,23 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
+# The learning rates with which an optimizer is begun where the recipe is of another one.
+RATES: dict[str, dict[str, float]] = {
+    "adam": {"learning_rate": 0.001},
+    "adamw": {"learning_rate": 0.001},
+    "muon": {"learning_rate": 0.02, "rest_rate": 0.1},
+}
+
+
 def recipe(model: str, **changes: Any) -> dict[str, Any]:
     """Return the options of a network that differ from the defaults.
 
     Args:
         model: Name of the network, as in `emonet models`.
         **changes: Options of your own. They replace those of the recipe, and remove what they make pointless: `epochs`
-            removes `steps`, `balance` removes the weights of classes, and another `optimizer` removes the learning
-            rates. The recipe keeps its number of steps on small data sets (`epoch_images`) unless `epochs`, `steps` or
-            `init` is given.
+            removes `steps`, `balance` removes the weights of classes, and another `optimizer` brings usual learning
+            rates of its own. The recipe keeps its number of steps on small data sets (`epoch_images`) unless `epochs`,
+            `steps` or `init` is given.
 
     Returns:
         Options for `TrainConfig.from_dict`.
@@ -133,8 +143,10 @@ def recipe(model: str, **changes: Any) -> dict[str, Any]:
         options.pop("steps", None)
     if changes.get("balance", "none") != "none":
         options = {name: value for name, value in options.items() if name not in ("class_weights", "oversample")}
-    if changes.get("optimizer", options.get("optimizer")) != options.get("optimizer"):
+    own = options.get("optimizer", TrainConfig().optimizer)
+    if (asked := changes.get("optimizer", own)) != own:
         options = {name: value for name, value in options.items() if name not in ("learning_rate", "rest_rate")}
+        options |= RATES.get(asked, {})
     if "steps" in options or any(changes.get(name) for name in ("epochs", "steps", "init")):
         options.pop("epoch_images")
     return options | changes

@@ -5,7 +5,8 @@ RUN/config.toml              every option, to be used with `--config`
 RUN/log.csv, curves.png      one row per epoch, and the curves of it
 RUN/samples.png              augmented images as the network sees them
 RUN/state.safetensors        where the run stands, until it is finished
-RUN/member-1/...             the same files for each of several networks; order-1 and fold-0 likewise
+RUN/member-1/...             of several networks, all these files of each; order-1 and fold-0 likewise. RUN has the
+                             model and config.toml
 RUN/teacher_labels.parquet   soft labels of all training images, from networks that did not learn from them
 """
 
@@ -28,9 +29,9 @@ from emonet.training.folds import train_folds
 from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
-from emonet.training.sampling import count_passes
+from emonet.training.sampling import count_passes, lengthen
 from emonet.training.session import MODEL, Session, check_agreement, clear_folder, list_run_folders
-from emonet.training.single import make_network, train_single
+from emonet.training.single import check_trainable, train_single
 from emonet.training.storing import settle_storage
 from emonet.training.teacher_labels import TEACHER_LABELS
 
@@ -80,19 +81,26 @@ def train(
         watch.note(material.summarize())
         config = _settle_epochs(config, len(material.train), watch)
         session = Session(store, material, machine, processes, watch, draw)
+        finished = not overwrite and processes.ask_first(partial(_is_finished, config, folder))
+        if not finished:
+            check_trainable(session, config)
         if overwrite and processes.first:
-            make_network(session, config)  # raises before anything is removed if it cannot be trained
             clear_folder(folder)
         processes.wait()  # nobody looks into the folder before it is cleared
-        finished = not overwrite and processes.ask_first(partial(_is_finished, config, folder))
         return (train_single if finished else _choose_training(config))(session, config, folder)
 
 
 def _settle_epochs(config: TrainConfig, images: int, watch: Watch) -> TrainConfig:
-    """Say how often an epoch shows each image; a data set that is shown once is trained as without `epoch_images`."""
+    """Say how often an epoch shows each image; a data set that is shown once is trained as without `epoch_images`.
+
+    With `teacher_views` an epoch shows one view of each image: there are more epochs instead.
+    """
     passes = count_passes(images, config)
     if passes == 1:
         return replace(config, epoch_images=0)
+    if config.teacher_views:
+        watch.note(f"the {images:,} images are few: there are {passes} times as many epochs as in the recipe")
+        return lengthen(config, passes)
     watch.note(
         f"an epoch shows each of the {images:,} images {passes} times: so the recipe has as many steps as on the "
         f"{config.epoch_images:,} images that it is for; --epochs or --steps make it shorter"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,20 @@ Indices = NDArray[np.int64]
 def count_passes(images: int, config: TrainConfig) -> int:
     """Count how often an epoch shows each image so that a small data set has about `epoch_images`."""
     return max(1, round(config.epoch_images / images)) if images else 1
+
+
+def lengthen(config: TrainConfig, times: float) -> TrainConfig:
+    """Give a run so many times the epochs, as shorter epochs need, with every option that counts in epochs."""
+    return replace(
+        config,
+        epoch_images=0,
+        epochs=round(config.epochs * times),
+        warmup=config.warmup * times,
+        patience=round(config.patience * times),
+        stop_after=round(config.stop_after * times),
+        average_last=round(config.average_last * times),
+        augment_from={str(1 + round((int(epoch) - 1) * times)): name for epoch, name in config.augment_from.items()},
+    )
 
 
 class Sampling:

@@ -12,10 +12,11 @@ from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.folders import check_own
 from emonet.heads import sizes
-from emonet.inference.checkpoint import Checkpoint, load_checkpoint
+from emonet.inference.checkpoint import LEARNED_VALIDATION, Checkpoint, load_checkpoint
 from emonet.inference.devices import Machine
 from emonet.inference.torch_classifier import TorchClassifier
 from emonet.models import Network
+from emonet.options import write_toml
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
 from emonet.training.log import Watch
@@ -70,14 +71,27 @@ class Session:
             "sources": dict(Counter(train.sources.tolist())),
             "left_out": train.left_out,
             "data_warnings": [*self.store.info.warnings],
+            **({LEARNED_VALIDATION: True} if self._learns_validation() else {}),
             "machine": str(self.machine),
             "processes": self.processes.count,
             "versions": {name: installed_version(name) for name in ("emonet", "torch", "albumentations", "numpy")},
         }
 
+    def _learns_validation(self) -> bool:
+        """Tell whether the data hold what others score as validation, or a model that it learns from knows it."""
+        others = (*self.material.teachers, *filter(None, [self.material.start]))
+        known = [one.training.get(LEARNED_VALIDATION, False) for one in others]
+        return bool(self.store.info.options.get("learn_validation") or any(known))
+
     def check_folder(self, folder: Path, identity: Mapping[str, Any]) -> None:
         """Raise OptionError in all processes if the first finds another run in the folder."""
         self.processes.ask_first(lambda: check_folder(folder, identity))
+
+    def write_config(self, config: TrainConfig, folder: Path) -> None:
+        """Write every option of a run into its folder, which is created."""
+        if self.processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_toml(config, folder / CONFIG, "emonet train --config this-file")
 
     def find_finished(self, folder: Path) -> Checkpoint | None:
         """Return the model of a finished run, as the first process finds it; None if there is none."""

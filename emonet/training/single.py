@@ -17,14 +17,15 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.torch_classifier import pictures_as_tensor
 from emonet.models import Network, create_model
 from emonet.models.inputs import InputSpec
-from emonet.options import write_toml
 from emonet.training.chance import sample_seed
 from emonet.training.config import TrainConfig
+from emonet.training.feeding import Planner
+from emonet.training.objective import make_targets
 from emonet.training.packages import augments_with_torch
 from emonet.training.policies import find_policy
 from emonet.training.record import Record
 from emonet.training.sampling import Sampling
-from emonet.training.session import CONFIG, SAMPLES, STATE, Session
+from emonet.training.session import SAMPLES, STATE, Session
 from emonet.training.sheet import draw_sheet
 from emonet.training.trainer import Trainer
 from emonet.training.transfer import load_start
@@ -47,15 +48,10 @@ def train_single(session: Session, config: TrainConfig, folder: Path) -> Checkpo
         session.watch.note(f"{folder} is finished")
         return finished
     network = make_network(session, config)
-    memorises = network.fit == "memorise"
-    if memorises and len(session.material.heads) > 1:
-        raise OptionError(f"{config.model} memorises labels: it has one head, and no votes")
-    if session.processes.first:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_toml(config, folder / CONFIG, "emonet train --config this-file")
-        if session.draw:
-            _draw_samples(session, config, folder / SAMPLES)
-    train = _memorise if memorises else _train_by_steps
+    session.write_config(config, folder)
+    if session.processes.first and session.draw:
+        _draw_samples(session, config, folder / SAMPLES)
+    train = _memorise if network.fit == "memorise" else _train_by_steps
     return session.write(folder, train(network, session, config, folder, about))
 
 
@@ -91,6 +87,24 @@ def _memorise(
     network.memorise(session.material.spec.scale(pictures_as_tensor(train.array)), torch.from_numpy(train.labels))
     training = {**about, "epochs": 1, "chosen_epoch": 1, "seconds": time.monotonic() - began}
     return _make_checkpoint(session, config, network, training, {**config.arguments, "examples": len(train)})
+
+
+def check_trainable(session: Session, config: TrainConfig) -> None:
+    """Find out whether a run can begin, before anything is written or removed.
+
+    Raises:
+        OptionError: The network, the data or the number of processes do not fit the options.
+    """
+    material = session.material
+    network = make_network(session, config)
+    if network.fit == "memorise":
+        if len(material.heads) > 1:
+            raise OptionError(f"{config.model} memorises labels: it has one head, and no votes")
+        if config.out_of_fold:
+            raise OptionError(f"{config.model} memorises images: `out_of_fold` needs a network that learns in steps")
+        return
+    make_targets(material.train, material.heads, config)
+    Planner(Sampling(material.train, config), session.processes, config.part_size)
 
 
 def make_network(session: Session, config: TrainConfig) -> Network:

@@ -28,6 +28,12 @@ SECTIONS = {
 }
 
 
+def _say_where(objective: str, fold: int) -> str:
+    if objective != "dev":
+        return "as the mean over the folds of train"
+    return f"on fold {fold} of train" if fold >= 0 else "on dev"
+
+
 def write_report(study: Study, space: Space, options: Mapping[str, Any], store: Store) -> None:
     """Write the page of a search, and its plots beside it."""
     trials = study.list_trials()
@@ -43,7 +49,7 @@ def write_report(study: Study, space: Space, options: Mapping[str, Any], store: 
         best=None if best is None else {"number": best.number, "score": _show(best.score, measure)},
         best_file=study.folder / BEST,
         measure=measure,
-        measured_on="on dev" if options["objective"] == "dev" else "as the mean over the folds of train",
+        measured_on=_say_where(options["objective"], config.fold),
         images=best.facts.get("images", 0) if best else 0,
         states=Counter(one.state for one in trials),
         minutes=sum(one.facts.get("seconds", 0.0) for one in trials) / 60,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from emonet.datasets.builder.shards import ShardPlan, write_shard
 from emonet.datasets.builder.spark.machines import check_machines
 from emonet.datasets.builder.spark.search import SparkSearch
 from emonet.datasets.builder.work import Seconds, open_workshop, store_options
-from emonet.errors import ImageError
+from emonet.datasets.reader import Reader
+from emonet.errors import ImageError, OptionError
 from emonet.spark.tasks import Executors
 from emonet.spark.trials import KILLED, find_killers, is_suspicious
 from facecrop.images import Image
@@ -37,7 +38,13 @@ class SparkEngine:
     def __init__(self, session: SparkSession) -> None:
         self._session = session
 
-    def check(self, options: BuildOptions, folder: Path) -> None:
+    def check(self, options: BuildOptions, readers: Mapping[str, Reader], folder: Path) -> None:
+        unpacked = [reader.path for reader in readers.values() if reader.tree.scratch]
+        if unpacked and not self._session.sparkContext.master.startswith("local"):
+            raise OptionError(
+                f"{unpacked[0]} is read from an unpacked copy in this machine's temporary folder, which other machines "
+                "do not see: unpack it on the disk that they share"
+            )
         inputs = [*options.inputs.values(), *filter(None, (options.ferplus, options.relabel))]
         check_machines(self._session, folder, inputs, PACKAGES)
 
@@ -47,7 +54,7 @@ class SparkEngine:
         broadcast = self._session.sparkContext.broadcast(store_options(options))
         try:
             work = partial(_work_on, broadcast, folder.resolve())
-            seconds = Executors(self._session, folder / "chunks.tasks").run_tasks(todo, work, watch=watch)
+            seconds = Executors(self._session, folder.resolve() / "chunks.tasks").run_tasks(todo, work, watch=watch)
         finally:
             broadcast.destroy()
         watch.end(seconds)
@@ -58,7 +65,7 @@ class SparkEngine:
     def write_shards(self, plans: Iterable[ShardPlan], folder: Path) -> list[str]:
         resolved = (replace(plan, chunks=tuple(path.resolve() for path in plan.chunks)) for plan in plans)
         work = partial(_write_shard, folder.resolve())
-        return Executors(self._session, folder / "shards.tasks").run_tasks(resolved, work)
+        return Executors(self._session, folder.resolve() / "shards.tasks").run_tasks(resolved, work)
 
 
 class _Watch:
