@@ -18,6 +18,8 @@ from emonet.adapting.judging import cross_validate, divide, judge
 from emonet.commands import app
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.errors import EmonetError, OptionError
+from emonet.evaluation import evaluate
+from emonet.evaluation.coverage import measure_on_dev
 from emonet.evaluation.intervals import name_clusters, separate_images
 from emonet.heads import Head, HeadChoice
 from emonet.inference import Processor, load_model, open_classifier, open_machine
@@ -26,6 +28,8 @@ from emonet.inference.loading import FOLDER
 from emonet.inference.model_file import fits_half
 from emonet.labels import Emotion
 from emonet.models import create_model
+from emonet.report.provenance import part_of_split
+from emonet.report.tables import may_choose
 from facecrop import CropSpec
 
 FAST = ("--model", "emonet_fast", "--device", "cpu")
@@ -222,7 +226,7 @@ def test_photos_without_a_face_and_rare_classes_are_named(run, friends, tmp_path
     PIL.Image.new("RGB", (90, 60)).save(folder / "sad" / "ben" / "sky.png")
     (folder / "sad" / "ben" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (folder / "sad" / "ben" / "notes.txt").write_text("no photo")
-    result = run("adapt", folder, "-o", tmp_path / "own.safetensors", *FAST)
+    result = run("adapt", friends, "-o", tmp_path / "own.safetensors", *FAST)
     assert result.exit_code == 0, result.output
     assert "left out, no face that will do: 1 photo: sad/ben/sky.png" in result.stdout
     assert "left out, cannot be read: 1 photo: sad/ben/broken.png" in result.stdout
@@ -333,9 +337,19 @@ def test_a_data_set_is_learned_from(store):
     assert found.judgement.after.accuracy > 0.9
 
 
-def test_the_new_head_is_evaluated_and_gets_a_table_of_coverage(run, store, tmp_path):
+def test_what_a_head_learned_from_is_no_test(store):
+    own = adapt(store.path, AdaptOptions(model="emonet_fast", device="cpu")).model
+    found = evaluate(own, store, "dev", machine=open_machine("cpu", "fp32"))
+    assert part_of_split(found) == "a head of the model learned from it: this is no test"
+    assert any("this is no test" in remark for remark in found.remarks)
+    assert not may_choose(found)
+    with pytest.raises(OptionError, match="learned from dev"):
+        measure_on_dev(own, store)
+
+
+def test_the_new_head_is_evaluated_and_gets_a_table_of_coverage(run, store, friends, tmp_path):
     path = tmp_path / "own.safetensors"
-    assert run("adapt", store.path, "-o", path, "--prior", "training", *FAST).exit_code == 0
+    assert run("adapt", friends, "-o", path, "--prior", "training", *FAST).exit_code == 0
     result = run("evaluate", path, store.path, "--split", "dev", "-o", tmp_path / "report", "--views", "mirror")
     assert result.exit_code == 0, result.output
     assert run("models", path, "--set-coverage", tmp_path / "report").exit_code == 0

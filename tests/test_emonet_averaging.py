@@ -95,6 +95,21 @@ def test_what_was_measured_of_each_is_not_said_of_the_mean():
     assert not made.coverage
 
 
+def test_shares_of_classes_are_averaged_too():
+    first = two_heads()
+    even = replace(
+        first, heads=tuple(replace(head, prior=(1 / len(head.classes),) * len(head.classes)) for head in first.heads)
+    )
+    other = replace(
+        first, heads=tuple(replace(head, prior=tuple(np.eye(len(head.classes))[0])) for head in first.heads)
+    )
+    made, turned = average_answers([even, other]), average_answers([other, even])
+    assert [head.prior for head in made.heads] == [head.prior for head in turned.heads]
+    assert made.heads[0].prior[0] == pytest.approx((1 + 1 / len(made.heads[0].classes)) / 2)
+    without = replace(first, heads=tuple(replace(head, prior=()) for head in first.heads))
+    assert average_answers([even, without]).heads[0].prior == ()
+
+
 def test_the_mean_has_learned_what_any_of_them_has():
     config = {"init": "", "all_train": False, "keep": "best", "fold": -1}
     training = {"config": config, "sources": {"jaffe": 5}, "identity": {"data": "a"}, "seconds": 2, "pictures": 5}

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import trainings
@@ -54,6 +55,28 @@ def test_the_report_is_written_with_the_curves_of_the_run(evaluated, tmp_path):
     assert f"look at {tmp_path / 'report' / 'report.html'}" in result.stdout
     assert json.loads((tmp_path / "report" / "evaluation.json").read_text())["name"] == "run"
     assert (tmp_path / "report" / "curves.png").is_file()
+
+
+def test_a_folder_of_a_run_has_the_name_and_the_curves_of_the_run(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder / "run")  # whose log is not the bundled model's
+    (folder / "log.csv").write_text("somebody else's")
+    for model, name, curves in ((folder / "run", "run", True), ("emonet_fast", "emonet_fast", False)):
+        arguments = [
+            model,
+            folder / "store",
+            "--device",
+            "cpu",
+            "--views",
+            "none",
+            "--sizes",
+            "",
+            "-o",
+            tmp_path / name,
+        ]
+        result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / name / "curves.png").is_file() == curves
+        assert Path(json.loads((tmp_path / name / "evaluation.json").read_text())["name"]).name == name
 
 
 def test_the_report_comes_with_every_answer(evaluated, tmp_path):

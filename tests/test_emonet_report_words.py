@@ -5,6 +5,7 @@ from evaluations import SEVEN, checkpoint, evaluated, store, training
 from pages import Tags, block, headings, parts, rows, sentences, words
 
 from emonet.evaluation.remarks import list_learned_sources
+from emonet.inference.checkpoint import LEARNED_VALIDATION
 from emonet.labels import Emotion
 from emonet.report.leaderboard import ENTRIES, LeaderboardEntry, find_standing, is_comparable
 from emonet.report.provenance import chosen, learned_from, part_of_split
@@ -65,6 +66,15 @@ def test_models_from_elsewhere_have_no_history():
 def test_what_the_split_has_to_do_with_the_model_is_told(split, config, said):
     scored = evaluated([0], [0], split=split, made=checkpoint(about=training(**config), hidden=4))
     assert said in part_of_split(scored)
+
+
+def test_images_that_are_published_as_validation_may_have_been_learned_from():
+    learned = checkpoint(about=training() | {LEARNED_VALIDATION: True}, hidden=4)
+    known, unknown = (evaluated([0], [0], split=split, made=learned) for split in ("validation", "test"))
+    for told in (part_of_split(known), *known.remarks):
+        assert told == "the model learned from images that are published as validation: this is no test"
+    assert "nor chose anything" in part_of_split(unknown)
+    assert not unknown.remarks
 
 
 def test_other_data_may_share_pictures():

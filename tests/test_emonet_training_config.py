@@ -112,6 +112,8 @@ def test_numbers_have_their_ranges(name, values):
         ({"balance": "oversample", "oversample": {"sad": 2}}, "`balance` oversample chooses the numbers itself"),
         ({"balance_sources": True, "source_weights": {"jaffe": 2}}, "leave out `source_weights`"),
         ({"loss": "hinge", "smoothing": 0.1}, "`smoothing` belongs to the softmax loss"),
+        ({"loss": "hinge", "heads": {"seen": 1}}, "takes one head of labels, with weight 1"),
+        ({"loss": "hinge", "heads": {"fer2013": 0.5}}, "takes one head of labels, with weight 1"),
         ({"average_last": 2, "ema": 0.9}, "`average_last` replaces `ema`"),
         ({"average_last": 2, "stop_after": 5}, "no `ema` or `stop_after`"),
         ({"new_head": True}, "`new_head` belongs to `init`"),
@@ -181,10 +183,15 @@ def test_what_a_change_takes_the_place_of_leaves_the_recipe(changes, left):
     TrainConfig.from_dict(options)
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("muon", 0.02), ("sgd", 0.1), ("adamw", 0.1)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("muon", 0.02), ("sgd", 0.1), ("adam", 0.001), ("adamw", 0.001)])
 def test_another_optimizer_is_not_given_the_rates_of_the_recipe(optimizer, rate):
     assert TrainConfig.from_dict(recipe("emonet_fast", optimizer=optimizer)).learning_rate == rate
     assert TrainConfig.from_dict(recipe("emonet_fast", optimizer=optimizer, learning_rate=0.3)).learning_rate == 0.3
+
+
+def test_naming_the_optimizer_of_a_recipe_changes_nothing():
+    assert recipe("torchvision:resnet18", optimizer="sgd") == {**recipe("torchvision:resnet18"), "optimizer": "sgd"}
+    assert recipe("tiny_vgg", optimizer="muon")["learning_rate"] == 0.02
 
 
 def test_a_run_may_go_on_elsewhere_and_not_otherwise():

@@ -227,6 +227,7 @@ def test_average_last_averages_the_last_epochs(trained):
     mean = trained(**options, epochs=3, average_last=2)[0].weights
     for name in two:
         assert np.allclose(mean[name], (two[name] + three[name]) / 2, atol=1e-7)
+    assert same(trained(**options, epochs=2, average_last=9)[0], trained(**options, epochs=2, average_last=2)[0])
 
 
 def test_average_last_scores_the_network_itself_before_the_last_epochs(trained):

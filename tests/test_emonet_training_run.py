@@ -194,11 +194,17 @@ def test_overwriting_removes_a_run_and_nothing_else(store, tmp_path):
     assert left == {*FILES, "notes.txt"} - {"curves.png", "samples.png"}
 
 
-@pytest.mark.parametrize("mistake", [{"arguments": {"depth": 3}}, {"size": 40}])
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        *({"arguments": {"depth": 3}}, {"size": 40}, {"votes_share": 0.5}),
+        *({"model": "knn", "arguments": {}, "out_of_fold": True},),
+    ],
+)
 def test_overwriting_with_invalid_options_removes_nothing(store, tmp_path, mistake):
     trainings.trained(store, tmp_path)
     before = files(tmp_path)
-    with pytest.raises(ValueError, match=r"unknown arguments|takes images of"):
+    with pytest.raises(ValueError, match=r"unknown arguments|takes images of|needs votes|needs a network that learns"):
         trainings.trained(store, tmp_path, overwrite=True, **mistake)
     assert files(tmp_path) == before
 
@@ -225,6 +231,7 @@ def test_members_are_averaged_into_one_model(store, tmp_path):
     assert classify(load_checkpoint(tmp_path / "model.safetensors"), pixels) == pytest.approx(answers.mean(0), abs=1e-6)
     assert checkpoint.arguments == average_answers(members).arguments  # one form, whoever writes it
     assert [member.training["config"]["seed"] for member in members] == [4, 5, 6]
+    assert read_toml(tmp_path / "config.toml")["members"] == 3
     assert [part["scores"] for part in checkpoint.training["members"]] == [member.scores for member in members]
     assert same(members[0], trainings.trained(store, tmp_path / "alone", seed=4))
 

@@ -67,6 +67,14 @@ def test_teachers_are_asked_once_for_each_view(store, teachers, tmp_path, monkey
     assert sum(asked) == 2 * 2 * 35
 
 
+def test_few_images_are_shown_in_other_views_and_not_several_times_in_one(store, teachers, tmp_path):
+    options = {"teacher": teachers, "teacher_views": 4, "augment": "strong"}
+    trainings.trained(store, tmp_path / "passes", epochs=2, epoch_images=56, **options)
+    trainings.trained(store, tmp_path / "epochs", epochs=4, **options)
+    passes, epochs = (trainings.log(tmp_path / name) for name in ("passes", "epochs"))
+    assert [row.train_loss for row in passes] == [row.train_loss for row in epochs]
+
+
 def test_kept_answers_equal_live_answers(store, teachers, tmp_path):
     options = {"teacher": teachers, "teacher_share": 1.0, "epochs": 4, "heads": {"fer2013": 1.0, "seen": 0.5}}
     live = trainings.trained(store, tmp_path / "live", **options)
