@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -46,8 +47,8 @@ BROKEN = frozenset({DropReason.BAD_ROW, DropReason.BAD_LABEL, DropReason.BAD_SPL
 
 
 def make_storable(text: str) -> str:
-    """Escape what Python has in the place of bytes of a file name that are no UTF-8: Parquet takes text alone."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    r"""Write bytes of a file name that are no text as \xff: Parquet takes text alone."""
+    return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)

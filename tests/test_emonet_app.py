@@ -19,6 +19,7 @@ from pages import Tags, words
 
 from emonet import EmotionPredictor, PhotoResult
 from emonet.app import AppLimits, AppPlace, PhotoReader
+from emonet.app.film import FilmReader
 from emonet.app.guard import Guard
 from emonet.app.opened import OpenedFolders
 from emonet.app.photo import describe_error, describe_photo, format_table, render_photos
@@ -240,6 +241,15 @@ def test_only_names_of_this_machine_are_answered(place, host, known):
 def test_places_that_cannot_be_meant_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         AppPlace(**options)
+
+
+def test_names_of_the_app_are_known_however_they_are_written():
+    assert AppPlace(names=("Photos.Example",)).knows("photos.example:7860")
+
+
+def test_cameras_and_films_are_read_by_the_backend_that_was_asked_for():
+    predictor = EmotionPredictor("emonet_fast", device="cpu", backend="torch")
+    assert [one.backend for one in (PhotoReader(predictor)._live, FilmReader(predictor)._predictor)] == ["torch"] * 2
 
 
 def test_another_host_without_a_password_is_one_line(monkeypatch, capsys):

@@ -1,10 +1,13 @@
 import importlib.metadata
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import PIL.Image
 import pyarrow.parquet as pq
@@ -24,6 +27,10 @@ def predict(request):
     runner = CliRunner()
     fixed = [*FAST, "--backend", request.param]
     return lambda *arguments: runner.invoke(app, ["predict", *map(str, arguments), *fixed])
+
+
+def ctrl_c(*_):
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -212,13 +219,45 @@ def test_single_photos_are_drawn_into_copies_and_tables(predict, friends, tmp_pa
     assert result.exit_code == 0
     assert [line.partition(":")[0] for line in result.stdout.splitlines()[:2]] == [str(photo) for photo in photos]
     written = sorted(path.name for path in (tmp_path / "drawn").iterdir())
-    assert written == ["me-2.jpg", "me.jpg", "predictions.csv", "predictions.parquet"]
+    assert written == [".emonet-photos", "me-2.jpg", "me.jpg", "predictions.csv", "predictions.parquet"]
     table = pq.read_table(tmp_path / "drawn" / "predictions.parquet")
     assert table["path"].to_pylist() == [str(photo) for photo in photos]
     assert predict(*photos, "--annotate", "-o", tmp_path / "drawn").exit_code == 0  # once more
     refused = predict(*photos, "-o", friends)
     assert refused.exit_code == 1
     assert "holds other things" in str(refused.exception)
+
+
+def test_single_photos_are_never_written_over_and_albums_neither(predict, friends, tmp_path):
+    photo = Path(shutil.copy(friends / "happy" / "me.png", tmp_path / "me.jpg"))
+    (tmp_path / "predictions.csv").write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    for out in (tmp_path, tmp_path / "album"):
+        if out != tmp_path:
+            assert predict(friends, "-o", out).exit_code == 0
+            before |= {path: path.read_bytes() for path in out.glob("predictions.*")}
+        refused = predict(photo, "--annotate", "-o", out)
+        assert refused.exit_code == 1
+        assert re.search("holds other things|holds an album", str(refused.exception))
+    assert {path: path.read_bytes() for path in before} == before
+    own = tmp_path / "own"
+    assert predict(photo, "-o", own).exit_code == 0
+    among = Path(shutil.copy(photo, own / "me.jpg"))
+    assert "nothing is written next to your photos" in str(predict(among, "--annotate", "-o", own).exception)
+
+
+def test_single_photos_that_were_stopped_are_done_by_the_same_call(predict, friends, tmp_path, monkeypatch):
+    call = (friends / "happy" / "me.png", friends / "sad" / "me.png", "--annotate", "-o", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("emonet.album.copies.write_tables", ctrl_c)
+        stopped = predict(*call)
+    assert (stopped.exit_code, "go on" in stopped.output) == (130, False)  # it begins anew
+    assert predict(*call).exit_code == 0
+
+
+def test_photos_of_places_within_each_other_are_read_once(predict, friends):
+    result = predict(str(friends / "**"), friends, friends / "happy")
+    assert result.stdout.splitlines()[-1].startswith("2 photos: 2 faces")
 
 
 def test_patterns_that_the_shell_left_are_filled_in(predict, friends):
@@ -256,7 +295,7 @@ def test_without_a_readable_photo_the_status_is_1(predict, tmp_path):
     assert result.stdout.splitlines()[-1] == "1 photo: 0 faces; 1 could not be read"
     assert isinstance(predict(tmp_path / "nowhere").exception, FileNotFoundError)
     (tmp_path / "album" / "note.jpg").rename(tmp_path / "album" / "note.txt")
-    result = predict(tmp_path / "album")
+    result = predict(tmp_path / "album", "-o", tmp_path / "new")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "0 photos: 0 faces; 0 could not be read"
     assert f"no photo in {tmp_path / 'album'}" in result.stderr

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 import sqlite3
 import sys
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,9 +17,10 @@ from typer.testing import CliRunner
 
 from emonet import EmotionPredictor, FrameResult, predict_video
 from emonet.commands import app, main
-from emonet.errors import MissingPackageError, OptionError, VideoError
+from emonet.errors import MachineError, MissingPackageError, OptionError, VideoError
 from emonet.video import Segment, TrackedPrediction, VideoOptions, VideoRun
 from emonet.video.analysis import Smoother
+from emonet.video.annotated import FilmWriter
 from emonet.video.segments import find_segments
 from facecrop import Face, FilterRules
 
@@ -174,6 +177,30 @@ def test_other_options_begin_anew(film, predictor, tmp_path):
     assert (summary.known, summary.frames) == (0, 4)
 
 
+def test_results_of_another_film_are_kept(film, predictor, tmp_path):
+    other = Path(shutil.copy(film, tmp_path / "other.webm"))
+    few = VideoOptions(every=20)
+    VideoRun(film, tmp_path / "out", predictor, few, annotate=True).run(lambda _: None)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(OptionError, match="out holds what was found in another film: choose another folder"):
+        VideoRun(other, tmp_path / "out", predictor, few).run(lambda _: None)
+    assert {path: path.read_bytes() for path in before} == before
+    VideoRun(film, tmp_path / "out", predictor, VideoOptions(every=10)).run(lambda _: None)  # which draws none
+    assert not (tmp_path / "out" / "annotated.webm").exists()
+    assert "annotated.webm" not in (tmp_path / "out" / "timeline.html").read_text(encoding="utf-8")
+
+
+def test_an_annotated_film_that_cannot_be_written_whole_is_an_error(film, predictor, tmp_path, monkeypatch):
+    def fill_the_disk(writer):
+        writer._writer.release()
+        writer._path.write_bytes(b"full")
+
+    monkeypatch.setattr(FilmWriter, "close", fill_the_disk)
+    with pytest.raises(MachineError, match=r"annotated.webm could not be written whole: is the disk full"):
+        VideoRun(film, tmp_path, predictor, VideoOptions(every=20), annotate=True).run(lambda _: None)
+    assert not (tmp_path / "annotated.webm").exists()
+
+
 def test_a_cut_film_is_written_as_far_as_it_goes(film, predictor, tmp_path):
     path = tmp_path / "film.webm"
     path.write_bytes(film.read_bytes())
@@ -232,6 +259,7 @@ def test_the_command_says_what_is_wrong_with_a_film(film, tmp_path, monkeypatch,
     path = tmp_path / "film.webm"
     path.write_bytes(film.read_bytes())
     assert run_command(cut(path, 0.6), *FAST, "-o", tmp_path / "out").exit_code == 3
+    assert run_command(path, *FAST, "--json").exit_code == 3
     for arguments, message in ((["99"], "no camera 99"), ([str(tmp_path / "none.mp4")], "no such film")):
         monkeypatch.setattr(sys, "argv", ["emonet", "video", *arguments, *FAST])
         with pytest.raises(SystemExit) as ended:

@@ -9,15 +9,17 @@ from pathlib import Path, PurePath
 from emonet.album.entry import Entry
 from emonet.album.maker import describe_maker
 from emonet.album.photos import PhotoFile, list_sources
-from emonet.album.tables import CSV, write_tables
+from emonet.album.tables import write_tables
 from emonet.atomic import write_atomically
-from emonet.errors import ImageError
+from emonet.database import holds_journal
+from emonet.errors import ImageError, OptionError
 from emonet.folders import check_own
 from emonet.prediction import EmotionPredictor, PhotoResult, Prediction
 from emonet.prediction.drawing import draw_predictions
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from facecrop.images import Image, encode_jpeg, halve_image
 
+MARK = ".emonet-photos"  # an empty file: what else is in the folder was written here
 COPY_PIXELS = 36_000_000  # of a copy, for drawing and encoding takes several times its memory
 
 
@@ -33,7 +35,7 @@ class PhotoWriter:
     """Writes the results of single photos into a folder.
 
     Args:
-        folder: The folder, which is made. It must be empty, unless an earlier call wrote it.
+        folder: The folder, which is made. It must be empty, unless an earlier call wrote it, stopped or not.
         predictor: What finds and names the faces.
         annotate: Also write copies of the photos with the faces drawn in.
 
@@ -42,16 +44,27 @@ class PhotoWriter:
     """
 
     def __init__(self, folder: Path, predictor: EmotionPredictor, *, annotate: bool) -> None:
-        check_own(folder, "results of photos", [CSV])
+        if holds_journal(folder):
+            raise OptionError(f"{folder} holds an album or a timeline: choose another folder with -o")
+        check_own(folder, "results of photos", [MARK])
         self.folder, self.predictor, self.annotate = folder, predictor, annotate
         self._entries: list[Entry] = []
         self._names: set[str] = set()
 
     def answer(self, photos: Iterable[PhotoFile]) -> Iterator[PhotoResult]:
-        """Predict photos, and yield each result when its copy is written."""
+        """Predict photos, and yield each result when its copy is written.
+
+        Raises:
+            OptionError: A photo lies in the folder.
+        """
+        photos = list(photos)
+        for photo in photos:
+            if photo.path.resolve().parent == self.folder.resolve():
+                raise OptionError(f"{photo.path} is in {self.folder}; nothing is written next to your photos")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / MARK).touch()
         for entry, copy in answer_photos(self.predictor, list_sources(photos), self._finish):
             if copy is not None:
-                self.folder.mkdir(parents=True, exist_ok=True)
                 with write_atomically(self.folder / self._choose_name(entry.path)) as temporary:
                     temporary.write_bytes(copy)
             self._entries.append(entry)
@@ -59,7 +72,6 @@ class PhotoWriter:
 
     def finish(self) -> None:
         """Write the tables."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         write_tables(self._entries, self.folder, self.predictor.classes, describe_maker(self.predictor))
 
     def _finish(self, answer: PhotoAnswer[str]) -> tuple[Entry, bytes | None]:

@@ -82,6 +82,7 @@ def _make_face(prediction: Prediction, entry: Entry, classes: Sequence[Emotion],
     face = {
         "box": _limit_box(prediction.box, entry),
         "shares": [round(SHARES * prediction.probabilities.get(emotion, 0.0)) for emotion in classes],
+        "answer": list(classes).index(prediction.emotion),
     }
     more = {"unsure": prediction.unsure, "crop": crop}
     return face | {name: value for name, value in more.items() if value}

@@ -76,7 +76,7 @@ class AlbumRun:
         self.album = album
         self.predictor = predictor
         self.annotate, self.views, self.overwrite, self.excel = annotate, views, overwrite, excel
-        self.title = photos.resolve().name
+        self.title = as_text(photos.resolve().name)
         self.originals = locate_originals(photos, album)
         listing = list_photos(photos)
         self.photos, self.others, self.albums = listing.photos, listing.others, listing.albums
@@ -132,6 +132,11 @@ class AlbumRun:
                 temporary.write_text(text, encoding="utf-8")
 
     def _open_output(self, journal: Journal) -> OutputFolder:
+        if not self.photos and journal.names:
+            raise OptionError(
+                f"there is no photo in {self.title!r}, and {self.album} is the album of {len(journal.names):,}: is the "
+                "disk away? If they are gone for good, remove the album"
+            )
         output, names = OutputFolder(self.album, journal, overwrite=self.overwrite), {one.name for one in self.photos}
         known = journal.names
         if journal.unlisted:
@@ -179,10 +184,13 @@ class AlbumRun:
         return replace(entry, result=PhotoResult(entry.path, error=error))
 
     def _is_done(self, photo: PhotoFile, journal: Journal, output: OutputFolder) -> bool:
-        """Tell whether an earlier run did a photo, and wrote its copies if there shall be some."""
+        """Tell whether an earlier run read a photo, and wrote its copies if there shall be some.
+
+        What could not be read is tried again: the disk may have been away.
+        """
         entry = journal.find(photo.name, photo.stamp)
         if entry is None or entry.result.error is not None:
-            return entry is not None
+            return False
         has_view = not self.views or (self.album / locate_view(photo)).is_file()
         return has_view and (not self.annotate or output.has_copy(photo))
 

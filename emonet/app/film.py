@@ -69,6 +69,7 @@ class FilmReader:
             tta="none",
             head=of.choices[0].head,
             prior=of.choices[0].prior,
+            backend=of.backend,
         )
 
 

@@ -111,11 +111,11 @@ class AppPlace:
             host: The header, with or without a port.
         """
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        name = name.strip("[]").lower()
+        name, names = name.strip("[]").lower(), [one.lower() for one in self.names]
         if self.local:
-            return name in (*LOOPBACK, *self.names)
+            return name in (*LOOPBACK, *names)
         own = socket.gethostname().lower()
-        return _is_address(name) or name in (*LOOPBACK, self.host.lower(), own, f"{own}.local", *self.names)
+        return _is_address(name) or name in (*LOOPBACK, self.host.lower(), own, f"{own}.local", *names)
 
 
 def _is_address(name: str) -> bool:

@@ -7,10 +7,11 @@ file: photos, tables and timelines are inside the markup.
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -29,7 +30,7 @@ from emonet.palette import EXPRESSIONS
 from emonet.prediction import PhotoResult
 
 PROGRESS = gr.Progress()  # Gradio finds it as the default of an argument
-KEPT_S = 600  # seconds: uploads that nobody asks about are removed after them
+KEPT_S = 7200  # seconds: uploads that nobody asks about are removed after them; a film may wait for others
 PAPER, DARK_PAPER = "#fdfdfc", "#15181b"  # as in page.css
 FILMS = [".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v"]
 HEADING = """# Expressions in your photos
@@ -132,23 +133,27 @@ class AppPage:
 
     @contextmanager
     def _removing(self, files: list[str]) -> Iterator[list[Path]]:
-        """Remove uploads in the end, each with the folder that Gradio made for it."""
-        paths = [Path(file) for file in files]
-        try:
-            yield paths
-        finally:
-            for path in paths:
-                if path.resolve().is_relative_to(self._cache.resolve()):
-                    path.unlink(missing_ok=True)
-                    if path.parent.resolve() != self._cache.resolve():
-                        shutil.rmtree(path.parent, ignore_errors=True)
-            self._sweep()
+        """Take uploads out of Gradio's folder, where old ones are removed, and remove them in the end."""
+        with tempfile.TemporaryDirectory() as folder:
+            yield [self._take(Path(file), Path(folder) / str(number)) for number, file in enumerate(files)]
+        self._sweep()
+
+    def _take(self, path: Path, folder: Path) -> Path:
+        """Move an upload, and remove the folder that Gradio made for it; other files stay where they are."""
+        if not path.resolve().is_relative_to(self._cache.resolve()):
+            return path
+        folder.mkdir()
+        taken = Path(shutil.move(path, folder / path.name))
+        if path.parent.resolve() != self._cache.resolve():
+            shutil.rmtree(path.parent, ignore_errors=True)
+        return taken
 
     def _sweep(self) -> None:
         """Remove what Gradio left some time ago: empty files, and uploads that nobody asked about."""
         for path in self._cache.iterdir():
-            if time.time() - path.stat().st_mtime > KEPT_S:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another session removes the same
+                if time.time() - path.stat().st_mtime > KEPT_S:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def _make_upload(**options: Any) -> Any:

@@ -134,6 +134,7 @@ class PhotoReader:
             tta="none",
             head=of.choices[0].head,
             prior=of.choices[0].prior,
+            backend=of.backend,
         )
 
 

@@ -144,16 +144,16 @@ def predict(
     predictor.doubts = choose_doubts(predictor, None if options.answer_all else options.doubts, options.coverage)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     tally = Tally(names_unreadable=folder is not None)
-    with say_how_to_resume():
-        if folder is not None:
-            from emonet.album import AlbumRun
+    if folder is None:
+        _stream(places, predictor, tally, as_json, _open_writer(out, predictor, options))
+    else:
+        from emonet.album import AlbumRun
 
+        with say_how_to_resume():
             run = AlbumRun(folder, out or _beside(folder), predictor, **_list_writing(options))
             known = _find_labels(run, folder, labels, as_json)
             _write(run, tally, as_json)
             _score(run, known, as_json)
-        else:
-            _stream(places, predictor, tally, as_json, _open_writer(out, predictor, options))
     typer.echo(str(tally), err=as_json)
     if not tally.read:
         if not tally.unreadable:
@@ -174,6 +174,7 @@ def _beside(photos: Path) -> Path:
 
 def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
     from emonet.album.tables import writes_parquet
+    from facecrop.errors import printable
 
     tally.others, tally.albums = run.others, run.albums
     with progress_bars({"photos": len(run)}) as advance:
@@ -187,7 +188,7 @@ def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
         album = run.run(watch)
     if not writes_parquet():
         typer.echo('predictions.csv only; Parquet too: pip install "emonet[tables]"', err=True)
-    typer.echo(f"look at {album}", err=as_json)
+    typer.echo(f"look at {printable(album)}", err=as_json)
 
 
 def _find_labels(

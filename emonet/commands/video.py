@@ -22,7 +22,7 @@ from emonet.commands._console.endings import SOME_UNREADABLE, STOPPED, say_how_t
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
-from emonet.errors import MissingFileError, OptionError
+from emonet.errors import MissingFileError, OptionError, VideoError
 from emonet.html.formatting import count_of
 from emonet.options import Option, check_options
 from emonet.video.options import VideoOptions
@@ -117,9 +117,16 @@ def _stream(film: Path | int, predictor: EmotionPredictor, how: VideoOptions) ->
 
     from emonet.video import predict_video
 
-    with say_how_to_resume():
+    read = 0
+    try:
         for result in predict_video(film, predictor, **asdict(how)):
             typer.echo(json.dumps(result.to_dict()))
+            read += 1
+    except VideoError as error:
+        if not read:
+            raise
+        typer.echo(f"emonet: {error}", err=True)
+        raise typer.Exit(SOME_UNREADABLE) from error
 
 
 def _show_bar(run: VideoRun) -> VideoSummary:

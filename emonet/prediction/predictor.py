@@ -128,6 +128,11 @@ class EmotionPredictor:
                 self._asked = open_detector(self._asked, device if runs_there else "cpu")
             return self._asked
 
+    @property
+    def backend(self) -> str:
+        """What computes: `torch` or `onnx`."""
+        return "torch" if isinstance(self.machine, Machine) else "onnx"
+
     def side_by_side(self) -> EmotionPredictor:
         """Return this predictor for use in several threads, in each of which ONNX Runtime has one thread of its own."""
         alike = copy(self)

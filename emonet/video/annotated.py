@@ -15,7 +15,7 @@ from emonet.atomic import write_atomically
 from emonet.errors import MachineError
 from emonet.prediction import draw
 from emonet.video.frames import FrameResult
-from emonet.video.reading import Frame, load_opencv, silence
+from emonet.video.reading import LEAST_SHARE, Frame, load_opencv, silence
 from facecrop.images import Image
 
 NAME = "annotated.webm"
@@ -52,6 +52,20 @@ class FilmWriter:
         if self._writer is not None:
             self._writer.release()
 
+    def check(self) -> None:
+        """Look whether the file holds what was written: OpenCV does not say that a disk is full.
+
+        Raises:
+            MachineError: It does not.
+        """
+        cv2 = load_opencv()
+        with silence():
+            capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+            count = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
+            capture.release()
+        if count < max(1, LEAST_SHARE * self._written - 2):
+            raise MachineError(f"{self._path.parent / NAME} could not be written whole: is the disk full?")
+
     def _fill(self, until_s: float) -> None:
         if self._last is None:
             return
@@ -87,6 +101,7 @@ def open_annotated(folder: Path, rate: float) -> Iterator[FilmWriter]:
             yield writer
             writer.close()
             if film.exists():
+                writer.check()
                 film.replace(temporary)
             else:
                 temporary.touch()

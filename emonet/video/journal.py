@@ -41,11 +41,15 @@ class VideoJournal:
     Args:
         path: The file of the journal.
         identity: What the results depend on: the film, the model, the options. A journal of another identity is begun
-            anew.
+            anew, but not one of another film.
         keep: Whether a journal of another identity is kept all the same, because its frames do not come back.
 
+    Attributes:
+        new: Whether it holds nothing of an earlier run.
+
     Raises:
-        OptionError: Another run has the journal open, or it is that of something else, such as an album.
+        OptionError: Another run has the journal open, or it is that of something else, such as an album or another
+            film.
         MachineError: The journal cannot be read or written.
     """
 
@@ -56,7 +60,7 @@ class VideoJournal:
         with ExitStack() as closing:
             closing.callback(self._database.close)
             with reporting(path):
-                self._begin(json.dumps({"format": FORMAT, **identity}, sort_keys=True), keep)
+                self.new = self._begin({"format": FORMAT, **identity}, keep=keep)
             closing.pop_all()  # it is ready, and stays open
 
     def __enter__(self) -> Self:
@@ -124,16 +128,29 @@ class VideoJournal:
         with reporting(self.path):
             return self._database.execute(question)
 
-    def _begin(self, identity: str, keep: bool) -> None:
+    def _begin(self, identity: Mapping[str, Any], *, keep: bool) -> bool:
+        """Make the tables, unless those of this identity are there; tell whether they were made."""
         database = self._database
         there = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         begun = "about" in there
         if there and not begun:
             raise OptionError(f"{self.path} is the journal of something else: choose another folder")
-        if begun and (keep or database.execute("SELECT identity FROM about").fetchone() == (identity,)):
-            return
+        told = json.dumps(identity, sort_keys=True)
+        if begun:
+            (before,) = database.execute("SELECT identity FROM about").fetchone()
+            if keep or before == told:
+                return False
+            if _name_film(json.loads(before)) != _name_film(identity):
+                raise OptionError(f"{self.path.parent} holds what was found in another film: choose another folder")
         with transaction(database):
             for name, columns in TABLES.items():
                 database.execute(f"DROP TABLE IF EXISTS {name}")
                 database.execute(f"CREATE TABLE {name} {columns}")
-            database.execute("INSERT INTO about VALUES (?, '{}')", (identity,))
+            database.execute("INSERT INTO about VALUES (?, '{}')", (told,))
+        return True
+
+
+def _name_film(identity: Mapping[str, Any]) -> Any:
+    """Return what stays of a film when its file is written again."""
+    film = identity["film"]
+    return film["name"] if isinstance(film, Mapping) else film

@@ -121,6 +121,8 @@ class VideoRun:
         with VideoJournal(self.folder / JOURNAL, self._identity(), keep=live) as journal:
             for part in self.folder.glob(f"*{SUFFIX}*"):  # left by a run that was killed while it wrote
                 part.unlink()
+            if journal.new:
+                (self.folder / ANNOTATED).unlink(missing_ok=True)  # it shows what is not in the journal any more
             known = journal.frames
             if live and known:
                 self._write(journal)

@@ -29,11 +29,12 @@ def expand_places(given: Iterable[Path]) -> list[Path]:
 
 
 def list_places(places: Sequence[Path]) -> PhotoListing:
-    """List the photos of all places; of several, each has the path by which it was given as its name."""
+    """List the photos of all places, each once; of several, each has the path by which it was given as its name."""
     from emonet.album import PhotoListing, list_photos
 
     found = [list_photos(place) for place in places]
-    photos = [photo for one in found for photo in one.photos]
+    once = {photo.path.resolve(): photo for one in reversed(found) for photo in reversed(one.photos)}
+    photos = list(reversed(once.values()))
     if len(places) != 1:
         photos = [replace(photo, name=str(photo.path)) for photo in photos]
     others = sum((one.others for one in found), Counter[str]())

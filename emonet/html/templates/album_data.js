@@ -22,8 +22,10 @@ function readAlbum() {
 }
 
 function readFace(face, place, classes) {
-  const shares = face.shares.map((share, index) => [classes[index], share / 1000]).sort((one, other) => other[1] - one[1]);
-  const [[emotion, sure]] = shares;
+  const emotion = classes[face.answer]; // of two that are rounded to the same share, it may be the second
+  const shares = face.shares.map((share, index) => [classes[index], share / 1000])
+    .sort((one, other) => (other[0] === emotion) - (one[0] === emotion) || other[1] - one[1]);
+  const [[, sure]] = shares;
   return { ...face, place, shares, emotion, sure, unsure: face.unsure ?? "", size: Math.min(face.box[2], face.box[3]) };
 }
 
