@@ -11,8 +11,10 @@ from PIL import Image
 from tabs import PHONE_WH, Tabs, launch_chromium, wait_until
 
 from emonet.album.album import EMBEDDED, write_album
+from emonet.labels import Emotion
 from emonet.palette import EXPRESSIONS
-from facecrop import Rejection
+from emonet.prediction import Prediction
+from facecrop import Face, Rejection
 from facecrop.filtering import Reason
 
 HOSTILE = "<script>document.title = 'run'</script><img src=x onerror=alert(1)>\n\u202e" + "long" * 40 + ".jpg"
@@ -82,6 +84,13 @@ def long_album(tmp_path_factory):
     """More photos than a page holds the images of, of which only the last has a sad face."""
     happy = [entry(f"{number:05}.jpg", said("happy", 0.5 + number / 3000)) for number in range(2 * EMBEDDED)]
     return write(tmp_path_factory.mktemp("long"), [*happy, entry("z.jpg", said("sad", 0.9))])
+
+
+def test_of_two_shares_that_are_rounded_to_one_the_answer_stands_first(opened, tmp_path):
+    shares = dict.fromkeys(CLASSES, 0.0) | {Emotion.ANGRY: 0.49960, Emotion.HAPPY: 0.50040}
+    face = Prediction(Face(box=(30, 30, 90, 110), score=1.0), shares)
+    tab = opened(write(tmp_path, [entry("a.jpg", face)]))
+    assert tab.evaluate("readAlbum().faces[0].emotion") == face.emotion == "happy"
 
 
 def shown(tab):

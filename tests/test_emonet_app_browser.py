@@ -11,6 +11,13 @@ from films import make_images, write_film
 from tabs import PHONE_WH, Tabs, launch_with_camera, wait_until
 
 CARDS = "document.querySelectorAll('#shown-photos .photo').length"
+SPY = """<!doctype html><title>spy</title><img src="secret.png"><script>
+onload = () => {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.drawImage(document.images[0], 0, 0);
+  try { pen.getImageData(0, 0, 1, 1); document.title = "saw it"; } catch (error) { document.title = error.name; }
+};
+</script>"""
 GRADIO_SAYS = "Method not implemented."  # into the console, at each upload
 
 
@@ -18,6 +25,8 @@ GRADIO_SAYS = "Method not implemented."  # into the console, at each upload
 def app(tmp_path_factory):
     pages = tmp_path_factory.mktemp("pages")
     (pages / "<i>album.html").write_text("<!doctype html><title>an album</title><p>an album")
+    (pages / "spy.html").write_text(SPY)
+    PIL.Image.new("RGB", (4, 4), "teal").save(pages / "secret.png")
     options = ("--model", "emonet_fast", "--detector", "yunet", "--max-megabytes", "5", "--open", str(pages))
     with run_app(tmp_path_factory.mktemp("app"), *options) as running:
         yield running
@@ -166,6 +175,13 @@ def test_pages_of_earlier_runs_are_opened(tabs, app):
         link.click()
     opened.value.wait_for_load_state()
     assert opened.value.title() == "an album"
+
+
+def test_a_page_of_others_shows_images_and_cannot_look_into_them(tabs, app):
+    tab = tabs.open(f"{app.address}/open/0/spy.html")
+    wait_until(tab, "document.title !== 'spy'", 20)
+    assert tab.title() == "SecurityError"
+    assert tab.evaluate("document.images[0].naturalWidth") == 4
 
 
 @pytest.mark.parametrize("dark", [False, True])
