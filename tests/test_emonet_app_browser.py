@@ -11,7 +11,7 @@ from films import make_images, write_film
 from tabs import PHONE_WH, Tabs, launch_with_camera, wait_until
 
 CARDS = "document.querySelectorAll('#shown-photos .photo').length"
-SPY = """<!doctype html><title>spy</title><img src="secret.png"><script>
+SPY = """<!doctype html><title>spy</title><link rel="icon" href="data:,"><img src="secret.png"><script>
 onload = () => {
   const pen = document.createElement("canvas").getContext("2d");
   pen.drawImage(document.images[0], 0, 0);

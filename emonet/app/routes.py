@@ -93,7 +93,8 @@ async def _open(opened: OpenedFolders, request: Request) -> Response:
         "style-src 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; frame-ancestors 'self'; "
         "form-action 'none'; base-uri 'none'"
     )
-    return FileResponse(path, headers={"content-security-policy": policy})
+    shown = "cross-origin"  # by its pages, whose origin is another one
+    return FileResponse(path, headers={"content-security-policy": policy, "cross-origin-resource-policy": shown})
 
 
 async def _read_upload(request: Request) -> bytes:
