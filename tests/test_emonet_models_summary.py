@@ -1,6 +1,7 @@
 """Counting networks, and the command that shows it."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -146,6 +147,12 @@ def test_the_command_stores_another_default(run, path, asked, stored):
     assert result.stdout.splitlines()[-1] == "answers by default: head {}, prior {}".format(*stored)
     checkpoint = load_checkpoint(path)
     assert (checkpoint.default_head, checkpoint.default_prior) == stored
+
+
+def test_the_folder_of_a_run_stands_for_its_model(run, path, tmp_path):
+    shutil.copy(path, tmp_path / "model.safetensors")
+    assert run(tmp_path, "--set-default", "seen").exit_code == 0
+    assert load_checkpoint(tmp_path / "model.safetensors").default_head == "seen"
 
 
 @pytest.mark.parametrize(

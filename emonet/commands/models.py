@@ -67,12 +67,13 @@ def models(
     Heads are shown with their classes, the share of each class in training, and which head answers by default. Of
     emonet and emonet_fast, layers and heads are shown.
     """
-    from emonet.inference.loading import is_file_name
+    from emonet.inference.loading import find_model_file, is_file_name
 
     changes = {"--set-default": default, "--fit-temperature": temperatures, "--set-coverage": coverage}
     if name is not None and is_file_name(name):
         if settings:
             raise OptionError(f"--set needs the name of a network, and {name} is a model file")
+        name = str(find_model_file(name)) if Path(name).is_dir() else name
         if default is not None:
             _change_default(name, default)
         if temperatures is not None:
