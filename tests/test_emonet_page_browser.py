@@ -14,7 +14,8 @@ from facecrop import open_detector
 pytest.importorskip("onnx", reason="emonet[page] is not installed")
 
 STATUS = "document.getElementById('status').textContent"
-ANSWERS = "results.map(({ name, faces }) => [name, faces.map(({ box, probabilities }) => [box, probabilities])])"
+ANSWERS = """results.map(({ name, faces }) => [name, faces.map(
+    ({ box, probabilities, unsure }) => [box, probabilities, unsure])])"""
 
 
 @pytest.fixture(scope="module")
@@ -64,25 +65,36 @@ def photos(portrait, tmp_path_factory):
         ]
     PIL.Image.fromarray(wide).save(folder / "several.png")
     PIL.Image.new("RGB", (200, 120), "teal").save(folder / "none.png")
+    blurred, vague = (cv2.resize(cv2.GaussianBlur(portrait, (0, 0), by), (0, 0), fx=0.5, fy=0.5) for by in (9, 14))
+    small = cv2.resize(portrait, (0, 0), fx=0.1, fy=0.1, interpolation=cv2.INTER_AREA)
+    narrow = cv2.resize(portrait, (0, 0), fx=0.55, fy=1)
+    for name, image in {"blurred": blurred, "vague": vague, "small": small, "narrow": narrow}.items():
+        PIL.Image.fromarray(cv2.copyMakeBorder(image, 40, 40, 40, 40, cv2.BORDER_REPLICATE)).save(
+            folder / f"{name}.png"
+        )
     return folder
 
 
 def test_the_page_answers_as_python_does(tabs, address, photos):
     tab = open_page(tabs, address)
     paths = [photos / name for name in ("one.jpg", "one.png", "turned.jpg", "several.png", "none.png")]
+    paths += [photos / f"{name}.png" for name in ("blurred", "vague", "small", "narrow")]
     choose(tab, *paths)
     predictor = EmotionPredictor("emonet_fast", detector=open_detector("yunet"))
     answers = tab.evaluate(ANSWERS)
     assert [name for name, _ in answers] == [path.name for path in paths]
-    found = 0
+    found, doubts = 0, set()
     for path, (_, faces) in zip(paths, answers, strict=True):
         expected = predictor.predict(path)
         assert len(faces) == len(expected), path.name
-        for prediction, (box, probabilities) in zip(expected, faces, strict=True):
+        for prediction, (box, probabilities, unsure) in zip(expected, faces, strict=True):
             assert np.allclose(box, prediction.box, atol=1), path.name
             assert np.allclose(probabilities, list(prediction.probabilities.values()), atol=0.01), path.name
+            assert unsure == (prediction.unsure or ""), path.name
             found += 1
+            doubts.add(unsure)
     assert found >= 7
+    assert doubts >= {"", "blurred", "maybe not a face", "too small"}
 
 
 def test_photos_without_a_face_and_what_is_no_photo_are_said_so(tabs, address, photos, tmp_path):
@@ -104,7 +116,7 @@ def test_names_are_text_and_no_formulas(tabs, address, photos, tmp_path):
     with tab.expect_download() as download:
         tab.click("#save")
     lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("photo,face,x1,y1,x2,y2,score,emotion,confidence,")
+    assert lines[0].startswith("photo,face,x1,y1,x2,y2,score,emotion,confidence,unsure,")
     assert lines[1].startswith("\"'=1+2")
     tab.click("#clear")
     assert tab.locator("#photos article").count() == 0

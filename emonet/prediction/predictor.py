@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from emonet.errors import ImageError, OptionError
-from emonet.inference.backends import choose_machine, describe_backend
+from emonet.inference.backends import choose_machine, describe_backend, name_backend
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine, open_machine
@@ -106,13 +106,13 @@ class EmotionPredictor:
         self.classes = self.choices[0].classes
         self.rules = rules or FilterRules()
         self.tta = tta
-        self.batch = batch
-        self.turns = turns
+        self.batch, self.turns = batch, turns
         self._asked = detector
         self._opening = Lock()
         check_models(self.models, self.choices, self.rules, self._detector_kind())
         self.doubts = DoubtRules.for_photos(self._detector_kind().name) if doubts is None else doubts
         self.machine = choose_machine(self.models, backend, device, precision, tta)
+        self.backend = name_backend(self.machine)
         self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.models]
 
     def _detector_kind(self) -> Detector | type[Detector]:
@@ -127,11 +127,6 @@ class EmotionPredictor:
                 runs_there = device.partition(":")[0] in detector_class(self._asked).device_kinds  # dlib: CPU alone
                 self._asked = open_detector(self._asked, device if runs_there else "cpu")
             return self._asked
-
-    @property
-    def backend(self) -> str:
-        """What computes: `torch` or `onnx`."""
-        return "torch" if isinstance(self.machine, Machine) else "onnx"
 
     def side_by_side(self) -> EmotionPredictor:
         """Return this predictor for use in several threads, in each of which ONNX Runtime has one thread of its own."""

@@ -14,15 +14,22 @@ from markupsafe import Markup
 from emonet.errors import OptionError
 from emonet.html.render import TEMPLATES, write_page
 from emonet.inference.checkpoint import Checkpoint
+from emonet.prediction.doubts import DoubtRules
 from emonet.webpage.networks import complete_graph, make_detector
 from facecrop.detectors.protocol import PIXEL_STEP
 from facecrop.detectors.yunet import detector, pieces, rows
-from facecrop.detectors.yunet.detector import YunetOptions
+from facecrop.detectors.yunet.detector import YunetDetector, YunetOptions
+from facecrop.face import NOSE_PROTRUSION
+from facecrop.filtering import JUDGED_AT
+from facecrop.second_look import LOOK, OVERLAP
 
 RUNTIME = Path(__file__).with_name("runtime")
 LICENCES = ("LICENSE-onnxruntime.txt", "LICENSE-yunet.txt")
 SCRIPTS = ("webpage_drawing.js", "webpage_results.js", "webpage_live.js", "webpage.js")
-WORKER = ("webpage_images.js", "webpage_detect.js", "webpage_classify.js", "webpage_worker.js")
+WORKER = (
+    *("webpage_images.js", "webpage_detect.js", "webpage_classify.js", "webpage_doubts.js"),
+    "webpage_worker.js",
+)
 OURS = b'data-file="network"'  # what only a page of ours holds
 CHUNK = 256_000  # letters of a file in one element of the page: how far it has loaded is known element by element
 
@@ -107,6 +114,13 @@ def make_settings(checkpoint: Checkpoint) -> dict[str, Any]:
             "step": pieces.STEP,
             "pixelStep": PIXEL_STEP,
             "canonical": asdict(rows.CANONICAL),
+        },
+        "doubts": {
+            **DoubtRules.for_photos(YunetDetector.name).to_dict(),
+            "look": {"size": LOOK.size, "margin": LOOK.margin},
+            "overlap": OVERLAP,
+            "judged": JUDGED_AT.size,
+            "protrusion": NOSE_PROTRUSION,
         },
         "crop": {"size": checkpoint.crop.size, "margin": checkpoint.crop.margin},
         "answer": {

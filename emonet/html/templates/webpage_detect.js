@@ -5,7 +5,7 @@ const PAD = 32, LEAST_SIDE = 64, STRIDES = [8, 16, 32];
 class Detector {
   constructor(session, options) { this.session = session; this.options = options; }
 
-  // Faces { box, score } of an image, the surest first. `least`: only faces of so many pixels, which is faster.
+  // Faces { box, score, landmarks } of an image, the surest first. `least`: only faces of so many pixels, which is faster.
   async detect(image, least = 0) {
     const { options } = this, shorter = Math.min(image.width, image.height);
     const smallest = Math.max(options.minFace, options.minShare * shorter, least);
@@ -14,7 +14,7 @@ class Detector {
     const second = await this.search(image, unsure.map(row => frameCandidate(image, row.box, options)), smallest);
     const sure = [...first.filter(row => row.score >= options.threshold), ...second].filter(
       row => row.score >= options.threshold);
-    return dropDoubles(sure, options.sameFace).map(row => ({ box: this.canonical(row.box), score: row.score }))
+    return dropDoubles(sure, options.sameFace).map(row => ({ ...row, box: this.canonical(row.box) }))
       .sort((one, other) => other.score - one.score);
   }
 
@@ -53,7 +53,7 @@ const padded = side => Math.ceil(Math.max(side, LEAST_SIDE) / PAD) * PAD;
 
 // Turns what the network says at each place of one grid into boxes x, y, width, height.
 function decode(answer, stride, columns, threshold) {
-  const [classes, objects, boxes] = ['cls', 'obj', 'bbox'].map(name => answer[`${name}_${stride}`].data);
+  const [classes, objects, boxes, points] = ['cls', 'obj', 'bbox', 'kps'].map(name => answer[`${name}_${stride}`].data);
   const rows = [];
   for (let place = 0; place < classes.length; place++) {
     const score = Math.sqrt(clamp(classes[place], 0, 1) * clamp(objects[place], 0, 1));
@@ -61,7 +61,9 @@ function decode(answer, stride, columns, threshold) {
     const row = Math.floor(place / columns), column = place % columns, at = place * 4;
     const width = Math.exp(boxes[at + 2]) * stride, height = Math.exp(boxes[at + 3]) * stride;
     const x = (column + boxes[at]) * stride, y = (row + boxes[at + 1]) * stride;
-    rows.push({ box: [x - width / 2, y - height / 2, width, height], score });
+    const landmarks = [0, 1, 2].map(point => [  // eyes and nose, of five
+      (column + points[place * 10 + 2 * point]) * stride, (row + points[place * 10 + 2 * point + 1]) * stride]);
+    rows.push({ box: [x - width / 2, y - height / 2, width, height], score, landmarks });
   }
   return rows;
 }
@@ -71,8 +73,9 @@ function place(rows, piece) {
   const across = (piece.columns[1] - piece.columns[0]) / piece.size[0];
   const down = (piece.rows[1] - piece.rows[0]) / piece.size[1];
   const [left, top, right, bottom] = piece.core;
-  return rows.map(({ box: [x, y, width, height], score }) => (
-    { box: [x * across + piece.columns[0], y * down + piece.rows[0], width * across, height * down], score }
+  const move = (x, y) => [x * across + piece.columns[0], y * down + piece.rows[0]];
+  return rows.map(({ box: [x, y, width, height], score, landmarks }) => (
+    { box: [...move(x, y), width * across, height * down], score, landmarks: landmarks.map(point => move(...point)) }
   )).filter(({ box: [x, y, width, height] }) => left <= x + width / 2 && x + width / 2 < right
     && top <= y + height / 2 && y + height / 2 < bottom && Math.max(width, height) <= piece.largest);
 }

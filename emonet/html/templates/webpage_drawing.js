@@ -24,7 +24,7 @@ function drawBoxes({ width, height, faces }) {
   const boxes = makeSvg('svg', { viewBox: `0 0 ${width} ${height}` });
   faces.forEach((face, index) => {
     const [x1, y1, x2, y2] = face.box;
-    boxes.append(makeSvg('rect', { x: x1, y: y1, width: x2 - x1, height: y2 - y1, class: nameOf(face) }));
+    boxes.append(makeSvg('rect', { x: x1, y: y1, width: x2 - x1, height: y2 - y1, class: face.unsure ? 'unsure' : nameOf(face) }));
     const size = Math.max(12, width / 45);
     const number = makeSvg('text', { x: x1, y: Math.max(y1 - size / 4, size), style: `font-size:${size}px` });
     number.textContent = index + 1;

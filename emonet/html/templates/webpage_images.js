@@ -72,8 +72,9 @@ const cubic = share => {  // weights of four neighbours, with OpenCV's constant
   return [far(share + 1), near(share), near(1 - share), far(2 - share)];
 };
 
-// Cuts a square out of an image at size x size, grey; see facecrop/cropping.py. Beyond the edge, the edge is repeated.
-function cropGrey(image, centre, side, size) {
+// Cuts a square out of an image at size x size: bytes R, G, B; see facecrop/cropping.py. Beyond the edge, the edge is
+// repeated.
+function cropColours(image, centre, side, size) {
   const fine = Math.max(1, Math.ceil(side / size)), count = size * fine, step = side / count;
   const weigh = side < size ? cubic : linear, before = side < size ? 1 : 0;
   const place = (middle, length) => listTaps(Array.from({ length: count }, (_, index) => {
@@ -88,6 +89,12 @@ function cropGrey(image, centre, side, size) {
       for (let channel = 0; channel < 3; channel++) sums[to + channel] += drawn[at + channel];
     }
   const mean = at => fine === 2 ? (sums[at] + 2) >> 2 : toByte(sums[at] / (fine * fine));  // as OpenCV rounds
+  return Uint8Array.from(sums, (_, at) => mean(at));
+}
+
+// The same in grey.
+function cropGrey(image, centre, side, size) {
+  const colours = cropColours(image, centre, side, size);
   return Uint8Array.from({ length: size * size }, (_, pixel) =>
-    (mean(pixel * 3) * 4899 + mean(pixel * 3 + 1) * 9617 + mean(pixel * 3 + 2) * 1868 + 8192) >> 14);
+    (colours[pixel * 3] * 4899 + colours[pixel * 3 + 1] * 9617 + colours[pixel * 3 + 2] * 1868 + 8192) >> 14);
 }

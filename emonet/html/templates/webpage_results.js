@@ -37,11 +37,11 @@ const quote = text => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replac
 
 function makeTable() {
   const { classes } = settings.answer;
-  const lines = [['photo', 'face', 'x1', 'y1', 'x2', 'y2', 'score', 'emotion', 'confidence', ...classes]];
+  const lines = [['photo', 'face', 'x1', 'y1', 'x2', 'y2', 'score', 'emotion', 'confidence', 'unsure', ...classes]];
   for (const { name, faces } of results)
     faces.forEach((face, index) => lines.push([
       quote(name), index + 1, ...face.box.map(value => value.toFixed(1)), face.score.toFixed(4), nameOf(face),
-      Math.max(...face.probabilities).toFixed(4), ...face.probabilities.map(share => share.toFixed(4))]));
+      Math.max(...face.probabilities).toFixed(4), face.unsure ?? '', ...face.probabilities.map(share => share.toFixed(4))]));
   return lines.map(line => line.join(',')).join('\r\n') + '\r\n';
 }
 

@@ -1,6 +1,6 @@
 // Works beside the page, so that it stays quick: opens the networks once, and answers to one image after the other.
 
-let detector, classifier;
+let detector, classifier, doubter;
 
 async function open({ files, settings }) {
   ort.env.wasm.numThreads = 1;
@@ -9,6 +9,7 @@ async function open({ files, settings }) {
   const start = content => ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ['wasm'] });
   detector = new Detector(await start(files.detector), settings.detector);
   classifier = new Classifier(await start(files.network), settings.crop, settings.answer);
+  doubter = new Doubter(detector, settings.doubts);
   return {};
 }
 
@@ -24,7 +25,9 @@ async function read({ image, share }) {
   const faces = await detector.detect(pixels, (share || 0) * Math.min(width, height));
   faces.sort((one, other) => one.box[0] + one.box[2] - other.box[0] - other.box[2]);  // from left to right
   const answers = await classifier.classify(pixels, faces);
-  return { width, height, faces: faces.map((face, index) => ({ ...face, ...answers[index] })) };
+  const answered = faces.map((face, index) => ({ ...face, ...answers[index] }));
+  for (const face of answered) face.unsure = await doubter.explain(pixels, face);
+  return { width, height, faces: answered };
 }
 
 self.onmessage = async ({ data }) => {
