@@ -65,7 +65,7 @@ def photos(portrait, tmp_path_factory):
         ]
     PIL.Image.fromarray(wide).save(folder / "several.png")
     PIL.Image.new("RGB", (200, 120), "teal").save(folder / "none.png")
-    blurred, vague = (cv2.resize(cv2.GaussianBlur(portrait, (0, 0), by), (0, 0), fx=0.5, fy=0.5) for by in (9, 14))
+    blurred, vague = (cv2.GaussianBlur(portrait, (0, 0), by) for by in (9, 12))
     small = cv2.resize(portrait, (0, 0), fx=0.1, fy=0.1, interpolation=cv2.INTER_AREA)
     narrow = cv2.resize(portrait, (0, 0), fx=0.55, fy=1)
     for name, image in {"blurred": blurred, "vague": vague, "small": small, "narrow": narrow}.items():
