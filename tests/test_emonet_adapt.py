@@ -226,7 +226,7 @@ def test_photos_without_a_face_and_rare_classes_are_named(run, friends, tmp_path
     PIL.Image.new("RGB", (90, 60)).save(folder / "sad" / "ben" / "sky.png")
     (folder / "sad" / "ben" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (folder / "sad" / "ben" / "notes.txt").write_text("no photo")
-    result = run("adapt", friends, "-o", tmp_path / "own.safetensors", *FAST)
+    result = run("adapt", folder, "-o", tmp_path / "own.safetensors", *FAST)
     assert result.exit_code == 0, result.output
     assert "left out, no face that will do: 1 photo: sad/ben/sky.png" in result.stdout
     assert "left out, cannot be read: 1 photo: sad/ben/broken.png" in result.stdout

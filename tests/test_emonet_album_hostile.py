@@ -58,7 +58,7 @@ def test_a_hostile_folder_becomes_an_album(tmp_path, face, count, large):
     assert "<script>alert" not in (out / "album.html").read_text(encoding="utf-8")
 
     again = predict(photos, out)
-    assert f"{len(listed):,} of them done before" in again.stdout
+    assert f"{len(read):,} of them done before" in again.stdout  # the others are tried again
 
 
 def walk(folder):

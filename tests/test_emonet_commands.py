@@ -115,7 +115,7 @@ def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, 
         "album/black.png",
         "album/portrait.png",
     ]
-    assert "5 faces in 7 photos; 1 could not be read" in result.stdout
+    assert "3 faces in 4 photos; 1 could not be read" in result.stdout
     assert result.stdout.splitlines()[-1] == "skipped, because they are not photos: 1 .mp4"
     crops = ["album/more/[bold]portrait.jpg-1.png", "album/portrait.png-1.png", "portrait.png-1.png"]
     assert files_in(tmp_path / "crops") == crops

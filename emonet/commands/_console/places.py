@@ -14,6 +14,7 @@ from facecrop._sources import find_url
 
 if TYPE_CHECKING:
     from emonet.album import PhotoListing
+    from emonet.album.photos import PhotoFile
 
 MAGIC = ("*", "?", "[")
 
@@ -33,8 +34,10 @@ def list_places(places: Sequence[Path]) -> PhotoListing:
     from emonet.album import PhotoListing, list_photos
 
     found = [list_photos(place) for place in places]
-    once = {photo.path.resolve(): photo for one in reversed(found) for photo in reversed(one.photos)}
-    photos = list(reversed(once.values()))
+    once: dict[Path, PhotoFile] = {}
+    for photo in (photo for one in found for photo in one.photos):
+        once.setdefault(photo.path.resolve(), photo)
+    photos = list(once.values())
     if len(places) != 1:
         photos = [replace(photo, name=str(photo.path)) for photo in photos]
     others = sum((one.others for one in found), Counter[str]())
