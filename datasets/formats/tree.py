@@ -140,8 +140,10 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
 
 def hash_inputs(path: Path, outside: Sequence[Path] = ()) -> str:
     """Compute the SHA-256 of a file, or of the names and hashes in a folder, and of files that it names elsewhere."""
-    own = _hash_together((file, file.relative_to(path)) for file, _ in iter_files(path)) if path.is_dir() else ""
-    own = own or hash_file(path)
+    if path.is_dir():
+        own = _hash_together((file, file.relative_to(path)) for file, _ in iter_files(path))
+    else:
+        own = hash_file(path)
     if not outside:
         return own
     beside = (path if path.is_dir() else path.parent).resolve()

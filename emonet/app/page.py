@@ -134,9 +134,11 @@ class AppPage:
     @contextmanager
     def _removing(self, files: list[str]) -> Iterator[list[Path]]:
         """Take uploads out of Gradio's folder, where old ones are removed, and remove them in the end."""
-        with tempfile.TemporaryDirectory() as folder:
-            yield [self._take(Path(file), Path(folder) / str(number)) for number, file in enumerate(files)]
-        self._sweep()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                yield [self._take(Path(file), Path(folder) / str(number)) for number, file in enumerate(files)]
+        finally:
+            self._sweep()
 
     def _take(self, path: Path, folder: Path) -> Path:
         """Move an upload, and remove the folder that Gradio made for it; other files stay where they are."""

@@ -44,9 +44,8 @@ def list_learned_sources(checkpoint: Checkpoint) -> list[str] | None:
     while waiting:
         training = waiting.pop().training
         others = _list_other_models(training.get("config", {}))
-        if (
-            ADAPTED in training or "sources" not in training or not others <= set(BUNDLED)
-        ):  # a file may have changed, or is not here
+        is_elsewhere = not others <= set(BUNDLED)  # a file may have changed, or is not here
+        if ADAPTED in training or "sources" not in training or is_elsewhere:
             return None
         found |= dict.fromkeys(training["sources"])
         waiting += [load_model(name) for name in sorted(others - opened)]

@@ -113,10 +113,9 @@ def _place(x: Tensor, policy: Policy, draws: _Draws) -> Tensor:
         torch.eye(2, 3, device=x.device),
     )
     grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)  # (N, size, size, 2)
-    inside = 1 - 1 / x.shape[-1]  # centres of the outermost pixels: what lies beyond has their values
-    return functional.grid_sample(
-        x, grid.clamp(-inside, inside), align_corners=False
-    )  # mps lacks `border` in torch 2.8
+    # What lies beyond the centres of the outermost pixels has their values: mps lacks `border` in torch 2.8.
+    inside = 1 - 1 / x.shape[-1]
+    return functional.grid_sample(x, grid.clamp(-inside, inside), align_corners=False)
 
 
 def _make_placement(policy: Policy, draws: _Draws, size: int) -> Tensor:
