@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
 from facecrop.images import Image, read_image
+from facecrop.text import as_text
 
 SPLITS = ("train", "dev", "validation", "test")
 REGION_MARGIN = 0.3  # of a published face box, on each side: detectors need some surroundings
@@ -46,11 +46,6 @@ class DropReason(StrEnum):
 BROKEN = frozenset({DropReason.BAD_ROW, DropReason.BAD_LABEL, DropReason.BAD_SPLIT, DropReason.UNREADABLE})
 
 
-def make_storable(text: str) -> str:
-    r"""Write bytes of a file name that are no text as \xff: Parquet takes text alone."""
-    return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
-
-
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """One thing that is not in the data set, and why."""
@@ -63,7 +58,7 @@ class Rejected:
 
     def __post_init__(self) -> None:
         for name in ("key", "detail"):
-            object.__setattr__(self, name, make_storable(getattr(self, name)))
+            object.__setattr__(self, name, as_text(getattr(self, name)))
 
 
 class Blob(Protocol):
@@ -176,7 +171,7 @@ class Sample:
             raise OptionError(f"a sample needs a key and a source, got {self.key!r} and {self.source!r}")
         for name in ("key", "subject", "sequence"):
             if text := getattr(self, name):
-                object.__setattr__(self, name, make_storable(text))
+                object.__setattr__(self, name, as_text(text))
         if self.emotion is not None:
             object.__setattr__(self, "emotion", Emotion(self.emotion))
         if self.split is not None and self.split not in PUBLISHED_SPLITS:

@@ -21,15 +21,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from facecrop.errors import (
-    EmonetError,
-    ImageError,
-    MachineError,
-    MissingFileError,
-    MissingPackageError,
-    OptionError,
-    printable,
-)
+from facecrop.errors import EmonetError, ImageError, MachineError, MissingFileError, MissingPackageError, OptionError
+from facecrop.text import printable
 
 __all__ = [
     "CheckpointError",

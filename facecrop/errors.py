@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from facecrop.text import printable
+
 
 class EmonetError(Exception):
     """The base of every error that this distribution raises on purpose: its message says what to do."""
@@ -49,9 +51,3 @@ class ImageError(EmonetError, ValueError):
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[Path | None, str]]:
         return ImageError, (self.path, self.reason)
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """Write a path on one line that any terminal and any JSON reader takes, whatever bytes its name holds."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -9,7 +9,7 @@ from hostile import make_hostile_folder
 from peaks import READ_PEAK
 
 from emonet.album import list_photos
-from emonet.prediction.prediction import as_text
+from facecrop.text import as_text
 
 MEGABYTES = 900  # 563 by yunet and ONNX Runtime, as by default
 MEASURED = f"""

@@ -18,7 +18,7 @@ INFERENCE = ["emonet.inference", *NETWORKS, "facecrop"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.labels", "emonet.datasets.store", "emonet.faces"]
 SCORED = [*INFERENCE, *STORED, "emonet.atomic", "emonet.datasets", "emonet.evaluation", "emonet.weights"]
 DRAWN = ["emonet.palette", "emonet.plots"]
-EVERYWHERE = ["emonet.errors", "facecrop.errors"]  # but in labels, which import nothing
+EVERYWHERE = ["emonet.errors", "facecrop.errors", "facecrop.text"]  # but in labels, which import nothing
 ALLOWED = {
     "facecrop": ["facecrop"],
     "emonet": ["emonet"],  # what it offers is imported when it is asked for

@@ -85,8 +85,7 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
     copies = search.find_copies(rows.column("sha1"))
     official = _choose_splits(rows, readers, options)
     learned = options.learn_validation and "validation" in official
-    if learned:
-        official = ["train" if split == "validation" else split for split in official]
+    official = [options.move_split(split) for split in official]
     pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, search)
     near_groups = join_groups(len(copies), chain(enumerate(copies), ((p.first, p.second) for p in pairs)))
     reason = _spare_rows(rows, official, options)

@@ -186,7 +186,11 @@ class BuildOptions:
     @property
     def evaluated(self) -> tuple[str, ...]:
         """The splits that are kept for scores."""
-        return tuple(split for split in EVALUATED if not (self.learn_validation and split == "validation"))
+        return tuple(split for split in EVALUATED if self.move_split(split) == split)
+
+    def move_split(self, split: str) -> str:
+        """Name the split that images of `split` go to: those of validation to train, with `learn_validation`."""
+        return "train" if self.learn_validation and split == "validation" else split
 
     def read_corrections(self) -> Corrections:
         """Read the corrections of labels and onsets; there are none without `relabel`."""

@@ -81,9 +81,9 @@ class Prepared:
             yield from (f"{name}: {note}" for note in [*reader.notes, *([found.warning] if found.warning else [])])
         resplit = list_resplit(self.readers, self.options)
         images = (one for name, found in self.surveys.items() if name not in resplit for one in found.samples)
-        learned = {"validation": "train"} if self.options.learn_validation else {}
+        move = self.options.move_split
         yield from warn_of_divided_people(
-            Seen(one.source, one.subject, learned.get(one.split or "", one.split)) for one in images
+            Seen(one.source, one.subject, one.split and move(one.split)) for one in images
         )
         unused = self.labeller.corrections.unused()
         if unused:

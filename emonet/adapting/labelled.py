@@ -16,8 +16,8 @@ from emonet.album.photos import PhotoFile, list_photos
 from emonet.database import holds_journal
 from emonet.datasets.labels import find_emotion
 from emonet.errors import MissingFileError, OptionError
-from emonet.prediction.prediction import as_text
 from facecrop.face import Box
+from facecrop.text import as_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from emonet.errors import OptionError
 from emonet.html.images import embed_jpeg
 from emonet.html.render import write_page
 from emonet.labels import Emotion
-from facecrop.errors import printable
+from facecrop.text import printable
 
 PAGE = "album.html"
 EMBEDDED = 500  # photos whose images a page holds; those of more photos are files, which the browser reads when it must

@@ -26,9 +26,9 @@ from emonet.errors import DatasetError, OptionError
 from emonet.evaluation.metrics import Scores, score
 from emonet.labels import Emotion
 from emonet.prediction import PhotoResult, Prediction
-from emonet.prediction.prediction import as_text
 from emonet.prediction.table import BOX
 from facecrop.face import Box
+from facecrop.text import as_text
 
 WORST = 20  # mistakes that are kept
 

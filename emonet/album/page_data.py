@@ -14,8 +14,8 @@ from emonet.album.entry import Entry
 from emonet.labels import Emotion
 from emonet.prediction import Prediction
 from facecrop import Rejection
-from facecrop.errors import printable
 from facecrop.face import Box
+from facecrop.text import printable
 
 SHARES = 1000  # probabilities are whole thousandths
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from emonet.database import holds_journal
 from emonet.errors import ImageError
-from emonet.prediction.prediction import as_text
 from facecrop.folders import iter_files
 from facecrop.images import is_image_file
 from facecrop.scanning import Read, read_ahead
+from facecrop.text import as_text
 
 Stamp = tuple[int, int]  # size in bytes, and time of the last change in nanoseconds
 

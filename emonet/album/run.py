@@ -23,8 +23,8 @@ from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
 from emonet.prediction import EmotionPredictor, PhotoResult
 from emonet.prediction.many import PhotoAnswer, answer_photos
-from emonet.prediction.prediction import as_text
 from facecrop.images import encode_jpeg, limit_size
+from facecrop.text import as_text
 
 THUMBNAIL = 320  # pixels of the longer side
 

@@ -13,7 +13,7 @@ from emonet.html.render import open_templates
 from emonet.prediction import EmotionPredictor
 from emonet.video import FrameResult, VideoOptions, VideoRun
 from emonet.video.tables import CSV, SEGMENTS
-from facecrop.errors import printable
+from facecrop.text import printable
 
 DETECTOR = "yunet"  # as `emonet video` takes
 PAGE = "timeline.html"

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from emonet.errors import MissingFileError
+from facecrop.text import as_text
 
 MOST = 500  # pages in the list
 DEEPEST = 6  # folders below the one that was named
@@ -80,5 +81,5 @@ class OpenedFolders:
         inside = path.relative_to(root).as_posix()
         kind = next((kind for name, kind in KINDS.items() if name in path.stem.lower()), "page")
         when = datetime.fromtimestamp(written).astimezone().strftime("%Y-%m-%d %H:%M")
-        name = f"{root.name}/{inside}".encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        name = as_text(f"{root.name}/{inside}")
         return OpenedPage(name, kind, f"/open/{number}/{quote(os.fsencode(inside))}", when)

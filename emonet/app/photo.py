@@ -18,8 +18,8 @@ from emonet.labels import Emotion
 from emonet.prediction import PhotoResult
 from emonet.prediction.prediction import Prediction
 from emonet.prediction.table import list_columns, make_rows
-from facecrop.errors import printable
 from facecrop.images import Image, encode_jpeg, limit_size
+from facecrop.text import printable
 
 SHOWN_SIDE = 1280  # pixels of a photo on the page
 MANY = 4  # faces that stand beside their photo; more stand below it

@@ -117,7 +117,7 @@ def _show(adapted: Adapted) -> None:
 
 def _left_out_lines(faces: OwnFaces) -> Iterator[str]:
     """Yield a line for each reason why labels gave no face."""
-    from facecrop.errors import printable
+    from facecrop.text import printable
 
     for reason, names in faces.left_out.items():
         named = ", ".join(map(printable, names[:NAMED])) + (", ..." if len(names) > NAMED else "")

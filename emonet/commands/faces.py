@@ -25,7 +25,7 @@ from emonet.inference.backends import count_threads
 from emonet.options import Group, Option, check_options
 from facecrop import CropSpec, Face, FilterRules, Selection
 from facecrop.detectors import DEFAULT
-from facecrop.errors import printable
+from facecrop.text import printable
 
 if TYPE_CHECKING:
     from emonet.album import PhotoFile

@@ -174,7 +174,7 @@ def _beside(photos: Path) -> Path:
 
 def _write(run: AlbumRun, tally: Tally, as_json: bool) -> None:
     from emonet.album.tables import writes_parquet
-    from facecrop.errors import printable
+    from facecrop.text import printable
 
     tally.others, tally.albums = run.others, run.albums
     with progress_bars({"photos": len(run)}) as advance:
@@ -196,7 +196,7 @@ def _find_labels(
 ) -> Mapping[str, Emotion | Sequence[FaceLabel]]:
     """Find labels in a table, or in the folders' names where they name expressions."""
     from emonet.album import find_labels, match_labels
-    from emonet.prediction.prediction import as_text
+    from facecrop.text import as_text
 
     names = [as_text(photo.name) for photo in run.photos]
     if table is None:
@@ -260,7 +260,7 @@ def _stream(
 
 def _result_lines(result: PhotoResult) -> Iterator[str]:
     """Yield a line for each face, and for each reason why there is none."""
-    from facecrop.errors import printable
+    from facecrop.text import printable
 
     name = printable(str(result.source))
     for prediction in result.predictions:

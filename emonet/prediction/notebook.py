@@ -41,7 +41,7 @@ def show_prediction(prediction: Prediction) -> str:
 
 def show_result(result: PhotoResult) -> str:
     """Write the result of a photo as HTML."""
-    from emonet.prediction.prediction import as_text
+    from facecrop.text import as_text
 
     heading = f"<p>{escape(as_text(result.source))}</p>"
     if result.error is not None:

@@ -15,6 +15,7 @@ from emonet.prediction.probabilities import Probabilities
 from facecrop import Face, Rejection
 from facecrop.face import Box
 from facecrop.images import Image
+from facecrop.text import as_text
 
 UNSURE = ("maybe not a face", "too small", "blurred", "turned", "in doubt")  # reasons why an answer is not given
 
@@ -178,11 +179,6 @@ class AnsweredPhoto(NamedTuple):
 
     image: Image | ImageError
     result: PhotoResult
-
-
-def as_text(source: str | os.PathLike[str] | int) -> str:
-    r"""Write the source of an image as text; bytes of a path that are no text become \xff."""
-    return str(source) if isinstance(source, int) else os.fsencode(source).decode("utf-8", "backslashreplace")
 
 
 def sort_from_left(predictions: list[Prediction]) -> tuple[Prediction, ...]:

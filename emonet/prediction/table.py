@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emonet.labels import Emotion
-from emonet.prediction.prediction import PhotoResult, Prediction, as_text
+from emonet.prediction.prediction import PhotoResult, Prediction
 from facecrop import Face, Rejection
 from facecrop.face import LANDMARK_NAMES
 from facecrop.packages import importing
+from facecrop.text import as_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,9 +30,9 @@ from emonet.video.reading import FilmFile, open_video
 from emonet.video.segments import Segment
 from emonet.video.tables import SEGMENTS, format_segments, write_tables
 from emonet.video.timeline import write_timeline
-from facecrop.errors import printable
 from facecrop.images import Image, encode_jpeg, limit_size
 from facecrop.packages import check_installed
+from facecrop.text import printable
 
 if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor

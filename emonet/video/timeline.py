@@ -20,7 +20,7 @@ from emonet.video.frames import FrameResult
 from emonet.video.journal import Thumbnail
 from emonet.video.segments import Segment, find_segments
 from emonet.video.tables import format_segments
-from facecrop.errors import printable
+from facecrop.text import printable
 
 PAGE = "timeline.html"
 FILMS = {"media-src": "'self' file:"}  # for a page that is opened from the disk, `self` is nothing

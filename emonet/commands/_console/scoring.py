@@ -23,7 +23,7 @@ MISTAKES = 5  # shown of those that are stored
 
 def label_lines(table: Path, found: LabelTable) -> Iterator[str]:
     """Yield lines that say what was taken from a table of labels, and what was not."""
-    from facecrop.errors import printable
+    from facecrop.text import printable
 
     photos = count_of(len(found.labels), "photo")
     yield f"{table.name}: labels of {photos}, by paths relative to {found.base}"
@@ -63,7 +63,7 @@ def _sure_lines(scores: Scores, sure: Scores | None) -> Iterator[str]:
 
 def show_score(run: AlbumRun, found: AlbumScore, *, err: bool) -> None:
     """Write the score into an album as JSON, and print it."""
-    from facecrop.errors import printable
+    from facecrop.text import printable
 
     run.write_text(SCORE, json.dumps(found.to_dict(), indent=2) + "\n")
     for line in score_lines(found):

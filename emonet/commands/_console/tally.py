@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from emonet.html.formatting import count_of
-from facecrop.errors import printable
+from facecrop.text import printable
 
 if TYPE_CHECKING:
     from emonet.prediction import PhotoResult
