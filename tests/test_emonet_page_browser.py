@@ -49,7 +49,7 @@ def choose(tab, *paths):
 
 @pytest.fixture(scope="module")
 def photos(portrait, tmp_path_factory):
-    """One face as JPEG, PNG and on its side with EXIF; six faces of other sizes; no face."""
+    """One face as JPEG, PNG and on its side with EXIF; lying without it; six faces of other sizes; no face."""
     folder = tmp_path_factory.mktemp("photos")
     single = PIL.Image.fromarray(portrait)
     single.save(folder / "one.jpg", quality=92)
@@ -57,6 +57,9 @@ def photos(portrait, tmp_path_factory):
     turned = PIL.Image.Exif()
     turned[0x0112] = 6
     single.rotate(90, expand=True).save(folder / "turned.jpg", exif=turned)
+    beside = cv2.copyMakeBorder(portrait, 300, 20, 60, 500, cv2.BORDER_REPLICATE)
+    for degrees in (90, 180, 270):
+        PIL.Image.fromarray(beside).rotate(degrees, expand=True).save(folder / f"lying-{degrees}.png")
     wide = np.full((900, 1500, 3), 90, np.uint8)
     for number, size in enumerate((400, 250, 160, 100, 70, 50)):
         face = cv2.resize(portrait[20:300, 80:360], (size, size), interpolation=cv2.INTER_AREA)
@@ -79,11 +82,12 @@ def test_the_page_answers_as_python_does(tabs, address, photos):
     tab = open_page(tabs, address)
     paths = [photos / name for name in ("one.jpg", "one.png", "turned.jpg", "several.png", "none.png")]
     paths += [photos / f"{name}.png" for name in ("blurred", "vague", "small", "narrow")]
+    paths += [photos / f"lying-{degrees}.png" for degrees in (90, 180, 270)]
     choose(tab, *paths)
     predictor = EmotionPredictor("emonet_fast", detector=open_detector("yunet"))
     answers = tab.evaluate(ANSWERS)
     assert [name for name, _ in answers] == [path.name for path in paths]
-    found, doubts = 0, set()
+    found, doubts, turns = 0, set(), set()
     for path, (_, faces) in zip(paths, answers, strict=True):
         expected = predictor.predict(path)
         assert len(faces) == len(expected), path.name
@@ -93,8 +97,10 @@ def test_the_page_answers_as_python_does(tabs, address, photos):
             assert unsure == (prediction.unsure or ""), path.name
             found += 1
             doubts.add(unsure)
+            turns.add(prediction.face.turn)
     assert found >= 7
     assert doubts >= {"", "blurred", "maybe not a face", "too small"}
+    assert turns == {0, 90, 180, 270}
 
 
 def test_photos_without_a_face_and_what_is_no_photo_are_said_so(tabs, address, photos, tmp_path):

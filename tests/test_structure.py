@@ -136,7 +136,14 @@ ALLOWED = {
         "emonet.video",
         "facecrop",
     ],
-    "emonet.webpage": ["emonet.html", "emonet.inference", "emonet.prediction.doubts", "emonet.webpage", "facecrop"],
+    "emonet.webpage": [
+        "emonet.html",
+        "emonet.inference",
+        "emonet.prediction.doubts",
+        "emonet.prediction.turned",
+        "emonet.webpage",
+        "facecrop",
+    ],
     "emonet.app": [
         "emonet.album.tables",  # how cells are made safe for spreadsheets
         "emonet.app",

@@ -15,20 +15,21 @@ from emonet.errors import OptionError
 from emonet.html.render import TEMPLATES, write_page
 from emonet.inference.checkpoint import Checkpoint
 from emonet.prediction.doubts import DoubtRules
+from emonet.prediction.turned import SURE, UPRIGHT
 from emonet.webpage.networks import complete_graph, make_detector
 from facecrop.detectors.protocol import PIXEL_STEP
 from facecrop.detectors.yunet import detector, pieces, rows
 from facecrop.detectors.yunet.detector import YunetDetector, YunetOptions
 from facecrop.face import NOSE_PROTRUSION
 from facecrop.filtering import JUDGED_AT
-from facecrop.second_look import LOOK, OVERLAP
+from facecrop.second_look import LOOK, OVERLAP, TURN_SIDE
 
 RUNTIME = Path(__file__).with_name("runtime")
 LICENCES = ("LICENSE-onnxruntime.txt", "LICENSE-yunet.txt")
 SCRIPTS = ("webpage_drawing.js", "webpage_results.js", "webpage_live.js", "webpage.js")
 WORKER = (
-    *("webpage_images.js", "webpage_detect.js", "webpage_classify.js", "webpage_doubts.js"),
-    "webpage_worker.js",
+    *("webpage_images.js", "webpage_detect.js", "webpage_classify.js", "webpage_turned.js"),
+    *("webpage_doubts.js", "webpage_worker.js"),
 )
 OURS = b'data-file="network"'  # what only a page of ours holds
 CHUNK = 256_000  # letters of a file in one element of the page: how far it has loaded is known element by element
@@ -122,6 +123,7 @@ def make_settings(checkpoint: Checkpoint) -> dict[str, Any]:
             "judged": JUDGED_AT.size,
             "protrusion": NOSE_PROTRUSION,
         },
+        "turned": {"least": SURE[YunetDetector.name], "upright": UPRIGHT, "side": TURN_SIDE},
         "crop": {"size": checkpoint.crop.size, "margin": checkpoint.crop.margin},
         "answer": {
             "classes": [str(emotion) for emotion in choice.classes],

@@ -52,7 +52,5 @@ const middleOf = ([x1, y1, x2, y2]) => [(x1 + x2) / 2, (y1 + y2) / 2];
 // Cuts a face out with what is around it, as an image.
 function cutOut(image, box, { size, margin }) {
   const colours = cropColours(image, middleOf(box), (box[2] - box[0]) * (1 + 2 * margin), size);
-  const data = new Uint8ClampedArray(4 * size * size).fill(255);
-  for (let pixel = 0; pixel < size * size; pixel++) data.set(colours.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
-  return { width: size, height: size, data };
+  return asImage(colours, size, size);
 }

@@ -59,6 +59,13 @@ function draw(image, xs, ys) {
   return drawn;
 }
 
+// Makes an image of bytes R, G, B.
+function asImage(colours, width, height) {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let pixel = 0; pixel < width * height; pixel++) data.set(colours.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+  return { width, height, data };
+}
+
 // Resizes a part of an image: pixels are averaged where it is made smaller, and interpolated where it is made larger.
 function resizePart(image, columns, rows, width, height) {
   const across = columns[1] - columns[0], down = rows[1] - rows[0];

@@ -1,6 +1,6 @@
 // Works beside the page, so that it stays quick: opens the networks once, and answers to one image after the other.
 
-let detector, classifier, doubter;
+let detector, turner, classifier, doubter;
 
 async function open({ files, settings }) {
   ort.env.wasm.numThreads = 1;
@@ -9,6 +9,7 @@ async function open({ files, settings }) {
   const start = content => ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ['wasm'] });
   detector = new Detector(await start(files.detector), settings.detector);
   classifier = new Classifier(await start(files.network), settings.crop, settings.answer);
+  turner = new Turner(detector, settings.turned);
   doubter = new Doubter(detector, settings.doubts);
   return {};
 }
@@ -22,11 +23,15 @@ async function read({ image, share }) {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const pixels = context.getImageData(0, 0, width, height);
-  const faces = await detector.detect(pixels, (share || 0) * Math.min(width, height));
-  faces.sort((one, other) => one.box[0] + one.box[2] - other.box[0] - other.box[2]);  // from left to right
-  const answers = await classifier.classify(pixels, faces);
+  const { upright, faces, degrees } = share === undefined ? await turner.find(pixels)
+    : { upright: pixels, faces: await detector.detect(pixels, share * Math.min(width, height)), degrees: 0 };
+  const answers = await classifier.classify(upright, faces);
   const answered = faces.map((face, index) => ({ ...face, ...answers[index] }));
-  for (const face of answered) face.unsure = await doubter.explain(pixels, face);
+  for (const face of answered) {
+    face.unsure = await doubter.explain(upright, face);
+    face.box = layDown(face.box, degrees, upright);
+  }
+  answered.sort((one, other) => one.box[0] + one.box[2] - other.box[0] - other.box[2]);  // from left to right
   return { width, height, faces: answered };
 }
 
