@@ -130,6 +130,16 @@ def test_links_and_devices_in_a_tar_are_not_followed(tmp_path):
     assert open_tree(path).members == {}
 
 
+def test_a_file_with_two_names_in_a_tar_has_both(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.png").write_bytes(b"one file")
+    (tmp_path / "train" / "b.png").hardlink_to(tmp_path / "train" / "a.png")
+    with tarfile.open(tmp_path / "data.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "train", "train")
+    tree = open_tree(tmp_path / "data.tar.gz")
+    assert contents(tree) == {"train/a.png": b"one file", "train/b.png": b"one file"}
+
+
 def test_zip_bomb_is_refused(tmp_path):
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -15,6 +15,7 @@ import tempfile
 import weakref
 import zipfile
 import zlib
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -162,7 +163,7 @@ def _list_tar(path: Path) -> Archive:
         plain = scratch[0].path
     try:
         with tarfile.open(plain, "r:") as tar:
-            entries = [entry for entry in tar if entry.isreg()]
+            entries = _list_files(tar)
     except READ_ERRORS as error:
         raise DatasetError(path, f"not a complete tar: {error}") from error
     size = plain.stat().st_size
@@ -173,6 +174,18 @@ def _list_tar(path: Path) -> Archive:
     spans = (SpanBlob(plain, entry.name, entry.offset_data, entry.size) for entry in entries)
     members = {span.member.removeprefix("./"): span for span in spans if not _is_hidden(span.member)}
     return Archive(dict(sorted(members.items())), tuple(scratch))
+
+
+def _list_files(tar: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """List the files of a tar; one with two names is stored once, and its second name is a link to the first."""
+    files: dict[str, tarfile.TarInfo] = {}
+    for entry in tar:
+        if entry.isreg():
+            files[entry.name] = entry
+        elif entry.islnk() and entry.linkname in files:
+            files[entry.name] = copy(files[entry.linkname])
+            files[entry.name].name = entry.name
+    return list(files.values())
 
 
 def _decompress(path: Path) -> IO[bytes]:
