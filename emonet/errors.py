@@ -13,7 +13,8 @@
 
 Messages name options as Python does, in backticks, such as `all_train`; commands show them as they are typed.
 
-The console writes one line for these, and a traceback for everything else, which is a bug.
+The console writes one line for these and for what the system refuses, and a traceback for everything else, which is a
+bug.
 """
 
 from __future__ import annotations

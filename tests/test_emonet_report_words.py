@@ -60,7 +60,7 @@ def test_models_from_elsewhere_have_no_history():
         ("train", {}, "the model learned from it: this is no test"),
         ("dev", {"fold": 1}, "the training neither learned from it nor chose anything on it"),
         ("dev", {"keep": "last"}, "the training neither learned from it nor chose anything on it"),
-        ("test", {"init": "old.safetensors"}, "of the model that it began with nothing is known"),
+        ("test", {"init": "old.safetensors"}, "whether the model that it began with did is not recorded"),
     ],
 )
 def test_what_the_split_has_to_do_with_the_model_is_told(split, config, said):

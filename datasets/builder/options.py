@@ -77,7 +77,7 @@ class BuildOptions:
         str | None, DATA("Read the FER+ votes from fer2013new.csv; they join the rows of FER2013.", path=True)
     ] = None
     drop_no_face_votes: Annotated[
-        bool, LABELS("Drop images in which at least half of the FER+ annotators saw no face.")
+        bool, LABELS("Drop images in which at least half of the FER+ voters saw no face.")
     ] = False
     classes: Annotated[str, LABELS("Classes: fer7, fer6, ck6, ck7, ck8, or names separated by commas.")] = "fer7"
     contempt: Annotated[

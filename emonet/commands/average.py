@@ -17,7 +17,7 @@ def average(
     weights: Annotated[
         bool,
         typer.Option(
-            "--weights", help="Average the weights: one network, as fast as each of them. They need one start."
+            "--weights", help="Average the weights: one network, as fast as each of them. All must have begun with the same weights."
         ),
     ] = False,
 ) -> None:

@@ -35,7 +35,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the rounds
 class FoldOptions:
     """The options of `emonet protocol ckplus`."""
 
-    folds: Annotated[int, Option("Number of parts that the people are divided into; each is scored once.")] = 10
+    folds: Annotated[int, Option("Number of folds that the subjects are divided into; each is scored once.")] = 10
 
     def __post_init__(self) -> None:
         check_options(self)

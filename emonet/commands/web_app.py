@@ -52,7 +52,7 @@ def app(
         ),
     ] = "",
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", rich_help_panel=SERVING, help="Let everybody in who can reach another host.")
+        bool, typer.Option("--no-auth", rich_help_panel=SERVING, help="With another --host: ask for no password; everybody who can reach this machine may use the app.")
     ] = False,
     name: Annotated[
         list[str] | None,

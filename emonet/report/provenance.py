@@ -76,5 +76,7 @@ def part_of_split(evaluation: Evaluation) -> str:
     if split == "dev" and config["fold"] < 0 and [*_choices(training)]:
         return "the model was chosen on it: this is no test, and elsewhere less is to be expected"
     if config["init"]:
-        return "this training neither learned from it nor chose on it; of the model that it began with nothing is known"
+        return (
+            "this training neither learned from it nor chose on it; whether the model that it began with did is not recorded"
+        )
     return "the training neither learned from it nor chose anything on it"

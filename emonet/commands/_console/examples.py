@@ -20,7 +20,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "train": (
         "emonet train merged -o runs/ours",
         "emonet train merged -o runs/five --model crop_three --members 5",
-        "emonet train merged -o runs/tuned --init emonet --sources ckplus,jaffe --learning-rate 0.01",
+        "emonet train merged -o runs/tuned --init emonet --new-head --sources ckplus,jaffe --learning-rate 0.01",
         "emonet train merged -o runs/ours --print-config > ours.toml",
     ),
     "tune": (
@@ -49,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "adapt": (
         "emonet adapt friends -o friends.safetensors",
-        "emonet adapt holiday --labels corrections.csv -o ours.safetensors --model emonet_fast",
+        "emonet adapt holiday --labels corrections.csv --confirmed -o ours.safetensors --model emonet_fast",
         "emonet predict holiday --model friends.safetensors",
     ),
     "video": (
