@@ -21,7 +21,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import numpy as np
@@ -109,7 +109,7 @@ class AffectNet(Reader):
                 raise DatasetError(tree.path, f"this release has labels by people only; {labels} ones were asked for")
             return Layout("image sets", lambda: self._read_sets(tree), framing=CROPPED, published=self.published)
         lists = [name for name in tree.tables() if PurePosixPath(name).name.lower() in LISTS["both"]]
-        photos = {place: blob for place, blob in tree.images() if labels in ("both", _find_kind(place))}
+        photos = {place: blob for place, blob in tree.images() if labels in ("both", _find_kind(tree.path, place))}
         if not lists or (not photos and tree.archives()):
             return None
         chosen = [name for name in lists if PurePosixPath(name).name.lower() in LISTS[labels]]
@@ -130,7 +130,7 @@ class AffectNet(Reader):
         for name in lists:
             split = LISTS["both"][PurePosixPath(name).name.lower()]
             for number, row in _read_list(tree, name):
-                key, where = row.get(PATH, ""), f"{PurePosixPath(name).name}, row {number}"
+                key, where = row.get(PATH, ""), f"{name}, row {number}"
                 if not key or any(column not in row for column in NEEDED):
                     key = f"{PurePosixPath(name).name}/{number}"
                     yield self.reject(key, DropReason.BAD_ROW, f"{where}: it lacks columns", split)
@@ -183,9 +183,9 @@ def _find_set(place: PurePosixPath) -> PurePosixPath | None:
     return place.parent.parent if inside else None
 
 
-def _find_kind(place: PurePosixPath) -> str:
+def _find_kind(root: Path, place: PurePosixPath) -> str:
     """Whose labels an image has: the folder says it where there are both kinds."""
-    automatic = any(part.lower().startswith("automatically_annotated") for part in place.parts)
+    automatic = any(part.lower().startswith("automatically_annotated") for part in (root.absolute().name, *place.parts))
     return "automatic" if automatic else "manual"
 
 

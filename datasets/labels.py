@@ -49,7 +49,16 @@ ONSET = re.compile(r"onset\s*=\s*(\d+)", re.IGNORECASE)
 
 def find_emotion(text: str) -> Emotion | None:
     """Find the expression that a word names: "Happiness", "anger", "03_SURPRISED"."""
-    return _BY_WORD.get(re.sub(r"[\W\d_]+", "", text).casefold())
+    return _BY_WORD.get(_keep_letters(text))
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text has two letters, as the codes of JAFFE and KDEF and the initials of people."""
+    return len(_keep_letters(text)) <= 2
+
+
+def _keep_letters(text: str) -> str:
+    return re.sub(r"[\W\d_]+", "", text).casefold()
 
 
 def find_split(text: str) -> str | None:

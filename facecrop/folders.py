@@ -9,7 +9,11 @@ from pathlib import Path
 from facecrop.errors import ImageError, MissingFileError
 from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, try_read_image
 
-SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
+# Files and folders of Windows, of network drives and of Linux; recycle bins hold what its owner threw away.
+SYSTEM_FILES = {
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+    *("@eadir", "#recycle", "lost+found"),
+}
 GONE = "was removed while the folder was read"
 
 
@@ -50,25 +54,43 @@ def iter_images(
 
 
 def iter_files(
-    folder: str | os.PathLike[str], skip: Callable[[Path], bool] = lambda _: False
+    folder: str | os.PathLike[str], skip: Callable[[Path], bool] = lambda _: False, *, follow: bool = False
 ) -> Iterator[tuple[Path, ImageError | None]]:
     """List the regular files below a folder, sorted; a folder that cannot be listed comes with its ImageError.
 
     Hidden names (.DS_Store, .thumbnails/) and the system's own files are passed over, and so are devices, FIFOs and
-    sockets. Links are not followed: their targets inside the folder are listed anyway, and files outside of it were
-    not asked for.
+    sockets. So are links: their targets inside the folder are listed anyway, and files outside of it were not asked
+    for, unless you say so.
 
     Args:
         folder: The folder.
         skip: Is asked about each folder below it; nothing is listed of those for which it is true.
+        follow: Follow links that lead out of the folder, to each folder once.
     """
     root = Path(folder)
     if not root.is_dir():
         raise MissingFileError(f"no such folder: {root}")
-    return _walk(root, skip)
+    return _walk(root, skip, Links(root) if follow else None)
 
 
-def _walk(root: Path, skip: Callable[[Path], bool]) -> Iterator[tuple[Path, ImageError | None]]:
+class Links:
+    """Decides which links below a folder are followed: those that lead out of it, to each folder once."""
+
+    def __init__(self, root: Path) -> None:
+        self._roots = [root.resolve()]
+
+    def leads_on(self, entry: os.DirEntry[str]) -> bool:
+        """Tell whether a link leads to something that was not listed yet; a folder is remembered."""
+        target = Path(os.path.realpath(entry.path))
+        known = any(target.is_relative_to(root) or root.is_relative_to(target) for root in self._roots)
+        if known or not target.exists():
+            return False
+        if target.is_dir():
+            self._roots.append(target)
+        return True
+
+
+def _walk(root: Path, skip: Callable[[Path], bool], links: Links | None) -> Iterator[tuple[Path, ImageError | None]]:
     """List files with a stack of our own: folders may lie deeper in each other than Python's calls may."""
     waiting: list[tuple[Path, bool]] = [(root, True)]  # paths, and whether they are folders; the next one is last
     while waiting:
@@ -77,18 +99,15 @@ def _walk(root: Path, skip: Callable[[Path], bool]) -> Iterator[tuple[Path, Imag
             yield path, None
         elif path == root or not skip(path):
             try:
-                waiting.extend(reversed(_list_entries(path)))
+                waiting.extend(reversed(_list_entries(path, links)))
             except OSError as error:
                 yield path, ImageError(path, f"cannot be listed: {error.strerror}")
 
 
-def _list_entries(folder: Path) -> list[tuple[Path, bool]]:
+def _list_entries(folder: Path, links: Links | None) -> list[tuple[Path, bool]]:
     """List the files and folders in a folder, sorted, and tell which are folders."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
     shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES]
-    return [
-        (folder / entry.name, entry.is_dir(follow_symlinks=False))
-        for entry in shown
-        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
-    ]
+    wanted = [entry for entry in shown if not entry.is_symlink() or (links is not None and links.leads_on(entry))]
+    return [(folder / entry.name, entry.is_dir()) for entry in wanted if entry.is_dir() or entry.is_file()]

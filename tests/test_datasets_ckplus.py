@@ -135,14 +135,17 @@ def test_copies_and_other_names_are_rejected(tmp_path):
     assert [Path(sample.image.blob.name).suffix for sample in reader] == [".png", ".png"]
 
 
-def test_ckplus_is_read_from_its_zips(portrait, tmp_path):
+@pytest.mark.parametrize("one_zip", [False, True])
+def test_ckplus_is_read_from_its_zips(portrait, tmp_path, one_zip):
     whole = imitations.write_ckplus(tmp_path / "whole", portrait, subjects=2, frames=3)
     for part in ("cohn-kanade-images", "Emotion", "Landmarks", "FACS"):
         (tmp_path / "zips").mkdir(exist_ok=True)
         (tmp_path / "parts" / part).mkdir(parents=True)
         (whole / part).rename(tmp_path / "parts" / part / part)
         imitations.pack(tmp_path / "parts" / part, tmp_path / f"zips/{part}.zip")
-    samples = list(READERS["ckplus"](tmp_path / "zips"))
+    if one_zip:
+        imitations.pack(tmp_path / "zips", tmp_path / "zips.zip")
+    samples = list(READERS["ckplus"](tmp_path / ("zips.zip" if one_zip else "zips")))
     assert len(samples) == 12
     assert sum(sample.emotion is not None for sample in samples) == 9
     assert all(sample.points for sample in samples)

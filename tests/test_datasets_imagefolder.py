@@ -52,6 +52,13 @@ def test_torchvision_reads_a_split(store, tmp_path):
     assert (len(folder), folder.classes) == (store.splits["train"], sorted(store.classes))
 
 
+def test_torchvision_reads_a_data_set_without_some_classes(store, tmp_path):
+    write_imagefolder(store, tmp_path / "images", splits=["train"], sources=["jaffe"])
+    found = {str(row["emotion"]) for row in store.table("train").to_pylist() if row["source"] == "jaffe"}
+    folder = torchvision.datasets.ImageFolder(tmp_path / "images" / "train")
+    assert folder.classes == sorted(found)
+
+
 def test_hugging_face_keeps_dev_and_validation_apart(store, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets")

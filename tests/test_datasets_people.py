@@ -49,6 +49,19 @@ def test_only_the_first_of_many_divided_people_are_named():
     assert "and 20 more" in warning
 
 
+def test_photos_without_a_split_go_where_their_person_is(portrait, tmp_path):
+    rows = ["path,label,subject,split"]
+    for person in range(6):
+        for number in range(4):
+            face = imitations.small_face(portrait, 4 * person + number, EMOTIONS[number % 2])
+            imitations.save(tmp_path / f"{person}-{number}.png", face)
+            split = ("train", "test")[person % 2] if number == 0 else ""
+            rows.append(f"{person}-{number}.png,{EMOTIONS[number % 2]},p{person},{split}")
+    store = build(imitations.write_text(tmp_path / "photos.csv", "\n".join(rows)))
+    assert store.info.warnings == ()
+    assert store.splits == {"train": 12, "test": 12}
+
+
 def test_people_in_two_splits_are_named_wherever_the_data_set_is_described(listed):
     table = listed()
     (before,) = prepare(BuildOptions({"folder": str(table)})).warnings()

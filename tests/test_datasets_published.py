@@ -257,6 +257,23 @@ def test_expw_says_what_is_wrong_with_its_rows(tmp_path):
     }
 
 
+def test_affectnet_takes_an_image_from_one_of_two_copies_of_a_list(portrait, tmp_path):
+    imitations.write_affectnet(tmp_path, portrait)
+    once = read("affectnet", tmp_path)
+    lists = tmp_path / "Manually_Annotated_file_lists"
+    shutil.copy(lists / "training.csv", tmp_path / "Manually_Annotated_Images")
+    reader = READERS["affectnet"](tmp_path)
+    assert len([*reader]) == len(once)
+    assert any("the same image as in" in one.detail for one in reader.rejected)
+
+
+def test_affectnet_knows_the_folder_of_automatic_labels_by_its_own_name(portrait, tmp_path):
+    imitations.write_affectnet(tmp_path, portrait, kind="Automatically", lists=("automatically_annotated.csv",))
+    images = tmp_path / "Automatically_Annotated_Images"
+    shutil.copy(tmp_path / "Automatically_Annotated_file_lists" / "automatically_annotated.csv", images)
+    assert len(read("affectnet", images, labels="automatic")) == 8
+
+
 def test_affectnet_says_what_is_wrong_with_its_rows(tmp_path):
     imitations.touched(tmp_path, *(f"Manually_Annotated_Images/1/{name}.jpg" for name in "abcde"))
     rows = ["1/a.jpg,1,2,30,40,0;0,1,0,0", "1/b.jpg,1,2,30,40,0;0,9,0,0", "1/c.jpg,1,2,30,40,0;0,happy,0,0"]

@@ -406,7 +406,9 @@ def test_unlistable_folder_is_counted(tmp_path, monkeypatch):
     imitations.touched(tmp_path, "happy/a.jpg", "sad/b.jpg")
     monkeypatch.setattr(
         "emonet.datasets.formats.tree.iter_files",
-        lambda root: iter([(root / "happy/a.jpg", None), (root / "sad", ImageError(root / "sad", "cannot be listed"))]),
+        lambda root, **_: iter(
+            [(root / "happy/a.jpg", None), (root / "sad", ImageError(root / "sad", "cannot be listed"))]
+        ),
     )
     assert rejections(READERS["folder"](tmp_path)) == {"folder/sad": "unreadable"}
 

@@ -231,17 +231,39 @@ def test_archives_in_a_folder_are_opened(tmp_path):
     write_zip(tmp_path / "frames/more.zip", {"2.png": b"two"})
     write_tar(tmp_path / "labels.tar.gz", {"labels/1.txt": b"label"})
     tree = open_tree(tmp_path)
-    assert list(tree.archives()) == ["frames/more.zip", "labels.tar.gz"]
+    assert tree.archives() == ["frames/more.zip", "labels.tar.gz"]
     opened = tree.with_archives()
     assert contents(opened) == {"frames/1.png": b"one", "frames/2.png": b"two", "labels/1.txt": b"label"}
-    assert opened.archives() == {}
+    assert opened.archives() == []
 
 
-def test_archives_in_archives_stay_closed(tmp_path):
+@pytest.mark.parametrize("outer", ARCHIVES)
+@pytest.mark.parametrize("inner", ARCHIVES)
+def test_an_archive_in_an_archive_is_opened(outer, inner, tmp_path):
+    packed = write_archive(tmp_path / f"inner{inner}").read_bytes()
+    tree = open_tree(write_archive(tmp_path / f"outer{outer}", {f"deep/inner{inner}": packed, "list.txt": b"1"}))
+    assert contents(tree.with_archives()) == {"list.txt": b"1"} | {f"deep/{name}": FILES[name] for name in FILES}
+
+
+def test_archives_are_opened_two_deep_and_no_deeper(tmp_path):
+    content = b"x"
+    for name in ("a.png", "first.zip", "second.zip", "third.zip"):
+        content = write_zip(tmp_path / "inner.zip", {name: content}).read_bytes()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "whole.zip").write_bytes(content)
+    assert list(open_tree(tmp_path / "data").with_archives().members) == ["second.zip"]
+
+
+def test_an_inner_archive_that_does_harm_is_refused_by_its_name(tmp_path):
     inner = write_zip(tmp_path / "inner.zip", {"../a.png": b"x"}).read_bytes()
     tree = open_tree(write_zip(tmp_path / "outer.zip", {"inner.zip": inner}))
-    assert tree.archives() == {}
-    assert list(tree.with_archives().members) == ["inner.zip"]
+    with pytest.raises(DatasetError, match=r"outer.zip/inner.zip: the member '../a.png' leads out"):
+        tree.with_archives()
+
+
+def test_a_member_is_unpacked_once(tmp_path):
+    tree = open_tree(write_zip(tmp_path / "data.zip"))
+    assert tree.plain_file("a/2.PNG") == tree.plain_file("a/2.PNG")
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])

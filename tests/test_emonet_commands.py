@@ -103,6 +103,13 @@ def test_crops_are_numbered_from_1_as_faces_in_tables_are(run, tmp_path, portrai
     assert files_in(tmp_path / "crops") == ["two.png-1.png", "two.png-2.png"]
 
 
+def test_crops_of_faces_that_are_not_used_any_more_are_removed(run, tmp_path, portrait):
+    PIL.Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
+    run("faces", tmp_path / "two.png", "--crops", tmp_path / "crops")
+    run("faces", tmp_path / "two.png", "--crops", tmp_path / "crops", "--allow", "largest")
+    assert files_in(tmp_path / "crops") == ["two.png-1.png"]
+
+
 def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "150")

@@ -170,13 +170,19 @@ def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
 
 
 def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
-    """Return the official split of each row, or else that of its subject, or else the split of all rows."""
+    """Return the official split of each row, or else that of its subject: known of other rows, or drawn."""
     sources, emotions, sizes = (list_column(rows, name) for name in ("source", "emotion", "size"))
     resplit = list_resplit(readers, options)
     published: list[str | None] = list_column(rows, "split")
     official = [None if source in resplit else split for source, split in zip(sources, published, strict=True)]
     subjects = _name_subjects(rows)
     by_subject = {name for name, reader in readers.items() if reader.layout.subjects and options.split != "none"}
+    known = {
+        subject: split
+        for split, source, subject in zip(official, sources, subjects, strict=True)
+        if split and source in by_subject
+    }
+    official = [split or known.get(subject) for split, subject in zip(official, subjects, strict=True)]
     members: dict[str, list[Member]] = defaultdict(list)
     for split, source, subject, emotion, size in zip(official, sources, subjects, emotions, sizes, strict=True):
         if split is None and subject is not None and size is not None and source in by_subject:

@@ -103,7 +103,12 @@ def survey(reader: Reader, labeller: Labeller) -> Survey:
     seen: set[str] = set()  # sequences that were counted, where the publisher counted sequences
     counted: Counts = Counter()
     published = reader.layout.published
+    keys: set[str] = set()
     for sample in reader:
+        if sample.key in keys:
+            result.rejected.append(_reject(sample, DropReason.BAD_ROW, "another image has its key"))
+            continue
+        keys.add(sample.key)
         place = (sample.split or "", sample.emotion)
         result.counts[place] += 1
         thing = sample.sequence if published and published.unit == "sequences" else None

@@ -117,24 +117,31 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVES)
 
 
-def open_archive(path: Path) -> Archive:
+def open_archive(path: Path, name: str = "") -> Archive:
     """List the members of an archive.
+
+    Args:
+        path: The file.
+        name: Says by its ending which kind of archive it is, where the file's own name does not.
 
     Raises:
         DatasetError: It is damaged, encrypted, or may do harm.
     """
-    return _list_zip(path) if path.name.lower().endswith(".zip") else _list_tar(path)
+    name = name or path.name
+    return _list_zip(path) if name.lower().endswith(".zip") else _list_tar(path, name)
 
 
-def unpack_member(blob: ZipBlob) -> Scratch:
-    """Unpack a member of a zip into a temporary file, which can be read from any position."""
+def unpack_member(blob: ZipBlob | SpanBlob) -> Scratch:
+    """Unpack a member of an archive into a temporary file, which can be read from any position."""
+    if isinstance(blob, SpanBlob):
+        return _copy_span(blob)
     with _open_zip(blob.path).open(blob.member) as packed:
         return _unpack(packed, blob.path)
 
 
 def unpack_file(path: Path) -> Scratch:
     """Unpack a file that was packed by itself into a temporary file."""
-    with _decompress(path) as packed:
+    with _decompress(path, path.name) as packed:
         return _unpack(packed, path)
 
 
@@ -154,11 +161,11 @@ def _list_zip(path: Path) -> Archive:
     return Archive({name: ZipBlob(path, names[name]) for name in sorted(names) if not _is_hidden(name)})
 
 
-def _list_tar(path: Path) -> Archive:
+def _list_tar(path: Path, name: str) -> Archive:
     scratch: list[Scratch] = []
     plain = path
-    if not path.name.lower().endswith(".tar"):
-        with _decompress(path) as packed:
+    if not name.lower().endswith(".tar"):
+        with _decompress(path, name) as packed:
             scratch.append(_unpack(packed, path))
         plain = scratch[0].path
     try:
@@ -188,9 +195,9 @@ def _list_files(tar: tarfile.TarFile) -> list[tarfile.TarInfo]:
     return list(files.values())
 
 
-def _decompress(path: Path) -> IO[bytes]:
+def _decompress(path: Path, name: str) -> IO[bytes]:
     openers: dict[str, Any] = {".bz2": bz2.open, ".xz": lzma.open}
-    stream: IO[bytes] = openers.get(path.suffix.lower(), gzip.open)(path, "rb")
+    stream: IO[bytes] = openers.get(PurePosixPath(name).suffix.lower(), gzip.open)(path, "rb")
     return stream
 
 
@@ -208,6 +215,18 @@ def _unpack(packed: IO[bytes], archive: Path) -> Scratch:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # a full disk, for one; errors of gzip and bz2 about bad data have no number
         raise DatasetError(archive, f"not a complete archive: {error}") from error
+    return scratch
+
+
+def _copy_span(blob: SpanBlob) -> Scratch:
+    scratch = Scratch()
+    with blob.path.open("rb") as file:
+        file.seek(blob.offset)
+        left = blob.size
+        while left and (block := file.read(min(left, 2**20))):
+            scratch.file.write(block)
+            left -= len(block)
+    scratch.file.flush()
     return scratch
 
 
@@ -229,4 +248,4 @@ def _check_total(path: Path, size: int) -> None:
 
 def _is_hidden(name: str) -> bool:
     place = PurePosixPath(name.removeprefix("./"))
-    return place.name.lower() in SYSTEM_FILES or any(part.startswith((".", "__MACOSX")) for part in place.parts)
+    return any(part.startswith((".", "__MACOSX")) or part.lower() in SYSTEM_FILES for part in place.parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from emonet.datasets.formats.tree import Tree
-from emonet.datasets.labels import find_emotion, find_split
+from emonet.datasets.labels import find_emotion, find_split, is_code
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sample
 from emonet.labels import Emotion
@@ -55,8 +55,12 @@ def find_labelled_files(tree: Tree) -> list[LabelledFile]:
 
 
 def find_expressions(folders: tuple[str, ...]) -> dict[Emotion, str]:
-    """Find the expressions that folders are named after, each with the uppermost folder that names it."""
-    return {emotion: folder for folder in reversed(folders) if (emotion := find_emotion(folder))}
+    """Find the expressions that folders are named after, each with the uppermost folder that names it.
+
+    A folder `AN` is named after anger only where no folder has a word for a name: below `sad` it is a person.
+    """
+    named = {emotion: folder for folder in reversed(folders) if (emotion := find_emotion(folder))}
+    return {emotion: folder for emotion, folder in named.items() if not is_code(folder)} or named
 
 
 def _label_file(place: PurePosixPath, blob: Blob) -> LabelledFile:

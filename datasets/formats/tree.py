@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from emonet.datasets.formats.archives import (
+    Archive,
     Scratch,
     SpanBlob,
     ZipBlob,
@@ -19,7 +20,7 @@ from emonet.datasets.formats.archives import (
     unpack_member,
 )
 from emonet.datasets.sample import Blob
-from emonet.errors import MissingFileError
+from emonet.errors import DatasetError, MissingFileError
 from facecrop.folders import iter_files
 from facecrop.images import IMAGE_SUFFIXES, MAX_BYTES
 
@@ -66,28 +67,33 @@ class Tree:
         members: Name, with slashes -> bytes; sorted by name.
         failures: Folders that cannot be listed -> why.
         scratch: Temporary files that members are read from.
+        unpacked: Name -> the temporary file of a member that was unpacked; it is unpacked once.
     """
 
     path: Path
     members: dict[str, Blob]
     failures: dict[str, str] = field(default_factory=dict)
     scratch: list[Scratch] = field(default_factory=list)
+    unpacked: dict[str, Scratch] = field(default_factory=dict)
 
-    def archives(self) -> dict[str, Path]:
-        """Find the archives among the members."""
-        blobs = self.members.items()
-        return {name: blob.path for name, blob in blobs if isinstance(blob, FileBlob) and is_archive(name)}
+    def archives(self) -> list[str]:
+        """List the members that are archives."""
+        return [name for name in self.members if is_archive(name)]
 
-    def with_archives(self) -> Tree:
-        """Return the same tree with each archive replaced by its members."""
-        archives, scratch = self.archives(), list(self.scratch)
+    def with_archives(self, depth: int = 2) -> Tree:
+        """Return the same tree with each archive replaced by its members, and so `depth` archives into each other."""
+        archives = self.archives()
+        if not archives or not depth:
+            return self
         members = {name: blob for name, blob in self.members.items() if name not in archives}
-        for name, path in archives.items():
-            inner = open_tree(path)
+        scratch = list(self.scratch)
+        for name in archives:
+            inner = self._open_archive(name)
             folder = PurePosixPath(name).parent
             members |= {str(folder / member): inside for member, inside in inner.members.items()}
             scratch += inner.scratch
-        return Tree(self.path, dict(sorted(members.items())), self.failures, scratch)
+        scratch += self.unpacked.values()
+        return Tree(self.path, dict(sorted(members.items())), self.failures, scratch).with_archives(depth - 1)
 
     def images(self) -> Iterator[tuple[PurePosixPath, Blob]]:
         """Yield the members that have the suffix of an image file."""
@@ -105,24 +111,31 @@ class Tree:
         blob = self.members[name]
         if isinstance(blob, FileBlob):
             return blob.path
-        copy = Scratch()
-        copy.file.write(blob.read())
-        copy.file.flush()
-        self.scratch.append(copy)
-        return copy.path
+        if name not in self.unpacked:
+            self.unpacked[name] = _unpack(name, blob)
+        return self.unpacked[name].path
 
     def plain_file(self, name: str) -> tuple[Path, int, int]:
         """Return the file, offset and size of a member, which is unpacked if it is packed."""
         blob = self.members[name]
         if isinstance(blob, SpanBlob):
             return blob.path, blob.offset, blob.size
-        if isinstance(blob, FileBlob):
-            return blob.path, 0, blob.path.stat().st_size
-        if not isinstance(blob, ZipBlob | GzipBlob):
-            raise TypeError(f"{name} is no file")
-        copy = unpack_member(blob) if isinstance(blob, ZipBlob) else unpack_file(blob.path)
-        self.scratch.append(copy)
-        return copy.path, 0, copy.path.stat().st_size
+        path = self.own_file(name)
+        return path, 0, path.stat().st_size
+
+    def _open_archive(self, name: str) -> Archive:
+        try:
+            return open_archive(self.own_file(name), name)
+        except DatasetError as error:
+            raise DatasetError(self.path / name, error.reason) from error
+
+
+def _unpack(name: str, blob: Blob) -> Scratch:
+    if isinstance(blob, GzipBlob):
+        return unpack_file(blob.path)
+    if not isinstance(blob, ZipBlob | SpanBlob):
+        raise TypeError(f"{name} is no file")
+    return unpack_member(blob)
 
 
 def open_tree(path: str | os.PathLike[str]) -> Tree:
@@ -141,7 +154,7 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
 def hash_inputs(path: Path, outside: Sequence[Path] = ()) -> str:
     """Compute the SHA-256 of a file, or of the names and hashes in a folder, and of files that it names elsewhere."""
     if path.is_dir():
-        own = _hash_together((file, file.relative_to(path)) for file, _ in iter_files(path))
+        own = _hash_together((file, file.relative_to(path)) for file, _ in iter_files(path, follow=True))
     else:
         own = hash_file(path)
     if not outside:
@@ -176,7 +189,7 @@ def _hash_or_failure(path: Path) -> str:
 
 def _folder_tree(root: Path) -> Tree:
     tree = Tree(root, {})
-    for file, failure in iter_files(root):
+    for file, failure in iter_files(root, follow=True):
         name = file.relative_to(root).as_posix()
         if failure:
             tree.failures[name] = failure.reason

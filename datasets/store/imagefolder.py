@@ -22,6 +22,7 @@ from typing import Any
 from emonet.atomic import write_atomically
 from emonet.datasets.store import Store, shard_schema
 from emonet.errors import OptionError
+from emonet.labels import Emotion
 
 METADATA = "metadata.csv"
 CLASSES = "classes.txt"
@@ -77,7 +78,7 @@ def write_imagefolder(
 
 
 def _write_images(store: Store, splits: Iterable[str], sources: Sequence[str], root: Path) -> int:
-    for split, emotion in product(splits, store.classes):
+    for split, emotion in product(splits, _find_classes(store, splits, sources)):
         (root / split / emotion).mkdir(parents=True)
     taken: set[str] = set()
     columns = [name for name in shard_schema(store.classes).names if name != "image"]
@@ -89,6 +90,12 @@ def _write_images(store: Store, splits: Iterable[str], sources: Sequence[str], r
             (root / name).write_bytes(row["image"]["bytes"])
             rows.writerow((name, *(_format_cell(row.get(column)) for column in columns)))
     return len(taken)
+
+
+def _find_classes(store: Store, splits: Iterable[str], sources: Sequence[str]) -> list[Emotion]:
+    """Find the classes that have an image in one of the splits: their folders are in all of these."""
+    counts = [store.info.counts[name].get(split, {}) for name in sources or store.info.counts for split in splits]
+    return [emotion for emotion in store.classes if any(count.get(emotion) for count in counts)]
 
 
 def _read_rows(store: Store, splits: Iterable[str], sources: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,14 +28,15 @@ def has_training_copy(store: Store, split: str, *, near: bool = False) -> NDArra
         near: Count near copies, too: those that the build knows of. See `knows_near_copies`.
     """
     column = "near_group" if near else "duplicate_group"
-    columns = store.table(split, ["key", column]).to_pydict()
-    groups = dict(zip(columns["key"], columns[column], strict=True))
     left_out = _copied_by_rejected(store, near)
-    others = [part for part in LEARNED if part in store.splits and part != split]
-    learned = {group for part in others for group in store.table(part, [column])[column].to_pylist()}
-    learned |= {groups[key] for key in left_out if key in groups}
+    learned: set[int | None] = set()
+    for part in store.splits:
+        is_learned = part in LEARNED and part != split
+        learned |= {group for key, group in _read_groups(store, part, column) if is_learned or key in left_out}
     learned.discard(None)
-    return np.array([key in left_out or group in learned for key, group in groups.items()], np.bool_)
+    return np.array(
+        [key in left_out or group in learned for key, group in _read_groups(store, split, column)], np.bool_
+    )
 
 
 def knows_near_copies(store: Store) -> bool:
@@ -41,8 +44,13 @@ def knows_near_copies(store: Store) -> bool:
     return store.info.options.get("leaks") in ALTERED
 
 
+def _read_groups(store: Store, split: str, column: str) -> Iterator[tuple[str, int | None]]:
+    columns = store.table(split, ["key", column]).to_pydict()
+    return zip(columns["key"], columns[column], strict=True)
+
+
 def _copied_by_rejected(store: Store, near: bool) -> set[str]:
-    """Find the keys of images whose training copies were left out."""
+    """Find the keys of images whose training copies were left out: the first of each group, in any split."""
     begins = {DropReason.LEAK: COPY_OF} | ({DropReason.NEAR_LEAK: NEAR_COPY_OF} if near else {})
     rejected = store.rejected().select(["reason", "detail"]).to_pylist()
     return {row["detail"].removeprefix(begins[row["reason"]]) for row in rejected if row["reason"] in begins}

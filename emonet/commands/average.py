@@ -17,7 +17,8 @@ def average(
     weights: Annotated[
         bool,
         typer.Option(
-            "--weights", help="Average the weights: one network, as fast as each of them. All must have begun with the same weights."
+            "--weights",
+            help="Average the weights: one network, as fast as each of them. All began with the same weights.",
         ),
     ] = False,
 ) -> None:

@@ -58,7 +58,9 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Folder to write report.html, its plots, card.md, evaluation.json and answers.parquet to."
+            "--out",
+            "-o",
+            help="Folder to write report.html, its plots, card.md, evaluation.json and answers.parquet to.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all scores as one JSON object.")] = False,

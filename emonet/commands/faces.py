@@ -269,10 +269,20 @@ class FaceSearch:
             for number, face in enumerate(selection.faces, start=1):
                 crop = encode_png(crop_face(image, face, self.spec))
                 _write_file(self.crops / name_copy(name, f"-{number}.png"), crop)
+            _remove_crops(self.crops, name, len(selection.faces) + 1)
         if self.draw is not None:
             rejected = [rejection.face for rejection in selection.rejections if rejection.face]
             drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))
             _write_file(self.draw / name_copy(name, ".jpg"), drawing)
+
+
+def _remove_crops(folder: Path, name: str, number: int) -> None:
+    """Remove the crops that an earlier run wrote of faces that are not used now, from a number on."""
+    from facecrop.naming import name_copy
+
+    while (crop := folder / name_copy(name, f"-{number}.png")).is_file():
+        crop.unlink()
+        number += 1
 
 
 def _write_file(path: Path, content: bytes) -> None:

@@ -57,7 +57,10 @@ class PredictOptions:
     )
     overwrite: Annotated[
         bool,
-        Option("Write into a folder that holds other things; files that have the names of the album's are replaced.", panel=WRITING),
+        Option(
+            "Write into a folder that holds other things; files that have the names of the album's are replaced.",
+            panel=WRITING,
+        ),
     ] = False
     model: ModelNames = ("emonet",)
     head: HeadName = None

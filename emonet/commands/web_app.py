@@ -52,7 +52,12 @@ def app(
         ),
     ] = "",
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", rich_help_panel=SERVING, help="With another --host: ask for no password; everybody who can reach this machine may use the app.")
+        bool,
+        typer.Option(
+            "--no-auth",
+            rich_help_panel=SERVING,
+            help="With another --host: ask for no password; everybody who can reach this machine may use the app.",
+        ),
     ] = False,
     name: Annotated[
         list[str] | None,

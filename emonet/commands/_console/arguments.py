@@ -19,7 +19,10 @@ PhotosArgument = Annotated[
 ]
 StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")]
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="The model: emonet, emonet_fast, a model file, the folder of a run, or hf://OWNER/NAME.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="The model: emonet, emonet_fast, a model file, the folder of a run, or hf://OWNER/NAME."
+    ),
 ]
 
 Device = Annotated[str, Option("Run on auto, cpu, mps, cuda, or cuda:1 for one of several GPUs.", panel=RUNNING)]
