@@ -25,7 +25,7 @@ from peak import read_peak
 from facecrop import Face, iter_images, open_detector
 from facecrop.filtering import contrast, sharpness
 from facecrop.images import Image
-from facecrop.scanning import scan_photos
+from facecrop.scanning import scan_batches
 
 Detect = Callable[[Sequence[Image]], list[list[Face]]]
 
@@ -172,13 +172,14 @@ def print_quality(found: list[tuple[Image, Face]]) -> None:
 def print_memory(folder: Path, photos: int) -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         early, late = pool.apply(peak_memory, (folder, photos))
-    print(f"Peak memory of scan_photos: {early} MB after {photos // 10} photos, {late} MB after {photos}")
+    print(f"Peak memory of scan_batches: {early} MB after {photos // 10} photos, {late} MB after {photos}")
 
 
 def peak_memory(folder: Path, photos: int) -> tuple[int, int]:
     endless = itertools.chain.from_iterable(iter_images(folder) for _ in itertools.count())
+    batches = scan_batches(itertools.islice(endless, photos), open_detector("mtcnn"))
     peaks = []
-    for count, _ in enumerate(scan_photos(itertools.islice(endless, photos), open_detector("mtcnn")), start=1):
+    for count, _ in enumerate(itertools.chain.from_iterable(batches), start=1):
         if count in (photos // 10, photos):
             peaks.append(read_peak())
     return peaks[0], peaks[-1]

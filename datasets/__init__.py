@@ -1,4 +1,4 @@
-"""Data sets of facial expressions: readers, labels, stores, and what makes one of many."""
+"""Published data sets become crops on disk: a reader for each, the build that merges them, and the store."""
 
 if __name__ == "datasets":
     raise ImportError("this folder is imported as emonet.datasets: the name 'datasets' belongs to Hugging Face")
@@ -20,7 +20,6 @@ from emonet.datasets.sfew import Sfew
 from emonet.datasets.store import open_store
 from emonet.errors import DatasetError
 
-__doc__ = """Published data sets become crops on disk: a reader for each, the build that merges them, and the store."""
 __all__ = [
     "READERS",
     "AffectNet",

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import ClassVar
 
-from emonet.datasets.fer2013 import CODES, Fer2013
+from emonet.datasets.fer2013 import CODES, WHOLE_TABLES, Fer2013
 from emonet.datasets.ferplus import VotedRows, find_label_files, find_majority, is_no_face, read_tree
 from emonet.datasets.formats.coded_rows import read_coded_rows
 from emonet.datasets.formats.pixel_table import PixelTable, open_pixel_table
@@ -28,7 +28,6 @@ from emonet.datasets.sample import DropReason, Rejected, Sample
 from facecrop import CropSpec
 
 VOTES_TABLE = "fer2013new.csv"
-PIXEL_TABLES = ("fer2013.csv", "icml_face_data.csv")
 
 
 class Fer2013Plus(Reader):
@@ -61,7 +60,7 @@ class Fer2013Plus(Reader):
         if find_label_files(tree):
             return Layout("image tree", lambda: read_tree(tree, self.name), framing=CropSpec.fer2013())
         votes = _find_named(tree, (VOTES_TABLE,))
-        tables = _find_named(tree, PIXEL_TABLES)
+        tables = _find_named(tree, WHOLE_TABLES)
         if not votes or not tables:
             return None
         table = open_pixel_table(tree, tables[0], ("emotion", "pixels", "usage"))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from emonet.datasets.formats.pixel_table import PixelRow
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.labels import find_emotion
-from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample
+from emonet.datasets.sample import DropReason, EncodedImage, Rejected, Sample, Votes
 from emonet.errors import DatasetError
 from emonet.labels import Emotion
 
@@ -34,8 +34,6 @@ COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 FOLDERS = {"fer2013train": "train", "fer2013valid": "validation", "fer2013test": "test"}
 
 IMAGE_NAME = re.compile(r"fer(\d{7})\.png", re.IGNORECASE)
-
-Votes = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

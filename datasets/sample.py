@@ -15,8 +15,11 @@ from facecrop.images import Image, read_image
 from facecrop.text import as_text
 
 SPLITS = ("train", "dev", "validation", "test")
+EVALUATED = ("validation", "test")
 REGION_MARGIN = 0.3  # of a published face box, on each side: detectors need some surroundings
 PUBLISHED_SPLITS = ("train", "validation", "test")  # `dev` is only ever taken from train, by the build
+
+Votes = tuple[int, ...]  # of ten people, in the order of FER+'s columns
 
 
 class DropReason(StrEnum):
@@ -163,7 +166,7 @@ class Sample:
     sequence: str | None = None
     frame: int | None = None
     split: str | None = None
-    votes: tuple[int, ...] | None = field(default=None, compare=False)
+    votes: Votes | None = field(default=None, compare=False)
     points: Blob | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

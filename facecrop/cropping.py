@@ -100,9 +100,6 @@ def locate_crop(face: Face, spec: CropSpec) -> Vector:
     return _make_matrix(*_find_square(face, spec), spec.size)
 
 
-placement = locate_crop  # its name in the last release
-
-
 def _find_square(face: Face, spec: CropSpec) -> tuple[Vector, float, float]:
     """Return the centre and the side in pixels of the image, and the turn in radians."""
     width = face.width if face.turn in (0, 180) else face.height

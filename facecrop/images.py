@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -45,17 +44,6 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 ORIENTATION = 0x0112  # EXIF's tag
-_RENAMED = {"PICTURE_SUFFIXES": "IMAGE_SUFFIXES", "is_picture": "is_image_file", "jpeg": "encode_jpeg"}
-
-
-if not TYPE_CHECKING:  # type checkers shall report the old names
-
-    def __getattr__(name: str) -> Any:
-        """Return what had another name in the last release, with a warning."""
-        if name not in _RENAMED:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        warnings.warn(f"facecrop.images.{name} is now {_RENAMED[name]}", DeprecationWarning, stacklevel=2)
-        return globals()[_RENAMED[name]]
 
 
 def is_image_file(path: Path) -> bool:

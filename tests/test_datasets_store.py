@@ -1,7 +1,5 @@
 """The data set on disk, opened by emonet, Hugging Face, pandas, torch, and programs that read folders."""
 
-import json
-import shutil
 import subprocess
 import sys
 
@@ -11,7 +9,7 @@ import pandas as pd
 import PIL.Image
 import pytest
 
-from emonet.datasets import DatasetError, open_store
+from emonet.datasets import open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
 from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store.imagefolder import write_imagefolder
@@ -111,33 +109,6 @@ def test_dataset_json_is_read_and_written_unchanged(folder):
     assert info.sources["fer2013"].cropped_by_publisher == CropSpec.fer2013()
     assert (info.sources["ckplus"].cropped_by_publisher, info.detector) == (None, "mtcnn")
     assert info.splits["train"][0].name == "data/train-00000-of-00001.parquet"
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (lambda stored: stored.pop("counts"), "no counts in it"),
-        (lambda stored: stored["splits"]["train"][0].pop("rows"), r"no rows in splits\.train\[0\]"),
-        (lambda stored: stored["copies"].update(near_pairs="many"), r"copies\.near_pairs must be int, and is 'many'"),
-        (lambda stored: stored.update(files=["a"]), "files must be dict"),
-        (lambda stored: stored["classes"].append("puzzled"), r"classes\[7\]: 'puzzled'"),
-        (lambda stored: stored["options"].pop("crop"), r"options\.crop must be dict, and is None"),
-        (lambda stored: stored["options"]["crop"].update(size=0), r"options\.crop: size must be"),
-    ],
-)
-def test_damaged_dataset_json_names_what_is_wrong(damage, words, folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / "copy")
-    stored = json.loads((copy / "dataset.json").read_text())
-    damage(stored)
-    (copy / "dataset.json").write_text(json.dumps(stored))
-    with pytest.raises(DatasetError, match=words):
-        open_store(copy)
-
-
-def test_info_can_be_indexed_by_name_for_one_release(folder):
-    info = open_store(folder).info
-    with pytest.warns(DeprecationWarning, match=r"write info\.files"):
-        assert info["files"] == info.files
 
 
 def test_torch_data_set_feeds_a_data_loader(folder):

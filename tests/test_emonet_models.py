@@ -1,7 +1,5 @@
 """The contract of all networks: each one in MODELS is tested here."""
 
-import doctest
-import importlib
 import inspect
 import json
 import subprocess
@@ -187,25 +185,3 @@ def test_importing_models_imports_no_back_ends():
     script = "import sys, emonet.models; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torchvision", "sklearn", "facenet_pytorch"} & set(loaded)
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "emonet.labels",
-        "emonet.models._registry",
-        "emonet.models._network",
-        "emonet.inference.loading",
-        "emonet.inference.checkpoint",
-    ],
-)
-def test_the_examples_of_the_docs_run(module):
-    tried = doctest.testmod(importlib.import_module(module))
-    assert tried.attempted
-    assert not tried.failed
-
-
-def test_the_old_name_of_create_meta_model_warns():
-    with pytest.warns(DeprecationWarning, match="create_meta_model"):
-        from emonet.models import outline
-    assert outline is create_meta_model

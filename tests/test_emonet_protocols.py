@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import trainings
 
-from emonet import protocols
 from emonet.datasets.store.regrouped import regroup
 from emonet.heads import Head
 from emonet.inference.checkpoint import load_checkpoint
@@ -309,9 +308,3 @@ def test_bad_protocol_options_are_refused(make, words):
 def test_every_protocol_has_a_name_and_a_title():
     assert list(PROTOCOLS) == ["fer2013", "ckplus", "jaffe", "cross", "learning-curve"]
     assert all(kind.title for kind in PROTOCOLS.values())
-
-
-@pytest.mark.parametrize("name", ["Fer2013", "CkPlus", "Jaffe"])
-def test_old_names_of_protocols_still_work(name):
-    with pytest.warns(DeprecationWarning, match=name):
-        assert getattr(protocols, name) in PROTOCOLS.values()

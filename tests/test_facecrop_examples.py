@@ -32,21 +32,3 @@ def test_the_example_of_a_public_name_runs(package, name):
     (example, *_) = doctest.DocTestFinder(recurse=False).find(documented, name, globs={})
     assert example.examples
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=pytest.fail).failed == 0
-
-
-@pytest.mark.parametrize("name", ["PICTURE_SUFFIXES", "is_picture", "jpeg"])
-def test_the_old_names_of_images_still_work_and_warn(name):
-    with pytest.warns(DeprecationWarning, match=f"{name} is now"):
-        assert getattr(facecrop.images, name)
-    with pytest.raises(AttributeError, match="has no attribute 'png'"):
-        facecrop.images.png  # noqa: B018
-
-
-@pytest.mark.parametrize("name", ["FolderRun", "FolderScore", "Found", "Photo", "folder_labels", "score_folder"])
-def test_the_old_names_of_albums_still_work_and_warn(name):
-    import emonet.album
-
-    with pytest.warns(DeprecationWarning, match=f"{name} is now"):
-        assert getattr(emonet.album, name)
-    with pytest.raises(AttributeError, match="has no attribute 'prophecy'"):
-        emonet.album.prophecy  # noqa: B018

@@ -1,14 +1,16 @@
+from itertools import chain
+
 import numpy as np
 
 from facecrop import ImageError, iter_images
 from facecrop.drawing import draw_faces
-from facecrop.scanning import scan_photos
+from facecrop.scanning import scan_batches
 
 
 def test_scanned_photos_keep_their_order(mtcnn, portrait):
     broken = ImageError("broken.jpg", "cut off")
     photos = [("a", portrait), ("b", broken), ("c", np.zeros((50, 60, 3), np.uint8)), ("d", portrait)] * 20
-    scanned = list(scan_photos(photos, mtcnn))
+    scanned = list(chain.from_iterable(scan_batches(photos, mtcnn)))
     assert [photo.name for photo in scanned] == [path for path, _ in photos]
     assert [len(photo.faces) for photo in scanned] == [1, 0, 0, 1] * 20
     assert scanned[1].image is broken
@@ -22,12 +24,12 @@ def test_scanning_reads_one_batch_ahead(mtcnn):
             read.append(index)
             yield index, np.zeros((20, 20, 3), np.uint8)
 
-    next(scan_photos(photos(), mtcnn))
+    next(scan_batches(photos(), mtcnn))
     assert len(read) < 100
 
 
 def test_an_empty_folder_has_no_photos(mtcnn, tmp_path):
-    assert list(scan_photos(iter_images(tmp_path), mtcnn)) == []
+    assert list(scan_batches(iter_images(tmp_path), mtcnn)) == []
 
 
 def test_faces_are_drawn_into_a_copy(mtcnn, portrait):

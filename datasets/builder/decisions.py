@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.builder.options import EVALUATED, BuildOptions
+from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.rows import list_column
 from emonet.datasets.builder.search import CopySearch
 from emonet.datasets.curation.duplicates import Indices, NearPair, join_groups
@@ -19,14 +19,13 @@ from emonet.datasets.curation.likeness import Likeness
 from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.curation.splits import Member, assign_folds, hold_out, split_groups, warn_of_shortage
 from emonet.datasets.reader import Reader
-from emonet.datasets.sample import DropReason
-from emonet.datasets.store.leaks import ALTERED, COPY_OF, NEAR_COPY_OF
+from emonet.datasets.sample import EVALUATED, DropReason
+from emonet.datasets.store.leaks import ALTERED, COPY_OF, LEARNED, NEAR_COPY_OF
 from emonet.errors import OptionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TRAINED = ("train", "dev")
 
 Reasons = list[str | None]  # of each row; None if it is in the data set
 
@@ -269,7 +268,7 @@ def _link_people_and_sequences(
 
 
 def _find_training_rows(split: Sequence[str], reason: Reasons) -> list[int]:
-    return [row for row, name in enumerate(split) if name in TRAINED and reason[row] is None]
+    return [row for row, name in enumerate(split) if name in LEARNED and reason[row] is None]
 
 
 def _take_dev(split: Sequence[str], reason: Reasons, members: Sequence[Member], options: BuildOptions) -> list[str]:

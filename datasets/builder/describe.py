@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from emonet.datasets.builder.decisions import TRAINED, Index
-from emonet.datasets.builder.options import EVALUATED
+from emonet.datasets.builder.decisions import Index
 from emonet.datasets.curation.duplicates import Indices
 from emonet.datasets.ferplus import VOTES
-from emonet.datasets.sample import SPLITS, DropReason
+from emonet.datasets.sample import EVALUATED, SPLITS, DropReason
 from emonet.datasets.store import StoreInfo
 from emonet.datasets.store.info import Completeness, CopyCounts, Counts, Shard, SourceInfo
+from emonet.datasets.store.leaks import LEARNED
 from emonet.labels import Emotion
 from facecrop import Reason
 
@@ -127,7 +127,7 @@ def _count_copies(index: Index) -> CopyCounts:
 
 def _count_leaks(index: Index, groups: Indices) -> int:
     """Count the images of evaluated splits that have a copy among the training rows, left out or not."""
-    trained = {group for group, split in zip(groups.tolist(), index.split, strict=True) if split in TRAINED}
+    trained = {group for group, split in zip(groups.tolist(), index.split, strict=True) if split in LEARNED}
     return sum(
         split in EVALUATED and group in trained for group, split in zip(groups.tolist(), index.split, strict=True)
     )

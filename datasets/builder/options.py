@@ -12,6 +12,7 @@ from emonet.datasets import READERS
 from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.curation.splits import DEFAULT_SHARES, check_shares
 from emonet.datasets.labels import Contempt, Corrections, LabelRules
+from emonet.datasets.sample import EVALUATED
 from emonet.errors import OptionError
 from emonet.labels import Emotion
 from emonet.options import Group, Option, check_options
@@ -23,7 +24,6 @@ Neutral = Literal["drop", "first"]
 Leaks = Literal["near", "exact", "report", "keep", "drop"]
 SplitBy = Literal["auto", "subject", "none"]
 
-EVALUATED = ("validation", "test")
 
 LARGEST_CROP = 1024  # pixels: networks take 224 or less, and a worker holds hundreds of crops in memory
 LARGEST_FACE = FilterRules(allow="largest")
@@ -44,7 +44,7 @@ CHOICES = Group(
     }
 )
 RULES = Group(
-    allow=FACES("Of several faces use the largest or the most_central, or reject the image (one)."),
+    allow=FACES("Where there are several faces, use the largest or the most_central, or reject the image (one)."),
     min_size=FACES("Reject faces whose shorter side has fewer pixels."),
     min_share=FACES("Reject faces whose shorter side is a smaller share of the image's shorter side."),
     min_score=FACES("Reject faces to which the detector gives a lower score."),
@@ -93,10 +93,10 @@ class BuildOptions:
         ),
     ] = None
     onset: Annotated[
-        str, LABELS("Keep of a sequence: auto[=SHARE], fraction=SHARE, last=N (frames), or peak (the last frame).")
+        str, LABELS("Frames of a sequence to keep: auto[=SHARE], fraction=SHARE, last=N, or peak (the last one).")
     ] = "auto"
     neutral: Annotated[
-        Neutral, LABELS("Treat the first frames of sequences: drop, or first: use one as a neutral face.")
+        Neutral, LABELS("First frames of sequences: drop them, or use the first one as a neutral face (first).")
     ] = "drop"
     detector: Annotated[
         str,
@@ -110,7 +110,7 @@ class BuildOptions:
     )
     undetected: Annotated[
         Undetected,
-        FACES("Treat training images that their publisher cropped and in which no face is found: keep or drop."),
+        FACES("Training images that their publisher cropped, in which no face is found: keep or drop."),
     ] = "keep"
     filter_eval: Annotated[bool, FACES("Reject faces of validation and test, too.")] = False
     recrop: Annotated[bool, FACES("Crop images anew that are cropped already, at the face in them.")] = False

@@ -73,7 +73,7 @@ def has_all_columns(path: Path) -> bool:
 
 
 def read_rows(paths: Iterable[Path]) -> pa.Table:
-    """Read of all rows what is decided by, without images: as little as can be, for it is all in memory together."""
+    """Read the columns that decisions need, of all rows: images are left out, for the rows are in memory together."""
     return read_columns(paths, DECIDED_BY)
 
 

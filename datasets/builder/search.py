@@ -159,7 +159,7 @@ class Piece(NamedTuple):
 
 
 class Greys(NamedTuple):
-    """What `shrink` made of all crops, in a file for each piece, of which is read what is compared.
+    """The small grey crops, in one file for each piece; only those that are compared are read.
 
     Attributes:
         folder: Of the files.
@@ -228,7 +228,7 @@ def _save(folder: Path, name: str, array: NDArray[Any]) -> None:
 
 
 def _load(folder: Path, name: str) -> NDArray[Any]:
-    """Open an array, of which is read what is looked at."""
+    """Open an array without reading it: parts are read when they are used."""
     return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
 
 

@@ -95,7 +95,7 @@ def find_near_pairs(
 
 
 def choose_band_width(count: int) -> int:
-    """Choose how many neighbouring bits of two hashes are the same before they are compared, among so many images."""
+    """Choose how many neighbouring bits of two hashes must agree before they are compared: more among more images."""
     return max(8, int(np.log2(max(2, count))) - 7)
 
 

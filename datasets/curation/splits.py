@@ -36,7 +36,7 @@ class Member:
 
 
 def check_shares(shares: Shares) -> None:
-    """Raise OptionError unless the shares are those of known splits, add up to 1, and train has one, or another all."""
+    """Raise OptionError unless the shares are of known splits, add up to 1, and leave train some, or one split all."""
     if set(shares) - set(DEFAULT_SHARES) or any(not 0 <= share <= 1 for share in shares.values()):
         raise OptionError(f"shares must be numbers from 0 to 1 for {', '.join(DEFAULT_SHARES)}, got {dict(shares)}")
     if abs(sum(shares.values()) - 1) > 1e-6 or not (shares.get("train") or 1 in shares.values()):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from emonet.datasets.formats.pixel_table import BadRow, PixelRow, PixelTable
-from emonet.datasets.sample import DropReason, Rejected, Sample
+from emonet.datasets.sample import DropReason, Rejected, Sample, Votes
 from emonet.labels import Emotion
 
 USAGES = {"training": "train", "publictest": "validation", "privatetest": "test"}
 
 Codes = Mapping[str, Emotion]
-Votes = tuple[int, ...]
 
 
 def read_coded_rows(

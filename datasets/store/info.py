@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -149,11 +148,6 @@ class StoreInfo:
         if self.regrouped is None:
             del stored["regrouped"]
         return stored
-
-    def __getitem__(self, name: str) -> Any:
-        """Look up a part by its name, as code from before 0.2 does."""
-        warnings.warn(f"write info.{name} for info[{name!r}]", DeprecationWarning, stacklevel=2)
-        return self.to_dict()[name]
 
 
 def format_description(info: StoreInfo) -> str:

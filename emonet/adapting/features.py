@@ -51,11 +51,11 @@ def find_last_layer(network: Network, checkpoint: Checkpoint) -> str:
     dense = {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
     last = next(reversed(dense), "")
     if not last or dense[last].bias is None or dense[last].out_features != sum(sizes(checkpoint.heads)):
-        raise refuse(checkpoint)
+        raise make_error(checkpoint)
     return last
 
 
-def refuse(checkpoint: Checkpoint) -> OptionError:
+def make_error(checkpoint: Checkpoint) -> OptionError:
     """Make the error for a network whose last layer cannot take a new head."""
     return OptionError(
         f"the network {checkpoint.model!r} cannot be adapted: its logits are not those of one last dense layer, which "
@@ -85,7 +85,7 @@ def compute_features(checkpoint: Checkpoint, layer: str, pixels: Pixels, machine
                 logits = network(x.contiguous(memory_format=torch.channels_last)).float()
                 found = recorded()
                 if found.shape != (len(piece), weights.shape[1]) or not _fit(found @ weights.T + bias, logits):
-                    raise refuse(checkpoint)
+                    raise make_error(checkpoint)
                 of_views.append(found)
                 answers.append(softmax_heads(logits, sizes(checkpoint.heads)).cpu().numpy())
             values.append(np.stack(of_views, axis=1))

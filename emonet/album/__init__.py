@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
         read_labels,
         score_album,
     )
-    from emonet.album.photos import PhotoFile, PhotoListing, list_photos, read_photos
+    from emonet.album.photos import PhotoFile, PhotoListing, list_photos
     from emonet.album.run import AlbumRun
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "match_labels",
     "predict_folder",
     "read_labels",
-    "read_photos",
     "score_album",
 ]
 
@@ -54,26 +52,12 @@ _MODULES = {
     "match_labels": "labelled",
     "predict_folder": "folder",
     "read_labels": "labelled",
-    "read_photos": "photos",
     "score_album": "labelled",
-}
-
-_RENAMED = {
-    "FolderRun": "AlbumRun",
-    "FolderScore": "AlbumScore",
-    "Found": "PhotoListing",
-    "Photo": "PhotoFile",
-    "folder_labels": "find_labels",
-    "listed_labels": "read_labels",
-    "score_folder": "score_album",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: one photo is predicted without the pages. Old names give a warning."""
-    if name in _RENAMED:
-        warnings.warn(f"emonet.album.{name} is now {_RENAMED[name]}", DeprecationWarning, stacklevel=2)
-        name = _RENAMED[name]
+    """Import a name when it is first used: one photo is predicted without the pages."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -11,7 +11,6 @@ from emonet.database import holds_journal
 from emonet.errors import ImageError
 from facecrop.folders import iter_files
 from facecrop.images import is_image_file
-from facecrop.scanning import Read, read_ahead
 from facecrop.text import as_text
 
 Stamp = tuple[int, int]  # size in bytes, and time of the last change in nanoseconds
@@ -80,11 +79,6 @@ def list_photos(place: Path) -> PhotoListing:
 def list_sources(photos: Iterable[PhotoFile]) -> Iterator[tuple[str, Path | ImageError]]:
     """Yield photos as `answer_photos` takes them: each with its name as text."""
     return ((as_text(photo.name), photo.failure or photo.path) for photo in photos)
-
-
-def read_photos(photos: Iterable[PhotoFile]) -> Iterator[Read[str]]:
-    """Decode photos in order, a few ahead of the one that is asked for; each comes with its name."""
-    return read_ahead((photo.name, photo.failure or photo.path) for photo in photos)
 
 
 def _describe(path: Path, folder: Path, failure: ImageError | None) -> PhotoFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from emonet.app.reader import ReadPhoto
+from emonet.app.reader import AnsweredPhoto
 from emonet.html.render import render_page
 from emonet.prediction import EmotionPredictor
 from emonet.prediction.inputs import make_pixels
@@ -26,7 +26,7 @@ def render_live(predictor: EmotionPredictor) -> str:
     )
 
 
-def describe_frame(photo: ReadPhoto, predictor: EmotionPredictor) -> dict[str, Any]:
+def describe_frame(photo: AnsweredPhoto, predictor: EmotionPredictor) -> dict[str, Any]:
     """Collect what the page shows of each face: the crop that the network sees as bytes, grey or RGB, in base64."""
     faces = [
         {
@@ -41,7 +41,7 @@ def describe_frame(photo: ReadPhoto, predictor: EmotionPredictor) -> dict[str, A
     return {"faces": faces}
 
 
-def crop_as_seen(photo: ReadPhoto, predictor: EmotionPredictor) -> list[Image]:
+def crop_as_seen(photo: AnsweredPhoto, predictor: EmotionPredictor) -> list[Image]:
     """Crop the faces of a photo as the first network sees them: (size, size, 1 or 3)."""
     faces = [(photo.image, one.face) for one in photo.result.predictions]
     return list(make_pixels(faces, predictor.models[0])) if faces else []

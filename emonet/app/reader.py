@@ -33,8 +33,8 @@ class BusyError(EmonetError):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPhoto:
-    """A photo that was read, with its result."""
+class AnsweredPhoto:
+    """A photo and its result."""
 
     image: Image
     result: PhotoResult
@@ -90,7 +90,7 @@ class PhotoReader:
         finally:
             self._places.release()
 
-    def read(self, source: Source) -> ReadPhoto:
+    def read(self, source: Source) -> AnsweredPhoto:
         """Read a photo. Take a `place` first.
 
         Raises:
@@ -98,15 +98,15 @@ class PhotoReader:
         """
         with self._one:
             image = read_image(source, max_pixels=self.limits.max_pixels, max_bytes=self.limits.max_bytes)
-            ((_, result),) = self.predictor.answer([(0, image)])
-        return ReadPhoto(image, result)
+            (result,) = self.predictor.answer([(0, image)])
+        return AnsweredPhoto(image, result)
 
-    def read_frame(self, jpeg: bytes) -> ReadPhoto:
+    def read_frame(self, jpeg: bytes) -> AnsweredPhoto:
         """Read an image of a camera, quickly: for faces that are near it."""
         with self._one:
             image = read_image(jpeg, max_pixels=self.limits.max_pixels, max_bytes=self.limits.max_bytes)
-            ((_, result),) = self._live.answer([(0, image)])
-        return ReadPhoto(image, result)
+            (result,) = self._live.answer([(0, image)])
+        return AnsweredPhoto(image, result)
 
     def explain(self, cut: bytes, face: dict[str, Any], emotion: str) -> Image:
         """Colour on what `cut_around` made of a face what speaks for an expression.

@@ -33,7 +33,7 @@ class EvaluateOptions:
     views: Annotated[
         tuple[LabelView, ...], Option("Score with this test-time augmentation: none, mirror or ten_crop.")
     ] = ("none", "mirror")
-    beta: Annotated[float, Option("In F-beta: how many times recall counts as much as precision.")] = 2.0
+    beta: Annotated[float, Option("Beta of F-beta: how many times recall counts as much as precision.")] = 2.0
     sizes: Annotated[
         tuple[int, ...] | None,
         Option("Score also on faces of these sizes in pixels; '' for none.", 1, default="48,32,24,16,12 with --out"),

@@ -14,7 +14,7 @@ from emonet.inference.torch_classifier import TorchClassifier, images_as_tensor
 from emonet.labels import Emotion
 from emonet.models import Network
 from facecrop import CropSpec, Face, crop_face
-from facecrop.cropping import placement
+from facecrop.cropping import locate_crop
 from facecrop.images import Image
 
 
@@ -41,7 +41,7 @@ def explain_face(
     crop_image = classifier.spec.resize(crop_face(image, face, crop))
     heat = _find_evidence(classifier, crop_image, _find_logits(choice, emotion))
     shown = image.copy()
-    window, matrix = _cut_window(shown, placement(face, replace(crop, size=size)), size)
+    window, matrix = _cut_window(shown, locate_crop(face, replace(crop, size=size)), size)
     window[:] = overlay_heat(window, _lay_on(window, heat, matrix))
     return shown
 

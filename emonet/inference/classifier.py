@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +81,3 @@ def open_classifier(model: Model, machine: Machine | Processor, view: str = "non
         raise OptionError(NOT_FOR_TORCH)
     network = model.network().to(machine.device)
     return TorchClassifier(network, model.input, machine, view=view, heads=sizes(model.heads))
-
-
-def __getattr__(name: str) -> Any:
-    """Find the names of before 0.2 where they are now."""
-    if name not in ("BATCH", "CPU_BATCH", "images_as_tensor", "pictures_as_tensor"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from emonet.inference import torch_classifier
-
-    return getattr(torch_classifier, name)

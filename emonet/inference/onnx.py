@@ -166,13 +166,13 @@ class Whole(nn.Module):
 
 def _check_exportable(checkpoint: Checkpoint) -> None:
     if model_class(checkpoint.model).fit == "memorise":
-        raise _refuse(checkpoint.model, "it memorises images, and scikit-learn compares faces with all of them")
+        raise _make_error(checkpoint.model, "it memorises images, and scikit-learn compares faces with all of them")
     size = sum(array.nbytes for array in checkpoint.weights.values())
     if size >= LARGEST:
-        raise _refuse(checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}")
+        raise _make_error(checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}")
 
 
-def _refuse(model: str, reason: str) -> OptionError:
+def _make_error(model: str, reason: str) -> OptionError:
     return OptionError(f"the network {model!r} cannot be exported to ONNX: {reason}")
 
 
@@ -191,7 +191,7 @@ def _export(whole: Whole, model: str, names: list[str], *, optimise: bool = True
             verbose=False,
         )
     except torch.onnx.OnnxExporterError as error:
-        raise _refuse(model, _find_cause(error)) from error
+        raise _make_error(model, _find_cause(error)) from error
     return cast("torch.onnx.ONNXProgram", program).model_proto
 
 
@@ -217,7 +217,7 @@ def _give_features(model: ModelProto) -> None:
 
     dense = [node for node in model.graph.node if node.op_type == "Gemm"]
     if not dense:
-        raise _refuse("of the package", "it has no dense layer")
+        raise _make_error("of the package", "it has no dense layer")
     model.graph.node.append(helper.make_node("Identity", dense[-1].input[:1], [FEATURES]))
     model.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", None]))
 
@@ -251,10 +251,10 @@ def _check_answers(whole: Whole, model: str, opened: Callable[[], InferenceSessi
             names = [one.name for one in session.get_outputs() if one.name != FEATURES]
             found = np.concatenate([np.hstack(session.run(names, {INPUT: pixels.numpy()})) for pixels in batches])
     except CheckpointError as error:
-        raise _refuse(model, error.reason) from error
+        raise _make_error(model, error.reason) from error
     if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
         apart = np.abs(found - expected).max()
-        raise _refuse(model, f"onnxruntime's probabilities are up to {apart:.3f} from torch's")
+        raise _make_error(model, f"onnxruntime's probabilities are up to {apart:.3f} from torch's")
 
 
 def _open(content: bytes) -> InferenceSession:

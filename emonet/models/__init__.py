@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from facecrop.packages import importing
@@ -17,9 +16,6 @@ __all__ = ["MODELS", "Network", "create_meta_model", "create_model", "model_clas
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is first used: networks bring torch, which `emonet.models.inputs` does without."""
-    if name == "outline":
-        warnings.warn("emonet.models.outline is create_meta_model now", DeprecationWarning, stacklevel=2)
-        name = "create_meta_model"
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with importing("a network", "emonet[train]"):

@@ -88,7 +88,7 @@ class _Scales:
         halved = any(photo.scale == 2 for photo in batch)  # a large photo is a batch of its own
         predictor = self._halved if halved else self._predictor
         reads = [(place, photo.image) for place, photo in enumerate(batch)]
-        for photo, (_, seen) in zip(batch, predictor.answer(reads), strict=True):
+        for photo, seen in zip(batch, predictor.answer(reads), strict=True):
             yield PhotoAnswer(photo, _place_result(photo, seen), seen.predictions)
 
 

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
@@ -14,7 +14,6 @@ from emonet.prediction.notebook import show_prediction, show_result
 from emonet.prediction.probabilities import Probabilities
 from facecrop import Face, Rejection
 from facecrop.face import Box
-from facecrop.images import Image
 from facecrop.text import as_text
 
 UNSURE = ("maybe not a face", "too small", "blurred", "turned", "in doubt")  # reasons why an answer is not given
@@ -172,13 +171,6 @@ class PhotoResult:
             tuple(map(Rejection.from_dict, stored["rejections"])),
             None if error is None else ImageError(None if isinstance(source, int) else source, error),
         )
-
-
-class AnsweredPhoto(NamedTuple):
-    """A photo as it was read, and its result."""
-
-    image: Image | ImageError
-    result: PhotoResult
 
 
 def sort_from_left(predictions: list[Prediction]) -> tuple[Prediction, ...]:

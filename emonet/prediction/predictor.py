@@ -17,7 +17,6 @@ from emonet.inference.backends import choose_machine, describe_backend, name_bac
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine, open_machine
-from emonet.inference.model import Model
 from emonet.prediction.doubts import DoubtRules, mark_unsure
 from emonet.prediction.inputs import (
     GivenModel,
@@ -36,7 +35,7 @@ from emonet.prediction.inputs import (
 )
 from emonet.prediction.many import answer_photos
 from emonet.prediction.notebook import make_thumbnail
-from emonet.prediction.prediction import AnsweredPhoto, PhotoResult, Prediction, normalise, sort_from_left
+from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from emonet.prediction.turned import look_if_turned
 from facecrop import CropSpec, Face, FilterRules, open_detector, read_image
 from facecrop.detectors import DEFAULT, detector_class
@@ -156,11 +155,6 @@ class EmotionPredictor:
         return open_classifier(model, open_machine("cpu", "fp32"))
 
     @property
-    def checkpoints(self) -> tuple[Model, ...]:
-        """The name of `models` before 0.2."""
-        return self.models
-
-    @property
     def answered_by(self) -> dict[str, str]:
         """The `head` and the `prior` that answer, and the `backend` with its version.
 
@@ -204,7 +198,7 @@ class EmotionPredictor:
             FileNotFoundError: There is no such file.
         """
         photo = read_image(to_rgb(image, bgr=bgr))
-        ((_, result),) = self.answer([(0, photo)])
+        (result,) = self.answer([(0, photo)])
         return [replace(one, thumbnail=make_thumbnail(photo, one.face)) for one in result.predictions]
 
     def predict_many(self, images: Iterable[Source], *, bgr: bool = False) -> Iterator[PhotoResult]:
@@ -275,18 +269,18 @@ class EmotionPredictor:
             for (_, face), row in zip(given, rows, strict=True)
         ]
 
-    def answer(self, photos: Iterable[Read[Name]]) -> Iterator[AnsweredPhoto]:
-        """Predict photos that `read_ahead` or `iter_images` has read; only a batch of them is in memory.
+    def answer(self, photos: Iterable[Read[Name]]) -> Iterator[PhotoResult]:
+        """Predict photos that were read already; only a batch of them is in memory.
 
         Args:
             photos: Names with images, or with the error that says why there is no image.
 
         Returns:
-            An iterator with each image and its result, in order.
+            An iterator with their results, in order.
         """
         return chain.from_iterable(map(self._answer_batch, scan_batches(photos, self.detector, self.batch)))
 
-    def _answer_batch(self, batch: Sequence[ScannedPhoto[Name]]) -> Iterator[AnsweredPhoto]:
+    def _answer_batch(self, batch: Sequence[ScannedPhoto[Name]]) -> Iterator[PhotoResult]:
         if self.turns:
             batch = [look_if_turned(photo, self.detector) for photo in batch]
         selections = [select_faces(photo, self.rules) for photo in batch]
@@ -297,4 +291,4 @@ class EmotionPredictor:
         for photo, chosen in zip(batch, selections, strict=True):
             error = photo.image if isinstance(photo.image, ImageError) else None
             found = sort_from_left([next(predictions) for _ in chosen.faces])
-            yield AnsweredPhoto(photo.image, PhotoResult(photo.name, found, chosen.rejections, error))
+            yield PhotoResult(photo.name, found, chosen.rejections, error)

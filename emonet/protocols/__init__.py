@@ -6,7 +6,6 @@ Each protocol is a dataclass of its options, and makes rounds: one training each
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from emonet.protocols.cross import Cross
@@ -39,18 +38,12 @@ PROTOCOLS: dict[str, type[Protocol]] = {
     "learning-curve": LearningCurve,
 }
 
-_OLD_NAMES: dict[str, type[Protocol]] = {"Fer2013": OfficialSplits, "CkPlus": SubjectFolds, "Jaffe": LeaveOneSubjectOut}
-
 
 def __getattr__(name: str) -> Any:
-    """Import `run_protocol` when it is first used, for it loads torch; and know the names from before 0.2."""
+    """Import `run_protocol` when it is first used, for it loads torch."""
     if name == "run_protocol":
         with importing("a protocol", "emonet[train]"):
             from emonet.protocols import run
 
         return run.run_protocol
-    if name in _OLD_NAMES:
-        new = _OLD_NAMES[name]
-        warnings.warn(f"emonet.protocols.{name} is {new.__name__} now", DeprecationWarning, stacklevel=2)
-        return new
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

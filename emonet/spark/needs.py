@@ -1,4 +1,4 @@
-"""Find out before Spark is started what it would fail of, minutes later and in a hundred lines of Java."""
+"""Check what Spark needs before it is started: it would fail minutes later, in a hundred lines of Java."""
 
 from __future__ import annotations
 

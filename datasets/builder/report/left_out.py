@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emonet.datasets.builder.decisions import Index
-from emonet.datasets.builder.options import EVALUATED
 from emonet.datasets.builder.report.images import spread
-from emonet.datasets.sample import SPLITS, DropReason
+from emonet.datasets.sample import EVALUATED, SPLITS, DropReason
 from emonet.datasets.store import StoreInfo
 from facecrop import Reason
 

@@ -14,10 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from facecrop.detectors.mtcnn.layers import ONet, PNet, RNet, open_network
-from facecrop.detectors.mtcnn.pyramid import ImageBatch
+from facecrop.detectors.mtcnn.pyramid import CELL, ImageBatch
 
 STRIDE = 2  # of the first network, in input pixels
-FIELD = 12  # pixels that one cell of the first network sees
 
 
 class Piece(NamedTuple):
@@ -106,7 +105,7 @@ def cut_level(level: Tensor, pixels: int) -> Iterator[Piece]:
             yield Piece(first, 0, level[first : first + step])
         return
     rows = max(STRIDE, pixels // width // STRIDE * STRIDE)
-    shared = FIELD - STRIDE
+    shared = CELL - STRIDE
     for image in range(count):
         for top in range(0, height - shared, rows):
             yield Piece(image, top // STRIDE, level[image : image + 1, :, top : top + rows + shared])
@@ -114,7 +113,7 @@ def cut_level(level: Tensor, pixels: int) -> Iterator[Piece]:
 
 def count_cells(pixels: Tensor) -> tuple[int, int]:
     """Return the rows and columns of cells that the first network has for a piece."""
-    return (pixels.shape[2] - FIELD) // STRIDE + 1, (pixels.shape[3] - FIELD) // STRIDE + 1
+    return (pixels.shape[2] - CELL) // STRIDE + 1, (pixels.shape[3] - CELL) // STRIDE + 1
 
 
 def _run_on_windows(network: Any, batch: ImageBatch, boxes: Tensor, owner: Tensor, side: int) -> list[Tensor]:
