@@ -52,7 +52,7 @@ def _read_boxes(file: Path) -> Iterator[tuple[str, tuple[Box, ...]]]:
 
 
 def montage(photos: Sequence[AnnotatedPhoto], columns: int, rows: int) -> AnnotatedPhoto:
-    """Photos side by side as tiles of one size, drawn by lot (seeded), with their boxes."""
+    """Photos side by side as tiles of one size, drawn at random (seeded), with their boxes."""
     tiles = [photo for photo in photos if photo.boxes is not None] or list(photos)
     rng = np.random.default_rng(0)
     canvas = np.zeros((rows * TILE_WH[1], columns * TILE_WH[0], 3), np.uint8)

@@ -50,7 +50,7 @@ class Score:
 
 
 def play(actors: Sequence[Actor], repeats: int, detect: bool) -> Iterator[Score]:
-    """Every curve with every disturbance, `repeats` times over; faces, expressions and lengths are drawn by lot."""
+    """Every curve with every disturbance, `repeats` times over; faces, expressions and lengths are drawn at random."""
     for seed, (curve, disturbance, _) in enumerate(itertools.product(CURVES, DISTURBANCES, range(repeats))):
         rng = np.random.default_rng(seed)
         actor = actors[int(rng.integers(len(actors)))]

@@ -128,7 +128,7 @@ class Jaffe(Reader):
         image = EncodedImage(tree.members[name])
         yield Sample(f"{self.name}/{stem}", image, emotion, self.name, subject=stem.partition(".")[0])
         for other in others:
-            yield self.reject(stem, DropReason.CONVERTED_COPY, f"{other} is the picture of {name} again")
+            yield self.reject(stem, DropReason.CONVERTED_COPY, f"{other} is the image of {name} again")
 
 
 def _find_code(name: str) -> Emotion | None:

@@ -99,7 +99,8 @@ class FilterRules:
         from facecrop.detectors import detector_class
 
         if not detector_class(detector).has_landmarks:
-            raise OptionError(f"{' and '.join(self.landmark_rules())}: the detector {detector!r} gives no landmarks")
+            rules = " and ".join(self.landmark_rules())
+            raise OptionError(f"{rules}: the detector {detector!r} gives no landmarks; use yunet or mtcnn")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings, safe for json.dumps; `FilterRules(**...)` takes them back."""

@@ -144,11 +144,11 @@ class BuildOptions:
         check_options(self)
         self._check_choices()
         if self.folds == 1:
-            raise OptionError("folds must be 0, or 2 or more, got 1")
+            raise OptionError("`folds` must be 0, or 2 or more, got 1")
         if (self.ferplus or self.drop_no_face_votes) and "fer2013" not in self.inputs:
-            raise OptionError("FER+'s votes belong to FER2013, which is not among the data sets")
+            raise OptionError("`ferplus` holds votes on FER2013's images: give `fer2013`, too")
         if self.drop_no_face_votes and not self.ferplus:
-            raise OptionError("images are dropped by FER+'s votes only where the votes are given")
+            raise OptionError("`drop_no_face_votes` needs the votes: give `ferplus`")
         if self.neutral == "first" and Emotion.NEUTRAL not in self.labels.classes:
             raise OptionError(f"first frames cannot be neutral faces: the classes are {', '.join(self.labels.classes)}")
         if self.rules.allow == "all":
@@ -176,7 +176,7 @@ class BuildOptions:
         has_landmarks = detector_class(self.detector).has_landmarks
         FilterRules(**self.rules.to_dict() | {"detector": self.detector})
         if self.crop.align and not has_landmarks:
-            raise OptionError(f"aligned crops need landmarks, and the detector {self.detector!r} gives none")
+            raise OptionError(f"aligned crops need landmarks, and {self.detector!r} gives none: use yunet or mtcnn")
 
     @property
     def labels(self) -> LabelRules:

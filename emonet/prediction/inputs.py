@@ -103,7 +103,7 @@ def check_models(
     aligned = ["aligned crops"] if any(model.crop.align for model in models) else []
     wants = [*rules.landmark_rules(), *aligned]
     if wants and not detector.has_landmarks:
-        raise OptionError(f"{' and '.join(wants)}: the detector {detector.name!r} gives no landmarks")
+        raise OptionError(f"{' and '.join(wants)}: {detector.name!r} gives no landmarks; use yunet or mtcnn")
 
 
 def select_faces(photo: ScannedPhoto[Name], rules: FilterRules) -> Selection:
