@@ -510,7 +510,7 @@ def test_folds_are_by_subject(inputs, tmp_path):
         ({"undetected": "maybe"}, "undetected must be one of drop, keep, got 'maybe'"),
         ({"leaks": "all"}, "leaks must be one of near, exact, report, keep, drop"),
         ({"near": 0}, "near must be a number above 0"),
-        ({"folds": 1}, "folds must be"),
+        ({"folds": 1}, "`folds` must be"),
         ({"dev": 10**6}, "dev must be smaller than the"),
         ({"ferplus": "votes.csv", "inputs": {"jaffe": "x"}}, "give `fer2013`, too"),
         ({"drop_no_face_votes": True}, "`drop_no_face_votes` needs the votes"),
