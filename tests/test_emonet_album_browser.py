@@ -164,6 +164,14 @@ def test_the_address_says_what_is_shown(opened, album, choice, letters):
     assert "unsurest" in choice or shown(tab) == letters
 
 
+@pytest.mark.parametrize("typed", ["caf\u00e9", "CAFE\u0301"])
+def test_accents_are_found_however_they_are_written(opened, tmp_path, typed):
+    names = ["caf\u00e9 1.jpg", "cafe\u0301 2.jpg", "cafe 3.jpg"]  # from Windows, and from a Mac
+    tab = opened(write(tmp_path, [entry(name, said("happy", 0.9)) for name in names]))
+    tab.get_by_label("Search").fill(typed)
+    assert status(tab) == "2 of 3 photos shown"
+
+
 def test_choices_are_written_into_the_address_and_taken_back(opened, album):
     tab = opened(album)
     press(tab, "happy")
@@ -396,10 +404,10 @@ def test_a_face_is_corrected_in_the_view_by_faces_and_can_be_taken_back(opened, 
     assert not tab.locator(".unsaved").is_visible()
 
 
-def test_saved_corrections_are_labels(opened, tmp_path):
+@pytest.mark.parametrize(("name", "begins"), [('a, "b".jpg', '"a, ""b"".jpg",'), ("=1+2.jpg", "'=1+2.jpg,")])
+def test_saved_corrections_are_labels_and_no_formulas(opened, tmp_path, name, begins):
     from emonet.album import read_labels
 
-    name = 'a, "b".jpg'
     (tmp_path / name).touch()
     tab = opened(write(tmp_path / "album", [entry(name, said("happy", 0.9))]))
     tab.keyboard.press("ArrowDown")
@@ -408,6 +416,7 @@ def test_saved_corrections_are_labels(opened, tmp_path):
     with tab.expect_download() as download:
         press(tab, "Save corrections.csv")
     download.value.save_as(tmp_path / "corrections.csv")
+    assert (tmp_path / "corrections.csv").read_text().splitlines()[1].startswith(begins)
     labels, *_ = read_labels(tmp_path / "corrections.csv", tmp_path)
     assert labels == {name: "sad"}
 

@@ -130,6 +130,26 @@ def test_the_album_of_other_photos_is_refused(photos, predictor, tmp_path, face)
     assert run_album(tmp_path / "others", predictor, overwrite=True).known == [False]
 
 
+def test_the_album_of_another_folder_of_the_same_name_is_refused(photos, predictor, tmp_path, face):
+    run_album(photos, predictor)
+    album, others = photos.with_name("album"), tmp_path / "elsewhere" / "photos"
+    others.mkdir(parents=True)
+    PIL.Image.fromarray(face).save(others / "c.png")
+    with pytest.raises(OptionError, match=r"none of its 4 photos is in .*elsewhere.photos: .*renamed.* --overwrite"):
+        AlbumRun(others, album, predictor).run(lambda *_: None)
+    assert run_album(photos, predictor).known == DONE
+
+
+def test_the_album_of_photos_that_were_all_renamed_is_replaced_when_asked(photos, predictor):
+    run_album(photos, predictor)
+    for path in [*photos.rglob("*.*g")]:
+        path.rename(path.with_stem(f"new-{path.stem}"))
+    with pytest.raises(OptionError, match=r"renamed or replaced, .*--overwrite"):
+        run_album(photos, predictor)
+    assert run_album(photos, predictor, overwrite=True).known == [False] * 4
+    assert run_album(photos, predictor).known == DONE
+
+
 def test_a_folder_that_a_run_wrote_is_not_read_as_photos(photos, predictor):
     run_album(photos, predictor, annotate=True)
     listing = list_photos(photos.parent)
@@ -266,6 +286,46 @@ def test_answers_are_kept_when_the_photos_cannot_be_seen(photos, predictor):
     photos.rmdir()
     photos.with_name("elsewhere").rename(photos)
     assert run_album(photos, predictor, annotate=True, views=True).known == DONE
+
+
+@pytest.fixture
+def lock(monkeypatch):
+    """Makes a folder one that cannot be listed, until it is called with False."""
+
+    def lock_(folder, locked=True):
+        def scan(path):
+            if locked and path == folder:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return real(path)
+
+        monkeypatch.setattr("facecrop.folders.os.scandir", scan)
+
+    real = os.scandir
+    return lock_
+
+
+def test_an_album_is_kept_when_the_folder_of_photos_cannot_be_listed(photos, predictor, lock):
+    run_album(photos, predictor, annotate=True, views=True)
+    before = {path: path.is_file() and path.read_bytes() for path in photos.with_name("album").rglob("*")}
+    lock(photos)
+    with pytest.raises(OptionError, match=r"cannot be listed: Permission denied, .*the album of 4: is the disk away"):
+        run_album(photos, predictor)
+    assert {path: path.is_file() and path.read_bytes() for path in before} == before
+    lock(photos, locked=False)
+    assert run_album(photos, predictor, annotate=True, views=True).known == DONE
+
+
+def test_a_folder_that_cannot_be_listed_is_no_photo_of_the_album(photos, predictor, lock):
+    lock(photos)
+    for _ in range(2):
+        (entry,) = run_album(photos, predictor).entries
+        assert (entry.path, entry.result.error.reason) == (".", "cannot be listed: Permission denied")
+    lock(photos / "summer")
+    rows = [entry.path for entry in run_album(photos, predictor, annotate=True).entries]
+    assert rows == ["a.png", "broken.jpg", "sky.png", "summer"]
+    assert {row["reason"] for row in read_table(photos) if row["path"] == "summer"} == {"unreadable"}
+    lock(photos, locked=False)
+    assert run_album(photos, predictor, annotate=True).known == [True, False, True, False]
 
 
 def test_photos_that_could_not_be_read_are_tried_again(photos, predictor):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -23,9 +24,12 @@ from emonet.app.film import FilmReader
 from emonet.app.guard import Guard
 from emonet.app.opened import OpenedFolders
 from emonet.app.photo import describe_error, describe_photo, format_table, render_photos
-from emonet.app.reader import BusyError, cut_around
+from emonet.app.reader import AnsweredPhoto, BusyError, cut_around
 from emonet.commands import main
 from emonet.errors import ImageError, MissingFileError, OptionError
+from emonet.html.render import render_page
+from emonet.webpage.webpage import POLICY
+from facecrop import FilterRules, Reason, Rejection
 from facecrop.images import encode_jpeg
 
 MODEL = ("--model", "emonet_fast", "--detector", "yunet")
@@ -105,7 +109,7 @@ def test_uploads_are_limited_in_bytes_and_in_pixels(app):
 
 
 def test_a_face_is_explained_for_any_class(app, portrait, reader):
-    ((_, result),) = reader.predictor.answer([(0, portrait)])
+    (result,) = reader.predictor.answer([(0, portrait)])
     cut, face = cut_around(portrait, result.predictions[0].face)
     question = {"image": base64.b64encode(encode_jpeg(cut)).decode(), "face": face.to_dict(), "emotion": "sad"}
     kind = {"Content-Type": "application/json"}
@@ -180,7 +184,7 @@ def test_reading_is_bounded(reader):
 
 
 def test_a_cut_face_is_where_it_was(portrait, reader):
-    ((_, result),) = reader.predictor.answer([(0, portrait)])
+    (result,) = reader.predictor.answer([(0, portrait)])
     face = result.predictions[0].face
     cut, moved = cut_around(portrait, face)
     x1, y1, x2, y2 = (round(value) for value in face.box)
@@ -199,6 +203,29 @@ def test_names_are_shown_as_text(portrait, reader):
     assert "<script" not in markup
     assert "<b>" not in markup
     assert words(markup).count("<script>alert(1)</script>") == 2
+
+
+def say(*rejections, portrait):
+    """The words of a photo whose faces were left out."""
+    result = PhotoResult("a.jpg", rejections=rejections)
+    return describe_photo("a.jpg", AnsweredPhoto(portrait, result), SimpleNamespace(predictor=None)).words
+
+
+def test_faces_that_the_rules_left_out_are_told_of(portrait, jpeg):
+    strict = PhotoReader(
+        EmotionPredictor("emonet_fast", detector="yunet", device="cpu", rules=FilterRules(min_size=900))
+    )
+    with strict.place():
+        photo = strict.read(jpeg)
+    assert describe_photo("a.jpg", photo, strict).words == "1 face left out: too small"
+    face = photo.result.rejections[0].face
+    small, blurred = (Rejection(reason, "", face) for reason in (Reason.TOO_SMALL, Reason.BLURRED))
+    assert say(small, small, portrait=portrait) == "2 faces left out: too small"
+    assert say(small, blurred, small, portrait=portrait) == "3 faces left out: 2 too small, 1 blurred"
+    assert say(Rejection(Reason.NO_FACE, "none"), portrait=portrait) == "No face was found."
+    assert (
+        say(Rejection(Reason.SEVERAL_FACES, "2 faces, one is allowed"), portrait=portrait) == "2 faces, one is allowed"
+    )
 
 
 def test_a_table_holds_no_formulas():
@@ -328,6 +355,15 @@ def test_answers_say_what_a_page_may_load():
     assert headers["content-security-policy"].startswith("default-src 'self'")
     assert "http" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_pages_that_the_sandbox_does_not_let_run_are_not_listed(tmp_path):
+    (tmp_path / "site").mkdir()
+    pages = {"site/index.html": {"more_policy": POLICY}, "album.html": {}}
+    for name, options in pages.items():
+        text = render_page("app_live.html.j2", script="app.js", title="x" * 5000, sections={}, settings={}, **options)
+        (tmp_path / name).write_text(text)
+    assert [page.name for page in OpenedFolders([tmp_path]).pages()] == [f"{tmp_path.name}/album.html"]
 
 
 def test_opened_folders_list_their_pages_and_keep_to_themselves(tmp_path):

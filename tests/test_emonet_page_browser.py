@@ -1,5 +1,7 @@
 """The page that needs no server, in Chromium: photos, what is no photo, tables, and the camera."""
 
+import csv
+
 import cv2
 import numpy as np
 import PIL.Image
@@ -113,6 +115,44 @@ def test_photos_without_a_face_and_what_is_no_photo_are_said_so(tabs, address, p
     assert "cannot read" in said[2]
 
 
+EARLY = """new MutationObserver((_, observer) => {
+  if (!window.readPhotos) return;
+  observer.disconnect();
+  window.early = document.readyState;
+  readPhotos([new File([Uint8Array.from(%s)], 'none.png', { type: 'image/png' })]);
+}).observe(document, { childList: true, subtree: true });"""
+
+
+def test_photos_that_are_chosen_while_the_page_loads_are_read(tabs, address, photos):
+    with tabs.browser.new_context() as context:
+        context.add_init_script(EARLY % list((photos / "none.png").read_bytes()))
+        tab = open_page(tabs, address, context=context)
+        wait_until(tab, "document.body.innerText.includes('No face was found')", 60)
+        assert tab.evaluate("early") == "loading"
+
+
+def test_a_page_that_cannot_start_says_so_and_keeps_saying_it(tabs, address, photos):
+    broken = "window.Worker = class { constructor() { throw new Error('no worker'); } };"
+    with tabs.browser.new_context() as context:
+        context.add_init_script(broken)
+        tab = tabs.open(address, context=context)
+        wait_until(tab, f"{STATUS}.endsWith('cannot start in this browser: no worker')")
+        tab.set_input_files("#choose", str(photos / "none.png"))
+        wait_until(tab, "document.querySelector('#photos article').innerText.includes('the page cannot start')")
+        assert tab.evaluate(STATUS).endswith("cannot start in this browser: no worker")
+
+
+def test_what_is_cleared_while_it_is_read_stays_away_and_can_be_chosen_again(tabs, address, photos):
+    tab = open_page(tabs, address)
+    tab.set_input_files("#choose", [str(photos / "several.png"), str(photos / "one.jpg")])
+    tab.click("#clear")
+    wait_until(tab, f"{STATUS} === 'Ready'", 60)
+    assert tab.evaluate("[results.length, document.querySelectorAll('#photos article').length]") == [0, 0]
+    assert tab.evaluate("document.getElementById('choose').files.length") == 0
+    choose(tab, photos / "one.jpg")
+    assert tab.evaluate("results.map(({ name }) => name)") == ["one.jpg"]
+
+
 def test_names_are_text_and_no_formulas(tabs, address, photos, tmp_path):
     name = "=1+2<img src=x onerror=alert(1)>.png"
     (tmp_path / name).write_bytes((photos / "one.png").read_bytes())
@@ -137,6 +177,49 @@ def test_the_camera_is_read_live_and_stops(tabs, address):
     wait_until(tab, "parseFloat(document.getElementById('rate').textContent) > 0")
     tab.click("#stop")
     wait_until(tab, "document.getElementById('live').hidden && live.stream === null")
+
+
+def test_a_double_click_opens_one_camera_which_stops(tabs, address):
+    tab = open_page(tabs, address)
+    tab.evaluate("""() => {
+      const devices = navigator.mediaDevices, real = devices.getUserMedia.bind(devices);
+      window.streams = [];
+      devices.getUserMedia = async asked => { const got = await real(asked); streams.push(got); return got; };
+    }""")
+    tab.evaluate("document.getElementById('camera').click(), document.getElementById('camera').click()")
+    wait_until(tab, "document.querySelectorAll('#live-faces .face').length === 1", 60)
+    tab.click("#stop")
+    states = "streams.flatMap(one => one.getTracks()).map(one => one.readyState)"
+    assert tab.evaluate(states) == ["ended"]
+    tab.click("#camera")
+    wait_until(tab, "!document.getElementById('live').hidden")
+    tab.click("#stop")
+    assert tab.evaluate(states) == ["ended", "ended"]
+
+
+def test_a_recording_is_saved_as_a_film_and_a_table(tabs, address):
+    tab = open_page(tabs, address)
+    tab.click("#camera")
+    wait_until(tab, "document.querySelectorAll('#live-faces .face').length === 1", 60)
+    saved = []
+    tab.on("download", lambda download: saved.append(download))
+    tab.click("#record")
+    wait_until(tab, "live.lines.length > 2", 60)
+    tab.wait_for_timeout(1500)
+    tab.click("#record")
+    assert tab.evaluate("live.lines.length") == 0
+    for _ in range(300):
+        if len(saved) == 2:
+            break
+        tab.wait_for_timeout(100)
+    files = {one.suggested_filename: one.path() for one in saved}
+    with files["expressions.csv"].open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert {row["face"] for row in rows} == {"1"}
+    assert all(float(row["x1"]) < float(row["x2"]) for row in rows)
+    assert sum(float(rows[0][name]) for name in list(rows[0])[9:]) == pytest.approx(1, abs=0.001)
+    assert files["expressions.webm"].stat().st_size > 1000
+    tab.click("#stop")
 
 
 @pytest.mark.parametrize("dark", [False, True])

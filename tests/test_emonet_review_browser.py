@@ -273,6 +273,25 @@ def test_an_onset_is_dragged_and_a_sequence_is_relabelled(opened, serve, sequenc
     assert corrections(tmp_path) == [("ckplus/S015_001", "onset=5"), ("ckplus/S017_001", "fear")]
 
 
+def test_arrows_move_the_onset_that_has_the_focus(opened, serve, sequences, tmp_path):
+    tab = opened(serve(open_review(sequences, tmp_path)).address)
+    tab.locator("[name=view][value=sequences]").click()
+    focused = "document.activeElement.getAttribute('aria-label')"
+    tab.locator(".handle").nth(1).focus()
+    assert key(tab) == "ckplus/S017_001"
+    press(tab, "ArrowLeft")
+    settle(tab)
+    assert corrections(tmp_path) == [("ckplus/S017_001", "onset=5")]
+    press(tab, "ArrowUp")
+    assert tab.evaluate(focused) == "onset of ckplus/S015_001"
+    press(tab, "ArrowLeft", "ArrowLeft")
+    settle(tab)
+    assert ("ckplus/S015_001", "onset=4") in corrections(tmp_path)
+    active = tab.locator("#faces").get_attribute("aria-activedescendant")
+    assert tab.locator(f"#{active}").get_attribute("aria-selected") == "true"
+    assert "S015_001" in tab.locator(f"#{active}").inner_text()
+
+
 def test_frames_before_the_onset_come_from_the_original_data(opened, serve, sequences, tmp_path):
     server = serve(open_review(sequences, tmp_path))
     tab = opened(server.address)
@@ -351,6 +370,23 @@ def test_one_file_keeps_decisions_in_the_browser_and_saves_them(opened, store, t
     for name, value in ((FIRST, "sad"), (SECOND, "drop"), (THIRD, "keep")):
         review.decide(name, "label", value)
     assert saved == (tmp_path / "corrections.csv").read_text()
+
+
+def test_in_a_sandbox_decisions_last_as_long_as_the_page_is_open(browser, opened, store, tmp_path):
+    write_review(reviews.open_answered(store, tmp_path), tmp_path / "review.html")
+    answer = {
+        "body": (tmp_path / "review.html").read_text(),
+        "headers": {"content-type": "text/html", "content-security-policy": "sandbox allow-scripts allow-downloads"},
+    }
+    with browser.new_context() as context:
+        context.route("**/review.html", lambda route: route.fulfill(**answer))
+        tab = opened("http://127.0.0.1:9/review.html", context=context)
+        assert "only while this page is open" in tab.get_by_role("alert").inner_text()
+        press(tab, "5", "x", "u")
+        assert "1 of 42 decided: 1 relabelled" in status(tab)
+        with tab.expect_download() as download:
+            tab.locator("#download").click()
+        assert f"{FIRST},sad" in download.value.path().read_text()
 
 
 # ---- the server

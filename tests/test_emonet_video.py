@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from emonet import EmotionPredictor, FrameResult, predict_video
 from emonet.commands import app, main
 from emonet.errors import MachineError, MissingPackageError, OptionError, VideoError
-from emonet.video import Segment, TrackedPrediction, VideoOptions, VideoRun
+from emonet.video import Segment, TrackedPrediction, VideoOptions, VideoRun, open_video
 from emonet.video.analysis import Smoother
 from emonet.video.annotated import FilmWriter
+from emonet.video.reading import FilmFile
 from emonet.video.segments import find_segments
 from facecrop import Face, FilterRules
 
@@ -171,6 +172,44 @@ def test_a_run_that_was_ended_goes_on_without_losing_or_doubling_frames(film, pr
     assert not [path for path in tmp_path.iterdir() if "part" in path.name]
 
 
+@pytest.mark.parametrize("rate", [2, 5])
+def test_frames_that_are_far_apart_make_one_track_and_one_plot(film, predictor, tmp_path, rate):
+    options = VideoOptions(rate=rate, gap_s=0.1)
+    VideoRun(film, tmp_path, predictor, options).run(lambda _: None)
+    assert {row["track"] for row in read_rows(tmp_path)} == {1}
+    page = (tmp_path / "timeline.html").read_text(encoding="utf-8")
+    assert page.count("<polygon") == len(predictor.classes)
+
+
+class Fading:
+    """A capture whose disk fails after some frames."""
+
+    def __init__(self, capture, frames):
+        self._capture, self._left = capture, frames
+
+    def grab(self):
+        self._left -= 1
+        return self._left >= 0 and self._capture.grab()
+
+    def __getattr__(self, name):
+        return getattr(self._capture, name)
+
+
+def test_a_film_that_could_not_be_read_to_its_end_is_read_on(film, predictor, whole, tmp_path, monkeypatch):
+    opened = FilmFile._open
+    for readable in (10, 10, 6, 12):
+        with monkeypatch.context() as patch:
+            patch.setattr(FilmFile, "_open", lambda film, frames=readable: Fading(opened(film), frames))
+            summary = VideoRun(film, tmp_path, predictor).run(lambda _: None)
+        assert "damaged" in summary.fault.reason
+        assert summary.frames == max(10, readable)
+    seen = []
+    summary = VideoRun(film, tmp_path, predictor).run(seen.append)
+    assert (summary.fault, summary.known, [result.index for result in seen]) == (None, 12, list(range(12, FRAMES)))
+    assert read_rows(tmp_path) == read_rows(whole)
+    assert "damaged" not in (tmp_path / "timeline.html").read_text(encoding="utf-8")
+
+
 def test_other_options_begin_anew(film, predictor, tmp_path):
     VideoRun(film, tmp_path, predictor, VideoOptions(every=20)).run(lambda _: None)
     summary = VideoRun(film, tmp_path, predictor, VideoOptions(every=10)).run(lambda _: None)
@@ -282,6 +321,23 @@ def test_a_camera_tells_of_its_faces_and_its_recording_is_kept(face, tmp_path, m
     assert isinstance(again.exception, OptionError)
     assert "holds a recording already" in str(again.exception)
     assert read_rows(tmp_path) == rows
+
+
+def test_ctrl_c_ends_a_camera_and_its_annotated_film_is_kept(face, predictor, tmp_path, monkeypatch):
+    from test_emonet_video_reading import PretendedCapture
+
+    def stop(result):
+        if result.index >= 3:
+            raise KeyboardInterrupt
+
+    images = [image[..., ::-1] for image in make_images(face, 20)] * 5
+    monkeypatch.setattr("emonet.video.camera._open_capture", lambda _: PretendedCapture(images))
+    summary = VideoRun(0, tmp_path, predictor, annotate=True).run(stop)
+    assert (summary.stopped, summary.fault) == (True, None)
+    frames = list(open_video(tmp_path / "annotated.webm").read(VideoOptions()))
+    assert frames
+    assert 'src="annotated.webm"' in (tmp_path / "timeline.html").read_text(encoding="utf-8")
+    assert not [path for path in tmp_path.iterdir() if "part" in path.name]
 
 
 def test_opencv_is_needed(film, predictor, monkeypatch):

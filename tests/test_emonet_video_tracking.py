@@ -77,6 +77,17 @@ def test_a_face_keeps_its_track_through_a_short_gap_alone(tracker, detector, awa
     assert {one.track for one in found} == {track}
 
 
+@pytest.mark.parametrize("rate", [0.99, 0.5])
+def test_a_face_on_each_frame_is_one_track_however_far_apart_frames_are(tracker, detector, rate):
+    detector.boxes = [box(100, 100)]
+    found = [one for index in range(6) for one in tracker.update(draw([(100, 100)]), index / rate)]
+    assert [one.track for one in found] == [1] * 6
+    detector.boxes = []
+    assert tracker.update(draw([]), 6 / rate) == []  # it is out of sight
+    detector.boxes = [box(100, 100)]
+    assert [one.track for one in tracker.update(draw([(100, 100)]), 8 / rate)] == [2]
+
+
 def test_a_cut_ends_all_tracks(tracker, detector):
     show(tracker, detector, 0, [(100, 100)])
     detector.boxes = [box(100, 100)]

@@ -74,6 +74,7 @@ class AlbumRun:
             raise OptionError(f"{album} is among the photos; nothing is written next to your photos")
         check_output(album, overwrite=overwrite)
         self.album = album
+        self._folder = photos
         self.predictor = predictor
         self.annotate, self.views, self.overwrite, self.excel = annotate, views, overwrite, excel
         self.title = as_text(photos.resolve().name)
@@ -103,10 +104,10 @@ class AlbumRun:
             output = self._open_output(journal)
             output.remove_parts()
             done = [self._is_done(photo, journal, output) for photo in self.photos]
-            new = list(compress(self.photos, [not one for one in done]))
-            answers = answer_photos(self.predictor, list_sources(new), self._finish)
-            for photo, is_done in zip(self.photos, done, strict=True):
-                if not is_done:
+            asked = [not is_done and photo.failure is None for photo, is_done in zip(self.photos, done, strict=True)]
+            answers = answer_photos(self.predictor, list_sources(compress(self.photos, asked)), self._finish)
+            for photo, is_done, is_asked in zip(self.photos, done, asked, strict=True):
+                if is_asked:
                     self._store(photo, next(answers), journal, output)
                 watch(self._read_entry(photo, journal), is_done)
             with output.listing_writes():
@@ -132,19 +133,23 @@ class AlbumRun:
                 temporary.write_text(text, encoding="utf-8")
 
     def _open_output(self, journal: Journal) -> OutputFolder:
-        if not self.photos and journal.names:
+        """Open the folder of the album, unless the photos that it shows are gone."""
+        known, names = journal.names, {one.name for one in self.photos}
+        failures = [photo.failure for photo in self.photos if photo.failure is not None]
+        if known and len(failures) == len(self.photos):
+            found = str(failures[0]) if failures else f"there is no photo in {self.title!r}"
             raise OptionError(
-                f"there is no photo in {self.title!r}, and {self.album} is the album of {len(journal.names):,}: is the "
-                "disk away? If they are gone for good, remove the album"
+                f"{found}, and {self.album} is the album of {len(known):,}: is the disk away? If they are gone for "
+                "good, remove the album"
             )
-        output, names = OutputFolder(self.album, journal, overwrite=self.overwrite), {one.name for one in self.photos}
-        known = journal.names
+        output = OutputFolder(self.album, journal, overwrite=self.overwrite)
         if journal.unlisted:
             output.adopt(names | known)
-        if known and journal.title not in ("", self.title) and not (known & names) and not self.overwrite:
+        if known and not known & names and not self.overwrite:
+            whose = f"the album of {journal.title!r}" if journal.title else "an album"
             raise OptionError(
-                f"{self.album} holds the album of {journal.title!r}, which has none of these photos: choose another "
-                "folder with -o, or replace the album with --overwrite"
+                f"{self.album} holds {whose}, and none of its {len(known):,} photos is in {self._folder}: choose "
+                "another folder with -o, or, if they were renamed or replaced, replace the album with --overwrite"
             )
         return output
 
@@ -174,6 +179,9 @@ class AlbumRun:
         return (self._read_entry(photo, journal) for photo in self.photos)
 
     def _read_entry(self, photo: PhotoFile, journal: Journal) -> Entry:
+        if photo.failure is not None:  # a folder that cannot be listed; the journal is of photos alone
+            path = as_text(photo.name)
+            return Entry(path, 0, 0, PhotoResult(path, error=ImageError(path, photo.failure.reason)))
         entry = journal.find(photo.name, photo.stamp)
         if entry is None:
             raise OptionError(f"{as_text(photo.name)!r} is not in the album yet: run first")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ DEEPEST = 6  # folders below the one that was named
 HANDED_OUT = frozenset(
     {".html", ".jpg", ".jpeg", ".png", ".webp", ".gif", ".svg", ".csv", ".json", ".parquet", ".mp4", ".webm", ".toml"}
 )
+HEAD = 2048  # bytes of a page in which it says what it may do
+RUNS_NETWORKS = b"wasm-unsafe-eval"  # a page that reads photos by itself, which the app's sandbox does not let it do
 KINDS = {"album": "album", "timeline": "film", "index": "page", "evaluation": "report", "report": "report"}
 
 
@@ -49,9 +52,11 @@ class OpenedFolders:
         return bool(self._roots)
 
     def pages(self) -> list[OpenedPage]:
-        """List the pages, the newest first."""
+        """List the pages, the newest first, without those that cannot run here, such as that of `emonet page`."""
         found = [(path.stat().st_mtime, number, path) for number, path in self._list_pages()]
-        return [self._describe(*one) for one in sorted(found, key=lambda one: (-one[0], one[2]))[:MOST]]
+        ordered = sorted(found, key=lambda one: (-one[0], one[2]))
+        runnable = (self._describe(*one) for one in ordered if not _runs_networks(one[2]))
+        return list(islice(runnable, MOST))
 
     def find(self, number: int, path: str) -> Path:
         """Find a file below the folder of that number.
@@ -83,3 +88,12 @@ class OpenedFolders:
         when = datetime.fromtimestamp(written).astimezone().strftime("%Y-%m-%d %H:%M")
         name = as_text(f"{root.name}/{inside}")
         return OpenedPage(name, kind, f"/open/{number}/{quote(os.fsencode(inside))}", when)
+
+
+def _runs_networks(path: Path) -> bool:
+    """Tell whether a page asks to run networks: by its head, because such a page has many megabytes."""
+    try:
+        with path.open("rb") as page:
+            return RUNS_NETWORKS in page.read(HEAD)
+    except OSError:  # it is gone, or may not be read
+        return False

@@ -6,18 +6,20 @@ import base64
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from emonet.album.tables import defuse
 from emonet.app.live import crop_as_seen
-from emonet.app.reader import PhotoReader, ReadPhoto, cut_around
+from emonet.app.reader import AnsweredPhoto, PhotoReader, cut_around
 from emonet.html.images import EmbeddedImage, embed_jpeg
 from emonet.html.render import open_templates
 from emonet.labels import Emotion
 from emonet.prediction import PhotoResult
 from emonet.prediction.prediction import Prediction
 from emonet.prediction.table import list_columns, make_rows
+from facecrop import Reason
 from facecrop.images import Image, encode_jpeg, limit_size
 from facecrop.text import printable
 
@@ -53,7 +55,7 @@ class PhotoCard:
         return len(self.faces) > MANY
 
 
-def describe_photo(name: str, photo: ReadPhoto, reader: PhotoReader) -> PhotoCard:
+def describe_photo(name: str, photo: AnsweredPhoto, reader: PhotoReader) -> PhotoCard:
     """Collect what is shown of a photo.
 
     Args:
@@ -105,8 +107,21 @@ def _describe_face(number: int, image: Image, prediction: Prediction, crop: Imag
 
 
 def _count_faces(result: PhotoResult) -> str:
-    count = len(result.predictions)
-    if not count:
-        return "No face was found."
-    unsure = sum(bool(one.unsure) for one in result.predictions)
-    return f"{count} face{'s' * (count > 1)}{f', {unsure} unsure' if unsure else ''}"
+    """Say how many faces were read, and how many were left out and why."""
+    said, unsure = [], sum(bool(one.unsure) for one in result.predictions)
+    if count := len(result.predictions):
+        said.append(f"{_say_faces(count)}{f', {unsure} unsure' if unsure else ''}")
+    if reasons := [one.reason.replace("_", " ") for one in result.rejections if one.face is not None]:
+        said.append(f"{_say_faces(len(reasons))} left out: {_say_reasons(reasons)}")
+    said += [one.detail for one in result.rejections if one.face is None and one.reason is not Reason.NO_FACE]
+    return "; ".join(said) or "No face was found."
+
+
+def _say_faces(count: int) -> str:
+    return f"{count} face{'s' * (count > 1)}"
+
+
+def _say_reasons(reasons: Sequence[str]) -> str:
+    """Say each reason once, with the number of its faces if there are several reasons."""
+    counts = Counter(reasons)
+    return ", ".join(f"{many} {reason}" if len(counts) > 1 else reason for reason, many in counts.items())

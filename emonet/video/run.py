@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal.sqlite"
 OF_PHOTOS = ("doubts", "turns")  # parts of the predictor that films do not have: all their faces are answered
+ENDED = ("ended", "fault")  # of the state: that the film was read to its end, and why it ended too early
 THUMBNAIL = 160  # pixels: the longer side
 FIRST_STEP = 0.25  # seconds between thumbnails, until there are too many
 LIVE_RATE = 15.0  # frames a second of the annotated film of a camera
@@ -107,8 +108,8 @@ class VideoRun:
     def run(self, watch: Watch) -> VideoSummary:
         """Look at all frames that are left, and write the results.
 
-        A run that was stopped or killed goes on after the last frames that it stored. Ctrl-C ends a run, too: what
-        there is then is written.
+        A run that was stopped or killed goes on after the last frames that it stored, and so does one whose film could
+        not be read to its end. Ctrl-C ends a run, too: what there is then is written.
 
         Args:
             watch: Told of each new frame, in order.
@@ -128,7 +129,7 @@ class VideoRun:
                 self._write(journal)
                 raise OptionError(f"{self.folder} holds a recording already: choose another folder for a new one")
             stopped = False
-            if "ended" not in journal.state:
+            if "ended" not in journal.state or journal.state.get("fault"):  # the disk may have been away
                 stopped = self._look(journal, watch)
             if not journal.frames:
                 raise self._fault(journal) or VideoError(self.path, "no frame was looked at")
@@ -137,21 +138,22 @@ class VideoRun:
 
     def _look(self, journal: VideoJournal, watch: Watch) -> bool:
         """Look at the frames that are left; return whether Ctrl-C has ended it."""
-        analysis, state = VideoAnalysis(self.predictor, self.options), journal.state
-        if state:
+        analysis = VideoAnalysis(self.predictor, self.options)
+        state = {name: value for name, value in journal.state.items() if name not in ENDED}
+        if "analysis" in state:
             analysis.resume(state["analysis"])
         frames = self.film.read(self.options, after=state.get("last", -1))
-        try:
-            with ExitStack() as stack:
-                writer = stack.enter_context(open_annotated(self.folder, LIVE_RATE)) if self._draws_live else None
+        with ExitStack() as stack:
+            writer = stack.enter_context(open_annotated(self.folder, LIVE_RATE)) if self._draws_live else None
+            try:
                 for images, results in analysis.analyse_images(frames, live=self.film.live):
                     state = self._store(journal, images, results, state | {"analysis": analysis.state})
                     if writer is not None:
                         _draw_all(writer, images, results)
                     for result in results:
                         watch(result)
-        except KeyboardInterrupt:
-            return True
+            except KeyboardInterrupt:  # caught here, so that the annotated film is finished
+                return True
         fault = self.film.fault
         journal.add([], [], state | {"ended": True, "fault": fault and fault.reason})
         return False
@@ -175,9 +177,9 @@ class VideoRun:
 
     def _write(self, journal: VideoJournal) -> tuple[Path, list[Segment]]:
         classes, answered_by = self.predictor.classes, self.predictor.answered_by
+        rate = (journal.frames - 1) / journal.length_s if journal.frames > 1 and journal.length_s else 1.0
         write_tables(journal.read(), self.folder, classes, {"film": printable(self.film.name), **answered_by})
         if self.annotate and self.path is not None:
-            rate = (journal.frames - 1) / journal.length_s if journal.length_s else 1.0
             annotate_film(self.film.read(self.options), journal.read(), self.folder, rate)
         fault = self._fault(journal)
         page, segments = write_timeline(
@@ -187,7 +189,7 @@ class VideoRun:
             classes=classes,
             length_s=journal.length_s,
             frames=journal.frames,
-            gap_s=self.options.gap_s,
+            gap_s=max(self.options.gap_s, 1.5 / rate),  # a track goes on from one frame to the next in any case
             thumbnails=journal.thumbnails(),
             film=self._address(),
             fault="" if fault is None else fault.reason,

@@ -91,7 +91,7 @@ class FaceTracker:
         """Return the faces of the next frame."""
         if self._is_cut(image):
             self._tracks, self._detected_s = [], -math.inf
-        self._tracks = [one for one in self._tracks if time_s - one.seen_s <= self._options.gap_s]
+        self._tracks = [one for one in self._tracks if one.seen or time_s - one.seen_s <= self._options.gap_s]
         lost = self._follow(image, time_s)
         self._since += 1
         due = time_s - self._detected_s >= self._options.detect_s - 1e-3

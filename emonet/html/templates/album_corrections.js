@@ -94,9 +94,11 @@ class Notes {
 
 const area = (face) => face.box[2] * face.box[3];
 
+// What a spreadsheet would take for a formula gets an apostrophe before it; what reads the table takes it off.
 function saveTable(name, header, rows) {
+  const defuse = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
   const cell = (value) => {
-    const text = typeof value === "number" ? String(Math.round(value * 1000) / 1000) : String(value);
+    const text = typeof value === "number" ? String(Math.round(value * 1000) / 1000) : defuse(String(value));
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const text = [header, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");

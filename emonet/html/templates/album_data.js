@@ -13,7 +13,7 @@ function readAlbum() {
     ...photo, number,
     path: photo.path ?? photo.name,
     thumbnail: thumbnails[number],
-    words: photo.name.toLowerCase(),
+    words: fold(photo.name),
     faces: (photo.faces ?? []).map((face, place) => readFace(face, place, data.classes)),
   }));
   for (const photo of photos) for (const face of photo.faces) face.photo = photo;
@@ -34,6 +34,9 @@ const kindOf = (face) => face.corrected || (face.unsure ? UNSURE : face.emotion)
 
 // The class that gives a face its colour.
 const colourOf = (face) => (face.corrected === DROP || kindOf(face) === UNSURE ? UNSURE : kindOf(face));
+
+// Text as it is searched; names from a Mac have their accents apart from the letters.
+const fold = (text) => text.toLowerCase().normalize("NFC");
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
@@ -63,7 +66,7 @@ function isShown(photo, state, show) {
   return photo.faces.some((face) => isOf(face, show) && passes(face, state));
 }
 
-const matches = (photo, state) => photo.words.includes(state.find.trim().toLowerCase());
+const matches = (photo, state) => photo.words.includes(fold(state.find.trim()));
 
 // The photos that are asked for, sorted.
 function choosePhotos(album, state) {

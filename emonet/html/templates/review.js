@@ -54,6 +54,10 @@ class Page {
       if (tile) this.select(Number(tile.dataset.position));
       if (strip) this.select(Number(strip.dataset.sequence));
     });
+    $("#faces").addEventListener("focusin", (event) => {
+      const strip = event.target.closest(".strip");
+      if (strip && Number(strip.dataset.sequence) !== this.sequence) this.select(Number(strip.dataset.sequence));
+    });
     let width = 0;
     new ResizeObserver(([entry]) => {
       if (Math.abs(entry.contentRect.width - width) >= 1) this.lay();
@@ -201,6 +205,7 @@ class Page {
     const decided = this.decisions.get(sequence.key), cut = this.decisions.get(sequence.key, "onset") ? ", moved" : "";
     const words = decided === NOTHING ? label : `${label} \u2192 ${decided}`;
     const title = `${sequence.key}: ${words}; ${kept} of ${sequence.frames.length} frames, from ${onset} on${cut}`;
+    row.id = `strip${number}`;
     row.classList.toggle("selected", number === this.sequence);
     row.setAttribute("role", "option");
     row.setAttribute("aria-selected", number === this.sequence);
@@ -281,14 +286,17 @@ class Page {
 
   select(position) {
     if (this.view === "sequences") {
+      const focused = document.activeElement?.closest(".strip"); // before rows are moved, which may take the focus away
       this.sequence = Math.max(0, Math.min(this.faces.sequences.length - 1, position));
       this.rows.reveal(this.sequence);
+      if (focused) this.rows.shown.get(this.sequence)?.querySelector(".handle").focus({ preventScroll: true });
     } else {
       this.position = Math.max(0, Math.min(this.list.length - 1, position));
       if (this.list.length) this.rows.reveal(this.rowOf(this.position));
     }
     this.rows.redraw();
-    $("#faces").setAttribute("aria-activedescendant", `tile${this.position}`);
+    const active = this.view === "sequences" ? `strip${this.sequence}` : `tile${this.position}`;
+    $("#faces").setAttribute("aria-activedescendant", active);
     this.showFace();
   }
 
@@ -393,6 +401,7 @@ async function start() {
   let page;
   const decisions = new Decisions(saver, embedded ? saver.read() : data.decisions, () => page?.update(), (words) => page?.say(words));
   page = new Page(readFaces(data, Boolean(embedded)), decisions);
+  if (!saver.lasts) page.say("decisions are kept only while this page is open: download them before you close it");
   $("#faces").focus({ preventScroll: true });
   setInterval(() => { if (!document.hidden) decisions.poll().catch(() => page.say("the server does not answer")); }, POLL);
 }

@@ -144,6 +144,7 @@ class Decisions {
 
 // Saves on the server that the page comes from.
 const serverSaver = {
+  lasts: true,
   async save(key, kind, value, expected) {
     const answer = await fetch("decide", {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ key, kind, value, expected }),
@@ -156,18 +157,31 @@ const serverSaver = {
   },
 };
 
+// What the browser keeps for this page; null where it keeps nothing, as in a sandbox.
+function openStorage() {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
 // Saves in the browser, for a page that is one file; the storage is read anew each time, for other tabs write it, too.
+// Without a storage, decisions last as long as the page is open.
 function browserSaver(store) {
-  const name = `emonet review ${store}`;
-  const read = () => JSON.parse(localStorage.getItem(name) ?? "[]");
+  const name = `emonet review ${store}`, storage = openStorage();
+  let kept = "[]";
+  const read = () => JSON.parse((storage ? storage.getItem(name) : kept) ?? "[]");
   return {
+    lasts: Boolean(storage),
     read,
     async save(key, kind, value, expected) {
       const rows = read();
       const last = rows.findLast((row) => row[1] === key && row[2] === kind)?.[3];
       if (last !== undefined && last !== expected) return { conflict: last };
       const decision = [rows.length + 1, key, kind, value];
-      localStorage.setItem(name, JSON.stringify([...rows, decision]));
+      kept = JSON.stringify([...rows, decision]);
+      storage?.setItem(name, kept);
       return { decision };
     },
     async since(number) {

@@ -2,7 +2,7 @@
 
 const status = text => { byId('status').textContent = text; };
 const waiting = new Map();  // number of a question -> what to do with its answer
-let worker, asked = 0, opened;
+let worker, asked = 0;
 
 function ask(question, transfer = []) {
   const id = ++asked;
@@ -37,11 +37,11 @@ async function start() {
     waiting.get(data.id)(data);
     waiting.delete(data.id);
   };
-  worker.onerror = event => status(`The page cannot start in this browser: ${event.message}`);
+  const failed = new Promise((_, fail) => { worker.onerror = event => fail(new Error(event.message)); });
   const names = ['runtime', 'detector', 'network'];
   const contents = await Promise.all(names.map(readFile));
   const files = Object.fromEntries(names.map((name, place) => [name, contents[place]]));
-  const { error } = await ask({ files, settings }, contents);
+  const { error } = await Promise.race([ask({ files, settings }, contents), failed]);
   for (const element of document.querySelectorAll('script[data-file]')) element.remove();  // they are not needed any more
   byId('progress').hidden = true;
   if (error) throw new Error(error);
@@ -51,26 +51,33 @@ async function start() {
 
 async function readPhotos(files) {
   const photos = [...files].filter(file => file.type.startsWith('image/') || !file.type);
-  const shown = photos.map(file => {
-    let answer;
-    const answered = new Promise(resolve => { answer = resolve; });
-    return { file, answer, done: addPhoto(file, answered) };
-  });
-  await opened;
-  for (const [index, { file, answer, done }] of shown.entries()) {
-    status(`Reading photo ${index + 1} of ${shown.length}`);
-    answer(await ask({ image: file }));
-    await done;
+  const cards = photos.map(addPhoto);
+  if (!await opened) {
+    for (const card of cards) showPhoto(card, { error: 'the page cannot start' });
+    return;
+  }
+  for (const [index, card] of cards.entries()) {
+    if (!card.article.isConnected) continue;  // it was cleared
+    status(`Reading photo ${index + 1} of ${cards.length}`);
+    showPhoto(card, await ask({ image: card.file }));
   }
   status('Ready');
 }
 
 const reading = setInterval(showProgress, 100);
-document.addEventListener('DOMContentLoaded', () => {
-  clearInterval(reading);
-  opened = start().catch(error => status(`The page cannot start in this browser: ${error.message}`));
+const opened = new Promise(go => {  // whether the page could start
+  document.addEventListener('DOMContentLoaded', () => {
+    clearInterval(reading);
+    go(start().then(() => true, error => {
+      status(`The page cannot start in this browser: ${error.message}`);
+      return false;
+    }));
+  });
 });
-byId('choose').addEventListener('change', ({ target }) => { readPhotos(target.files); });
+byId('choose').addEventListener('change', ({ target }) => {
+  readPhotos(target.files);
+  target.value = '';  // so that the same photo can be chosen again
+});
 byId('save').addEventListener('click', () => save(makeTable(), 'text/csv', 'expressions.csv'));
 byId('clear').addEventListener('click', clearPhotos);
 byId('camera').addEventListener('click', () => startCamera((image, share) => ask({ image, share }, [image])));

@@ -2,29 +2,32 @@
 // left out, so that nothing piles up.
 
 const LIVE_SHARE = 0.12;  // of the shorter side: the smallest faces that are looked for
-const live = { stream: null, recorder: null, rows: [], table: [], began: 0 };
+const live = { stream: null, recorder: null, rows: [], lines: [], began: 0 };
 const isHidden = () => document.hidden || window.frameElement?.checkVisibility() === false;  // or its frame in a page
 
 async function startCamera(read) {
+  byId('camera').disabled = true;  // at once: a second click would open another stream
+  const video = make('video', { muted: true, playsInline: true });
   try {
     live.stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    video.srcObject = live.stream;
+    await video.play();
   } catch (error) {
+    stopCamera();
     byId('status').textContent = `The camera cannot be used: ${error.message}`;
     return;
   }
-  const video = make('video', { srcObject: live.stream, muted: true, playsInline: true });
-  await video.play();
   byId('live').hidden = false;
-  byId('camera').disabled = true;
+  const { stream } = live;
   let last = performance.now(), rate = 0;
-  while (live.stream) {
+  while (live.stream === stream) {
     if (isHidden()) {  // pause
       await new Promise(go => setTimeout(go, 200));
       continue;
     }
     const [shown, sent] = await Promise.all([createImageBitmap(video), createImageBitmap(video)]);
     const answer = await read(sent, LIVE_SHARE);
-    if (live.stream && !answer.error) paintFrame(shown, answer);
+    if (live.stream === stream && !answer.error) paintFrame(shown, answer);
     else shown.close();
     const now = performance.now();
     rate = 0.8 * rate + 0.2 * 1000 / (now - last);
@@ -52,7 +55,7 @@ function paintFrame(bitmap, { faces }) {
     context.strokeText(words, x1, y);
     context.fillText(words, x1, y);
   });
-  if (live.recorder) live.table.push([(performance.now() - live.began) / 1000, faces]);
+  if (live.recorder) live.lines.push(...formatFaces((performance.now() - live.began) / 1000, faces));
   while (live.rows.length < faces.length) {
     live.rows.push(new FaceRow());
     byId('live-faces').append(live.rows.at(-1).element);
@@ -75,26 +78,30 @@ function stopCamera() {
 function record() {
   if (live.recorder) {
     live.recorder.stop();
-    live.recorder = null;
     save(makeLiveTable(), 'text/csv', 'expressions.csv');
+    Object.assign(live, { recorder: null, lines: [] });
     byId('record').textContent = 'Record';
     return;
   }
-  const parts = [];
-  Object.assign(live, { table: [], began: performance.now() });
-  live.recorder = new MediaRecorder(byId('frame').captureStream());
-  live.recorder.ondataavailable = ({ data }) => parts.push(data);
-  live.recorder.onstop = () => save(new Blob(parts), 'video/webm', 'expressions.webm');
-  live.recorder.start(1000);
+  const recorder = new MediaRecorder(byId('frame').captureStream()), parts = [];
+  Object.assign(live, { recorder, lines: [], began: performance.now() });
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  recorder.onstop = () => {
+    const kind = recorder.mimeType || 'video/webm';  // Safari records MP4
+    save(new Blob(parts), kind, `expressions.${kind.includes('mp4') ? 'mp4' : 'webm'}`);
+  };
+  recorder.start(1000);
   byId('record').textContent = 'Stop and save';
 }
 
+// The lines of the table about the faces of a frame.
+function formatFaces(seconds, faces) {
+  return faces.map((face, index) => [
+    seconds.toFixed(3), index + 1, ...face.box.map(value => value.toFixed(1)), face.score.toFixed(4), nameOf(face),
+    face.unsure ?? '', ...face.probabilities.map(share => share.toFixed(4))].join(','));
+}
+
 function makeLiveTable() {
-  const { classes } = settings.answer;
-  const lines = [['seconds', 'face', 'x1', 'y1', 'x2', 'y2', 'score', 'emotion', 'unsure', ...classes]];
-  for (const [seconds, faces] of live.table)
-    faces.forEach((face, index) => lines.push([
-      seconds.toFixed(3), index + 1, ...face.box.map(value => value.toFixed(1)), face.score.toFixed(4), nameOf(face),
-      face.unsure ?? '', ...face.probabilities.map(share => share.toFixed(4))]));
-  return lines.map(line => line.join(',')).join('\r\n') + '\r\n';
+  const columns = ['seconds', 'face', 'x1', 'y1', 'x2', 'y2', 'score', 'emotion', 'unsure', ...settings.answer.classes];
+  return [columns.join(','), ...live.lines].join('\r\n') + '\r\n';
 }

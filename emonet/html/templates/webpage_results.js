@@ -2,23 +2,25 @@
 
 const results = [];
 
-function addPhoto(file, answered) {
+function addPhoto(file) {
   const place = make('div', { className: 'stage' });
   const list = make('div', {}, make('h2', { textContent: file.name || 'pasted photo' }));
   const said = make('p', { className: 'soft', textContent: 'waiting' });
   list.append(said);
-  byId('photos').prepend(make('article', { className: 'photo' }, place, list));
+  const article = make('article', { className: 'photo' }, place, list);
+  byId('photos').prepend(article);
   byId('tools').hidden = false;
-  return answered.then(answer => showPhoto(file, answer, place, list, said));
+  return { file, article, place, list, said };
 }
 
-function showPhoto(file, answer, place, list, said) {
+function showPhoto({ file, article, place, list, said }, answer) {
+  if (!article.isConnected) return;  // it was cleared while it was read
   if (answer.error) {
     said.textContent = `This browser cannot read the photo: ${answer.error}`;
     return;
   }
   const { faces } = answer;
-  place.parentElement.classList.toggle('many', faces.length > 4);
+  article.classList.toggle('many', faces.length > 4);
   results.push({ name: file.name || 'pasted photo', faces });
   said.textContent = faces.length === 0 ? 'No face was found.' : faces.length === 1 ? '1 face' : `${faces.length} faces`;
   const boxes = drawBoxes(answer);

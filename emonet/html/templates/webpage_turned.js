@@ -39,16 +39,16 @@ function limitSize(image, most) {
   return asImage(resizePart(image, [0, image.width], [0, image.height], width, height), width, height);
 }
 
-// Turns an image counter-clockwise by quarters.
+// Turns an image counter-clockwise by quarters: 90, 180 or 270 degrees.
 function turnBack(image, degrees) {
   const { width, height } = image, pixels = new Uint32Array(image.data.buffer);
   const [wide, high] = degrees === 180 ? [width, height] : [height, width];
+  const [start, across, down] = {  // where the first pixel goes, and how far apart pixels of a row and of a column lie
+    90: [(width - 1) * height, -height, 1], 180: [width * height - 1, -1, -width], 270: [height - 1, height, -1],
+  }[degrees];
   const turned = new Uint32Array(wide * high);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const [to_x, to_y] = turnPoint([x, y], 360 - degrees, width - 1, height - 1);
-      turned[to_y * wide + to_x] = pixels[y * width + x];
-    }
+  for (let y = 0, from = 0; y < height; y++)
+    for (let x = 0, to = start + y * down; x < width; x++, to += across) turned[to] = pixels[from++];
   return { width: wide, height: high, data: new Uint8ClampedArray(turned.buffer) };
 }
 
