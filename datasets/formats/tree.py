@@ -76,6 +76,11 @@ class Tree:
     scratch: list[Scratch] = field(default_factory=list)
     unpacked: dict[str, Scratch] = field(default_factory=dict)
 
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether members are read from temporary files, which are on this machine alone."""
+        return bool(self.scratch or self.unpacked)
+
     def archives(self) -> list[str]:
         """List the members that are archives."""
         return [name for name in self.members if is_archive(name)]

@@ -39,7 +39,7 @@ class SparkEngine:
         self._session = session
 
     def check(self, options: BuildOptions, readers: Mapping[str, Reader], folder: Path) -> None:
-        unpacked = [reader.path for reader in readers.values() if reader.tree.scratch]
+        unpacked = [reader.path for reader in readers.values() if reader.tree.is_unpacked]
         if unpacked and not self._session.sparkContext.master.startswith("local"):
             raise OptionError(
                 f"{unpacked[0]} is read from an unpacked copy in this machine's temporary folder, which other machines "
