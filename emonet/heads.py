@@ -54,7 +54,7 @@ class Head:
             raise OptionError(f"temperature must be a number above 0, got {self.temperature}")
         if not self.name or self.name == MEAN:
             raise OptionError(f"a head must have a name other than {MEAN!r}, got {self.name!r}")
-        if self.prior and (len(self.prior) != len(self.classes) or min(self.prior) < 0):
+        if self.prior and not (len(self.prior) == len(self.classes) and all(0 <= one < math.inf for one in self.prior)):
             raise OptionError(f"prior must be a share for each of {len(self.classes)} classes, got {self.prior}")
 
     def to_dict(self) -> dict[str, Any]:

@@ -123,6 +123,21 @@ def test_the_mean_has_learned_what_any_of_them_has():
     assert list_learned_sources(unknown) is None
 
 
+def test_the_mean_names_all_teachers_and_what_any_was_chosen_on():
+    config = {"init": "a", "all_train": False, "keep": "best", "fold": 2, "teacher": ["b"], "teacher_labels": ["c"]}
+    training = {"config": config, "sources": {"jaffe": 5}, "identity": {"data": "a"}, "adapted": {"data": ["own"]}}
+    others = {"init": "d,a", "fold": -1, "teacher": ["e"], "teacher_labels": ["f.parquet", "c"]}
+    other = {**training, "config": {**config, **others}, "adapted": {"data": ["theirs"]}}
+    made = average_answers([replace(two_heads(), training=one) for one in (training, other)]).training
+    assert {name: made["config"][name] for name in others} == {
+        "init": "a,d",
+        "fold": -1,
+        "teacher": ["b", "e"],
+        "teacher_labels": ["c", "f.parquet"],
+    }
+    assert made["adapted"]["data"] == ["own", "theirs"]
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

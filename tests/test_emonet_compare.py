@@ -89,6 +89,34 @@ def test_the_interval_of_a_difference_is_over_people_where_they_are_known():
     assert widths[0] == pytest.approx(2 * 2.001 * shares.std(ddof=1) / 60**0.5, rel=0.05)
 
 
+def test_the_interval_of_a_class_is_as_wide_as_its_few_people_make_it():
+    """Of 40 people three show disgust, and as in a t-interval of three people its ends are far apart."""
+    labels = np.repeat([0] * 37 + [1] * 3, 10)
+    people = {"subjects": np.repeat([f"S{number}" for number in range(40)], 10).tolist()}
+    second = labels.copy()
+    for person, wrong in ((37, 8), (38, 5), (39, 2)):
+        second[10 * person : 10 * person + wrong] = 0
+    found = {
+        one.name: one.difference
+        for one in compare_answers(answer(labels, labels, **people), answer(second, labels, **people)).classes
+    }
+    rare = found["disgust"]
+    assert rare.interval_method == "cluster bootstrap over 40 people, 3 of them with this class"
+    assert rare.interval == pytest.approx((-0.8, -0.2), abs=0.001)  # the worst and the best of them
+    assert found["angry"].interval_method == "cluster bootstrap over 40 people, 37 of them with this class"
+
+
+def test_a_class_of_one_person_has_an_interval_over_images():
+    labels = [0] * 10 + [1] * 10
+    people = {"subjects": ["S1"] * 5 + ["S2"] * 5 + ["S3"] * 10}
+    second = [0] * 10 + [0] * 5 + [1] * 5
+    (_, rare) = compare_answers(answer(labels, labels, **people), answer(second, labels, **people)).classes
+    assert rare.difference.interval_method == "bootstrap over 10 images, all of 1 person"
+    low, high = rare.difference.interval
+    assert low < -0.7
+    assert high > -0.3
+
+
 def test_of_one_person_images_are_drawn_and_it_is_said():
     names = {"subjects": ["S1"] * 10}
     found = compare_answers(answer(FIRST, **names), answer(SECOND, **names))

@@ -325,7 +325,7 @@ def test_the_detector_runs_on_the_device_of_the_network_if_it_can(monkeypatch, d
 
 
 def test_landmark_rules_are_refused_for_a_detector_without_landmarks():
-    with pytest.raises(ValueError, match="max_roll: .*'dlib' gives no landmarks"):
+    with pytest.raises(ValueError, match=r"max_roll: .*'dlib' gives no landmarks"):
         EmotionPredictor("emonet_fast", detector="dlib", rules=FilterRules(max_roll=20))
     aligned = replace(load_model("emonet_fast"), crop=CropSpec(align=True))
     with pytest.raises(ValueError, match="aligned crops: 'dlib' gives no landmarks"):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import imitations
 import merged
@@ -11,7 +12,7 @@ import trainings
 
 from emonet.datasets.store.regrouped import regroup
 from emonet.heads import Head
-from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.checkpoint import LEARNED_VALIDATION, load_checkpoint
 from emonet.protocols import PROTOCOLS, Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds
 from emonet.training.teacher_labels import TeacherLabels
 
@@ -206,18 +207,86 @@ def test_shares_include_dev_with_all_train(store):
     assert merged.keys(one.learned, "train") == merged.keys(store, "train", "dev")
 
 
+def rewrite(path, **training):
+    """Write a model file that says something else of its training; return its path."""
+    stored = load_checkpoint(path)
+    changed = Path(path).with_name(f"{'-'.join(training) or 'unknown'}.safetensors")
+    replace(stored, training={**stored.training, **training} if training else {}).save(changed)
+    return str(changed)
+
+
+@pytest.fixture(scope="module")
+def of_kdef(store, tmp_path_factory):
+    """A model that says that it learned from KDEF alone, which is scored nowhere."""
+    folder = tmp_path_factory.mktemp("kdef")
+    trainings.trained(store, folder, epochs=1, sources=["jaffe"], all_train=True)
+    return rewrite(str(folder / "model.safetensors"), sources={"kdef": 5})
+
+
+def options_of(path, **options):
+    """What the model file says of its options, changed."""
+    return {**load_checkpoint(path).training["config"], **options}
+
+
+ALL_PROTOCOLS = [LeaveOneSubjectOut(), SubjectFolds(folds=3), Cross(("fer2013",)), LearningCurve(), OfficialSplits()]
+
+
+@pytest.mark.parametrize("use", ["init", "teacher"])
+def test_what_a_start_began_with_or_was_taught_by_counts_too(store, of_kdef, use):
+    others = {"init": {"init": "emonet_fast"}, "teacher": {"teacher": ["emonet"]}}[use]
+    path = rewrite(of_kdef, config=options_of(of_kdef, **others))
+    for learns in ({"init": path}, {"teacher": [path]}):
+        config = trainings.quick(**learns)
+        assert LeaveOneSubjectOut().rounds(store, config)
+        for protocol in (Cross(("ckplus",), ("fer2013",)), LearningCurve()):
+            with pytest.raises(ValueError, match="learned from fer2013 already: take weights that did not"):
+                protocol.rounds(store, config)
+
+
+@pytest.mark.parametrize("protocol", ALL_PROTOCOLS)
+def test_weights_of_which_nothing_is_recorded_are_refused(store, of_kdef, protocol):
+    assert protocol.rounds(store, trainings.quick(init=of_kdef))
+    for path in (rewrite(of_kdef), rewrite(of_kdef, adapted={"data": []})):
+        for learns in ({"init": path}, {"teacher": [path]}):
+            with pytest.raises(ValueError, match="learned from is not known"):
+                protocol.rounds(store, trainings.quick(**learns))
+
+
+def test_weights_that_began_with_a_file_are_refused_where_train_is_scored(store, of_kdef):
+    path = rewrite(of_kdef, config=options_of(of_kdef, init="old.safetensors"))
+    for protocol in (LeaveOneSubjectOut(), LearningCurve()):
+        with pytest.raises(ValueError, match="learned from is not known"):
+            protocol.rounds(store, trainings.quick(init=path))
+    assert OfficialSplits().rounds(store, trainings.quick(init=path))
+
+
+@pytest.mark.parametrize("use", ["init", "teacher", "teacher labels"])
+def test_weights_that_learned_from_validation_are_refused_where_it_is_scored(store, of_kdef, tmp_path, use):
+    about = {"sources": ["kdef"], LEARNED_VALIDATION: True}
+    path, labels = rewrite(of_kdef, **{LEARNED_VALIDATION: True}), tmp_path / "labels.parquet"
+    TeacherLabels([], np.empty(0, np.int64), np.empty((0, 8), np.float32), (Head("x", store.classes),), about).save(
+        labels
+    )
+    ways = {"init": {"init": path}, "teacher": {"teacher": [path]}, "teacher labels": {"teacher_labels": [str(labels)]}}
+    config = trainings.quick(**ways[use])
+    for protocol in (OfficialSplits(), LearningCurve()):
+        with pytest.raises(ValueError, match="learned from validation, which is scored"):
+            protocol.rounds(store, config)
+    only_test = regroup(store, {split: list(merged.keys(store, split)) for split in ("train", "dev", "test")}, {})
+    assert OfficialSplits().rounds(only_test, config)
+
+
 @pytest.mark.parametrize("use", ["init", "one of several", "teacher", "teacher labels"])
 def test_start_and_teacher_must_not_have_learned_scored_data(store, tmp_path, use):
     trainings.trained(store, tmp_path, epochs=1, sources=["jaffe"], all_train=True)
     known = str(tmp_path / "model.safetensors")
-    unknown = str(tmp_path / "unknown.safetensors")  # it says nothing of what it learned from
-    replace(load_checkpoint(known), training={}).save(unknown)
+    other = rewrite(known, sources={"kdef": 5})
     labels = tmp_path / "labels.parquet"
     heads = (Head("jaffe", store.classes),)
     TeacherLabels([], np.empty(0, np.int64), np.empty((0, 8), np.float32), heads, {"sources": ["jaffe"]}).save(labels)
     ways = {
         "init": {"init": known},
-        "one of several": {"init": f"{unknown},{known}"},
+        "one of several": {"init": f"{other},{known}"},
         "teacher": {"teacher": [known]},
         "teacher labels": {"teacher_labels": [str(labels)]},
     }

@@ -21,7 +21,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.inference.torch_classifier import TorchClassifier
 from emonet.protocols import Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds, run_protocol
-from emonet.protocols.curve_picture import draw_learning_curve
+from emonet.protocols.curve_plot import draw_learning_curve
 from emonet.training.run import train
 
 

@@ -248,3 +248,28 @@ def test_processes_that_would_share_a_card_are_refused(monkeypatch, device, word
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ValueError, match=words), join_processes(device):
         pass
+
+
+OTHER_TEACHERS = """
+from emonet.errors import OptionError
+from emonet.training.distributed import join_processes
+from emonet.training.session import check_contents
+
+with join_processes("cpu") as (processes, _):
+    check_contents(processes, {"init": ["a"], "teacher": ["b"]})
+    try:
+        check_contents(processes, {"init": ["a"], "teacher": [f"of {processes.rank}"]})
+    except OptionError as error:
+        print(error, flush=True)
+"""
+
+
+def test_two_processes_with_other_teachers_both_say_so(root, tmp_path):
+    (tmp_path / "check.py").write_text(OTHER_TEACHERS)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = ENVIRONMENT | {"PYTHONPATH": str(root)}
+    found = subprocess.run(
+        [*launcher, str(tmp_path / "check.py")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("the files of `teacher` are not the same for all processes") == 2

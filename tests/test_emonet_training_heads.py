@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import imitations
 import numpy as np
 import pytest
+import torch
 import trainings
 
+from emonet.datasets.store.regrouped import regroup
+from emonet.errors import OptionError
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import read_faces
 from emonet.heads import SEEN_CLASSES, Head, HeadChoice
@@ -15,8 +19,9 @@ from emonet.inference.devices import open_machine
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
 from emonet.training.heads import make_seen_targets, plan_heads
-from emonet.training.objective import make_targets
+from emonet.training.objective import count_right, make_targets
 
+SEVEN = tuple(Emotion)[:7]
 TWO = {"fer2013": 1.0, "seen": 1.0}
 WELL = {"epochs": 80, "learning_rate": 0.01, "keep": "last"}
 CPU = open_machine("cpu", "fp32")
@@ -166,6 +171,57 @@ def test_adjusted_logits_leave_no_prior(store, tmp_path):
 def test_heads_that_cannot_learn_are_refused(store, tmp_path, heads, words):
     with pytest.raises(ValueError, match=words):
         trainings.trained(store, tmp_path / "run", heads=heads)
+
+
+def test_a_head_whose_images_are_never_shown_is_refused(tmp_path, portrait):
+    table = trainings.write_faces(tmp_path / "fer2013.csv", portrait)
+    jaffe = imitations.write_jaffe(tmp_path / "jaffe", portrait, people=imitations.JAFFE_PEOPLE[:4])
+    merged = trainings.build_store(tmp_path / "store", {"fer2013": table, "jaffe": jaffe}, dev=7)
+    heads = {"fer2013": 1.0, "jaffe": 1.0}
+    with pytest.raises(OptionError, match="the head 'jaffe' has nothing to learn from"):
+        trainings.trained(merged, tmp_path / "run", heads=heads, source_weights={"jaffe": 0})
+    assert not (tmp_path / "run").exists()
+    made = trainings.trained(merged, tmp_path / "run", heads=heads, source_weights={"jaffe": 0.5}, epochs=1)
+    assert all(np.isfinite(head.prior).all() for head in made.heads)
+
+
+@pytest.mark.parametrize("share", [float("nan"), float("inf"), -0.1])
+def test_a_prior_must_be_shares(share):
+    with pytest.raises(OptionError, match="prior must be a share for each of 2 classes"):
+        Head("fer2013", (Emotion.HAPPY, Emotion.SAD), (0.5, share))
+
+
+def test_each_mixed_image_counts_once_in_the_training_accuracy():
+    heads = (Head("fer2013", SEVEN), Head("jaffe", SEVEN), Head("seen", SEEN_CLASSES))
+    labels = torch.zeros(5, 22)
+    labels[0, 0], labels[0, 7 + 1] = 0.7, 0.3  # mostly of the first data set
+    labels[1, 0], labels[1, 7 + 1] = 0.4, 0.6  # mostly of the second
+    labels[2, 2], labels[2, 3] = 0.6, 0.4  # both of the first
+    labels[:3, 14] = 1.0
+    labels[4, 7 + 4] = 1.0
+    assert count_right(labels, labels, heads) == 4  # the fourth has no label
+    turned = labels.clone()
+    turned[0, :7] = torch.eye(7)[5]  # wrong in the head of its larger share alone
+    turned[1, :7] = torch.eye(7)[5]  # wrong in the other
+    assert count_right(turned, labels, heads) == 3
+
+
+def test_draws_are_averaged_for_one_head_alone(store, tmp_path):
+    options = {"model": "apl_fmp", "arguments": {"draws": 2}, "epochs": 1, "classes": "fer6"}
+    with pytest.raises(OptionError, match="draws must be 1 where a network has several heads, here 2, got 2"):
+        trainings.trained(store, tmp_path / "run", heads=TWO, **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_votes_alone_need_votes_to_choose_by(store, tmp_path):
+    rows = store.table("train", ["key", "votes"]).to_pylist()
+    voted, silent = ([row["key"] for row in rows if has is (sum(row["votes"] or ()) > 0)] for has in (True, False))
+    view = regroup(store, {"train": voted, "dev": silent}, {})
+    with pytest.raises(OptionError, match=rf"dev has no votes to choose by: none of its {len(silent)} images"):
+        trainings.trained(view, tmp_path / "run", heads={"seen": 1.0})
+    assert not (tmp_path / "run").exists()
+    assert trainings.trained(view, tmp_path / "both", heads=TWO, epochs=1).scores["dev"]
+    assert trainings.trained(view, tmp_path / "all", heads={"seen": 1.0}, all_train=True, epochs=1).weights
 
 
 def test_votes_must_be_there(tmp_path, portrait):

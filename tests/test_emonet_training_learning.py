@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from emonet.faces import read_faces
 from emonet.inference.devices import open_machine
-from emonet.inference.torch_classifier import TorchClassifier, pictures_as_tensor
+from emonet.inference.torch_classifier import TorchClassifier, images_as_tensor
 
 PLAIN = {"optimizer": "sgd", "momentum": 0, "weight_decay": 0, "schedule": "constant", "keep": "last"}
 STILL = {**PLAIN, "learning_rate": 0, "batch_size": 64, "epochs": 1}  # one step that changes no weight
@@ -42,7 +42,7 @@ def faces(store, checkpoint, split="train"):
 def scores_of(store, checkpoint):
     """Return the logits of the training images, and their labels."""
     train = faces(store, checkpoint)
-    x = checkpoint.input.scale(pictures_as_tensor(train.pixels))
+    x = checkpoint.input.scale(images_as_tensor(train.pixels))
     return checkpoint.network()(x).detach(), torch.from_numpy(train.labels)
 
 
@@ -184,7 +184,7 @@ def test_a_step_goes_down_the_gradient_of_the_mean(trained, store):
     before, after = (trained(**PLAIN, batch_size=64, steps=1, learning_rate=rate)[0] for rate in (0, 0.5))
     train = faces(store, before)
     network = before.network()
-    scores = network(before.input.scale(pictures_as_tensor(train.pixels)))
+    scores = network(before.input.scale(images_as_tensor(train.pixels)))
     F.cross_entropy(scores, torch.from_numpy(train.labels)).backward()
     for name, parameter in network.named_parameters():
         assert np.allclose(after.weights[name], before.weights[name] - 0.5 * parameter.grad.numpy(), atol=1e-6)
@@ -241,7 +241,7 @@ def test_bn_batches_estimates_batch_norm_from_clean_images(trained, store):
     network = {**trainings.FAST["arguments"], "crop": 48, "dropout": 0.0}
     options = {**trainings.FAST, "arguments": network, "batch_size": 32, "epochs": 2}
     usual, anew = trained(**options)[0], trained(**options, bn_batches=1)[0]
-    x = anew.input.scale(pictures_as_tensor(faces(store, anew).pixels))
+    x = anew.input.scale(images_as_tensor(faces(store, anew).pixels))
     with torch.no_grad():
         expected = anew.network().stages[0][0].convolutions[0](x).mean(dim=(0, 2, 3))
     assert np.allclose(anew.weights["stages.0.0.norms.0.running_mean"], expected, atol=1e-5)

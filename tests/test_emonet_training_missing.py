@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import trainings
 from torch import distributed
 
@@ -19,7 +20,7 @@ from emonet.inference.checkpoint import load_checkpoint
 from emonet.options import write_toml
 from emonet.training.distributed import Processes, join_processes
 from emonet.training.missing import end_when_told, name_missing
-from emonet.training.session import check_agreement
+from emonet.training.session import check_agreement, check_contents
 
 # Two processes with batch norm and dropout; the state is saved every eight steps of the 14 of an epoch.
 OPTIONS = {**trainings.FAST, "augment": "classic", "batch_size": 2, "ema": 0.9, "save_every": 0.0, "epochs": 8}
@@ -281,3 +282,21 @@ class Other(Processes):
 def test_machines_with_other_options_or_data_are_refused(data):
     with pytest.raises(OptionError, match="process 1 was started with other data, seed than process 0"):
         check_agreement(Other(1, 2), trainings.quick(), open_store(data / "store"))
+
+
+class OneOfTwo(Processes):
+    """One of two processes, of which the second has another teacher."""
+
+    def agree_on(self, value):
+        return {**value, "teacher": ["first"]}
+
+    def sum(self, values):
+        return values + (torch.tensor([0.0, 1.0]) if self.first else 0)
+
+
+@pytest.mark.parametrize(("rank", "teacher"), [(0, "first"), (1, "second")])
+def test_machines_with_other_teachers_are_refused_in_all_processes(rank, teacher):
+    with pytest.raises(OptionError, match="the files of `teacher` are not the same for all processes"):
+        check_contents(OneOfTwo(rank, 2), {"init": ["start"], "teacher": [teacher]})
+    check_contents(Processes(), {"teacher": [teacher]})
+    check_contents(OneOfTwo(rank, 2), {})

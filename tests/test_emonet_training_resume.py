@@ -5,6 +5,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from emonet.training.distributed import Processes
 from emonet.training.log import Silent
 from emonet.training.material import gather_material
 from emonet.training.session import Session
+from emonet.training.state import read_state
 
 CASES = {
     "adam": {"optimizer": "adam"},
@@ -131,6 +133,16 @@ def test_the_state_is_saved_within_an_epoch_only_after_save_every(store, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         trainings.trained(store, tmp_path, Stopping(steps=6), save_every=3600)
     assert (tmp_path / "state.safetensors").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not list what is mapped")
+def test_a_state_that_was_read_can_be_replaced(store, tmp_path):
+    """Windows replaces no file that is mapped, and the next state is written under the same name."""
+    with pytest.raises(KeyboardInterrupt):
+        trainings.trained(store, tmp_path, Stopping(epochs=1))
+    saved = read_state(tmp_path / "state.safetensors")
+    assert saved.tensors
+    assert "state.safetensors" not in Path("/proc/self/maps").read_text()
 
 
 def test_a_damaged_state_is_refused(store, tmp_path):

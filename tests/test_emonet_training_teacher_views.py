@@ -1,6 +1,7 @@
 """Fixed views of each image, and the teachers' answers to them, which are kept."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from emonet.models.inputs import InputSpec
 from emonet.training.distributed import Processes
 from emonet.training.feeding import ImageFeed, Planner, TensorFeed
 from emonet.training.sampling import Sampling
+from emonet.training.teacher_answers import open_answers
 from emonet.training.teacher_labels import TeacherLabels
 
 ANSWERS = "teacher_answers.bin"
@@ -169,3 +171,20 @@ def test_a_live_teacher_changes_no_view(store):
     plan = Planner(Sampling(faces, config), Processes())
     one, other = (list(ImageFeed(faces.pixels, plan, each, CPU).make_batches(0, 0, 2)) for each in (config, live))
     assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not list what is mapped")
+def test_the_file_of_answers_is_renamed_when_nothing_maps_it(tmp_path, monkeypatch):
+    """Windows renames no file that is mapped."""
+    mapped = []
+    rename = Path.replace
+
+    def look(path, target):
+        mapped.append(str(path) in Path("/proc/self/maps").read_text())
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", look)
+    answers = open_answers(tmp_path / ANSWERS, (2, 3, 7), Processes(), fresh=True)
+    assert mapped == [False]
+    assert ANSWERS in Path("/proc/self/maps").read_text()  # what is used is
+    assert np.isnan(answers.read(1, np.array([0, 2]))).all()

@@ -19,6 +19,7 @@ from emonet.training.trainer import Trainer
 
 # These read a number from the device, or need one to know how large their result is.
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique_consecutive", "_unique2"}
+WAITING |= {"lift_fresh"}  # numbers of Python or numpy are made a tensor, which is copied to a card
 
 
 class Waits(TorchDispatchMode):
@@ -61,6 +62,7 @@ def waits(store, folder, batch_size, **options):
         {**trainings.FAST, "ema": 0.9, "optimizer": "muon"},
         {"balance": "weights", "smoothing": 0.1, "votes_share": 0.2},
         {"balance": "logits", "optimizer": "adamw"},
+        {"augment": "degraded"},
     ],
 )
 def test_no_step_waits_for_the_device(store, tmp_path, monkeypatch, options):

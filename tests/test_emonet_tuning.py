@@ -19,10 +19,11 @@ from emonet.errors import MissingPackageError, OptionError
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.options import format_toml, read_toml
 from emonet.training import TrainConfig, train
-from emonet.training.log import Silent
+from emonet.training.log import EpochRow, Silent
 from emonet.tuning import TuneOptions, tune
 from emonet.tuning.space import make_space
-from emonet.tuning.study import Study
+from emonet.tuning.study import Claim, Study
+from emonet.tuning.trial import TrialWatch
 
 pytest.importorskip("optuna", reason="emonet[tune] is not installed")
 
@@ -391,6 +392,34 @@ def test_folds_are_scored_in_turn(store, tmp_path):
     assert found.config.fold == 0  # there is no dev to choose the epoch on
     assert next(one for one in found.trials if one.score == found.score).facts["images"] == len(keys)
     train(found.config, bare, tmp_path / "best", draw=False)
+
+
+def test_each_fold_has_steps_of_its_own_to_be_pruned_by(store, tmp_path, monkeypatch):
+    """A fold of 18 or 19 images has three batches an epoch: 12 steps are four epochs, whatever `epochs` says."""
+    reported = []
+    monkeypatch.setattr(Claim, "report", lambda _, step, _score: reported.append(step))
+    options = replace(THREE, trials=1, objective="folds")
+    tune(options, store, tmp_path, {**TRAINING, "epochs": 2, "steps": 12})
+    assert reported == [*range(1, 13)]
+
+
+class Reports:
+    """A claim that notes what is reported."""
+
+    def __init__(self):
+        self.steps = []
+
+    def report(self, step, _):
+        self.steps.append(step)
+
+
+def test_epochs_that_were_not_counted_stay_within_their_fold():
+    figures = dict.fromkeys(("learning_rate", "train_loss", "train_accuracy", "seconds", "waiting_share"), 0.0)
+    row = EpochRow(**figures, epoch=1, step=1, dev_accuracy=0.5, pictures_per_second=1.0)
+    watch = TrialWatch(Reports(), Silent(), "", "accuracy", float("inf"), [0.5], first_step=5, epochs=5)
+    for epoch in (1, 5, 6, 9):
+        watch.epoch(replace(row, epoch=epoch))
+    assert watch.claim.steps == [6, 10, 10, 10]
 
 
 def _chosen(found):

@@ -162,7 +162,24 @@ def test_a_grid_has_every_combination_once():
 
 @pytest.mark.parametrize(("search", "most"), [({"seed": "1,2"}, 7), ({"epochs": "2..9"}, 9), ({"epochs": "4,30"}, 30)])
 def test_the_longest_training_is_known(search, most):
-    assert count_epochs(make_space(search, {"epochs": 7})) == most
+    assert count_epochs(make_space(search, {"epochs": 7}), 1000) == most
+
+
+@pytest.mark.parametrize(
+    ("search", "training", "most"),
+    [
+        ({"seed": "1,2"}, {"steps": 100, "batch_size": 10}, 4),  # 32 steps an epoch
+        ({"seed": "1,2"}, {"model": "lenet28"}, 1601),  # 16,001 steps, 10 an epoch
+        ({"batch_size": [10, 64]}, {"steps": 100}, 20),
+        ({"steps": "10..64"}, {"batch_size": 320}, 64),
+        ({"model": ["emonet", "emonet_fast"]}, {}, 180),
+        ({"seed": "1,2"}, {"epochs": 7, "epoch_images": 960, "teacher": ["emonet"], "teacher_views": 2}, 21),
+        ({"seed": "1,2"}, {"epochs": 7, "epoch_images": 960}, 7),
+        ({"epochs": "2..9", "teacher_views": [0, 2]}, {"epoch_images": 960, "teacher": ["emonet"]}, 27),
+    ],
+)
+def test_steps_and_views_of_a_teacher_decide_how_many_epochs_there_are(search, training, most):
+    assert count_epochs(make_space(search, training), 320) == most
 
 
 def test_dotted_names_and_tables_are_the_same():

@@ -64,7 +64,7 @@ run() {  # NAME OPTIONS...: run one training; exit when the time is up
     timeout --signal=INT --kill-after=20 "$left" "$PYTHON" -m emonet train "$store" -o "$out/$name" \
         "${HEADS[@]}" "${MUON[@]}" --augment-with torch --device "${DEVICE:-cuda}" --batch-size "${BATCH:-512}" \
         --epochs "${EPOCHS:-100}" --save-every 15 "$@" ${MORE:-} || status=$?
-    if [ "$status" -eq 124 ] || [ "$status" -eq 130 ]; then
+    if [ "$status" -eq 124 ] || [ "$status" -eq 130 ] || [ "$status" -eq 137 ]; then  # 137: killed after 20 seconds
         echo "stopped in $name: run the same command again to continue"
         pack "$out"
         exit 0

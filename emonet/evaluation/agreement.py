@@ -17,7 +17,7 @@ Places = NDArray[np.integer]  # of expressions in the order of Emotion
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Hold how often answers agree with the truth.
+    """How often answers agree with the truth.
 
     Attributes:
         n: Images that are scored.

@@ -43,7 +43,7 @@ NEEDED = ("key", "scored", "source", "label", "subject", "sequence")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """Hold what a model answered to each image.
+    """What a model answered to each image.
 
     Attributes:
         table: A row for each image; the module's docstring lists the columns.

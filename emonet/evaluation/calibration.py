@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
-from emonet.evaluation.coverage import learned_from_dev
+from emonet.evaluation.coverage import check_dev_is_new
 from emonet.evaluation.metrics import score
 from emonet.evaluation.parts import list_splits
 from emonet.evaluation.sizes import check_sizes, shrink_faces
@@ -34,7 +34,7 @@ VIEW = "mirror"  # what prediction does unless it is told otherwise
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Hold how sure one head is of faces of one size, and how often it is right.
+    """How sure one head is of faces of one size, and how often it is right.
 
     Attributes:
         head: Its name.
@@ -62,7 +62,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class TemperatureFit:
-    """Hold the temperature that was found for one head, and what it changes on dev.
+    """The temperature that was found for one head, and what it changes on dev.
 
     Attributes:
         head: The name of the head.
@@ -134,8 +134,7 @@ def fit_temperatures(
             found = fit_temperatures(load_model("my.safetensors"), open_store("merged"))
             set_temperatures("my.safetensors", {one.head: one.temperature for one in found})
     """
-    if learned_from_dev(checkpoint.training):
-        raise OptionError("the model learned from dev: how sure it may be cannot be measured there")
+    check_dev_is_new(checkpoint, store)
     samples = _answer_faces(checkpoint, store, "dev", sizes, machine)
     by_head = [(head, [sample for sample in samples if sample.head == head]) for head in checkpoint.heads]
     found = tuple(_fit(head, own) for head, own in by_head if own)

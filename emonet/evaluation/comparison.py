@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.evaluation.answers import Answers
 from emonet.evaluation.differences import ClassDifference, Compared, Comparison, Difference, Flip, McNemar
-from emonet.evaluation.intervals import Clusters, Interval, draw_sums, estimate_mean, estimate_share, find_interval
+from emonet.evaluation.intervals import (
+    Interval,
+    draw_sums,
+    estimate_mean,
+    estimate_share,
+    find_interval,
+    separate_images,
+)
 from emonet.evaluation.matching import Matched, Run, match_runs
 
 __all__ = ["Comparison", "compare_answers"]
@@ -102,23 +110,36 @@ def _compare_classes(matched: Matched) -> tuple[Difference, Difference, tuple[Cl
     gains, there = drawn[:, :count], drawn[:, count:]
     recalls = np.divide(gains, there, where=there > 0, out=np.full_like(gains, np.nan))
     own = better.sum(0) / of_class.sum(0)
-    whole = _make_difference(float((second - first).mean()), gains.sum(1) / there.sum(1), clusters)
-    macro = _make_difference(float(own.mean()), recalls.mean(1), clusters)
+    whole = _make_difference(float((second - first).mean()), find_interval(gains.sum(1) / there.sum(1), clusters))
+    macro = _make_difference(float(own.mean()), find_interval(recalls.mean(1), clusters))
     classes = (
         ClassDifference(
             name,
             int(of_class[:, place].sum()),
             float(first[matched.labels == name].mean()),
             float(second[matched.labels == name].mean()),
-            _make_difference(float(own[place]), recalls[:, place], clusters),
+            _make_difference(
+                float(own[place]),
+                _find_class_interval(recalls[:, place], second - first, matched, matched.labels == name),
+            ),
         )
         for place, name in enumerate(matched.classes)
     )
     return whole, macro, tuple(classes)
 
 
-def _make_difference(value: float, drawn: NDArray[np.float64], clusters: Clusters) -> Difference:
-    interval: Interval = find_interval(drawn, clusters)
+def _find_class_interval(
+    drawn: NDArray[np.float64], better: NDArray[np.float64], matched: Matched, rows: NDArray[np.bool_]
+) -> Interval:
+    """Find the interval of a class, which few people may show; of one person, images are drawn."""
+    holders = matched.clusters.part(rows)
+    if holders.count > 1 or holders.are_images:
+        return find_interval(drawn, matched.clusters, holders.count)
+    found = estimate_mean(better[rows], separate_images(int(rows.sum())))
+    return replace(found, method=f"{found.method}, all of {holders.words}")
+
+
+def _make_difference(value: float, interval: Interval) -> Difference:
     return Difference(value, interval.ends, interval.method)
 
 

@@ -19,7 +19,7 @@ SECONDS = 0.4  # spent on each of the two measurements
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Hold what answers cost.
+    """What answers cost.
 
     Times are medians, for one view. They hold for this machine and what else it did.
 

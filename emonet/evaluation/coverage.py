@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.errors import MissingFileError, OptionError
-from emonet.inference.checkpoint import ADAPTED
+from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV
 from emonet.inference.coverage import CoverageCurve, CoveragePoint
 
 if TYPE_CHECKING:
@@ -42,14 +42,33 @@ def measure_on_dev(checkpoint: Checkpoint, store: Store) -> tuple[CoverageCurve,
     """
     from emonet.evaluation.evaluation import evaluate
 
-    if learned_from_dev(checkpoint.training):
-        raise OptionError("the model learned from dev: how sure it may be cannot be measured there")
+    check_dev_is_new(checkpoint, store)
     return evaluate(checkpoint, store, "dev").coverage
 
 
-def learned_from_dev(training: Mapping[str, Any]) -> bool:
-    """Tell whether a model, or a head that was added to it, learned from dev too, by what its file says."""
-    return bool(training.get("config", {}).get("all_train") or training.get(ADAPTED, {}).get("data"))
+def check_dev_is_new(checkpoint: Checkpoint, store: Store) -> None:
+    """Raise OptionError if a model learned from the split dev of a data set: it is too sure of these images."""
+    there = [source for source, splits in store.info.counts.items() if sum(splits.get("dev", {}).values())]
+    if learned_from_dev(checkpoint.training, there or None):
+        raise OptionError(
+            "the model learned from dev, or the weights that it began with did: how sure it may be cannot be "
+            "measured there"
+        )
+
+
+def learned_from_dev(training: Mapping[str, Any], sources: Iterable[str] | None = None) -> bool:
+    """Tell whether a model, its start, or a head that was added to it, learned from dev, by what its file says.
+
+    Args:
+        training: What the file says of the training.
+        sources: The data sets whose dev is meant; any if None.
+    """
+    if training.get(ADAPTED, {}).get("data"):
+        return True
+    known = training.get(LEARNED_DEV)
+    if known is None:
+        return bool(training.get("config", {}).get("all_train"))
+    return sources is None or not set(known).isdisjoint(sources)
 
 
 def find_points(
@@ -90,6 +109,6 @@ def read_curves(report: Path, checkpoint: Checkpoint) -> tuple[CoverageCurve, ..
     told = json.loads(path.read_text(encoding="utf-8"))
     if "coverage" not in told or told.get("identity") != checkpoint.identity:
         raise OptionError(f"{report} is the report of another model, or an old one: {HOW}")
-    if told["split"] != "dev" or learned_from_dev(told["training"]):
+    if told["split"] != "dev" or learned_from_dev(told["training"], told.get("sources") or None):
         raise OptionError(f"{report} is of images that are not dev, or that the model learned from: {HOW}")
     return tuple(map(CoverageCurve.from_dict, told["coverage"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Hold what one model scored, or several runs of one recipe.
+    """What one model scored, or several runs of one recipe.
 
     Attributes:
         name: The name of the model, or of the runs.
@@ -33,7 +33,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Hold how much better the second is; below 0 it is worse.
+    """How much better the second is; below 0 it is worse.
 
     Attributes:
         value: The second minus the first.
@@ -48,7 +48,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """Hold McNemar's exact test of two runs.
+    """McNemar's exact test of two runs.
 
     Attributes:
         only_first: Images that the first alone answered rightly.
@@ -63,7 +63,7 @@ class McNemar:
 
 @dataclass(frozen=True, slots=True)
 class ClassDifference:
-    """Hold the recalls of one class.
+    """The recalls of one class.
 
     Attributes:
         name: The class.
@@ -82,7 +82,7 @@ class ClassDifference:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """Hold an image that one of the two answers rightly more often.
+    """An image that one of the two answers rightly more often.
 
     Attributes:
         key: The image.
@@ -112,7 +112,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Hold how two models differ on the same images.
+    """How two models differ on the same images.
 
     Attributes:
         scored: What the images were scored as: a split, or a title of a protocol.

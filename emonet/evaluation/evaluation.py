@@ -43,7 +43,7 @@ ByView = Mapping[str, NDArray[np.float32]]  # view -> probabilities (N, classes)
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Hold what a model answered to the images of a split, and what that scored.
+    """What a model answered to the images of a split, and what that scored.
 
     Attributes:
         name: The name of the model, for people.

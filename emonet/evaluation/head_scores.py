@@ -17,7 +17,7 @@ from emonet.heads import MEAN, PRIORS, Head, HeadChoice
 
 @dataclass(frozen=True, slots=True)
 class HeadScores:
-    """Hold what one head scores with one prior.
+    """What one head scores with one prior.
 
     Attributes:
         head: Its name, or `mean`.

@@ -36,7 +36,7 @@ Ends = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Hold an interval, and how it was computed.
+    """An interval, and how it was computed.
 
     Attributes:
         low: Its lower end.
@@ -152,15 +152,20 @@ def estimate_mean(values: NDArray[np.float64], clusters: Clusters) -> Interval:
     return find_interval(drawn[:, 0] / drawn[:, 1], clusters)
 
 
-def find_interval(drawn: NDArray[np.float64], clusters: Clusters) -> Interval:
+def find_interval(drawn: NDArray[np.float64], clusters: Clusters, count: int | None = None) -> Interval:
     """Find the interval of a statistic by its values for drawn clusters.
 
     Args:
         drawn: A value for each draw. NaN, of draws that held no image of a class, is left out.
         clusters: What was drawn.
+        count: How many clusters hold what is measured, such as images of a class: few of them make it as wide as if
+            only they were drawn. None if all do.
     """
+    held = clusters.count if count is None else count
     method = f"{'' if clusters.are_images else 'cluster '}bootstrap over {clusters.words}"
-    tail = _find_tail(clusters.count)
+    if held != clusters.count:
+        method += f", {held:,} of them with this class"
+    tail = _find_tail(held)
     low, high = np.quantile(drawn[np.isfinite(drawn)], (tail, 1 - tail))
     return Interval(float(low), float(high), method)
 

@@ -24,7 +24,7 @@ SHOWN = 3  # keys in a message
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunAnswers:
-    """Hold the answers of the runs of one model or recipe, in the order of the matched images.
+    """The answers of the runs of one model or recipe, in the order of the matched images.
 
     Attributes:
         names: The name of each run.
@@ -41,7 +41,7 @@ class RunAnswers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matched:
-    """Hold the answers of both to the same images.
+    """The answers of both to the same images.
 
     Attributes:
         scored: What the images were scored as.

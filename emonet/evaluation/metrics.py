@@ -25,7 +25,7 @@ SUM_TOLERANCE = 0.01  # by which the probabilities of an image may miss 1: half 
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Hold the scores of one class against the rest.
+    """The scores of one class against the rest.
 
     What would divide by zero is None.
 
@@ -46,7 +46,7 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Hold what a network scored on n images.
+    """What a network scored on n images.
 
     Macro means are over the classes that occur. Nothing is ever NaN.
 
@@ -97,7 +97,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Hold the images whose highest probability is above `low`, up to `high`.
+    """The images whose highest probability is above `low`, up to `high`.
 
     Attributes:
         low: The lower edge.

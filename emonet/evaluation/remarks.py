@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emonet.datasets.store.leaks import LEARNED
-from emonet.inference.checkpoint import ADAPTED, LEARNED_VALIDATION, Checkpoint
+from emonet.inference.checkpoint import ADAPTED, LEARNED_VALIDATION, TAUGHT_DEV, Checkpoint
 from emonet.inference.loading import BUNDLED, load_model
 
 if TYPE_CHECKING:
@@ -26,10 +26,21 @@ def count_known(evaluation: Evaluation) -> int:
 
 def learned_validation(evaluation: Evaluation) -> bool:
     """Tell whether images of validation are scored, and the model learned from a data set that has them in train."""
-    splits = {evaluation.split} if evaluation.faces.splits is None else {*evaluation.faces.splits.tolist()}
     learned = list_learned_sources(evaluation.checkpoint)
     known = learned is None or bool(set(learned) & set(evaluation.faces.sources))
-    return known and "validation" in splits and bool(evaluation.checkpoint.training.get(LEARNED_VALIDATION))
+    is_scored = "validation" in _list_splits(evaluation)
+    return known and is_scored and bool(evaluation.checkpoint.training.get(LEARNED_VALIDATION))
+
+
+def was_taught_dev(evaluation: Evaluation) -> bool:
+    """Tell whether images of dev are scored, and a teacher of the model learned from dev of their data set."""
+    taught = set(evaluation.checkpoint.training.get(TAUGHT_DEV, ()))
+    return "dev" in _list_splits(evaluation) and not taught.isdisjoint(evaluation.faces.sources)
+
+
+def _list_splits(evaluation: Evaluation) -> set[str]:
+    splits = evaluation.faces.splits
+    return {evaluation.split} if splits is None else {*splits.tolist()}
 
 
 def list_learned_sources(checkpoint: Checkpoint) -> list[str] | None:
@@ -72,6 +83,8 @@ def list_remarks(evaluation: Evaluation) -> list[str]:
         remarks.append(f"the model may have learned from {where}, or been chosen on it: this is no test")
     if learned_validation(evaluation):
         remarks.append("the model learned from images that are published as validation: this is no test")
+    if was_taught_dev(evaluation):
+        remarks.append("a teacher of the model learned from dev: on dev the model may score better than elsewhere")
     if missing := [str(emotion) for emotion in faces.classes if emotion not in evaluation.store.classes]:
         remarks.append(f"the data know no {', '.join(missing)}: the model may answer what cannot be right")
     cut, learned = evaluation.store.crop, checkpoint.crop

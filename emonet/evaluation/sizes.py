@@ -21,7 +21,7 @@ Classify = Callable[[Pixels], NDArray[np.floating]]
 
 @dataclass(frozen=True, slots=True)
 class SizeScores:
-    """Hold what a model scores on faces of one size.
+    """What a model scores on faces of one size.
 
     Attributes:
         size: Pixels a side.

@@ -40,7 +40,7 @@ Votes = NDArray[np.int64]  # (N, 10)
 
 @dataclass(frozen=True, slots=True)
 class VoteScores:
-    """Hold what a model scores on the votes.
+    """What a model scores on the votes.
 
     Attributes:
         majority: Agreement with what got more votes than anything else.

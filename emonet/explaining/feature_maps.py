@@ -23,7 +23,7 @@ ACTIVATIONS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureMaps:
-    """Hold the maps of one convolution for one image, each (channels, height, width).
+    """The maps of one convolution for one image, each (channels, height, width).
 
     Attributes:
         name: The name of the convolution in the network, with dots.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 from emonet.heads import sizes
-from emonet.inference.checkpoint import LEARNED_VALIDATION, Checkpoint
+from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV, Checkpoint
 
 
 def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
@@ -119,26 +119,49 @@ def _average_priors(priors: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
 
 def _join_trainings(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Describe how all models came to be, so that nothing counts as unseen that one of them has learned from."""
+    known = _join_known(trainings)
     if not all("sources" in one and "config" in one for one in trainings):
-        return {}
+        return known
     first = trainings[0]
     kept = {name: value for name, value in first.items() if name not in ("epochs", "chosen_epoch")}  # each has its own
     same_data = all(one["identity"]["data"] == first["identity"]["data"] for one in trainings)
     config = {
         **first["config"],
         "init": ",".join(_list_once(name for one in trainings for name in one["config"]["init"].split(",") if name)),
-        "teacher": _list_once(chain.from_iterable(one["config"].get("teacher", ()) for one in trainings)),
+        "teacher": _join_lists(one["config"].get("teacher", ()) for one in trainings),
+        "teacher_labels": _join_lists(one["config"].get("teacher_labels", ()) for one in trainings),
         "all_train": any(one["config"]["all_train"] for one in trainings),
+        "fold": min(one["config"].get("fold", -1) for one in trainings),  # -1 if any was chosen on dev
     }
-    if any(one.get(LEARNED_VALIDATION) for one in trainings):
-        kept[LEARNED_VALIDATION] = True
     return {
         **kept,
+        **known,
         "config": config,
         "identity": {**first["identity"], "data": first["identity"]["data"] if same_data else None},
         "sources": {name: count for one in reversed(trainings) for name, count in one["sources"].items()},
         "seconds": sum(one.get("seconds", 0.0) for one in trainings),
     }
+
+
+def _join_known(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join what the models know of images that others are scored on, and of the data that heads were added from."""
+    known: dict[str, Any] = {
+        LEARNED_VALIDATION: any(one.get(LEARNED_VALIDATION) for one in trainings),
+        LEARNED_DEV: _join_lists(one.get(LEARNED_DEV) or _list_all_train(one) for one in trainings),
+        TAUGHT_DEV: _join_lists(one.get(TAUGHT_DEV, ()) for one in trainings),
+    }
+    if adapted := [one[ADAPTED] for one in trainings if ADAPTED in one]:
+        known[ADAPTED] = {**adapted[0], "data": _join_lists(one.get("data", ()) for one in adapted)}
+    return {name: value for name, value in known.items() if value}
+
+
+def _list_all_train(training: Mapping[str, Any]) -> Iterable[str]:
+    """List the data sets of a training that learned from dev too."""
+    return training.get("sources", ()) if training.get("config", {}).get("all_train") else ()
+
+
+def _join_lists(lists: Iterable[Iterable[str]]) -> list[str]:
+    return _list_once(chain.from_iterable(lists))
 
 
 def _list_once(names: Iterable[str]) -> list[str]:

@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from emonet.models import Network
 
 LEARNED_VALIDATION = "learned_validation"  # in `training`: images that are published as validation were learned from
+# In `training`: the data sets whose dev the network learned from, itself or as the weights that it began with, and
+# those whose dev a teacher learned from. Without the first, `all_train` says whether the model learned from dev.
+LEARNED_DEV, TAUGHT_DEV = "learned_dev", "taught_dev"
 ADAPTED = "adapted"  # in `training`: how `emonet adapt` added a head
 NO_ANSWERS = ("default", "training", "scores", "coverage")  # what answers of the heads do not depend on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint(Model):
-    """Hold a trained network: its weights, and all that is needed to use them.
+    """A trained network: its weights, and all that is needed to use them.
 
     Attributes:
         model: The name of the network, a key of `emonet.models.MODELS`.

@@ -13,7 +13,7 @@ from emonet.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class CoveragePoint:
-    """Hold what one least confidence leads to.
+    """What one least confidence leads to.
 
     Attributes:
         coverage: The share of the faces that are answered: those with at least this confidence.
@@ -28,7 +28,7 @@ class CoveragePoint:
 
 @dataclass(frozen=True, slots=True)
 class CoverageCurve:
-    """Hold how coverage and accuracy change with the least confidence, for one way to answer.
+    """How coverage and accuracy change with the least confidence, for one way to answer.
 
     Attributes:
         head: The head that answers, or `mean`.

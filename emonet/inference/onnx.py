@@ -169,7 +169,9 @@ def _check_exportable(checkpoint: Checkpoint) -> None:
         raise _make_error(checkpoint.model, "it memorises images, and scikit-learn compares faces with all of them")
     size = sum(array.nbytes for array in checkpoint.weights.values())
     if size >= LARGEST:
-        raise _make_error(checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}")
+        raise _make_error(
+            checkpoint.model, f"its weights take {size / 1e9:.1f} GB, and a file holds {LARGEST / 1e9:.1f}"
+        )
 
 
 def _make_error(model: str, reason: str) -> OptionError:

@@ -29,7 +29,7 @@ INPUT, OUTPUT = "pixels", "probabilities"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel(Model):
-    """Hold an ONNX file that `emonet export` wrote, opened by ONNX Runtime.
+    """An ONNX file that `emonet export` wrote, opened by ONNX Runtime.
 
     Attributes:
         path: The file.

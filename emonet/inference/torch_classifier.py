@@ -82,6 +82,3 @@ def images_as_tensor(pixels: Pixels) -> Tensor:
     import torch
 
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
-
-
-pictures_as_tensor = images_as_tensor  # its name before 0.2

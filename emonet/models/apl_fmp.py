@@ -75,6 +75,7 @@ class AplFmp(Network):
         check_dropout("dropout", dropout)
         if pool == "max" and draws > 1:
             raise OptionError(f"draws must be 1 where pool is max, which draws nothing, got {draws}")
+        self.draws = draws
         units = partial(_create_units, activation)
         fractional = pool == "fmp"
         side = int(POOLED / ratio) - 1 if fractional else 8  # of the last maps: 6

@@ -14,6 +14,7 @@ from emonet.protocols.round import (
     HeldOut,
     Round,
     check_config,
+    check_scored_splits,
     check_start,
     describe_choices,
     find_subjects,
@@ -71,6 +72,7 @@ class LearningCurve:
         train = [row for row in rows if row.split == "train" or (config.all_train and row.split == "dev")]
         dev = [row for row in rows if row.split == "dev" and not config.all_train]
         check_start(config, train)
+        check_scored_splits(config, [SCORED])
         held_out = [row for row in rows if row.split == SCORED]
         view = regroup(store, {SCORED: [row.key for row in held_out]}, {"scored": SCORED})
         scored = HeldOut(view, SCORED, find_subjects(held_out))

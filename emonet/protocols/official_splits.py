@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regroup
 from emonet.errors import OptionError
-from emonet.protocols.round import HeldOut, Round, check_config, describe_choices, make_training_view
+from emonet.protocols.round import (
+    HeldOut,
+    Round,
+    check_config,
+    check_scored_splits,
+    describe_choices,
+    make_training_view,
+)
 from emonet.protocols.rows import read_rows, select_source
 from emonet.training.config import TrainConfig
 
@@ -33,6 +40,7 @@ class OfficialSplits:
         scored = [split for split in EVALUATED if any(row.split == split for row in rows)]
         if not scored:
             raise OptionError(f"{store.path} has nothing of FER2013 to score: neither validation nor test")
+        check_scored_splits(config, scored)
         by_split = {split: [row for row in rows if row.split == split] for split in store.splits}
         # The view holds the training rows, too, so that copies of them are known.
         own = {split: [row.key for row in here] for split, here in by_split.items()}

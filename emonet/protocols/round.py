@@ -15,8 +15,10 @@ from typing import Protocol as Interface
 from emonet.datasets.store import Store
 from emonet.datasets.store.regrouped import regroup
 from emonet.errors import OptionError
+from emonet.evaluation.remarks import list_learned_sources
 from emonet.heads import LABELS, find_head
 from emonet.inference import load_model
+from emonet.inference.checkpoint import ADAPTED, LEARNED_VALIDATION
 from emonet.protocols.rows import ImageRow, remove_copies
 from emonet.training.config import TrainConfig
 from emonet.training.teacher_labels import load_teacher_labels
@@ -142,11 +144,31 @@ def check_config(config: TrainConfig) -> None:
 
 def check_start(config: TrainConfig, rows: Sequence[ImageRow]) -> None:
     """Raise OptionError if a start or a teacher learned from the data of these rows."""
-    learned = {name: load_model(name).training.get("sources", {}) for name in (*config.starts, *config.teacher)}
-    learned |= {name: load_teacher_labels(Path(name)).about.get("sources", ()) for name in config.teacher_labels}
+    learned = {name: list_learned_sources(load_model(name)) for name in (*config.starts, *config.teacher)}
+    learned |= {name: load_teacher_labels(Path(name)).about.get("sources") for name in config.teacher_labels}
     for name, known in learned.items():
+        if known is None:
+            raise OptionError(f"what {name} learned from is not known: take weights of which it is recorded")
         if seen := sorted({row.source for row in rows} & set(known)):
             raise OptionError(f"{name} learned from {', '.join(seen)} already: take weights that did not")
+
+
+def check_scored_splits(config: TrainConfig, scored: Sequence[str]) -> None:
+    """Raise OptionError if a start or a teacher may have learned from the scored splits that its data set has.
+
+    It may know train and dev of the same data set: they are not scored.
+
+    Args:
+        config: The training.
+        scored: The splits that are scored.
+    """
+    about = {name: load_model(name).training for name in (*config.starts, *config.teacher)}
+    about |= {name: load_teacher_labels(Path(name)).about for name in config.teacher_labels}
+    for name, known in about.items():
+        if "sources" not in known or ADAPTED in known:
+            raise OptionError(f"what {name} learned from is not known: take weights of which it is recorded")
+        if "validation" in scored and known.get(LEARNED_VALIDATION):
+            raise OptionError(f"{name} learned from validation, which is scored: take weights that did not")
 
 
 def find_label_head(config: TrainConfig, held_out: HeldOut) -> str:

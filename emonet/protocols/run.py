@@ -25,7 +25,7 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import Machine, open_machine
 from emonet.protocols import PROTOCOLS
 from emonet.protocols.curve import LearningCurve
-from emonet.protocols.curve_picture import draw_learning_curve
+from emonet.protocols.curve_plot import draw_learning_curve
 from emonet.protocols.report import write_report
 from emonet.protocols.result import Outcome, Result, RoundResult
 from emonet.protocols.round import HeldOut, Protocol, Round, find_label_head

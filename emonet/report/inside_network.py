@@ -18,7 +18,7 @@ from emonet.explaining.feature_maps import FeatureMaps, feature_maps
 from emonet.explaining.grad_cam import Maps, grad_cam, overlay_heat
 from emonet.heads import MEAN
 from emonet.html.images import embed_png
-from emonet.inference.torch_classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import images_as_tensor
 from emonet.models import Network
 from emonet.models.inputs import InputSpec, Pixels
 from emonet.palette import INK
@@ -172,4 +172,4 @@ def _under(heat: Maps, face: Image.Image) -> Image.Image:
 
 def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    return spec.scale(pictures_as_tensor(pixels).to(device))
+    return spec.scale(images_as_tensor(pixels).to(device))

@@ -143,4 +143,6 @@ def choice_words(evaluation: Evaluation) -> str:
 
 def may_choose(evaluation: Evaluation) -> bool:
     """Return whether a choice by these scores is honest: on dev, and only if the model did not learn from it."""
-    return evaluation.split == "dev" and not learned_from_dev(evaluation.checkpoint.training)
+    if evaluation.split != "dev":
+        return False
+    return not learned_from_dev(evaluation.checkpoint.training, evaluation.faces.sources.tolist())

@@ -11,9 +11,11 @@ from torch.nn import functional
 from emonet.errors import OptionError
 from emonet.training.batch_operations import (
     BLOCK,
+    JpegTables,
     compress,
     make_blur_matrix,
     make_enlarge_matrix,
+    make_jpeg_tables,
     make_shrink_matrix,
     resample,
 )
@@ -167,6 +169,7 @@ class BatchDegrader:
         self._seed = seed
         self._table = DrawTable(count, len(_DegradationDraws._fields), seed, DEGRADATION)
         self._noise = torch.empty(0)
+        self._tables: JpegTables | None = None
 
     def __call__(self, x: Tensor, epoch: int, indices: Tensor) -> Tensor:
         """Degrade images (N, channels, size, size) with values from 0 to 255; some stay as they are."""
@@ -180,9 +183,15 @@ class BatchDegrader:
         small = small.clamp_(0, 255)
         if policy.jpeg:
             quality = spread_whole(policy.jpeg_quality, draws.quality)
-            small = torch.where(expand(draws.jpeg < policy.jpeg), compress(small, quality), small)
+            compressed = compress(small, quality, self._find_tables(x.device))
+            small = torch.where(expand(draws.jpeg < policy.jpeg), compressed, small)
         large = resample(small, make_enlarge_matrix(length, size, rows, draws.cubic < 0.5)).clamp_(0, 255)
         return torch.where(expand(draws.degraded < policy.degraded), large, x)
+
+    def _find_tables(self, device: torch.device) -> JpegTables:
+        if self._tables is None or self._tables.cosines.device != device:
+            self._tables = make_jpeg_tables(device)
+        return self._tables
 
     def _draw_noise(self, x: Tensor, draws: _DegradationDraws) -> Tensor:
         """Cut a part for each image from one long noise, so that the noise does not depend on the batch."""

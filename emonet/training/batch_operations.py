@@ -10,6 +10,7 @@ images each channel is compressed alone, whereas a JPEG file keeps brightness be
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -104,31 +105,43 @@ def _weigh_cubic(distance: Tensor) -> Tensor:
     return torch.where(distance < 1, near, torch.where(distance < 2, far, 0))
 
 
-def compress(x: Tensor, quality: Tensor) -> Tensor:
+class JpegTables(NamedTuple):
+    """What `compress` computes with, on the device of its images. To copy it there, a step would wait."""
+
+    cosines: Tensor  # (frequency, place)
+    luminance: Tensor  # for quality 50, (8, 8)
+
+
+def make_jpeg_tables(device: torch.device, dtype: torch.dtype = torch.float32) -> JpegTables:
+    """Make the tables of JPEG for images on this device."""
+    return JpegTables(*(torch.tensor(table, dtype=dtype, device=device) for table in (_COSINES, LUMINANCE)))
+
+
+def compress(x: Tensor, quality: Tensor, tables: JpegTables | None = None) -> Tensor:
     """Compress images as JPEG and decode them again.
 
     Args:
         x: Images (N, channels, height, width) with values from 0 to 255.
         quality: Whole numbers from 1 to 100, (N,).
+        tables: What `make_jpeg_tables` made, for many calls; else they are made here.
 
     Returns:
         Whole numbers from 0 to 255, in the shape and type of `x`.
     """
     height, width = x.shape[2:]
     padded = functional.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
-    cosines = x.new_tensor(_COSINES)
+    cosines, luminance = tables or make_jpeg_tables(x.device, x.dtype)
     across, down = (side // BLOCK for side in padded.shape[:1:-1])
-    steps = _make_quantisation(quality.to(x.dtype)).tile(1, down, across)[:, None]  # (N, 1, height, width)
+    steps = _make_quantisation(quality.to(x.dtype), luminance).tile(1, down, across)[:, None]  # (N, 1, height, width)
     kept = _transform_blocks(padded.round().sub_(128), cosines).div_(steps).round_().mul_(steps)
     decoded = _transform_blocks(kept, cosines.T).add_(128).round_().clamp_(0, 255)
     return decoded[..., :height, :width]
 
 
-def _make_quantisation(quality: Tensor) -> Tensor:
+def _make_quantisation(quality: Tensor, luminance: Tensor) -> Tensor:
     """Make the quantisation tables (N, 8, 8), scaled as libjpeg scales them."""
     scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
-    table = quality.new_tensor(LUMINANCE)
-    return ((table * scale[:, None, None] + 50) / 100).floor().clamp(1, 255)
+    return ((luminance * scale[:, None, None] + 50) / 100).floor().clamp(1, 255)
 
 
 def _transform_blocks(x: Tensor, matrix: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emonet.errors import OptionError
-from emonet.inference.torch_classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import images_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.streamed import StreamedImages, stream
 from emonet.training.batch_augmenter import BatchAugmenter
@@ -152,7 +152,7 @@ class ImageFeed:
         seeds = (sample_seed(self._config.seed, self._config.order, view, int(number)) for number in numbers)
         shown = [image[:, ::-1] if mirror else image for image, mirror in zip(load(), mirrored, strict=True)]
         images = [augment(image, seed) for image, seed in zip(shown, seeds, strict=True)]
-        x = pictures_as_tensor(np.stack(images)).contiguous()
+        x = images_as_tensor(np.stack(images)).contiguous()
         return Batch(x, torch.from_numpy(plan.places), plan)
 
     def _find_augmenter(self, policy: str) -> ImageAugmenter:
@@ -178,7 +178,7 @@ class TensorFeed:
         self._pixels = pixels
         self._held = None
         if not isinstance(pixels, StreamedImages) and _fits(pixels, device):
-            self._held = pictures_as_tensor(pixels).to(device)
+            self._held = images_as_tensor(pixels).to(device)
         self._count = len(pixels) if config.teacher_views else len(planner.sampling.draw_order(0))
 
     def make_batches(self, epoch: int, step: int, epochs: int) -> Iterator[Batch]:
@@ -213,7 +213,7 @@ class TensorFeed:
             if self._held is not None:
                 pixels = self._held[place]
             else:
-                pixels = to_device(pictures_as_tensor(next(loaded)).contiguous(), self._device)
+                pixels = to_device(images_as_tensor(next(loaded)).contiguous(), self._device)
             if self._config.alternate_mirror:
                 pixels = torch.where(flip[:, None, None, None], pixels.flip(-1), pixels)
             yield Batch(augment(pixels, view, index), place, plan)

@@ -6,10 +6,10 @@ dev get the mean of all networks. With all_train, dev is learned from, and its i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.training.config import TrainConfig
 from emonet.training.ensemble import average_members
+from emonet.training.known import KNOWN, find_learned_sources
 from emonet.training.material import find_folds, leave_out_fold
 from emonet.training.scoring import classify_share, score_dev
 from emonet.training.session import Session
@@ -57,7 +58,7 @@ def train_folds(session: Session, config: TrainConfig, folder: Path) -> Checkpoi
     if dev is not None:
         of_all = np.stack([_ask(network, dev, session, config) for network in networks])
         labelled.append(_Labelled(dev, NO_FOLD, of_all.mean(0)))
-    labels = _join_labels(labelled, session, config)
+    labels = _join_labels(labelled, session, config, about)
     if session.processes.first:
         labels.save(folder / TEACHER_LABELS)
     checkpoint = average_members(session, config, networks, about)
@@ -87,7 +88,9 @@ def _note_scores(labelled: _Labelled, session: Session) -> None:
     session.watch.note(f"fold {labelled.fold}, not learned from: {words}")
 
 
-def _join_labels(labelled: Sequence[_Labelled], session: Session, config: TrainConfig) -> TeacherLabels:
+def _join_labels(
+    labelled: Sequence[_Labelled], session: Session, config: TrainConfig, about: Mapping[str, Any]
+) -> TeacherLabels:
     return TeacherLabels(
         keys=[key for part in labelled for key in part.faces.keys],
         folds=np.concatenate([np.full(len(part.faces), part.fold) for part in labelled]),
@@ -98,6 +101,7 @@ def _join_labels(labelled: Sequence[_Labelled], session: Session, config: TrainC
             "arguments": dict(config.arguments),
             "store": session.store.identity,
             "view": config.label_view,
-            "sources": sorted(set(session.material.train.sources.tolist())),
+            "sources": find_learned_sources(session.material),
+            **{name: about[name] for name in KNOWN if name in about},
         },
     )

@@ -77,21 +77,27 @@ def make_seen_targets(faces: Faces) -> NDArray[np.float32]:
 
 
 def add_priors(heads: tuple[Head, ...], faces: Faces, config: TrainConfig) -> tuple[Head, ...]:
-    """Return the heads with the share of each class in what they learn from, sampling and weights included."""
+    """Return the heads with the share of each class in what they learn from, sampling and weights included.
+
+    Raises:
+        OptionError: A head has nothing to learn from, because its images or classes have the weight 0.
+    """
     times = Sampling(faces, config).times
     weights = np.array(make_class_weights(faces, config) or [1.0] * len(faces.classes))
     votes = make_seen_targets(faces) if SEEN in [head.name for head in heads] else np.empty(0)
     labels = np.eye(len(faces.classes))[faces.labels] * weights
     return tuple(
-        replace(head, prior=_normalise(times @ votes))
+        replace(head, prior=_normalise(head, times @ votes))
         if head.name == SEEN
-        else replace(head, prior=_normalise(times * find_labelled(head, heads, faces.sources) @ labels))
+        else replace(head, prior=_normalise(head, times * find_labelled(head, heads, faces.sources) @ labels))
         for head in heads
     )
 
 
-def _normalise(counts: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple((counts / counts.sum()).tolist())
+def _normalise(head: Head, counts: NDArray[np.float64]) -> tuple[float, ...]:
+    if not (total := counts.sum()) > 0:
+        raise OptionError(f"the head {head.name!r} has nothing to learn from: no image that it learns is ever shown")
+    return tuple((counts / total).tolist())
 
 
 def set_even_priors(heads: tuple[Head, ...]) -> tuple[Head, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emonet.datasets.labels import LabelRules
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
+from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces, read_faces
 from emonet.heads import SEEN, Head
 from emonet.inference import load_model
@@ -77,7 +78,8 @@ class Material:
         if not self.teacher_labels:
             return ""
         known = np.any([labels.find_rows(self.train.keys) >= 0 for labels in self.teacher_labels], axis=0)
-        learned = set() if self.dev is None else _find_learned(self.teacher_labels) & set(self.dev.keys)
+        to_choose_on = [] if self.dev is None else self.dev.keys
+        learned = set(to_choose_on) & set[str]().union(*(labels.learned_keys for labels in self.teacher_labels))
         warning = f" (their networks learned from {len(learned):,} of those to choose on)" if learned else ""
         return f"; teacher labels for {np.count_nonzero(known):,} of {len(self.train):,}{warning}"
 
@@ -98,6 +100,7 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     train, dev = _read_splits(config, store, spec, classes)
     find_folds(train, config)  # raises if the options ask for folds that do not exist
     heads = plan_heads(train, config)
+    _check_votes(dev, heads)
     for name, one in zip(config.starts, starts, strict=True):
         _check_start(name, one, config, heads)
     for name, teacher in zip(config.teacher, teachers, strict=True):
@@ -179,11 +182,6 @@ def _choose_classes(config: TrainConfig, store: Store) -> tuple[Emotion, ...]:
     return chosen
 
 
-def _find_learned(given: Sequence[TeacherLabels]) -> set[str]:
-    """Find the keys of the images that any network behind the teacher labels learned from."""
-    return {key for labels in given for key, fold in zip(labels.keys, labels.folds.tolist(), strict=True) if fold >= 0}
-
-
 def _check_start(name: str, start: Checkpoint, config: TrainConfig, heads: Sequence[Head]) -> None:
     if start.model != config.model or dict(start.arguments) != dict(config.arguments):
         raise OptionError(
@@ -233,6 +231,14 @@ def _check_splits(config: TrainConfig, store: Store) -> None:
         raise OptionError(
             f"{store.path} has no split 'dev' to choose the epoch on: build it with --dev, "
             "choose on a `fold`, or learn from everything with `all_train`"
+        )
+
+
+def _check_votes(dev: Faces | None, heads: Sequence[Head]) -> None:
+    if dev is not None and all(head.name == SEEN for head in heads) and not (seen_majority(dev) >= 0).any():
+        raise OptionError(
+            f"dev has no votes to choose by: none of its {len(dev):,} images has a majority, and the only head is "
+            f"{SEEN!r}. Add votes with `emonet build --ferplus`, or a head of labels, or use `all_train`"
         )
 
 

@@ -139,17 +139,16 @@ def make_objective(config: TrainConfig, heads: tuple[Head, ...], faces: Faces, d
 def count_right(scores: Tensor, labels: Tensor, heads: tuple[Head, ...]) -> Tensor:
     """Count the images whose label is the most probable class of its head. Stays on the device.
 
-    The head `seen` counts only where no other head exists.
+    An image that is mixed from two data sets counts in the head in which its target is largest. The head `seen` counts
+    only where no other head exists.
     """
     counts = list(sizes(heads))
     by_label = [head.name != SEEN for head in heads]
     rows = zip(torch.split(scores, counts, 1), torch.split(labels, counts, 1), by_label, strict=True)
-    right = [
-        ((given.argmax(1) == wanted.argmax(1)) & (wanted.amax(1) > 0)).sum()
-        for given, wanted, has_labels in rows
-        if has_labels or not any(by_label)
-    ]
-    return torch.stack(right).sum()
+    own = [(given, wanted) for given, wanted, has_labels in rows if has_labels or not any(by_label)]
+    right = torch.stack([given.argmax(1) == wanted.argmax(1) for given, wanted in own])  # (heads, N)
+    largest, chosen = torch.stack([wanted.amax(1) for _, wanted in own]).max(0)  # (N,)
+    return (right.gather(0, chosen[None])[0] & (largest > 0)).sum()
 
 
 def _make_loss_weights(

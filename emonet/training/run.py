@@ -26,11 +26,12 @@ from emonet.training.config import TrainConfig
 from emonet.training.distributed import join_processes
 from emonet.training.ensemble import train_members, train_orders
 from emonet.training.folds import train_folds
+from emonet.training.known import list_warnings
 from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.sampling import count_passes, lengthen
-from emonet.training.session import MODEL, Session, check_agreement, clear_folder, list_run_folders
+from emonet.training.session import MODEL, Session, check_agreement, check_contents, clear_folder, list_run_folders
 from emonet.training.single import check_trainable, train_single
 from emonet.training.storing import settle_storage
 from emonet.training.teacher_labels import TEACHER_LABELS
@@ -78,7 +79,9 @@ def train(
         if overwrite or not processes.ask_first((folder / MODEL).is_file):
             check_packages(config, machine.device)
         material = gather_material(config, store)
-        watch.note(material.summarize())
+        check_contents(processes, material.contents)
+        for line in (material.summarize(), *list_warnings(material, config)):
+            watch.note(line)
         config = _settle_epochs(config, len(material.train), watch)
         session = Session(store, material, machine, processes, watch, draw)
         finished = not overwrite and processes.ask_first(partial(_is_finished, config, folder))

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from emonet.datasets.store import Store
 from emonet.errors import OptionError
 from emonet.folders import check_own
 from emonet.heads import sizes
-from emonet.inference.checkpoint import LEARNED_VALIDATION, Checkpoint, load_checkpoint
+from emonet.inference.checkpoint import Checkpoint, load_checkpoint
 from emonet.inference.devices import Machine
 from emonet.inference.torch_classifier import TorchClassifier
 from emonet.models import Network
 from emonet.options import write_toml
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import Processes
+from emonet.training.known import describe_known
 from emonet.training.log import Watch
 from emonet.training.material import Material
 from emonet.training.scoring import classify_share, describe_scores
@@ -71,17 +74,11 @@ class Session:
             "sources": dict(Counter(train.sources.tolist())),
             "left_out": train.left_out,
             "data_warnings": [*self.store.info.warnings],
-            **({LEARNED_VALIDATION: True} if self._learns_validation() else {}),
+            **describe_known(self.material, config, self.store),
             "machine": str(self.machine),
             "processes": self.processes.count,
             "versions": {name: installed_version(name) for name in ("emonet", "torch", "albumentations", "numpy")},
         }
-
-    def _learns_validation(self) -> bool:
-        """Tell whether the data hold what others score as validation, or a model that it learns from knows it."""
-        others = (*self.material.teachers, *filter(None, [self.material.start]))
-        known = [one.training.get(LEARNED_VALIDATION, False) for one in others]
-        return bool(self.store.info.options.get("learn_validation") or any(known))
 
     def check_folder(self, folder: Path, identity: Mapping[str, Any]) -> None:
         """Raise OptionError in all processes if the first finds another run in the folder."""
@@ -143,7 +140,6 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     if stored is None:
         return
     stored = TrainConfig().identity() | stored  # a run of before an option had its default
-    stored["batch_size"] *= stored.pop("processes", 1)  # up to 0.2 it was that of each process
     if differing := sorted(name for name in {*stored, *identity} if stored.get(name) != identity.get(name)):
         raise OptionError(
             f"{folder} holds a run with other {', '.join(differing)}; choose another folder, or use --overwrite"
@@ -162,6 +158,27 @@ def check_agreement(processes: Processes, config: TrainConfig, store: Store) -> 
         raise OptionError(
             f"process {processes.rank} was started with other {differing} than process 0: "
             "give all machines the same options and a copy of the same data set"
+        )
+
+
+def check_contents(processes: Processes, contents: Mapping[str, list[str]]) -> None:
+    """Check that the files that options name, such as teachers, are the same for all processes.
+
+    Args:
+        processes: All processes of the run; their options are the same.
+        contents: Hashes of the files, by option.
+
+    Raises:
+        OptionError: They are not. It is raised in all processes.
+    """
+    if not contents:
+        return
+    first = processes.agree_on(contents)
+    names = sorted(first)
+    differs = processes.sum(torch.tensor([float(contents.get(name) != first[name]) for name in names]))
+    if differing := ", ".join(f"`{name}`" for name, count in zip(names, differs.tolist(), strict=True) if count):
+        raise OptionError(
+            f"the files of {differing} are not the same for all processes: give all machines copies of the same files"
         )
 
 

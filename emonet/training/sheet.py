@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from emonet.atomic import write_atomically
 from emonet.errors import OptionError
-from emonet.inference.torch_classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import images_as_tensor
 from emonet.models.inputs import Pixels
 from emonet.training.batch_augmenter import BatchAugmenter
 from emonet.training.chance import sample_seed
@@ -70,7 +70,7 @@ def _augment_with_albumentations(images: Pixels, policy: Policy, versions: int, 
 
 def _augment_with_torch(images: Pixels, policy: Policy, versions: int, seed: int) -> list[Pixels]:
     augment = BatchAugmenter(policy, len(images), seed)
-    pixels, indices = pictures_as_tensor(images), torch.arange(len(images))
+    pixels, indices = images_as_tensor(images), torch.arange(len(images))
     augmented = [augment(pixels, version, indices) for version in range(versions)]
     return [batch.round().byte().permute(0, 2, 3, 1).numpy() for batch in augmented]
 

@@ -14,8 +14,9 @@ import torch
 from emonet.errors import OptionError
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.torch_classifier import pictures_as_tensor
+from emonet.inference.torch_classifier import images_as_tensor
 from emonet.models import Network, create_model
+from emonet.models.apl_fmp import AplFmp
 from emonet.models.inputs import InputSpec
 from emonet.training.chance import sample_seed
 from emonet.training.config import TrainConfig
@@ -84,7 +85,7 @@ def _memorise(
     train = session.material.train
     session.watch.begin(folder.name, 1, 1)
     began = time.monotonic()
-    network.memorise(session.material.spec.scale(pictures_as_tensor(train.array)), torch.from_numpy(train.labels))
+    network.memorise(session.material.spec.scale(images_as_tensor(train.array)), torch.from_numpy(train.labels))
     training = {**about, "epochs": 1, "chosen_epoch": 1, "seconds": time.monotonic() - began}
     return _make_checkpoint(session, config, network, training, {**config.arguments, "examples": len(train)})
 
@@ -97,6 +98,7 @@ def check_trainable(session: Session, config: TrainConfig) -> None:
     """
     material = session.material
     network = make_network(session, config)
+    _check_draws(network, len(material.heads))
     if network.fit == "memorise":
         if len(material.heads) > 1:
             raise OptionError(f"{config.model} memorises labels: it has one head, and no votes")
@@ -105,6 +107,13 @@ def check_trainable(session: Session, config: TrainConfig) -> None:
         return
     make_targets(material.train, material.heads, config)
     Planner(Sampling(material.train, config), session.processes, config.part_size)
+
+
+def _check_draws(network: Network, heads: int) -> None:
+    """Raise if answers are averaged over draws as if the logits of several heads had one softmax."""
+    draws = max((one.draws for one in network.modules() if isinstance(one, AplFmp)), default=1)
+    if heads > 1 and draws > 1:
+        raise OptionError(f"draws must be 1 where a network has several heads, here {heads}, got {draws}")
 
 
 def make_network(session: Session, config: TrainConfig) -> Network:
@@ -122,7 +131,7 @@ def make_network(session: Session, config: TrainConfig) -> Network:
         load_start(network, material.start, material.heads, config)
     elif network.fit == "gradient":
         shown = Sampling(material.train, config).draw_order(0)[:PREPARED]
-        network.prepare(material.spec.scale(pictures_as_tensor(material.train.pixels[shown])))
+        network.prepare(material.spec.scale(images_as_tensor(material.train.pixels[shown])))
     return network
 
 

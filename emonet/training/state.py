@@ -120,7 +120,8 @@ def read_state(path: Path) -> SavedState:
     """Read what `State.save` wrote."""
     with safe_open(path, framework="pt") as file:
         header: dict[str, Any] = json.loads(file.metadata()[HEADER])
-    return SavedState(header, load_file(path))
+    # What is loaded is the mapped file, which Windows does not replace: the next state has its name.
+    return SavedState(header, {name: tensor.clone() for name, tensor in load_file(path).items()})
 
 
 def read_identity(path: Path) -> dict[str, Any]:

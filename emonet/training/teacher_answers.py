@@ -81,3 +81,4 @@ def _create(path: Path, shape: Shape) -> None:
         answers = np.memmap(temporary, np.float16, "w+", shape=shape)
         answers[:] = np.nan
         answers.flush()
+        del answers  # Windows renames no file that is mapped

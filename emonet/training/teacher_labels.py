@@ -39,7 +39,8 @@ class TeacherLabels:
         folds: The fold of each image (N,); -1 where no network learned from it.
         answers: The probabilities of all heads side by side (N, all heads' classes).
         heads: The heads that answered.
-        about: Further facts: `model`, `arguments`, `store` (its identity), `view`, and the `sources` learned from.
+        about: Further facts: `model`, `arguments`, `store` (its identity), `view`, the `sources` learned from, also by
+            starts and teachers (None if they are not known), and what `describe_known` says of the networks.
 
     Raises:
         OptionError: The arrays do not fit together, or hold no probabilities.
@@ -67,6 +68,11 @@ class TeacherLabels:
         whole = hashlib.sha256(json.dumps([list(self.keys), heads]).encode())
         whole.update(self.answers.tobytes())
         return whole.hexdigest()
+
+    @property
+    def learned_keys(self) -> set[str]:
+        """The keys of the images that a network behind the labels learned from."""
+        return {key for key, fold in zip(self.keys, self.folds.tolist(), strict=True) if fold >= 0}
 
     def find_rows(self, keys: Sequence[str]) -> NDArray[np.int64]:
         """Find the row of each of these images (N,); -1 where there is none."""

@@ -17,7 +17,7 @@ from emonet.errors import TrainingError
 from emonet.heads import sizes
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine
-from emonet.inference.torch_classifier import TorchClassifier, pictures_as_tensor
+from emonet.inference.torch_classifier import TorchClassifier, images_as_tensor
 from emonet.models._network import Network
 from emonet.training.averaging import make_average
 from emonet.training.chance import sample_seed
@@ -277,7 +277,7 @@ class Trainer:
         order = self._sampling.draw_order(self.progress.epoch)
         order = order[: self._config.bn_batches * self._config.batch_size]
         for places in torch.split(torch.from_numpy(order), self._config.batch_size):
-            pixels = pictures_as_tensor(self._material.train.pixels[places.numpy()])
+            pixels = images_as_tensor(self._material.train.pixels[places.numpy()])
             yield self._material.spec.scale(pixels.to(self._machine.device))
 
 

@@ -103,7 +103,7 @@ def tune(
     if overwrite:
         _clear(folder)
     ends_at = time.monotonic() + 60 * options.minutes if options.minutes else math.inf
-    epochs = count_epochs(space)
+    epochs = count_epochs(space, _count_images(space, store, folds))
     study = _open(folder, space, options, store, epochs * max(1, len(folds)))
     runner = Runner(space, store, folds, epochs, watch, ends_at, options.trials)
     if known := study.list_trials():
@@ -154,6 +154,13 @@ def _find_folds(options: TuneOptions, space: Space, store: Store) -> tuple[int, 
     if len(folds) < 2:
         raise OptionError(f"{store.path} has no folds: `emonet build --folds N` numbers them")
     return tuple(folds)
+
+
+def _count_images(space: Space, store: Store, folds: tuple[int, ...]) -> int:
+    """Count about how many images a trial learns from."""
+    sources = space.make_config({}).sources or store.info.counts
+    images = sum(sum(store.info.counts.get(source, {}).get(TRAIN, {}).values()) for source in sources)
+    return images * (len(folds) - 1) // len(folds) if folds else images
 
 
 def _run_trials(study: Study, runner: Runner, watch: Watch) -> None:

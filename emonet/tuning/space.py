@@ -10,7 +10,9 @@ import inspect
 import json
 import random
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from emonet.errors import OptionError
@@ -18,7 +20,8 @@ from emonet.models import create_meta_model, model_class
 from emonet.options import OptionField, option_fields, refuse_unknown
 from emonet.training.config import Panel, TrainConfig
 from emonet.training.recipes import recipe
-from emonet.tuning.domains import Domain, Range, parse_domain
+from emonet.training.sampling import count_passes
+from emonet.tuning.domains import Domain, parse_domain
 from emonet.tuning.options import flatten_search
 
 EACH = "each"
@@ -27,6 +30,7 @@ TRIED = 64  # combinations that are tried before a value is refused that some op
 FIELDS = {option.name: option for option in option_fields(TrainConfig)}
 COMPARED = ("choose_by", "classes", "sources", "heads", "fold", "leave_out", "all_train")
 SEVERAL = ("members", "orders", "out_of_fold")
+LENGTHS = ("model", "epochs", "epoch_images", "steps", "batch_size", "teacher_views")  # decide how long a trial is
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +271,26 @@ def _is_whole_like(default: Any) -> bool | None:
     return isinstance(default, int)
 
 
-def count_epochs(space: Space) -> int:
-    """Return the most epochs that a trial of the space may have."""
-    searched = [one.domain for one in space.parameters if one.name == "epochs"]
-    if not searched:
-        return space.make_config({}).epochs
-    domain = searched[0]
-    return int(domain.high if isinstance(domain, Range) else max(domain.values))
+def count_epochs(space: Space, images: int) -> int:
+    """Return the most epochs that a trial of the space may have.
+
+    Args:
+        space: The space.
+        images: About how many images a trial learns from.
+    """
+    deciding = [one for one in space.parameters if one.name in LENGTHS]
+    counts = []
+    for values in product(*(one.domain.probes for one in deciding)):
+        with suppress(OptionError):  # options that contradict one another make no trial
+            config = space.make_config({one.name: value for one, value in zip(deciding, values, strict=True)})
+            counts.append(_count_own_epochs(config, images))
+    return max(counts, default=1)
+
+
+def _count_own_epochs(config: TrainConfig, images: int) -> int:
+    """Count the epochs of a training, which ends after `steps` or has more of them where they show each image once."""
+    passes = count_passes(images, config)
+    if not config.steps:
+        return config.epochs * (passes if config.teacher_views else 1)
+    shown = images * (1 if config.teacher_views else passes)
+    return -(-config.steps // max(1, -(-shown // config.batch_size)))

@@ -43,6 +43,7 @@ class TrialWatch:
         ends_at: When the time is up, by the monotonic clock.
         before: The scores of the folds that were trained before.
         first_step: The steps that were reported for them.
+        epochs: The most epochs of a training; later ones are reported as the last, so that the next fold has its steps.
         rows: The epochs so far.
     """
 
@@ -53,6 +54,7 @@ class TrialWatch:
     ends_at: float
     before: Sequence[float] = ()
     first_step: int = 0
+    epochs: int = 1
     rows: list[EpochRow] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -68,7 +70,8 @@ class TrialWatch:
     def epoch(self, row: EpochRow) -> None:
         self.rows.append(row)
         scores = [*self.before, row.measure_on_dev(self.measure)]
-        if self.claim.report(self.first_step + row.epoch, sum(scores) / len(scores)):
+        step = self.first_step + min(row.epoch, self.epochs)
+        if self.claim.report(step, sum(scores) / len(scores)):
             raise PrunedError
         if time.monotonic() > self.ends_at:
             raise TimeIsUpError
@@ -127,8 +130,8 @@ class Runner:
             rows.clear()
             title = f"trial {claim.number} of {self.trials}" + (f", fold {fold}" if self.folds else "")
             before = [measure_on_dev(one.scores, config.choose_by) for one in done]
-            steps = number * self.epochs
-            watch = TrialWatch(claim, self.watch, title, config.choose_by, self.ends_at, before, steps, rows)
+            first, most = number * self.epochs, self.epochs
+            watch = TrialWatch(claim, self.watch, title, config.choose_by, self.ends_at, before, first, most, rows)
             own = replace(config, fold=fold) if self.folds else config
             done.append(train(own, self.store, folder / f"fold-{fold}" if self.folds else folder, watch, draw=False))
 

@@ -1,0 +1,105 @@
+"""What the models that a run begins with or is taught by know of images that others are scored or chosen on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from emonet.datasets.store import Store
+from emonet.evaluation.coverage import learned_from_dev
+from emonet.evaluation.remarks import list_learned_sources
+from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV, Checkpoint
+from emonet.training.config import TrainConfig
+from emonet.training.material import Material
+
+KNOWN = (LEARNED_VALIDATION, LEARNED_DEV, TAUGHT_DEV)  # what `describe_known` may return
+
+Sources = set[str]
+
+
+def describe_known(material: Material, config: TrainConfig, store: Store) -> dict[str, Any]:
+    """Describe what the network knows beside train, itself and by its start and teachers, for its model file.
+
+    Returns:
+        Some of the keys in `KNOWN`: whether images that are published as validation were learned from, the data sets
+        whose dev the network or its start learned from, and those whose dev a teacher learned from.
+    """
+    own = {*material.train.sources.tolist()}
+    began = set() if material.start is None else _find_learned_dev(material.start, own)
+    known = {
+        LEARNED_VALIDATION: _knows_validation(material, store),
+        LEARNED_DEV: sorted(began | (own if config.all_train else set())),
+        TAUGHT_DEV: sorted(set().union(*_find_taught_dev(material, config, own))),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def find_learned_sources(material: Material) -> list[str] | None:
+    """Find the data sets that the networks of a run learn from, also by their start and teachers.
+
+    Returns:
+        Their names; None if they are not known.
+    """
+    models = (*material.teachers, *filter(None, [material.start]))
+    learned = [list_learned_sources(one) for one in models]
+    learned += [one.about.get("sources") for one in material.teacher_labels]
+    if any(one is None for one in learned):
+        return None
+    return sorted({*material.train.sources.tolist(), *chain.from_iterable(filter(None, learned))})
+
+
+def list_warnings(material: Material, config: TrainConfig) -> list[str]:
+    """List what to know before the first step: whether the start learned from the images to choose on."""
+    start, dev = material.start, material.dev
+    if start is None or dev is None:
+        return []
+    own = {*material.train.sources.tolist()}
+    sources = _find_learned_dev(start, own) if config.fold < 0 else _find_learned_fold(start, config.fold, own)
+    count = int(np.isin(dev.sources, sorted(sources)).sum())
+    if not count:
+        return []
+    return [
+        f"the weights to begin with learned from {count:,} of the {len(dev):,} images to choose on: what is chosen and "
+        "scored there says little of other images. Begin with other weights, or learn from dev too (--all-train)"
+    ]
+
+
+def _find_learned_dev(model: Checkpoint, own: Sources) -> Sources:
+    """Find the data sets whose dev a model learned from; those of the run where this is not known."""
+    if not learned_from_dev(model.training):
+        return set()
+    if LEARNED_DEV in model.training and ADAPTED not in model.training:
+        return {*model.training[LEARNED_DEV]}
+    learned = list_learned_sources(model)
+    return own if learned is None else {*learned}
+
+
+def _find_learned_fold(model: Checkpoint, fold: int, own: Sources) -> Sources:
+    """Find the data sets whose images in a fold of train a model learned from."""
+    config = model.training.get("config", {})
+    if fold in (config.get("fold"), config.get("leave_out")):
+        return set()
+    learned = list_learned_sources(model)
+    return own if learned is None else {*learned}
+
+
+def _find_taught_dev(material: Material, config: TrainConfig, own: Sources) -> Iterator[Sources]:
+    """Find for each other model the data sets whose dev the network learns of by its answers, or its start did."""
+    if material.start is not None:
+        yield {*material.start.training.get(TAUGHT_DEV, ())}
+    for teacher in material.teachers:
+        yield _find_learned_dev(teacher, own) | {*teacher.training.get(TAUGHT_DEV, ())}
+    for labels in material.teacher_labels:
+        yield {*labels.about.get(LEARNED_DEV, ()), *labels.about.get(TAUGHT_DEV, ())}
+        if material.dev is not None and config.fold < 0 and not labels.learned_keys.isdisjoint(material.dev.keys):
+            yield own
+
+
+def _knows_validation(material: Material, store: Store) -> bool:
+    """Tell whether the data hold what others score as validation, or a model that it learns from knows it."""
+    models = (*material.teachers, *filter(None, [material.start]))
+    others = (*(one.training for one in models), *(one.about for one in material.teacher_labels))
+    return bool(store.info.options.get("learn_validation") or any(one.get(LEARNED_VALIDATION) for one in others))
