@@ -97,7 +97,7 @@ def open_readers(options: BuildOptions) -> dict[str, Reader]:
     }
 
 
-def survey(reader: Reader, labeller: Labeller) -> Survey:
+def survey_source(reader: Reader, labeller: Labeller) -> Survey:
     """Read a source once, all but its images, and label what it holds."""
     result = Survey()
     seen: set[str] = set()  # sequences that were counted, where the publisher counted sequences

@@ -19,7 +19,7 @@ from emonet.datasets.builder.engine import Engine, LocalEngine
 from emonet.datasets.builder.identity import identify
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.output import BuildFolder, check_output
-from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, make_chunks, open_readers, survey
+from emonet.datasets.builder.plan import CHUNK, Chunk, Labeller, Survey, make_chunks, open_readers, survey_source
 from emonet.datasets.builder.report.report import write_report
 from emonet.datasets.builder.rows import read_rows
 from emonet.datasets.builder.shards import ShardPlan, plan_shards, write_rejected
@@ -130,7 +130,7 @@ def prepare(options: BuildOptions) -> Prepared:
     check_subjects(readers, options)
     labeller = Labeller(options)
     prepared = Prepared(
-        options, readers, labeller, {name: survey(reader, labeller) for name, reader in readers.items()}
+        options, readers, labeller, {name: survey_source(reader, labeller) for name, reader in readers.items()}
     )
     if not prepared.samples:
         reasons = Counter(one.reason for one in prepared.rejected)

@@ -70,25 +70,25 @@ def regroup(store: Store, splits: Mapping[str, Sequence[str]], why: Mapping[str,
     Raises:
         OptionError: A split or a key is not known, or a key is named twice.
     """
-    split_of = _split_of_keys(splits)
-    rows = _source_and_class(store)
+    split_of = _map_keys_to_splits(splits)
+    rows = _read_sources_and_classes(store)
     if unknown := sorted(split_of.keys() - rows.keys()):
         raise OptionError(f"{store.path} has no {', '.join(unknown[:SHOWN])} ({len(unknown)} unknown keys)")
     keys: dict[str, set[str]] = defaultdict(set)
     for key, split in split_of.items():
         keys[split].add(key)
-    shards = _shards(store, split_of)
+    shards = _select_shards(store, split_of)
     info = replace(
         store.info,
         splits=shards,
-        counts=_counts(rows, split_of),
+        counts=_count_images(rows, split_of),
         evaluated={},  # how complete the official splits are says nothing about these
         regrouped=dict(why),
     )
     return Regrouped(store.path, info, {split: frozenset(keys[split]) for split in shards})
 
 
-def _split_of_keys(splits: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _map_keys_to_splits(splits: Mapping[str, Sequence[str]]) -> dict[str, str]:
     if wrong := sorted(set(splits) - set(SPLITS)):
         raise OptionError(f"splits are {', '.join(SPLITS)}; got {', '.join(wrong)}")
     times = Counter(key for keys in splits.values() for key in keys)
@@ -97,7 +97,7 @@ def _split_of_keys(splits: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {key: split for split, keys in splits.items() for key in keys}
 
 
-def _source_and_class(store: Store) -> dict[str, tuple[str, str]]:
+def _read_sources_and_classes(store: Store) -> dict[str, tuple[str, str]]:
     """Key -> source and class, for all rows."""
     found: dict[str, tuple[str, str]] = {}
     for split in store.splits:
@@ -107,7 +107,7 @@ def _source_and_class(store: Store) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _shards(store: Store, split_of: Mapping[str, str]) -> dict[str, tuple[Shard, ...]]:
+def _select_shards(store: Store, split_of: Mapping[str, str]) -> dict[str, tuple[Shard, ...]]:
     """Split -> the files that hold rows of it, with the number of these rows."""
     found: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for path in dict.fromkeys(path for split in store.splits for path in store.files(split)):
@@ -119,7 +119,7 @@ def _shards(store: Store, split_of: Mapping[str, str]) -> dict[str, tuple[Shard,
     return {split: tuple(shards) for split, shards in found.items() if shards}
 
 
-def _counts(rows: Mapping[str, tuple[str, str]], split_of: Mapping[str, str]) -> Counts:
+def _count_images(rows: Mapping[str, tuple[str, str]], split_of: Mapping[str, str]) -> Counts:
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for key, (source, emotion) in rows.items():
         if key in split_of:

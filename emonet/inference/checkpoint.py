@@ -22,7 +22,7 @@ from emonet.errors import CheckpointError, OptionError
 from emonet.heads import LABELS, Head, HeadChoice, sizes
 from emonet.inference.coverage import CoverageCurve
 from emonet.inference.model import Model
-from emonet.inference.model_file import FORMAT, ONE_HEAD, as_array, join, read, replace_header
+from emonet.inference.model_file import FORMAT, ONE_HEAD, as_array, encode_model_file, read_model_file, replace_header
 from emonet.labels import Emotion
 from emonet.models.inputs import InputSpec
 from facecrop import CropSpec
@@ -121,7 +121,7 @@ class Checkpoint(Model):
             path: The file.
             half: Store kernels in 16 bits. Biases and batch norm stay in 32: they are small, and may not bear the loss.
         """
-        content = join(self._header(), self.weights, half=half)
+        content = encode_model_file(self._header(), self.weights, half=half)
         with write_atomically(Path(path)) as temporary:
             temporary.write_bytes(content)
 
@@ -170,7 +170,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         MissingFileError: There is no such file.
         CheckpointError: The file is no model file, or is damaged.
     """
-    header, weights = read(Path(path))
+    header, weights = read_model_file(Path(path))
     try:
         checkpoint = Checkpoint(
             model=str(header["model"]),

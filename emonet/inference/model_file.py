@@ -23,7 +23,7 @@ LENGTH = 8  # bytes at the start of a safetensors file that say how long its hea
 Weights = dict[str, NDArray[Any]]
 
 
-def read(path: Path) -> tuple[dict[str, Any], Weights]:
+def read_model_file(path: Path) -> tuple[dict[str, Any], Weights]:
     """Read the description and the weights; what was stored in 16 bits comes in 32."""
     from safetensors.numpy import load_file
 
@@ -53,7 +53,7 @@ def read_header(path: Path) -> dict[str, Any]:
     return _check_header(path, metadata)
 
 
-def join(header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], *, half: bool = False) -> bytes:
+def encode_model_file(header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], *, half: bool = False) -> bytes:
     """Make the content of a model file; `half` stores kernels in 16 bits."""
     from safetensors.numpy import save
 

@@ -43,27 +43,27 @@ WORST = 3  # classes and confusions that are named
 def model_card(evaluation: Evaluation) -> str:
     """Write the card of a model in Markdown."""
     sections = {
-        f"{evaluation.name}: a model card": _what(evaluation),
-        "Learned from": _data(evaluation),
-        "Chosen on": _choice(evaluation),
-        "Figures": _figures(evaluation),
-        **_calibration(evaluation),
-        **_sure_answers(evaluation),
-        "What it sees": _input(evaluation),
+        f"{evaluation.name}: a model card": _describe_network(evaluation),
+        "Learned from": _describe_data(evaluation),
+        "Chosen on": _describe_choice(evaluation),
+        "Figures": _format_figures(evaluation),
+        **_format_calibration(evaluation),
+        **_format_sure_answers(evaluation),
+        "What it sees": _describe_input(evaluation),
         "Use": USE,
-        "Limits": f"{_weak(evaluation)}\n{LIMITS}",
+        "Limits": f"{_describe_weaknesses(evaluation)}\n{LIMITS}",
     }
     title, *rest = sections.items()
     return f"# {title[0]}\n\n{title[1]}\n" + "".join(f"\n## {name}\n\n{text}\n" for name, text in rest)
 
 
-def _what(evaluation: Evaluation) -> str:
+def _describe_network(evaluation: Evaluation) -> str:
     checkpoint, cost = evaluation.checkpoint, evaluation.cost
     arguments = ", ".join(_list_arguments(checkpoint.arguments))
     return (
         f"Network `{checkpoint.model}`{f' ({arguments})' if arguments else ''}: {cost.parameters:,} parameters, "
         f"{cost.macs / 1e6:,.1f} million multiplications a face. It answers with a probability for each of "
-        f"{', '.join(evaluation.faces.classes)}.{_heads(evaluation)}"
+        f"{', '.join(evaluation.faces.classes)}.{_describe_heads(evaluation)}"
     )
 
 
@@ -76,7 +76,7 @@ def _list_arguments(arguments: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{name}={value}" for name, value in arguments.items())
 
 
-def _heads(evaluation: Evaluation) -> str:
+def _describe_heads(evaluation: Evaluation) -> str:
     """The heads of a model that has several, and which of them answers."""
     heads, choice = evaluation.checkpoint.heads, evaluation.choice
     if len(heads) == 1:
@@ -85,7 +85,7 @@ def _heads(evaluation: Evaluation) -> str:
     return f" That is the answer of `{choice.head}` with the prior `{choice.prior}`; its heads are {names}."
 
 
-def _data(evaluation: Evaluation) -> str:
+def _describe_data(evaluation: Evaluation) -> str:
     training = evaluation.checkpoint.training
     if "pictures" not in training:
         return "Not recorded: the terms of the images that it learned from are not known."
@@ -95,11 +95,11 @@ def _data(evaluation: Evaluation) -> str:
     if "seconds" in training:
         config, hours = training["config"], training["seconds"] / 3600
         trained = f"Trained for {hours:.1f} hours on {training['machine']}, seed {config['seed']}."
-        lines += ["", " ".join([trained, *_teaching(config)])]
+        lines += ["", " ".join([trained, *_describe_teaching(config)])]
     return "\n".join(lines)
 
 
-def _teaching(config: Mapping[str, Any]) -> Iterator[str]:
+def _describe_teaching(config: Mapping[str, Any]) -> Iterator[str]:
     """What a model learned beside labels: votes, and the answers of other models."""
     if SEEN in config.get("heads", ()):
         yield f"Its head `{SEEN}` learned FER+'s votes."
@@ -114,7 +114,7 @@ def _teaching(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"{config['teacher_share']:.0%} of {whole} are {given}."
 
 
-def _choice(evaluation: Evaluation) -> str:
+def _describe_choice(evaluation: Evaluation) -> str:
     sentences = [f"Chosen: {chosen(evaluation.checkpoint.training)}."]
     scores = evaluation.checkpoint.scores
     if dev := scores.get("dev"):
@@ -128,9 +128,13 @@ def _choice(evaluation: Evaluation) -> str:
     return f"{' '.join(sentences)}\n\n{part}"
 
 
-def _figures(evaluation: Evaluation) -> str:
+def _format_figures(evaluation: Evaluation) -> str:
     header = ("view", "images", "n", "right", "accuracy", "95 %", "macro F1", "top 2", "kappa", "calibration error")
-    rows = [(view, part, *_row(scores)) for view, parts in evaluation.scores.items() for part, scores in parts.items()]
+    rows = [
+        (view, part, *_format_row(scores))
+        for view, parts in evaluation.scores.items()
+        for part, scores in parts.items()
+    ]
     intervals = describe_intervals(evaluation)
     classes = evaluation.summary.classes
     by_class = [
@@ -139,17 +143,17 @@ def _figures(evaluation: Evaluation) -> str:
     ]
     remarks = "".join(f"\n\nNote: {remark}." for remark in evaluation.remarks)
     command = f"emonet evaluate {evaluation.name} {evaluation.store.path.name} --split {evaluation.split}"
-    command += "".join(f" --{name} {value}" for name, value in _asked(evaluation).items())
+    command += "".join(f" --{name} {value}" for name, value in _list_asked(evaluation).items())
     class_header = ("class", "images", "precision", "recall", "F1")
     return (
         f"From `{command}`. `none` looks at images as they are, `mirror` averages with the mirror image. "
         f"95 % intervals: {intervals}.{remarks}\n\n{markdown_table(header, rows)}\n\n"
         f"By class, view `{evaluation.view}`:\n\n{markdown_table(class_header, by_class)}"
-        f"{_votes(evaluation)}{_head_table(evaluation)}{_sizes(evaluation)}"
+        f"{_format_votes(evaluation)}{_format_head_table(evaluation)}{_format_sizes(evaluation)}"
     )
 
 
-def _calibration(evaluation: Evaluation) -> dict[str, str]:
+def _format_calibration(evaluation: Evaluation) -> dict[str, str]:
     """The section on how sure each head is, if it was measured."""
     if not evaluation.calibration:
         return {}
@@ -175,7 +179,7 @@ def _calibration(evaluation: Evaluation) -> dict[str, str]:
     return {"How sure it is": text + markdown_table(header, rows)}
 
 
-def _sure_answers(evaluation: Evaluation) -> dict[str, str]:
+def _format_sure_answers(evaluation: Evaluation) -> dict[str, str]:
     """The section on coverage, if the model stores what was measured of the answer that is scored."""
     curve = evaluation.checkpoint.find_curve(evaluation.choice, evaluation.view)
     return {} if curve is None else {SURE: describe_coverage(curve)}
@@ -190,7 +194,7 @@ def describe_coverage(curve: CoverageCurve) -> str:
     )
 
 
-def _asked(evaluation: Evaluation) -> dict[str, str]:
+def _list_asked(evaluation: Evaluation) -> dict[str, str]:
     """The sources, and the head and the prior where they are not the file's own."""
     own, choice = evaluation.checkpoint.choice(), evaluation.choice
     asked = {"head": (choice.head, own.head), "prior": (choice.prior, own.prior)}
@@ -198,7 +202,7 @@ def _asked(evaluation: Evaluation) -> dict[str, str]:
     return sources | {name: value for name, (value, default) in asked.items() if value != default}
 
 
-def _votes(evaluation: Evaluation) -> str:
+def _format_votes(evaluation: Evaluation) -> str:
     if evaluation.view not in evaluation.votes:
         return ""
     intro = "The same answers beside what ten people each said they see in the image (FER+):"
@@ -206,19 +210,20 @@ def _votes(evaluation: Evaluation) -> str:
     return f"\n\n{intro}\n\n{table}\n\n{sentences}"
 
 
-def _head_table(evaluation: Evaluation) -> str:
+def _format_head_table(evaluation: Evaluation) -> str:
     if not has_choice(evaluation):
         return ""
     intro = f"Every head and prior, view `{evaluation.view}`; the other figures are of the one with a star."
     return f"\n\n{intro} {choice_words(evaluation)}\n\n{markdown_table(HEADS_HEADER, head_rows(evaluation))}"
 
 
-def _sizes(evaluation: Evaluation) -> str:
+def _format_sizes(evaluation: Evaluation) -> str:
     if not evaluation.sizes:
         return ""
     header = ("face size", "accuracy", "macro recall", "commonest answer")
     rows = [
-        (f"{one.size} px", f"{one.accuracy:.2%}", decimal(one.macro_recall, 4), _share(one)) for one in evaluation.sizes
+        (f"{one.size} px", f"{one.accuracy:.2%}", decimal(one.macro_recall, 4), _format_share(one))
+        for one in evaluation.sizes
     ]
     return (
         "\n\nBy size of the face, view `none`: the same images, shrunk and enlarged again as the crop of a photo "
@@ -226,11 +231,11 @@ def _sizes(evaluation: Evaluation) -> str:
     )
 
 
-def _share(one: SizeScores) -> str:
+def _format_share(one: SizeScores) -> str:
     return f"{one.commonest} ({one.shares[one.commonest]:.1%} of the answers)"
 
 
-def _row(scores: Scores) -> tuple[str, ...]:
+def _format_row(scores: Scores) -> tuple[str, ...]:
     low, high = scores.accuracy_interval
     return (
         f"{scores.n:,}",
@@ -244,7 +249,7 @@ def _row(scores: Scores) -> tuple[str, ...]:
     )
 
 
-def _input(evaluation: Evaluation) -> str:
+def _describe_input(evaluation: Evaluation) -> str:
     checkpoint = evaluation.checkpoint
     spec, crop = checkpoint.input, checkpoint.crop
     colour, margin = "grey" if spec.channels == 1 else "in colour", f"{100 * crop.margin:.4g} %"
@@ -258,17 +263,17 @@ def _input(evaluation: Evaluation) -> str:
     )
 
 
-def _weak(evaluation: Evaluation) -> str:
+def _describe_weaknesses(evaluation: Evaluation) -> str:
     """Its weakest classes and most frequent mistakes, in words."""
     scores = evaluation.summary
     recalls = sorted((one.recall, name) for name, one in scores.classes.items() if one.recall is not None)
     weakest = ", ".join(f"{name} ({recall:.0%})" for recall, name in recalls[:WORST])
-    mistakes = sorted(_mistakes(scores), reverse=True)[:WORST]
+    mistakes = sorted(_list_mistakes(scores), reverse=True)[:WORST]
     often = "; ".join(f"{count} of {there} {true} faces as {answer}" for count, there, true, answer in mistakes)
     return f"- It recognises least: {weakest}." + (f" Most often it takes {often}." if often else "")
 
 
-def _mistakes(scores: Scores) -> Iterator[tuple[int, int, str, str]]:
+def _list_mistakes(scores: Scores) -> Iterator[tuple[int, int, str, str]]:
     names = list(scores.classes)
     for true, row in zip(names, scores.confusion, strict=True):
         yield from (
@@ -280,10 +285,10 @@ def _mistakes(scores: Scores) -> Iterator[tuple[int, int, str, str]]:
 
 def stored_scores(evaluation: Evaluation) -> dict[str, Any]:
     """Return the scores of a model on a split, for its file: on labels, on votes, and of every head and prior."""
-    return {evaluation.split: {view: _stored(evaluation, view) for view in evaluation.scores}}
+    return {evaluation.split: {view: _find_stored(evaluation, view) for view in evaluation.scores}}
 
 
-def _stored(evaluation: Evaluation, view: str) -> dict[str, Any]:
+def _find_stored(evaluation: Evaluation, view: str) -> dict[str, Any]:
     stored: dict[str, Any] = {"all": evaluation.scores[view][ALL].to_dict()}
     if view in evaluation.votes:
         stored["votes"] = evaluation.votes[view].to_dict()

@@ -41,14 +41,14 @@ def find_face(evaluation: Evaluation, key: str = "") -> AnsweredFace:
         OptionError: The split has no such image.
     """
     if not key:
-        return find_answer(evaluation, _surest_row(evaluation))
+        return find_answer(evaluation, _find_surest_row(evaluation))
     if key not in evaluation.faces.keys:
         example = evaluation.faces.keys[0]
         raise OptionError(f"no image {key!r} in {evaluation.split}; its keys are of the form {example!r}")
     return find_answer(evaluation, evaluation.faces.keys.index(key))
 
 
-def _surest_row(evaluation: Evaluation) -> int:
+def _find_surest_row(evaluation: Evaluation) -> int:
     probabilities = evaluation.answers[evaluation.view]
     right = probabilities.argmax(1) == evaluation.faces.labels
     return int(np.argmax(probabilities.max(1) + right))  # what is right counts more than any probability
@@ -59,7 +59,7 @@ def draw_workings(evaluation: Evaluation, face: AnsweredFace, folder: Path) -> d
     folder.mkdir(exist_ok=True)
     network = evaluation.checkpoint.network()
     spec, pixels = evaluation.checkpoint.input, evaluation.faces.array
-    watched, columns = _watched(evaluation), evaluation.choice.columns
+    watched, columns = _choose_watched(evaluation), evaluation.choice.columns
     attention = draw_attention(
         network,
         spec,
@@ -74,7 +74,7 @@ def draw_workings(evaluation: Evaluation, face: AnsweredFace, folder: Path) -> d
     return {"face": face, "attention": embed_png(attention), "maps": embed_png(maps), "shown_head": shown_head}
 
 
-def _watched(evaluation: Evaluation) -> list[AnsweredFace]:
+def _choose_watched(evaluation: Evaluation) -> list[AnsweredFace]:
     """The surest right and the surest wrong image of each class, where there are some."""
     classes = range(len(evaluation.faces.classes))
     return [
@@ -87,18 +87,18 @@ def draw_feature_maps(network: Network, spec: InputSpec, pixels: Pixels, path: P
 
     Of many convolutions it shows some, evenly from the first to the last.
     """
-    made = feature_maps(network, _scaled(network, spec, pixels[None]))
+    made = feature_maps(network, _scale_pixels(network, spec, pixels[None]))
     places = np.linspace(0, len(made) - 1, min(len(made), CONVOLUTIONS)).round().astype(int)
     block = LINE + 2 * (MAP + NARROW) + GAP
     sheet = Sheet(LABELS + SHOWN * (MAP + NARROW), FACE + GAP + len(places) * block - GAP)
     sheet.paste(enlarge(pixels, FACE), 0, 0)
-    sheet.write(_words(spec, len(places), len(made)), FACE + GAP, 0)
+    sheet.write(_describe_maps(spec, len(places), len(made)), FACE + GAP, 0)
     for number, place in enumerate(places):
         _draw_block(sheet, made[place], FACE + GAP + number * block)
     return sheet.save(path)
 
 
-def _words(spec: InputSpec, shown: int, made: int) -> list[str]:
+def _describe_maps(spec: InputSpec, shown: int, made: int) -> list[str]:
     kind = "grey" if spec.channels == 1 else "colour"
     return [
         f"What the network sees: {spec.size} x {spec.size} pixels, {kind}.",
@@ -120,10 +120,10 @@ def _draw_block(sheet: Sheet, maps: FeatureMaps, top: int) -> None:
             sheet.write(["no activation before the next convolution"], LABELS, place + (MAP - LINE) // 2, INK)
             continue
         for number, one in enumerate(row[:SHOWN]):
-            sheet.paste(_drawn(one), LABELS + number * (MAP + NARROW), place)
+            sheet.paste(_draw_map(one), LABELS + number * (MAP + NARROW), place)
 
 
-def _drawn(values: Maps) -> Image.Image:
+def _draw_map(values: Maps) -> Image.Image:
     """Its own pixels where it is small."""
     lowest, highest = values.min(), values.max()
     grey = np.zeros_like(values) if highest == lowest else (values - lowest) / (highest - lowest)
@@ -147,7 +147,7 @@ def draw_attention(
     """
     if len(captions) != len(pixels):
         raise OptionError(f"{len(pixels)} images want as many captions, got {len(captions)}")
-    heats = grad_cam(network, _scaled(network, spec, pixels), places)
+    heats = grad_cam(network, _scale_pixels(network, spec, pixels), places)
     broken = [[part for line in caption.split("\n") for part in wrap(line, WIDTH)] for caption in captions]
     pair = 2 * FACE + NARROW
     block = FACE + LINE * max(map(len, broken)) + GAP
@@ -160,16 +160,16 @@ def draw_attention(
         row, column = divmod(number, COLUMNS)
         left, top = column * (pair + GAP), head + row * block
         sheet.paste(enlarge(image, FACE), left, top)
-        sheet.paste(_under(heat, enlarge(image, FACE)), left + FACE + NARROW, top)
+        sheet.paste(_lay_over(heat, enlarge(image, FACE)), left + FACE + NARROW, top)
         sheet.write(lines, left, top + FACE)
     return sheet.save(path)
 
 
-def _under(heat: Maps, face: Image.Image) -> Image.Image:
+def _lay_over(heat: Maps, face: Image.Image) -> Image.Image:
     large: Maps = np.asarray(cv2.resize(heat, (FACE, FACE), interpolation=cv2.INTER_LINEAR), np.float32)
     return Image.fromarray(overlay_heat(np.asarray(face), large))
 
 
-def _scaled(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:
+def _scale_pixels(network: Network, spec: InputSpec, pixels: Pixels) -> Tensor:
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     return spec.scale(images_as_tensor(pixels).to(device))

@@ -62,23 +62,23 @@ def describe_copies(info: StoreInfo, index: Index) -> dict[str, Any]:
     emotions = index.column("emotion")
     conflicting = [group for group in groups if len({emotions[row] for row in group}) > 1]
     agreeing = [group for group in groups if len({emotions[row] for row in group}) == 1]
-    crossing = _crossing(index)
+    crossing = _find_crossing_pairs(index)
     lines = _Lines(index)
     blocks = (
         CopyBlock("Copies with conflicting labels", [*map(lines.of_group, conflicting[:SHOWN])], len(conflicting)),
         CopyBlock("Copies whose labels agree", [*map(lines.of_group, agreeing[:SHOWN])], len(agreeing)),
         CopyBlock("Near copies across splits", [*map(lines.of_pair, crossing[:SHOWN])], len(crossing)),
     )
-    return {"facts": [*_facts(info, len(crossing))], "blocks": [block for block in blocks if block.count]}
+    return {"facts": [*_list_facts(info, len(crossing))], "blocks": [block for block in blocks if block.count]}
 
 
-def _crossing(index: Index) -> list[NearPair]:
+def _find_crossing_pairs(index: Index) -> list[NearPair]:
     """Near copies of which one is trained on and the other is not, the most alike first."""
     pairs = [pair for pair in index.pairs if index.split[pair.first] != index.split[pair.second]]
     return sorted(pairs, key=lambda pair: (-pair.correlation, pair.first, pair.second))
 
 
-def _facts(info: StoreInfo, crossing: int) -> Iterator[str]:
+def _list_facts(info: StoreInfo, crossing: int) -> Iterator[str]:
     numbers, options = info.copies, info.options
     groups, redundant = numbers.exact_groups, numbers.redundant_exact_copies
     yield f"images that occur more than once: {groups:,}; redundant exact copies: {redundant:,}"

@@ -54,7 +54,7 @@ def height_of(activation: float) -> float:
 
 def describe_onsets(info: StoreInfo, index: Index) -> dict[str, Any]:
     """Return the curves of some sequences, those without a rise first."""
-    curves = _curves(index)
+    curves = _list_curves(index)
     noted = [curve for curve in curves if curve.note]
     rest = [curve for curve in curves if not curve.note]
     rule = OnsetRule.parse(info.options["onset"])
@@ -72,18 +72,18 @@ def describe_onsets(info: StoreInfo, index: Index) -> dict[str, Any]:
     }
 
 
-def _curves(index: Index) -> list[Curve]:
+def _list_curves(index: Index) -> list[Curve]:
     """The sequences in which an onset was looked for."""
     sequences: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row, place in enumerate(zip(index.column("source"), index.column("sequence"), strict=True)):
         if place[1] is not None:
             sequences[place].append(row)
     columns = {name: index.column(name) for name in ("emotion", "frame", "activation", "reason", "detail")}
-    found = (_curve(name, rows, columns, index.reason) for (_, name), rows in sequences.items())
+    found = (_make_curve(name, rows, columns, index.reason) for (_, name), rows in sequences.items())
     return [curve for curve in found if curve is not None]
 
 
-def _curve(
+def _make_curve(
     name: str, rows: Sequence[int], columns: Mapping[str, list[Any]], final: Sequence[str | None]
 ) -> Curve | None:
     """None where no onset was looked for."""

@@ -87,19 +87,19 @@ def describe_left_out(info: StoreInfo, index: Index, rejected: pa.Table) -> dict
     """Return how much was left out, by source and reason, and what is shown of it."""
     counts = {(source, reason): count for source, reasons in info.rejected.items() for reason, count in reasons.items()}
     most = max(counts.values(), default=1)
-    faces, details = _faces(index), _details(rejected)
+    faces, details = _group_faces(index), _collect_details(rejected)
     return {
         "rows": [
-            (source, reason, MEANINGS.get(reason, ""), count, count / _found(source, info), count / most)
+            (source, reason, MEANINGS.get(reason, ""), count, count / _count_found(source, info), count / most)
             for (source, reason), count in counts.items()
         ],
-        "kept": [*_kept(index)],
-        "faceless": [*_faceless(info, index)],
+        "kept": [*_list_kept(index)],
+        "faceless": [*_list_faceless(info, index)],
         "blocks": [LeftOut(*place, count, details[place], faces[place]) for place, count in counts.items()],
     }
 
 
-def _faces(index: Index) -> defaultdict[Place, list[int]]:
+def _group_faces(index: Index) -> defaultdict[Place, list[int]]:
     """Rows to be shown. Frames before the expression were never cut out, and what will not open cannot be shown."""
     rows: defaultdict[Place, list[int]] = defaultdict(list)
     for row, (source, reason) in enumerate(zip(index.column("source"), index.reason, strict=True)):
@@ -110,7 +110,7 @@ def _faces(index: Index) -> defaultdict[Place, list[int]]:
     return rows
 
 
-def _details(rejected: pa.Table) -> defaultdict[Place, dict[str, str]]:
+def _collect_details(rejected: pa.Table) -> defaultdict[Place, dict[str, str]]:
     """The first few different details, each with the first key that has it."""
     found: defaultdict[Place, dict[str, str]] = defaultdict(dict)
     columns = (rejected.column(name).to_pylist() for name in ("source", "reason", "detail", "key"))
@@ -121,13 +121,13 @@ def _details(rejected: pa.Table) -> defaultdict[Place, dict[str, str]]:
     return found
 
 
-def _found(source: str, info: StoreInfo) -> int:
+def _count_found(source: str, info: StoreInfo) -> int:
     """Everything there was of a source: what is in the data set and what was left out."""
     kept = (sum(numbers.values()) for numbers in info.counts.get(source, {}).values())
     return int(sum(kept) + sum(info.rejected[source].values()))
 
 
-def _kept(index: Index) -> Iterator[Kept]:
+def _list_kept(index: Index) -> Iterator[Kept]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for split, reason, final in zip(index.split, index.column("reason"), index.reason, strict=True):
         if reason is not None and final is None:
@@ -137,7 +137,7 @@ def _kept(index: Index) -> Iterator[Kept]:
         yield Kept(split, reasons, "it is not filtered" if split in EVALUATED else "their publisher cropped them")
 
 
-def _faceless(info: StoreInfo, index: Index) -> Iterator[Faceless]:
+def _list_faceless(info: StoreInfo, index: Index) -> Iterator[Faceless]:
     """Describe the images in which no face was found and that were kept, by source."""
     sources, emotions = index.column("source"), index.column("emotion")
     kept = index.kept()

@@ -52,26 +52,26 @@ def describe_overview(info: StoreInfo, rejected: pa.Table) -> dict[str, Any]:
     left_out = sum(sum(reasons.values()) for reasons in info.rejected.values())
     framed = [name for name, source in info.sources.items() if source.cropped_by_publisher]
     return {
-        "totals": [*_by_split(info, *info.sources).items(), ("left out", left_out)],
+        "totals": [*_count_by_split(info, *info.sources).items(), ("left out", left_out)],
         "warnings": info.warnings,
-        "remarks": [*_remarks(info)],
-        "evaluated": [*_evaluated_splits(info, rejected)],
+        "remarks": [*_list_remarks(info)],
+        "evaluated": [*_list_evaluated_splits(info, rejected)],
         "classes": info.classes,
         "options": info.options,
         "versions": info.versions,
         "published_crops": [] if info.options["recrop"] else framed,
-        "sources": [*_sources(info)],
+        "sources": [*_list_sources(info)],
     }
 
 
-def _sources(info: StoreInfo) -> Iterator[tuple[object, ...]]:
+def _list_sources(info: StoreInfo) -> Iterator[tuple[object, ...]]:
     for name, source in info.sources.items():
         people = "known" if source.subjects else "not known"
         left_out = sum(info.rejected.get(name, {}).values())
-        yield name, source.layout, people, sum(_by_split(info, name).values()), left_out
+        yield name, source.layout, people, sum(_count_by_split(info, name).values()), left_out
 
 
-def _by_split(info: StoreInfo, *sources: str) -> dict[str, int]:
+def _count_by_split(info: StoreInfo, *sources: str) -> dict[str, int]:
     """Count images by split, in the order of SPLITS; only splits that hold any."""
     totals: Counter[str] = Counter()
     for source in sources:
@@ -80,7 +80,7 @@ def _by_split(info: StoreInfo, *sources: str) -> dict[str, int]:
     return {split: totals[split] for split in SPLITS if totals[split]}
 
 
-def _by_class(info: StoreInfo, split: str, *sources: str) -> dict[str, int]:
+def _count_by_class(info: StoreInfo, split: str, *sources: str) -> dict[str, int]:
     """Count images of a split by class, in the order of the labels."""
     totals: Counter[str] = Counter()
     for source in sources:
@@ -88,7 +88,7 @@ def _by_class(info: StoreInfo, split: str, *sources: str) -> dict[str, int]:
     return {emotion: totals[emotion] for emotion in info.classes}
 
 
-def _remarks(info: StoreInfo) -> Iterator[Remark]:
+def _list_remarks(info: StoreInfo) -> Iterator[Remark]:
     for name, source in info.sources.items():
         yield from (Remark(f"{name}: {remark}") for remark in source.notes)
         if source.differs_from_published:
@@ -96,22 +96,22 @@ def _remarks(info: StoreInfo) -> Iterator[Remark]:
             yield Remark(f"{name}: {first}", "\n".join(line.removeprefix("  ") for line in lines))
 
 
-def _evaluated_splits(info: StoreInfo, rejected: pa.Table) -> Iterator[EvaluatedSplit]:
+def _list_evaluated_splits(info: StoreInfo, rejected: pa.Table) -> Iterator[EvaluatedSplit]:
     out: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     columns = (rejected.column(name).to_pylist() for name in ("split", "source", "reason"))
     for split, source, reason in zip(*columns, strict=True):
         out[split, source][reason] += 1
     for split, numbers in info.evaluated.items():
-        kept = {source: _by_split(info, source).get(split, 0) for source in info.sources}
+        kept = {source: _count_by_split(info, source).get(split, 0) for source in info.sources}
         held = [source for source in kept if kept[source] or out[split, source]]
         found = [
-            _completeness(split if len(held) == 1 else f"{split}, {source}", kept[source], out[split, source])
+            _describe_completeness(split if len(held) == 1 else f"{split}, {source}", kept[source], out[split, source])
             for source in held
         ]
         yield EvaluatedSplit(split, numbers.kept, numbers.of, found)
 
 
-def _completeness(name: str, kept: int, out: Counter[str]) -> EvaluatedSource:
+def _describe_completeness(name: str, kept: int, out: Counter[str]) -> EvaluatedSource:
     missing = sum(count for reason, count in out.items() if reason not in BY_DEFINITION)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(out.items()))
     return EvaluatedSource(name, kept, missing, reasons)
@@ -119,19 +119,21 @@ def _completeness(name: str, kept: int, out: Counter[str]) -> EvaluatedSource:
 
 def describe_classes(info: StoreInfo) -> dict[str, Any]:
     """Return how many images there are of each class."""
-    places = [(source, split) for source in info.sources for split in _by_split(info, source)]
-    rows = [(source, split, *_with_sum(_by_class(info, split, source))) for source, split in places]
+    places = [(source, split) for source in info.sources for split in _count_by_split(info, source)]
+    rows = [(source, split, *_add_sum(_count_by_class(info, split, source))) for source, split in places]
     if len(info.sources) > 1:
-        totals = ((split, _by_class(info, split, *info.sources)) for split in _by_split(info, *info.sources))
-        rows += [("all", split, *_with_sum(counts)) for split, counts in totals]
+        totals = (
+            (split, _count_by_class(info, split, *info.sources)) for split in _count_by_split(info, *info.sources)
+        )
+        rows += [("all", split, *_add_sum(counts)) for split, counts in totals]
     return {
-        "cards": {f"{source} {split}": _by_class(info, split, source) for source, split in places},
+        "cards": {f"{source} {split}": _count_by_class(info, split, source) for source, split in places},
         "columns": {"source": "", "split": "", **dict.fromkeys(info.classes, "number"), "all": "number"},
         "rows": rows,
     }
 
 
-def _with_sum(counts: Mapping[str, int]) -> tuple[int, ...]:
+def _add_sum(counts: Mapping[str, int]) -> tuple[int, ...]:
     return *counts.values(), sum(counts.values())
 
 

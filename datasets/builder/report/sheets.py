@@ -41,7 +41,7 @@ def plan_sheets(info: StoreInfo, index: Index) -> dict[str, list[ContactSheet]]:
             rows[source, split, emotion].append(row)
     return {
         f"{source} {split}": [
-            ContactSheet(emotion, spread(found, _whole_lines(min(size, len(found)))), len(found))
+            ContactSheet(emotion, spread(found, _fill_lines(min(size, len(found)))), len(found))
             for emotion in info.classes
             if (found := rows[source, split, emotion])
         ]
@@ -51,6 +51,6 @@ def plan_sheets(info: StoreInfo, index: Index) -> dict[str, list[ContactSheet]]:
     }
 
 
-def _whole_lines(count: int) -> int:
+def _fill_lines(count: int) -> int:
     """Reduce a number of images so that no line of the sheet is broken off."""
     return count if count < COLUMNS else count - count % COLUMNS
