@@ -12,7 +12,8 @@ import trainings
 
 from emonet.datasets.store.regrouped import regroup
 from emonet.heads import Head
-from emonet.inference.checkpoint import LEARNED_VALIDATION, load_checkpoint
+from emonet.inference.checkpoint import load_checkpoint
+from emonet.inference.model_file import LEARNED_VALIDATION
 from emonet.protocols import PROTOCOLS, Cross, LearningCurve, LeaveOneSubjectOut, OfficialSplits, SubjectFolds
 from emonet.training.teacher_labels import TeacherLabels
 

@@ -5,7 +5,7 @@ from evaluations import SEVEN, checkpoint, evaluated, store, training
 from pages import Tags, block, headings, parts, rows, sentences, words
 
 from emonet.evaluation.remarks import list_learned_sources
-from emonet.inference.checkpoint import LEARNED_VALIDATION
+from emonet.inference.model_file import LEARNED_VALIDATION
 from emonet.labels import Emotion
 from emonet.report.leaderboard import ENTRIES, LeaderboardEntry, find_standing, is_comparable
 from emonet.report.provenance import chosen, learned_from, part_of_split

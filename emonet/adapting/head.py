@@ -11,8 +11,8 @@ import numpy as np
 from emonet.adapting.fitting import Layer
 from emonet.errors import OptionError
 from emonet.heads import MEAN, Head
-from emonet.inference.checkpoint import ADAPTED, Checkpoint
-from emonet.inference.model_file import fits_half, round_to_half
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.model_file import ADAPTED, fits_half, round_to_half
 from emonet.labels import Emotion
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emonet.errors import MissingFileError, OptionError
-from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV
 from emonet.inference.coverage import CoverageCurve, CoveragePoint
+from emonet.inference.model_file import ADAPTED, LEARNED_DEV
 
 if TYPE_CHECKING:
     from emonet.datasets.store import Store

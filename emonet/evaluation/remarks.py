@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emonet.datasets.store.leaks import LEARNED
-from emonet.inference.checkpoint import ADAPTED, LEARNED_VALIDATION, TAUGHT_DEV, Checkpoint
+from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.loading import BUNDLED, load_model
+from emonet.inference.model_file import ADAPTED, LEARNED_VALIDATION, TAUGHT_DEV
 
 if TYPE_CHECKING:
     from emonet.evaluation.evaluation import Evaluation

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from emonet.errors import OptionError
 from emonet.heads import sizes
-from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV, Checkpoint
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.model_file import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 
 
 def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:

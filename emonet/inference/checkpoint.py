@@ -30,11 +30,6 @@ from facecrop import CropSpec
 if TYPE_CHECKING:
     from emonet.models import Network
 
-LEARNED_VALIDATION = "learned_validation"  # in `training`: images that are published as validation were learned from
-# In `training`: the data sets whose dev the network learned from, itself or as the weights that it began with, and
-# those whose dev a teacher learned from. Without the first, `all_train` says whether the model learned from dev.
-LEARNED_DEV, TAUGHT_DEV = "learned_dev", "taught_dev"
-ADAPTED = "adapted"  # in `training`: how `emonet adapt` added a head
 NO_ANSWERS = ("default", "training", "scores", "coverage")  # what answers of the heads do not depend on
 
 

@@ -20,6 +20,12 @@ ONE_HEAD = 1  # the format whose files have `classes` in the place of heads
 HEADER = "emonet"  # the key of the JSON in the file's header
 LENGTH = 8  # bytes at the start of a safetensors file that say how long its header is
 
+# Keys of `training`, which says in the header how the model came to be.
+LEARNED_VALIDATION = "learned_validation"  # whether images that are published as validation were learned from
+LEARNED_DEV = "learned_dev"  # data sets whose dev was learned from, also by the start; without it see `all_train`
+TAUGHT_DEV = "taught_dev"  # data sets whose dev a teacher learned from
+ADAPTED = "adapted"  # how `emonet adapt` added a head
+
 Weights = dict[str, NDArray[Any]]
 
 

@@ -18,7 +18,7 @@ from emonet.errors import OptionError
 from emonet.evaluation.remarks import list_learned_sources
 from emonet.heads import LABELS, find_head
 from emonet.inference import load_model
-from emonet.inference.checkpoint import ADAPTED, LEARNED_VALIDATION
+from emonet.inference.model_file import ADAPTED, LEARNED_VALIDATION
 from emonet.protocols.rows import ImageRow, remove_copies
 from emonet.training.config import TrainConfig
 from emonet.training.teacher_labels import load_teacher_labels

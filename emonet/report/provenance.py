@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.datasets.store.leaks import LEARNED
 from emonet.evaluation.parts import ALL_SPLITS
 from emonet.evaluation.remarks import count_known, learned_validation, list_learned_sources, was_taught_dev
-from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV
+from emonet.inference.model_file import ADAPTED, LEARNED_DEV
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation

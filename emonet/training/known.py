@@ -11,7 +11,8 @@ import numpy as np
 from emonet.datasets.store import Store
 from emonet.evaluation.coverage import learned_from_dev
 from emonet.evaluation.remarks import list_learned_sources
-from emonet.inference.checkpoint import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV, Checkpoint
+from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.model_file import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 from emonet.training.config import TrainConfig
 from emonet.training.material import Material
 
