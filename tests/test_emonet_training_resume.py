@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 import trainings
 from trainings import Stopping
 
-from emonet.errors import OptionError
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.options import write_toml
@@ -158,16 +156,6 @@ def test_the_number_of_processes_is_not_part_of_the_identity(store):
     material = gather_material(config, store)
     alone, two = (Session(store, material, machine, Processes(0, count), Silent()).identify(config) for count in (1, 2))
     assert alone == two
-
-
-@pytest.mark.parametrize(("processes", "refused"), [(1, True), (2, False), (4, True)])
-def test_a_batch_size_of_up_to_0_2_was_that_of_each_process(store, tmp_path, processes, refused):
-    """A folder of a run of 4 images for each of two processes holds a run with batches of 8."""
-    done = trainings.trained(store, tmp_path, batch_size=8)
-    identity = {**done.training["identity"], "batch_size": 4, "processes": processes}
-    replace(done, training={**done.training, "identity": identity}).save(tmp_path / "model.safetensors")
-    with pytest.raises(OptionError, match="other batch_size") if refused else nullcontext():
-        assert trainings.trained(store, tmp_path, batch_size=8).weights.keys() == done.weights.keys()
 
 
 def killed_after(process, path, changes):
