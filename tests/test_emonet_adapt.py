@@ -348,8 +348,11 @@ def test_what_a_head_learned_from_is_no_test(store):
 
 
 def test_the_new_head_is_evaluated_and_gets_a_table_of_coverage(run, store, friends, tmp_path):
-    path = tmp_path / "own.safetensors"
-    assert run("adapt", friends, "-o", path, "--prior", "training", *FAST).exit_code == 0
+    path, start = tmp_path / "own.safetensors", tmp_path / "start.safetensors"
+    bundled = load_model("emonet_fast")
+    config = {**bundled.training["config"], "all_train": False}  # dev is new to it
+    replace(bundled, training={**bundled.training, "config": config}).save(start)
+    assert run("adapt", friends, "-o", path, "--prior", "training", *FAST, "--model", start).exit_code == 0
     result = run("evaluate", path, store.path, "--split", "dev", "-o", tmp_path / "report", "--views", "mirror")
     assert result.exit_code == 0, result.output
     assert run("models", path, "--set-coverage", tmp_path / "report").exit_code == 0

@@ -19,7 +19,9 @@ def one_head(**changes):
     whole = load_model("emonet_fast")
     classes = whole.heads[0].classes
     last = {name: whole.weights[name][: len(classes)] for name in ("head.weight", "head.bias")}
+    training = {**whole.training, "config": {**whole.training["config"], "all_train": False}}  # dev is new to it
     plain = {"heads": (Head("fer2013", classes),), "default_head": "", "default_prior": "training", "coverage": ()}
+    plain |= {"training": training}
     return replace(whole, **{"weights": {**whole.weights, **last}, **plain, **changes})
 
 

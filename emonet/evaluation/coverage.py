@@ -67,7 +67,9 @@ def learned_from_dev(training: Mapping[str, Any], sources: Iterable[str] | None 
         return True
     known = training.get(LEARNED_DEV)
     if known is None:
-        return bool(training.get("config", {}).get("all_train"))
+        if not training.get("config", {}).get("all_train"):
+            return False
+        known = training.get("sources", sources or ())
     return sources is None or not set(known).isdisjoint(sources)
 
 

@@ -15,6 +15,8 @@ from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.model_file import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 
+HALF_LEVEL = 0.5 / 255
+
 
 def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
     """Average the weights of models into one network, as large and as fast as each of them.
@@ -88,6 +90,16 @@ def join_weights(members: Sequence[Checkpoint]) -> dict[str, NDArray[Any]]:
     }
 
 
+def _see_alike(one: Checkpoint, other: Checkpoint) -> bool:
+    """Tell whether two models see the same crops, scaled alike to half a grey level: each has the mean of its images."""
+    mine, others = (
+        (model.crop, model.input.size, model.input.channels, model.input.scaling, len(model.input.mean))
+        for model in (one, other)
+    )
+    scale, other_scale = ((*model.input.mean, *model.input.std) for model in (one, other))
+    return mine == others and np.allclose(scale, other_scale, rtol=0, atol=HALF_LEVEL)
+
+
 def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:
     """Refuse models that cannot stand for each other; return the first."""
     if not models:
@@ -97,7 +109,7 @@ def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:
     for one in models:
         if [(head.name, head.classes) for head in one.heads] != answers:
             raise OptionError(f"{_name(models)} have no mean: they answer other classes")
-        if (one.input, one.crop) != (first.input, first.crop):
+        if not _see_alike(one, first):
             raise OptionError(f"{_name(models)} have no mean: they do not see images alike")
     return first
 
