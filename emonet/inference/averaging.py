@@ -91,7 +91,7 @@ def join_weights(members: Sequence[Checkpoint]) -> dict[str, NDArray[Any]]:
 
 
 def _see_alike(one: Checkpoint, other: Checkpoint) -> bool:
-    """Tell whether two models see the same crops, scaled alike to half a grey level: each has the mean of its images."""
+    """Tell whether two models see the same crops, scaled alike to half a grey level: each has its own images' mean."""
     mine, others = (
         (model.crop, model.input.size, model.input.channels, model.input.scaling, len(model.input.mean))
         for model in (one, other)
