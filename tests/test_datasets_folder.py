@@ -25,8 +25,10 @@ def test_folders_give_label_and_split(portrait, tmp_path):
 
 
 def test_a_folder_with_the_initials_of_a_person_is_no_expression(tmp_path):
-    reader = READERS["folder"](imitations.touched(tmp_path, "happy/AN01/a.jpg", "sad/Di/b.jpg", "AN/c.jpg"))
-    assert [sample.emotion for sample in reader] == [Emotion.ANGRY, Emotion.HAPPY, Emotion.SAD]
+    reader = READERS["folder"](
+        imitations.touched(tmp_path, "happy/AN01/a.jpg", "sad/Di/b.jpg", "AN/c.jpg", "DI01/disgust/SU/d.jpg")
+    )
+    assert [sample.emotion for sample in reader] == [Emotion.ANGRY, Emotion.DISGUST, Emotion.HAPPY, Emotion.SAD]
     assert reader.rejected == []
 
 

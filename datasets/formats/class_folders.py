@@ -59,8 +59,12 @@ def find_expressions(folders: tuple[str, ...]) -> dict[Emotion, str]:
 
     A folder `AN` is named after anger only where no folder has a word for a name: below `sad` it is a person.
     """
-    named = {emotion: folder for folder in reversed(folders) if (emotion := find_emotion(folder))}
-    return {emotion: folder for emotion, folder in named.items() if not is_code(folder)} or named
+    words = tuple(folder for folder in folders if not is_code(folder))
+    return _name_expressions(words) or _name_expressions(folders)
+
+
+def _name_expressions(folders: tuple[str, ...]) -> dict[Emotion, str]:
+    return {emotion: folder for folder in reversed(folders) if (emotion := find_emotion(folder))}
 
 
 def _label_file(place: PurePosixPath, blob: Blob) -> LabelledFile:

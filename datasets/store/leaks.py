@@ -28,15 +28,13 @@ def has_training_copy(store: Store, split: str, *, near: bool = False) -> NDArra
         near: Count near copies, too: those that the build knows of. See `knows_near_copies`.
     """
     column = "near_group" if near else "duplicate_group"
-    left_out = _copied_by_rejected(store, near)
-    learned: set[int | None] = set()
-    for part in store.splits:
-        is_learned = part in LEARNED and part != split
+    left_out, rows = _copied_by_rejected(store, near), [*_read_groups(store, split, column)]
+    learned: set[int | None] = {group for key, group in rows if key in left_out}
+    for part in store.splits.keys() - {split}:
+        is_learned = part in LEARNED
         learned |= {group for key, group in _read_groups(store, part, column) if is_learned or key in left_out}
     learned.discard(None)
-    return np.array(
-        [key in left_out or group in learned for key, group in _read_groups(store, split, column)], np.bool_
-    )
+    return np.array([key in left_out or group in learned for key, group in rows], np.bool_)
 
 
 def knows_near_copies(store: Store) -> bool:

@@ -15,7 +15,7 @@ from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.model_file import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 
-HALF_LEVEL = 0.5 / 255
+HALF_LEVEL = 0.5 / 255  # of the grey levels that a mean or a deviation is measured in
 
 
 def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
@@ -92,12 +92,11 @@ def join_weights(members: Sequence[Checkpoint]) -> dict[str, NDArray[Any]]:
 
 def _see_alike(one: Checkpoint, other: Checkpoint) -> bool:
     """Tell whether two models see the same crops, scaled alike to half a grey level: each has its own images' mean."""
-    mine, others = (
-        (model.crop, model.input.size, model.input.channels, model.input.scaling, len(model.input.mean))
-        for model in (one, other)
-    )
+    unscaled, others = ((replace(model.input, mean=(), std=()), model.crop) for model in (one, other))
     scale, other_scale = ((*model.input.mean, *model.input.std) for model in (one, other))
-    return mine == others and np.allclose(scale, other_scale, rtol=0, atol=HALF_LEVEL)
+    if unscaled != others or len(scale) != len(other_scale):
+        return False
+    return np.allclose(scale, other_scale, rtol=0, atol=HALF_LEVEL)
 
 
 def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:
