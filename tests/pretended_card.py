@@ -1,14 +1,15 @@
 """Devices that are not there. `PretendedCard` even computes, in the memory of the host, and counts what is waited for.
 
-What would fail on a card fails here too: operations on tensors of two devices, and numpy on a tensor of the card.
+Networks learn on it, too. What would fail on a card fails here: operations on tensors of two devices, and numpy on a
+tensor of the card. It is another card than the current one, cuda:1: what forgets the number fails as well.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import wraps
+from threading import Thread
 
-import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -16,6 +17,8 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 # The host waits for these: their results are as large as the card finds, or go to the host. (nms waits once itself.)
 WAITING = {"aten::nonzero", "aten::_local_scalar_dense", "aten::masked_select", "aten::equal", "torchvision::nms"}
 WAITING |= {"aten::_unique2", "aten::unique_consecutive", "aten::repeat_interleave", "aten::is_nonzero"}
+
+INSIDE = torch.device("meta", 1)  # what autograd takes the card for: of the meta device, it asks no driver
 
 
 def pretend_devices(monkeypatch, *kinds, cards=2):
@@ -33,11 +36,26 @@ class CardTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held, device):
-        layout = {"strides": held.stride(), "storage_offset": held.storage_offset()}
-        return torch.Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, device=device, **layout)
+        shape = torch.empty(held.untyped_storage().nbytes() // held.itemsize, dtype=held.dtype, device="meta")
+        shape = shape.as_strided(held.shape, held.stride(), held.storage_offset())
+        return torch.Tensor._make_subclass(cls, shape, False, dispatch_device=True, device_for_backend_keys=device)
 
-    def __init__(self, held, _device):
-        self.held = held
+    def __init__(self, held, device):
+        self.held, self._card = held, device
+
+    is_cuda, is_meta = True, False
+
+    @property
+    def device(self):
+        return self._card
+
+    def tolist(self):
+        return self.cpu().tolist()
+
+    def numpy(self, *, force=False):
+        if not force:
+            raise TypeError(f"can't convert a tensor of {self.device} to numpy; copy it to the host first")
+        return self.detach().cpu().numpy()
 
     @classmethod
     def __torch_dispatch__(cls, operation, types, arguments=(), options=None):
@@ -52,50 +70,76 @@ class PretendedCard(TorchDispatchMode):
         self.device = torch.device("cuda:1")
         self.waits = Counter()
         self.sent = 0  # bytes that went to the card
-        self._pinned = set()
+        self._pinned = {}  # by their addresses, which are not free again while they are held
+        self._lifts = []
         pretend_devices(monkeypatch, "cuda")
         monkeypatch.setattr(torch.cuda, "_lazy_init", lambda: None)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (1 << 33, 1 << 34))
+        for check in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
+            monkeypatch.setattr(torch.optim.Optimizer, check, lambda _optimizer: None, raising=False)
         monkeypatch.setattr(torch.__future__, "get_overwrite_module_params_on_conversion", lambda: True)
-        if not hasattr(torch._C, "_ensureCUDADeviceGuardSet"):
-            pytest.skip(f"torch {torch.__version__} switches to a card even where there is none")
-        torch._C._ensureCUDADeviceGuardSet()  # as fake tensors do: without a card, no card is switched to
+        run = Thread.run
+        monkeypatch.setattr(Thread, "run", lambda thread: self._run_in_thread(run, thread))
+
+    def _run_in_thread(self, run, thread):
+        with self:
+            run(thread)
+
+    def __enter__(self):
+        self._lifts.append(torch._C._only_lift_cpu_tensors())
+        torch._C._set_only_lift_cpu_tensors(True)  # `torch.tensor` makes them on the host, and then copies them
+        return super().__enter__()
+
+    def __exit__(self, *raised):
+        super().__exit__(*raised)
+        torch._C._set_only_lift_cpu_tensors(self._lifts.pop())
 
     def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        if operation is torch.ops.prim.device.default:
+            return INSIDE
         options = dict(options or {})
-        with self:
-            parts = operation.decompose(*arguments, **options)  # as they come where gradients may be asked for
-        if parts is not NotImplemented:
-            return parts
+        if operation._can_decompose():  # into its parts, as it comes where gradients may be asked for
+            with self:
+                return operation.decompose(*arguments, **options)
         name = operation._schema.name
         tensors = [leaf for leaf in tree_leaves((arguments, options)) if isinstance(leaf, torch.Tensor)]
         from_card = any(isinstance(tensor, CardTensor) for tensor in tensors)
         device = options.get("device")
-        to_card = from_card if device is None else torch.device(device).type == "cuda"
+        to_card = from_card if device is None else _is_card(torch.device(device))
         if name == "aten::is_pinned":
             return arguments[0].data_ptr() in self._pinned
-        if name == "aten::_to_copy" and from_card != to_card:
-            self._count_copy(arguments[0], options, to_card)
+        if name == "aten::copy_":
+            from_card, to_card = (isinstance(tensor, CardTensor) for tensor in (arguments[1], arguments[0]))
+            options["non_blocking"] = arguments[2:] == (True,)
+        if name in ("aten::_to_copy", "aten::copy_") and from_card != to_card:
+            self._count_copy(tensors[-1], options, to_card)
         elif from_card or to_card:
             self._check_together(operation, tensors)
         if from_card and (name in WAITING or _has_mask(name, tensors)):
             self.waits[name] += 1
-        if device is not None:
-            assert not to_card or torch.device(device) == self.device, f"{operation} on {device}"
+        if to_card and device is not None:
+            assert torch.device(device) in (self.device, INSIDE), f"{operation} on {device}"
             options["device"] = torch.device("cpu")
         return self._ran(operation, arguments, options, to_card)
 
     def _ran(self, operation, arguments, options, to_card):
         if operation._schema.name == "aten::_pin_memory":
             pinned = arguments[0].clone()
-            self._pinned.add(pinned.data_ptr())
+            self._pinned[pinned.data_ptr()] = pinned
             return pinned
+        given = [leaf for leaf in tree_leaves((arguments, options)) if isinstance(leaf, CardTensor)]
         held = tree_map_only(CardTensor, lambda tensor: tensor.held, (arguments, options))
         result = operation(*held[0], **held[1])
-        if operation._schema.is_mutable:
-            return arguments[0]
         if not to_card:
             return result
-        return tree_map_only(torch.Tensor, lambda tensor: CardTensor(tensor, self.device), result)
+        changed = {id(tensor.held): tensor for tensor in given}  # in place
+        inference = torch.is_inference_mode_enabled() and any(tensor.is_inference() for tensor in given)
+        with torch.inference_mode(inference):  # a view of what was made outside of it is none of its tensors
+            return tree_map_only(
+                torch.Tensor,
+                lambda tensor: changed[id(tensor)] if id(tensor) in changed else CardTensor(tensor, self.device),
+                result,
+            )
 
     def _count_copy(self, tensor, options, to_card):
         if to_card:
@@ -111,3 +155,7 @@ class PretendedCard(TorchDispatchMode):
 def _has_mask(name, tensors):
     """Indexing by a mask asks for the places in which it is true."""
     return name in ("aten::index", "aten::index_put_") and any(tensor.dtype == torch.bool for tensor in tensors[1:])
+
+
+def _is_card(device):
+    return device.type == "cuda" or device == INSIDE

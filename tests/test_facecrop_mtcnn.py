@@ -170,7 +170,7 @@ def test_the_pretended_card_is_as_strict_as_a_real_one(monkeypatch):
         assert card.waits == {"aten::_local_scalar_dense": 1}
         with pytest.raises(AssertionError, match="two devices"):
             there + torch.ones(3)
-        with pytest.raises(RuntimeError, match="numpy"):
+        with pytest.raises(TypeError, match="numpy"):
             there.numpy()
 
 
