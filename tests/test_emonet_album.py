@@ -176,11 +176,11 @@ def test_the_page_knows_the_way_to_the_originals(tmp_path):
 
 def test_larger_copies_are_known_where_there_are_some(tmp_path):
     entries = [entry("a.heic"), entry("b.jpg")]
-    found = {"a.heic": "views/a.heic.jpg"}
-    text = write(entries, tmp_path, originals="../photos/", find_view=found.get)
+    found = {"a.heic": "previews/a.heic.jpg"}
+    text = write(entries, tmp_path, originals="../photos/", find_preview=found.get)
     data = read_data(text)
     assert data["originals"] == "../photos/"
-    assert [photo.get("view") for photo in data["photos"]] == ["views/a.heic.jpg", None]
+    assert [photo.get("preview") for photo in data["photos"]] == ["previews/a.heic.jpg", None]
 
 
 def test_bursts_are_known_by_the_places_of_their_photos(tmp_path):

@@ -349,9 +349,9 @@ def test_a_photo_is_enlarged_from_the_best_there_is(browser, tmp_path, name, sid
     for path in ("photos/a.jpg", "photos/b # ?.png"):
         Image.new("RGB", (900, 600)).save(tmp_path / path)
     Image.new("RGB", (700, 500)).save(tmp_path / "c.jpg")
-    view = "../c.jpg" if name == "c.heic" else None
+    preview = "../c.jpg" if name == "c.heic" else None
     entries = [entry(name, said("happy", 0.9))]
-    page = write(tmp_path / "album", entries, originals="../photos/", find_view=lambda _: view)
+    page = write(tmp_path / "album", entries, originals="../photos/", find_preview=lambda _: preview)
     with browser.new_context() as context:  # of its own: the browser complains of the file that is gone
         tab = context.new_page()
         tab.goto(page.as_uri())

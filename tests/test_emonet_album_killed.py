@@ -26,7 +26,7 @@ def photos(tmp_path, face):
 
 
 def predict(photos, out):
-    options = ("--model", "emonet_fast", "--device", "cpu", "--batch", "4", "--annotate", "--views")
+    options = ("--model", "emonet_fast", "--device", "cpu", "--batch", "4", "--annotate", "--previews")
     return [sys.executable, "-m", "emonet", "predict", str(photos), "-o", str(out), *options]
 
 
@@ -62,4 +62,4 @@ def test_a_run_killed_at_random_moments_writes_the_same_bytes(photos, tmp_path, 
     assert sorted(killed) == sorted(whole)
     assert [name for name, content in whole.items() if killed[name] != content] == []
     images = [name for name in whole if name.endswith((".jpg", ".png"))]
-    assert len(images) == 2 * (PHOTOS + 1)  # copies and views, or drawings and crops
+    assert len(images) == 2 * (PHOTOS + 1)  # copies and previews, or drawings and crops

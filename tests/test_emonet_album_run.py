@@ -276,16 +276,16 @@ def test_answers_about_removed_photos_leave_the_journal(photos, predictor):
 
 
 def test_answers_are_kept_when_the_photos_cannot_be_seen(photos, predictor):
-    run_album(photos, predictor, annotate=True, views=True)
+    run_album(photos, predictor, annotate=True, previews=True)
     photos.rename(photos.with_name("elsewhere"))
     photos.mkdir()  # as where a disk is not mounted
     before = sorted(photos.with_name("album").rglob("*"))
     with pytest.raises(OptionError, match=r"no photo in 'photos', and .*album is the album of 4: is the disk away"):
-        run_album(photos, predictor, annotate=True, views=True)
+        run_album(photos, predictor, annotate=True, previews=True)
     assert sorted(photos.with_name("album").rglob("*")) == before
     photos.rmdir()
     photos.with_name("elsewhere").rename(photos)
-    assert run_album(photos, predictor, annotate=True, views=True).known == DONE
+    assert run_album(photos, predictor, annotate=True, previews=True).known == DONE
 
 
 @pytest.fixture
@@ -305,14 +305,14 @@ def lock(monkeypatch):
 
 
 def test_an_album_is_kept_when_the_folder_of_photos_cannot_be_listed(photos, predictor, lock):
-    run_album(photos, predictor, annotate=True, views=True)
+    run_album(photos, predictor, annotate=True, previews=True)
     before = {path: path.is_file() and path.read_bytes() for path in photos.with_name("album").rglob("*")}
     lock(photos)
     with pytest.raises(OptionError, match=r"cannot be listed: Permission denied, .*the album of 4: is the disk away"):
         run_album(photos, predictor)
     assert {path: path.is_file() and path.read_bytes() for path in before} == before
     lock(photos, locked=False)
-    assert run_album(photos, predictor, annotate=True, views=True).known == DONE
+    assert run_album(photos, predictor, annotate=True, previews=True).known == DONE
 
 
 def test_a_folder_that_cannot_be_listed_is_no_photo_of_the_album(photos, predictor, lock):
@@ -479,21 +479,21 @@ def test_thumbnails_are_at_most_320_pixels_long(photos, predictor, face):
     assert [(entry.width, entry.height) for entry in watch.entries] == [(200, 160), (0, 0), (90, 60), (400, 200)]
 
 
-def test_views_are_written_for_the_album_and_follow_their_photos(photos, predictor):
-    run_album(photos, predictor, views=True)
+def test_previews_are_written_for_the_album_and_follow_their_photos(photos, predictor):
+    run_album(photos, predictor, previews=True)
     folder = photos.with_name("album") / "album"
     first = {path.name for path in folder.iterdir()}
     assert len(first) == 3  # one cannot be read
-    assert all(f'"view": "album/{name}"' in (folder.parent / "album.html").read_text() for name in first)
-    assert run_album(photos, predictor, views=True).known == DONE
+    assert all(f'"preview": "album/{name}"' in (folder.parent / "album.html").read_text() for name in first)
+    assert run_album(photos, predictor, previews=True).known == DONE
     PIL.Image.new("RGB", (1600, 20)).save(photos / "sky.png")
     (photos / "a.png").unlink()
-    assert run_album(photos, predictor, views=True).known == [False, False, True]
+    assert run_album(photos, predictor, previews=True).known == [False, False, True]
     second = {path.name for path in folder.iterdir()}
     assert len(second & first) == 1
     (new,) = second - first
-    with PIL.Image.open(folder / new) as view:
-        assert view.size == (1280, 16)
+    with PIL.Image.open(folder / new) as preview:
+        assert preview.size == (1280, 16)
     run_album(photos, predictor)
     assert not folder.exists()
 

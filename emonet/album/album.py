@@ -1,7 +1,8 @@
 """The album of a folder of photos: a page to look through in a browser, which needs no server.
 
 FOLDER/album.html              the page; of up to 500 photos, with all images in it
-FOLDER/album/0123456789abcdef.jpg  of more photos: thumbnails and crops of faces, named after what is in them; and views
+FOLDER/album/0123456789abcdef.jpg  previews; of more photos, also thumbnails and crops of faces, named after what is in
+                               them
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from emonet.album.bursts import BurstPhoto, find_bursts
 from emonet.album.entry import Entry
 from emonet.album.page_data import PlainPhoto, describe_plainly, make_burst_data, make_photo_data
-from emonet.album.views import FOLDER
+from emonet.album.previews import FOLDER
 from emonet.atomic import SUFFIX
 from emonet.errors import OptionError
 from emonet.html.images import embed_jpeg
@@ -36,7 +37,7 @@ SCRIPTS = (
     "album_lightbox.js",
     "album.js",
 )
-IMAGES = {"img-src": "'self' file:"}  # originals, views and thumbnails; for a page from the disk, `self` is nothing
+IMAGES = {"img-src": "'self' file:"}  # originals, previews and thumbnails; for a page from the disk, `self` is nothing
 OURS = re.compile(r"[0-9a-f]{16}\.jpg")  # what albums write into FOLDER
 
 
@@ -49,7 +50,7 @@ def write_album(
     count: int,
     footer: str = "",
     originals: str = "",
-    find_view: Callable[[str], str | None] | None = None,
+    find_preview: Callable[[str], str | None] | None = None,
 ) -> Path:
     """Write an album, and return the path of `album.html`.
 
@@ -61,7 +62,7 @@ def write_album(
         count: How many entries there will be.
         footer: A line at the end of the page.
         originals: The address of the folder of photos, as the page reaches it; empty if it does not.
-        find_view: Returns the address of a larger copy of a photo, given its path; None if there is none.
+        find_preview: Returns the address of a larger copy of a photo, given its path; None if there is none.
 
     Raises:
         OptionError: There are more or fewer entries than `count`.
@@ -74,7 +75,8 @@ def write_album(
     for number, entry in enumerate(_check_count(entries, count)):
         plain.append(describe_plainly(entry, images.add(entry.thumbnail)))
         faces = [images.add(crop) for crop in entry.looks.faces]
-        photos.append(make_photo_data(entry, classes, faces, images.keep(find_view(entry.path)) if find_view else ""))
+        preview = images.keep(find_preview(entry.path)) if find_preview else ""
+        photos.append(make_photo_data(entry, classes, faces, preview))
         if found := BurstPhoto.of(number, entry):
             compared.append(found)
     write_page(

@@ -49,14 +49,14 @@ def _say(prediction: Prediction) -> str:
     return f"unsure ({prediction.unsure}; {said})" if prediction.unsure else said
 
 
-def make_photo_data(entry: Entry, classes: Sequence[Emotion], faces: Sequence[str], view: str) -> dict[str, Any]:
+def make_photo_data(entry: Entry, classes: Sequence[Emotion], faces: Sequence[str], preview: str) -> dict[str, Any]:
     """Return what the script knows of a photo.
 
     Args:
         entry: The photo.
         classes: The order of the probabilities.
         faces: The addresses of the crops of its faces; empty without crops.
-        view: The address of a larger copy; empty if there is none.
+        preview: The address of a larger copy; empty if there is none.
     """
     name, result = printable(entry.path), entry.result
     data: dict[str, Any] = {"name": name, "size": [entry.width, entry.height]}
@@ -73,8 +73,8 @@ def make_photo_data(entry: Entry, classes: Sequence[Emotion], faces: Sequence[st
         data["reasons"] = reasons
     if result.error is not None:
         data["failed"] = True
-    if view:
-        data["view"] = view
+    if preview:
+        data["preview"] = preview
     return data
 
 

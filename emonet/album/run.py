@@ -17,7 +17,7 @@ from emonet.album.output import NotOursError, OutputFolder, check_output
 from emonet.album.page_data import locate_originals
 from emonet.album.photos import PhotoFile, list_photos, list_sources
 from emonet.album.tables import write_tables
-from emonet.album.views import locate_view, make_view, write_view
+from emonet.album.previews import locate_preview, make_preview, write_preview
 from emonet.atomic import NAME_ERRORS, write_atomically
 from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
@@ -37,7 +37,7 @@ class _Done:
 
     entry: Entry
     copy: bytes | None = None  # the JPEG with the faces drawn in
-    view: bytes | None = None  # the JPEG that the album enlarges
+    preview: bytes | None = None  # the JPEG that the album enlarges
 
 
 class AlbumRun:
@@ -51,7 +51,7 @@ class AlbumRun:
         album: The folder to write.
         predictor: What finds and reads the faces.
         annotate: Also write copies of the photos with the faces drawn in.
-        views: Also write copies of 1,280 pixels, which the album enlarges where a browser has no original.
+        previews: Also write copies of 1,280 pixels, which the album enlarges where a browser has no original.
         overwrite: Write into a folder that holds other things, and replace those that have the names of the album's.
         excel: Begin the CSV file with the mark by which Excel knows UTF-8.
 
@@ -66,7 +66,7 @@ class AlbumRun:
         predictor: EmotionPredictor,
         *,
         annotate: bool = False,
-        views: bool = False,
+        previews: bool = False,
         overwrite: bool = False,
         excel: bool = False,
     ) -> None:
@@ -76,7 +76,7 @@ class AlbumRun:
         self.album = album
         self._folder = photos
         self.predictor = predictor
-        self.annotate, self.views, self.overwrite, self.excel = annotate, views, overwrite, excel
+        self.annotate, self.previews, self.overwrite, self.excel = annotate, previews, overwrite, excel
         self.title = as_text(photos.resolve().name)
         self.originals = locate_originals(photos, album)
         listing = list_photos(photos)
@@ -164,12 +164,12 @@ class AlbumRun:
             count=len(self.photos),
             footer=format_maker(facts),
             originals=self.originals,
-            find_view=self._find_views().get if self.views else None,
+            find_preview=self._find_previews().get if self.previews else None,
         )
 
-    def _find_views(self) -> dict[str, str]:
-        """Find the addresses of views, by the paths of entries; what cannot be read has none."""
-        addresses = {as_text(photo.name): locate_view(photo) for photo in self.photos}
+    def _find_previews(self) -> dict[str, str]:
+        """Find the addresses of previews, by the paths of entries; what cannot be read has none."""
+        addresses = {as_text(photo.name): locate_preview(photo) for photo in self.photos}
         return {path: address for path, address in addresses.items() if (self.album / address).is_file()}
 
     def _open_journal(self) -> Journal:
@@ -199,8 +199,8 @@ class AlbumRun:
         entry = journal.find(photo.name, photo.stamp)
         if entry is None or entry.result.error is not None:
             return False
-        has_view = not self.views or (self.album / locate_view(photo)).is_file()
-        return has_view and (not self.annotate or output.has_copy(photo))
+        has_preview = not self.previews or (self.album / locate_preview(photo)).is_file()
+        return has_preview and (not self.annotate or output.has_copy(photo))
 
     def _finish(self, answer: PhotoAnswer[str]) -> _Done:
         """Make of a photo what is kept of it; called in the photo's thread."""
@@ -208,15 +208,15 @@ class AlbumRun:
         if isinstance(image, ImageError):
             return _Done(Entry(path, 0, 0, answer.result))
         copy = draw_copy(image, answer.drawn) if self.annotate else None
-        view = make_view(image) if self.views else None
+        preview = make_preview(image) if self.previews else None
         looks = look_at(image, [one.face for one in answer.drawn])
         thumbnail = encode_jpeg(limit_size(image, THUMBNAIL))
-        return _Done(Entry(path, *answer.photo.size_wh, answer.result, thumbnail, looks), copy, view)
+        return _Done(Entry(path, *answer.photo.size_wh, answer.result, thumbnail, looks), copy, preview)
 
     def _store(self, photo: PhotoFile, done: _Done, journal: Journal, output: OutputFolder) -> None:
         """Store a photo, and its copies before it: what the journal has is done."""
-        if done.view is not None:
-            write_view(self.album, photo, done.view)
+        if done.preview is not None:
+            write_preview(self.album, photo, done.preview)
         if done.copy is not None:
             try:
                 output.write_copy(photo, done.copy)

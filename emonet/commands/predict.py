@@ -83,7 +83,7 @@ class PredictOptions:
     device: Device = "auto"
     backend: BackendName = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
-    views: Annotated[
+    previews: Annotated[
         bool,
         Option(
             "Also write copies of 1,280 pixels, which the album enlarges where there is no original.", panel=WRITING
@@ -167,7 +167,7 @@ def predict(
 
 
 def _list_writing(options: PredictOptions) -> dict[str, bool]:
-    return {name: getattr(options, name) for name in ("annotate", "views", "excel", "overwrite")}
+    return {name: getattr(options, name) for name in ("annotate", "previews", "excel", "overwrite")}
 
 
 def _beside(photos: Path) -> Path:
@@ -220,8 +220,8 @@ def _score(run: AlbumRun, labels: Mapping[str, Emotion | Sequence[FaceLabel]], a
 def _refuse_writing(out: Path | None, options: PredictOptions, labels: Path | None) -> None:
     if labels is not None:
         raise OptionError("--labels scores the photos of one folder: give a folder, and --out if there is --json")
-    if options.views:
-        raise OptionError("--views are copies for an album: give a folder of photos")
+    if options.previews:
+        raise OptionError("--previews are copies for an album: give a folder of photos")
     if options.annotate and out is None:
         raise OptionError("--annotate writes copies, and nothing is written next to your photos: give --out FOLDER")
 

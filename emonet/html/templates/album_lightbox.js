@@ -49,7 +49,7 @@ class Lightbox {
   makeImage(photo, original) {
     if (!photo.thumbnail) return make("p", { class: "soft" }, "This file cannot be read.");
     const image = make("img", { src: photo.thumbnail, alt: photo.name });
-    const larger = [SHOWN_BY_BROWSERS.test(photo.path) && original, photo.view].filter(Boolean);
+    const larger = [SHOWN_BY_BROWSERS.test(photo.path) && original, photo.preview].filter(Boolean);
     const load = ([first, ...others]) => {
       if (!first) return;
       const loaded = new Image();

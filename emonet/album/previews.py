@@ -1,7 +1,7 @@
 """Copies of photos that are large enough for a screen: what the album enlarges where a browser has no original.
 
-The original lies elsewhere if the album is carried to another machine alone, and no browser shows HEIC or TIFF. Views
-are named after their photo and its last change, so that a changed photo has no old view.
+The original lies elsewhere if the album is carried to another machine alone, and no browser shows HEIC or TIFF.
+Previews are named after their photo and its last change, so that a changed photo has no old one.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ SIDE = 1280  # pixels of the longer side
 FOLDER = "album"  # where all images of an album lie
 
 
-def locate_view(photo: PhotoFile) -> str:
-    """Return the address of the view of a photo, as the album's page reaches it."""
+def locate_preview(photo: PhotoFile) -> str:
+    """Return the address of the preview of a photo, as the album's page reaches it."""
     made_from = os.fsencode(photo.name) + b"\0" + json.dumps(photo.stamp).encode()
     return f"{FOLDER}/{sha256(made_from).hexdigest()[:16]}.jpg"
 
 
-def make_view(image: Image) -> bytes:
-    """Make the view of a photo, as a JPEG."""
+def make_preview(image: Image) -> bytes:
+    """Make the preview of a photo, as a JPEG."""
     return encode_jpeg(limit_size(image, SIDE))
 
 
-def write_view(album: Path, photo: PhotoFile, jpeg: bytes) -> None:
-    """Write the view of a photo into an album."""
-    path = album / locate_view(photo)
+def write_preview(album: Path, photo: PhotoFile, jpeg: bytes) -> None:
+    """Write the preview of a photo into an album."""
+    path = album / locate_preview(photo)
     path.parent.mkdir(exist_ok=True)
     with write_atomically(path) as temporary:
         temporary.write_bytes(jpeg)
