@@ -1,8 +1,8 @@
 """The album of a folder of photos: a page to look through in a browser, which needs no server.
 
 FOLDER/album.html              the page; of up to 500 photos, with all images in it
-FOLDER/album/0123456789abcdef.jpg  previews; of more photos, also thumbnails and crops of faces, named after what is in
-                               them
+FOLDER/album/0123456789abcdef.jpg  previews, named after their photos; of more photos, also thumbnails and crops of
+                                   faces, named after what is in them
 """
 
 from __future__ import annotations

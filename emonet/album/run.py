@@ -16,8 +16,8 @@ from emonet.album.maker import describe_maker, format_maker
 from emonet.album.output import NotOursError, OutputFolder, check_output
 from emonet.album.page_data import locate_originals
 from emonet.album.photos import PhotoFile, list_photos, list_sources
-from emonet.album.tables import write_tables
 from emonet.album.previews import locate_preview, make_preview, write_preview
+from emonet.album.tables import write_tables
 from emonet.atomic import NAME_ERRORS, write_atomically
 from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
