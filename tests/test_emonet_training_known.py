@@ -10,10 +10,11 @@ import trainings
 from emonet.errors import OptionError
 from emonet.evaluation import evaluate
 from emonet.evaluation.calibration import fit_temperatures
-from emonet.evaluation.coverage import learned_from_dev, measure_on_dev
+from emonet.evaluation.coverage import measure_on_dev
 from emonet.inference.averaging import average_answers, average_weights
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
+from emonet.inference.learned import learned_from_dev
 from emonet.inference.model_file import LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 from emonet.report.provenance import chosen, part_of_split
 from emonet.report.tables import choice_words, may_choose

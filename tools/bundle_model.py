@@ -22,9 +22,10 @@ from emonet.datasets.store import open_store
 from emonet.errors import OptionError
 from emonet.evaluation import Evaluation, evaluate
 from emonet.evaluation.calibration import fit_temperatures
-from emonet.evaluation.coverage import learned_from_dev, measure_on_dev
+from emonet.evaluation.coverage import measure_on_dev
 from emonet.evaluation.sizes import SIZES
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint, set_coverage, set_temperatures
+from emonet.inference.learned import learned_from_dev
 from emonet.inference.loading import BUNDLED, FOLDER, is_file_name
 from emonet.inference.model_file import LEARNED_VALIDATION
 from emonet.inference.onnx import export_graph

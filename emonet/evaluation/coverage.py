@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emonet.errors import MissingFileError, OptionError
 from emonet.inference.coverage import CoverageCurve, CoveragePoint
-from emonet.inference.model_file import ADAPTED, LEARNED_DEV
+from emonet.inference.learned import learned_from_dev
 
 if TYPE_CHECKING:
     from emonet.datasets.store import Store
@@ -54,23 +53,6 @@ def check_dev_is_new(checkpoint: Checkpoint, store: Store) -> None:
             "the model learned from dev, or the weights that it began with did: how sure it may be cannot be "
             "measured there"
         )
-
-
-def learned_from_dev(training: Mapping[str, Any], sources: Iterable[str] | None = None) -> bool:
-    """Tell whether a model, its start, or a head that was added to it, learned from dev, by what its file says.
-
-    Args:
-        training: What the file says of the training.
-        sources: The data sets whose dev is meant; any if None.
-    """
-    if training.get(ADAPTED, {}).get("data"):
-        return True
-    known = training.get(LEARNED_DEV)
-    if known is None:
-        if not training.get("config", {}).get("all_train"):
-            return False
-        known = training.get("sources", sources or ())
-    return sources is None or not set(known).isdisjoint(sources)
 
 
 def find_points(

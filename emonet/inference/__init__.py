@@ -1,7 +1,7 @@
 """Use a trained network: open a model file, run it on a device, average views of an image, and export it to ONNX.
 
 model_file.py      the form of a model file; checkpoint.py makes a model of it, onnx_model.py one of an ONNX file
-loading.py         opens models by name or path
+loading.py         opens models by name or path; learned.py tells whose dev a model learned from
 backends.py        chooses torch or ONNX Runtime; devices.py chooses torch's device, graphs.py finds ONNX graphs
 classifier.py      opens a model there: torch_classifier.py or onnx_classifier.py
 views.py           test-time augmentation

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emonet.errors import OptionError
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint
+from emonet.inference.learned import find_learned_dev
 from emonet.inference.model_file import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 
 HALF_LEVEL = 0.5 / 255  # of the grey levels that a mean or a deviation is measured in
@@ -159,17 +160,12 @@ def _join_known(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Join what the models know of images that others are scored on, and of the data that heads were added from."""
     known: dict[str, Any] = {
         LEARNED_VALIDATION: any(one.get(LEARNED_VALIDATION) for one in trainings),
-        LEARNED_DEV: _join_lists(one.get(LEARNED_DEV) or _list_all_train(one) for one in trainings),
+        LEARNED_DEV: sorted(set().union(*(find_learned_dev(one) or () for one in trainings))),
         TAUGHT_DEV: _join_lists(one.get(TAUGHT_DEV, ()) for one in trainings),
     }
     if adapted := [one[ADAPTED] for one in trainings if ADAPTED in one]:
         known[ADAPTED] = {**adapted[0], "data": _join_lists(one.get("data", ()) for one in adapted)}
     return {name: value for name, value in known.items() if value}
-
-
-def _list_all_train(training: Mapping[str, Any]) -> Iterable[str]:
-    """List the data sets of a training that learned from dev too."""
-    return training.get("sources", ()) if training.get("config", {}).get("all_train") else ()
 
 
 def _join_lists(lists: Iterable[Iterable[str]]) -> list[str]:

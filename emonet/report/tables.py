@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from emonet.evaluation.coverage import learned_from_dev
 from emonet.html.formatting import decimal, percent, percent_range
+from emonet.inference.learned import learned_from_dev
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation

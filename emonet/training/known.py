@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from emonet.datasets.store import Store
-from emonet.evaluation.coverage import learned_from_dev
 from emonet.evaluation.remarks import list_learned_sources
 from emonet.inference.checkpoint import Checkpoint
-from emonet.inference.model_file import ADAPTED, LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
+from emonet.inference.learned import find_learned_dev
+from emonet.inference.model_file import LEARNED_DEV, LEARNED_VALIDATION, TAUGHT_DEV
 from emonet.training.config import TrainConfig
 from emonet.training.material import Material
 
@@ -70,10 +70,9 @@ def list_warnings(material: Material, config: TrainConfig) -> list[str]:
 
 def _find_learned_dev(model: Checkpoint, own: Sources) -> Sources:
     """Find the data sets whose dev a model learned from; those of the run where this is not known."""
-    if not learned_from_dev(model.training):
-        return set()
-    if LEARNED_DEV in model.training and ADAPTED not in model.training:
-        return {*model.training[LEARNED_DEV]}
+    found = find_learned_dev(model.training)
+    if found is not None:
+        return found
     learned = list_learned_sources(model)
     return own if learned is None else {*learned}
 
