@@ -191,7 +191,7 @@ def test_lists_are_given_with_commas_or_one_by_one(printed, tmp_path):
 @pytest.mark.parametrize(
     ("command", "content", "words"),
     [
-        ("predict", "min_face = 3", "unknown options in mine.toml: min_face; there are annotate, "),
+        ("predict", "min_face = 3", "unknown options in mine.toml: min_face; there are model, "),
         ("predict", 'min_size = "large"', "min_size must be a number, got 'large'"),
         ("predict", 'tta = "five"', "tta must be one of none, mirror, ten_crop, got 'five'"),
         ("faces", "size = 0", "size"),

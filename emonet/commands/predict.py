@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emonet.commands._console.arguments import (
-    ANY_FACE,
     AS_MEASURED,
     FACES,
     RUNNING,
     UNSURE,
-    DetectorName,
-    Device,
     Doubts,
-    FaceRules,
-    HeadName,
     PhotosArgument,
-    PriorName,
 )
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.engines import EngineName, Master, Settings, choose_spark
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.places import expand_places, list_places
-from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
+from emonet.commands._console.predictors import PredictorOptions, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.scoring import label_lines, show_score
 from emonet.commands._console.spark_photos import predict_on_spark
@@ -36,7 +30,6 @@ from emonet.commands._console.tally import Tally
 from emonet.errors import OptionError
 from emonet.options import Option, check_options
 from emonet.prediction.doubts import choose_doubts
-from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
     from emonet.album import AlbumRun, Entry, FaceLabel, PhotoFile
@@ -48,7 +41,7 @@ WRITING = "Writing"  # a panel of --help
 
 
 @dataclass(frozen=True, slots=True)
-class PredictOptions:
+class PredictOptions(PredictorOptions):
     """The options of `emonet predict`."""
 
     annotate: Annotated[bool, Option("Also write copies of the photos with the faces drawn in.", panel=WRITING)] = False
@@ -62,12 +55,6 @@ class PredictOptions:
             panel=WRITING,
         ),
     ] = False
-    model: ModelNames = ("emonet",)
-    head: HeadName = None
-    prior: PriorName = None
-    tta: ViewName = "mirror"
-    detector: DetectorName = DEFAULT
-    rules: FaceRules = ANY_FACE
     turns: Annotated[bool, Option("Look at photos that show no sure face also turned by quarters.", panel=FACES)] = True
     doubts: Doubts = AS_MEASURED
     coverage: Annotated[
@@ -80,8 +67,6 @@ class PredictOptions:
         ),
     ] = None
     answer_all: Annotated[bool, Option("Answer for every face, however doubtful it is.", panel=UNSURE)] = False
-    device: Device = "auto"
-    backend: BackendName = "auto"
     batch: Annotated[int, Option("Largest number of photos that are searched together.", 1, panel=RUNNING)] = 64
     previews: Annotated[
         bool,

@@ -10,23 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emonet.commands._console.arguments import (
-    ANY_FACE,
-    DetectorName,
-    Device,
-    FaceRules,
-    HeadName,
-    PriorName,
-)
 from emonet.commands._console.endings import SOME_UNREADABLE, STOPPED, say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
-from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
+from emonet.commands._console.predictors import PredictorOptions, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.errors import MissingFileError, OptionError, VideoError
 from emonet.html.formatting import count_of
 from emonet.options import Option, check_options
 from emonet.video.options import VideoOptions
-from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor
@@ -36,18 +27,11 @@ WRITING = "Writing"  # a panel of --help
 
 
 @dataclass(frozen=True, slots=True)
-class VideoCommandOptions:
+class VideoCommandOptions(PredictorOptions):
     """The options of `emonet video`, beside those of `VideoOptions`."""
 
     annotate: Annotated[bool, Option("Also write a film with the faces drawn in.", panel=WRITING)] = False
-    model: ModelNames = ("emonet",)
-    head: HeadName = None
-    prior: PriorName = None
     tta: ViewName = "none"
-    detector: DetectorName = DEFAULT
-    rules: FaceRules = ANY_FACE
-    device: Device = "auto"
-    backend: BackendName = "auto"
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emonet.app.options import AppLimits, AppPlace
-from emonet.commands._console.arguments import ANY_FACE, DetectorName, Device, FaceRules, HeadName, PriorName
 from emonet.commands._console.options import Given, print_options, with_options
-from emonet.commands._console.predictors import BackendName, ModelNames, ViewName, open_predictor
-from emonet.options import check_options
-from facecrop.detectors import DEFAULT
+from emonet.commands._console.predictors import PredictorOptions, open_predictor
 
 SERVING = "Serving"  # a panel of --help
 
 
-@dataclass(frozen=True, slots=True)
-class AppCommandOptions:
-    """The options of the predictor that `emonet app` uses."""
-
-    model: ModelNames = ("emonet",)
-    head: HeadName = None
-    prior: PriorName = None
-    tta: ViewName = "mirror"
-    detector: DetectorName = DEFAULT
-    rules: FaceRules = ANY_FACE
-    device: Device = "auto"
-    backend: BackendName = "auto"
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-
-@with_options(AppCommandOptions, AppLimits)
+@with_options(PredictorOptions, AppLimits)
 def app(
     *,
     host: Annotated[str, typer.Option(rich_help_panel=SERVING, help="Address to listen on.")] = "127.0.0.1",
@@ -77,7 +56,7 @@ def app(
     It is served to this machine alone unless you say otherwise, and keeps nothing of what it reads. POST /predict
     answers programs with JSON. Needs the packages of the extra app.
     """
-    options, limits = given.choose(AppCommandOptions), given.choose(AppLimits)
+    options, limits = given.choose(PredictorOptions), given.choose(AppLimits)
     if given.print_config:
         print_options(options, limits)
         return

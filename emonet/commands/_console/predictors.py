@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emonet.commands._console.arguments import MODEL, RUNNING
+from emonet.commands._console.arguments import (
+    ANY_FACE,
+    MODEL,
+    RUNNING,
+    DetectorName,
+    Device,
+    FaceRules,
+    HeadName,
+    PriorName,
+)
 from emonet.inference.backends import Backend
-from emonet.options import Option
+from emonet.options import Option, check_options
 from emonet.training.choices import LabelView
-from facecrop import FilterRules
+from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor
@@ -34,25 +44,21 @@ BackendName = Annotated[
 ]
 
 
-class PredictorOptions(Protocol):
-    """The options of a predictor, which the options of several commands have."""
+@dataclass(frozen=True, slots=True)
+class PredictorOptions:
+    """The options of a predictor: those of a command that opens one begin with them."""
 
-    @property
-    def model(self) -> tuple[str, ...]: ...
-    @property
-    def head(self) -> str | None: ...
-    @property
-    def prior(self) -> str | None: ...
-    @property
-    def tta(self) -> str: ...
-    @property
-    def detector(self) -> str: ...
-    @property
-    def rules(self) -> FilterRules: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def backend(self) -> str: ...
+    model: ModelNames = ("emonet",)
+    head: HeadName = None
+    prior: PriorName = None
+    tta: ViewName = "mirror"
+    detector: DetectorName = DEFAULT
+    rules: FaceRules = ANY_FACE
+    device: Device = "auto"
+    backend: BackendName = "auto"
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def open_predictor(options: PredictorOptions, **more: Any) -> EmotionPredictor:
