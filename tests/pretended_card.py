@@ -110,9 +110,8 @@ class PretendedCard(TorchDispatchMode):
             return arguments[0].data_ptr() in self._pinned
         if name == "aten::copy_":
             from_card, to_card = (isinstance(tensor, CardTensor) for tensor in (arguments[1], arguments[0]))
-            options["non_blocking"] = arguments[2:] == (True,)
         if name in ("aten::_to_copy", "aten::copy_") and from_card != to_card:
-            self._count_copy(tensors[-1], options, to_card)
+            self._count_copy(tensors[-1], to_card, waits=not options.get("non_blocking", arguments[2:] == (True,)))
         elif from_card or to_card:
             self._check_together(operation, tensors)
         if from_card and (name in WAITING or _has_mask(name, tensors)):
@@ -141,10 +140,10 @@ class PretendedCard(TorchDispatchMode):
                 result,
             )
 
-    def _count_copy(self, tensor, options, to_card):
+    def _count_copy(self, tensor, to_card, *, waits):
         if to_card:
             self.sent += tensor.numel() * tensor.element_size()
-        if not to_card or not options.get("non_blocking") or tensor.data_ptr() not in self._pinned:
+        if waits or not to_card or tensor.data_ptr() not in self._pinned:
             self.waits["a copy to the card" if to_card else "a copy from the card"] += 1
 
     def _check_together(self, operation, tensors):

@@ -17,7 +17,7 @@ def store(tmp_path_factory, portrait):
 
 def count_waits(monkeypatch, store, folder, **options):
     """Count for what an epoch of 28 images waits on a card; it has 28 / batch_size steps."""
-    with PretendedCard(monkeypatch) as card:
+    with monkeypatch.context() as patch, PretendedCard(patch) as card:
         trainings.trained(store, folder, **{"epochs": 1, "augment_with": "torch", "device": "cuda:1", **options})
     return card.waits
 

@@ -80,6 +80,11 @@ class PredictOptions(PredictorOptions):
         if self.coverage is not None and (self.answer_all or self.doubts.least_confidence is not None):
             raise OptionError("--coverage decides the least confidence: leave out --least-confidence and --answer-all")
 
+    @property
+    def extras(self) -> dict[str, bool]:
+        """What an album has only if it is asked for."""
+        return {"annotate": self.annotate, "previews": self.previews, "excel": self.excel}
+
 
 @with_options(PredictOptions)
 def predict(
@@ -138,7 +143,7 @@ def predict(
         from emonet.album import AlbumRun
 
         with say_how_to_resume():
-            run = AlbumRun(folder, out or _beside(folder), predictor, **_list_writing(options))
+            run = AlbumRun(folder, out or _beside(folder), predictor, overwrite=options.overwrite, **options.extras)
             known = _find_labels(run, folder, labels, as_json)
             _write(run, tally, as_json)
             _score(run, known, as_json)
@@ -149,10 +154,6 @@ def predict(
         raise typer.Exit(FAILED)
     if tally.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
-
-
-def _list_writing(options: PredictOptions) -> dict[str, bool]:
-    return {name: getattr(options, name) for name in ("annotate", "previews", "excel", "overwrite")}
 
 
 def _beside(photos: Path) -> Path:

@@ -160,7 +160,7 @@ def _join_known(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Join what the models know of images that others are scored on, and of the data that heads were added from."""
     known: dict[str, Any] = {
         LEARNED_VALIDATION: any(one.get(LEARNED_VALIDATION) for one in trainings),
-        LEARNED_DEV: sorted(set().union(*(find_learned_dev(one) or () for one in trainings))),
+        LEARNED_DEV: _join_lists(sorted(find_learned_dev(one) or ()) for one in trainings),
         TAUGHT_DEV: _join_lists(one.get(TAUGHT_DEV, ()) for one in trainings),
     }
     if adapted := [one[ADAPTED] for one in trainings if ADAPTED in one]:

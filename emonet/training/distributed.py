@@ -59,7 +59,7 @@ class Processes:
         """
         if self.count == 1 or machine.device.type != "cuda":
             return network
-        converted = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        converted = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # not annotated
         return cast("Network", converted)
 
     def wrap(self, network: nn.Module, machine: Machine) -> nn.Module:

@@ -32,7 +32,7 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
         raise OptionError("Spark reads one folder of photos, on any file system that it knows: give one")
     if out is None:
         raise OptionError("where should the table go? name a folder with --out")
-    if given := [f"--{name}" for name in ("annotate", "previews", "excel") if getattr(options, name)]:
+    if given := [f"--{name}" for name, asked in options.extras.items() if asked]:
         raise OptionError(f"{', '.join(given)}: an album's, and Spark writes a table")
     doubts = None if options.answer_all else options.doubts
     packed = pack_predictor(options.model, doubts=doubts, coverage=options.coverage, **_list_arguments(options))
