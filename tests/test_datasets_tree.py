@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from operator import methodcaller
 
 import pytest
@@ -283,6 +284,34 @@ def test_temporary_files_are_removed_with_the_process(suffix, tmp_path):
     path = write_archive(tmp_path / f"data{suffix}")
     script = f"from emonet.datasets.formats.tree import open_tree as read; read({str(path)!r}).plain_file('a/2.PNG')"
     subprocess.run([sys.executable, "-c", script], env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, check=True)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_a_killed_process_unpacked_is_removed_by_the_next_but_not_what_is_in_use(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    path = write_archive(tmp_path / "data.tar.gz")
+    script = (
+        "import sys; from emonet.datasets.formats.tree import open_tree; "
+        f"tree = open_tree({str(path)!r}); print(len(tree.members), flush=True); sys.stdin.read()"
+    )
+    command, environment = [sys.executable, "-c", script], os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    begin = partial(subprocess.Popen, command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    with begin() as killed:
+        killed.stdout.readline()
+        killed.kill()
+    left = list((tmp_path / "tmp").iterdir())
+    with begin() as working:
+        working.stdout.readline()
+        used = list((tmp_path / "tmp").iterdir())
+        subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=True)
+        still = list((tmp_path / "tmp").iterdir())
+        working.stdin.close()
+
+    assert len(left) == 1
+    assert len(used) == 1
+    assert used != left
+    assert still == used
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

@@ -11,8 +11,6 @@ import gzip
 import lzma
 import os
 import tarfile
-import tempfile
-import weakref
 import zipfile
 import zlib
 from copy import copy
@@ -21,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from emonet.datasets.formats.scratch import Scratch
 from emonet.datasets.sample import Blob
 from emonet.errors import DatasetError, MachineError
 from facecrop.folders import SYSTEM_FILES
@@ -83,22 +82,6 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 def _open_zip_in(path: Path, _process: int) -> zipfile.ZipFile:
     """Open a zip once in each process: its directory is long, and forks would share one position in the file."""
     return zipfile.ZipFile(path)
-
-
-class Scratch:
-    """A temporary file that is removed when nothing refers to it any more."""
-
-    def __init__(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="emonet-")
-        self.file = os.fdopen(handle, "wb")
-        self.path = Path(name)
-        weakref.finalize(self, _remove, self.file, self.path, os.getpid())
-
-
-def _remove(file: IO[bytes], path: Path, maker: int) -> None:
-    file.close()
-    if os.getpid() == maker:  # not in a fork: its parent still needs the file
-        path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

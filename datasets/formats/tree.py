@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from emonet.datasets.formats.archives import (
     Archive,
-    Scratch,
     SpanBlob,
     ZipBlob,
     is_archive,
@@ -19,6 +18,7 @@ from emonet.datasets.formats.archives import (
     unpack_file,
     unpack_member,
 )
+from emonet.datasets.formats.scratch import Scratch
 from emonet.datasets.sample import Blob
 from emonet.errors import DatasetError, MissingFileError
 from facecrop.folders import iter_files

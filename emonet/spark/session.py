@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,9 +74,16 @@ def _start(feature: str, settings: Mapping[str, str]) -> SparkSession:
     log = Path(tempfile.gettempdir()) / f"emonet-spark-{os.getpid()}.log"
     try:
         with _errors_to(log):
-            return SparkSession.builder.config(conf=conf).getOrCreate()
+            session = SparkSession.builder.config(conf=conf).getOrCreate()
     except (Py4JError, PySparkException, OSError, RuntimeError) as error:
         raise MachineError(f"{feature}: Spark does not start: {last_line(error)}; its log is {log}") from error
+    atexit.register(_remove, log)  # Java writes to it until this process ends
+    return session
+
+
+def _remove(log: Path) -> None:
+    with suppress(OSError):  # on Windows it may still be open
+        log.unlink()
 
 
 @contextmanager
