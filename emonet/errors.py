@@ -69,7 +69,7 @@ class CheckpointError(EmonetError, ValueError):
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{printable(path)}: {reason}")
 
     def __reduce__(self) -> tuple[type[CheckpointError], tuple[Path, str]]:
         return CheckpointError, (self.path, self.reason)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop.checks import is_number, is_whole
 from facecrop.errors import OptionError
 from facecrop.face import Face
 from facecrop.images import Image, check_image, halve_image
@@ -50,9 +51,9 @@ class CropSpec:
     grey: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or not 1 <= self.size <= MOST_SIZE:
+        if not is_whole(self.size) or not 1 <= self.size <= MOST_SIZE:
             raise OptionError(f"size must be a whole number of pixels from 1 to {MOST_SIZE:,}, got {self.size!r}")
-        if not math.isfinite(self.margin) or self.margin <= -0.5:
+        if not is_number(self.margin) or self.margin <= -0.5:
             raise OptionError(f"margin must be a share of the face box above -0.5, got {self.margin!r}")
 
     @classmethod

@@ -185,7 +185,10 @@ def _map_box(box: Box, move: Callable[[Point], Point]) -> Box:
 
 
 def _check_number(name: str, value: float) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
     if not math.isfinite(number):
         raise OptionError(f"{name} must be a finite number, got {value!r}")
     return number

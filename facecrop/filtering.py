@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from facecrop.checks import is_number
 from facecrop.cropping import CropSpec, crop_face
 from facecrop.errors import OptionError
 from facecrop.face import Face
@@ -84,7 +85,7 @@ class FilterRules:
             value = getattr(self, field.name)
             if not field.name.startswith(("min_", "max_")) or value is None:
                 continue
-            if not math.isfinite(value):
+            if not is_number(value):
                 raise OptionError(f"{field.name} must be a finite number or None, got {value!r}")
             if value < 0 and field.name != "min_score":  # dlib's scores go below 0
                 raise OptionError(f"{field.name} must be 0 or more, or None, got {value!r}")
@@ -210,7 +211,7 @@ def _find_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | N
         (rules.min_size, Reason.TOO_SMALL, lambda: face.size, "px"),
         (rules.min_share, Reason.TOO_SMALL_A_SHARE, lambda: face.size / image_side, "of the image's side"),
         (rules.min_score, Reason.LOW_SCORE, lambda: face.score, "score"),
-        (rules.max_roll, Reason.TOO_MUCH_ROLL, lambda: abs(face.roll or 0.0), "degrees"),
+        (rules.max_roll, Reason.TOO_MUCH_ROLL, lambda: _measure_roll(face), "degrees"),
         (rules.max_yaw, Reason.TOO_MUCH_YAW, lambda: abs(face.yaw or 0.0), "degrees"),
         (rules.min_contrast, Reason.NO_CONTRAST, lambda: contrast(image, face), "contrast"),
         (rules.min_sharpness, Reason.BLURRED, lambda: sharpness(image, face), "sharpness"),
@@ -223,6 +224,11 @@ def _find_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | N
         if value > limit if at_most else value < limit:
             return Rejection(reason, f"{value:.4g} {unit}, {'at most' if at_most else 'at least'} {limit:g}", face)
     return None
+
+
+def _measure_roll(face: Face) -> float:
+    """Measure how far a head is tilted, in a photo that lies on its side beside the photo."""
+    return abs(((face.roll or 0.0) - face.turn + 180) % 360 - 180)
 
 
 def _apply_allow(image: Image, faces: Sequence[Face], allow: Allowed) -> tuple[Sequence[Face], list[Rejection]]:

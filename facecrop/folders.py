@@ -38,7 +38,7 @@ def iter_images(
         An iterator with each path and its image, or the ImageError that says why there is none.
 
     Raises:
-        FileNotFoundError: There is no such folder.
+        MissingFileError: There is no such folder.
 
     Examples:
         >>> import tempfile

@@ -26,12 +26,13 @@ from facecrop._formats import (
 from facecrop._large import convert_in_strips, turn_upright
 from facecrop._png import find_stream, halve_png
 from facecrop._sources import prepare_source
-from facecrop.errors import ImageError, OptionError
+from facecrop.errors import ImageError, MissingFileError, OptionError
 from facecrop.resizing import Image as Image
 from facecrop.resizing import encode_jpeg as encode_jpeg
 from facecrop.resizing import encode_png as encode_png
 from facecrop.resizing import halve_image as halve_image
 from facecrop.resizing import limit_size as limit_size
+from facecrop.text import printable
 
 Source = str | os.PathLike[str] | bytes | IO[bytes] | PIL.Image.Image | NDArray[Any]
 
@@ -51,7 +52,7 @@ def is_image_file(path: Path) -> bool:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return True
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             find_opener(file.read(HEADER))
     except OSError:
         return True  # it may be one: reading it says what is wrong
@@ -84,7 +85,7 @@ def read_image(
 
     Raises:
         ImageError: The image cannot be read; the error says why.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         TypeError: The source is of another type.
 
     Examples:
@@ -121,7 +122,7 @@ def read_photo(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int =
 
     Raises:
         ImageError: The photo cannot be read.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
     """
     return _read(source, None, max_pixels, max_bytes, large=LARGE)
 
@@ -173,7 +174,7 @@ def try_read_image(source: Source, max_side: int | None = None, *, missing: str,
     """
     try:
         return read_image(source, max_side, **limits)
-    except FileNotFoundError:
+    except MissingFileError:
         return ImageError(source if isinstance(source, str | os.PathLike) else None, missing)
     except ImageError as error:
         return error
@@ -194,8 +195,8 @@ def _read_file(
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             return _read_stream(file, size, max_side, max_pixels, max_bytes, large)
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise MissingFileError(f"no such file: {printable(path)}") from error
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror or error}") from error
 

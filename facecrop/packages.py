@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module, metadata
 from importlib.util import find_spec
+from pathlib import Path
 
 from facecrop.errors import MissingPackageError
 
@@ -58,6 +59,28 @@ def check_installed(feature: str, requirement: str, modules: Iterable[str]) -> N
     """
     if missing := [name for name in modules if find_spec(name) is None]:
         raise MissingPackageError(f'{feature} needs {", ".join(missing)}: pip install "{requirement}"')
+
+
+def find_data(feature: str, requirement: str, package: str, *parts: str) -> Path:
+    """Find a file or folder in an installed package, none of whose code is run.
+
+    Args:
+        feature: What needs it; the message begins with it.
+        requirement: What pip is to install.
+        package: The package that it lies in.
+        parts: Where it lies there.
+
+    Raises:
+        MissingPackageError: The package is not installed, or does not hold it.
+    """
+    found = find_spec(package)
+    with importing(feature, requirement):
+        if found is None or not found.submodule_search_locations:
+            raise ModuleNotFoundError(f"No module named {package!r}")
+        path = Path(found.submodule_search_locations[0], *parts)
+        if not path.exists():
+            raise ModuleNotFoundError(f"the installed {package!r} has no {'/'.join(parts)}")
+    return path
 
 
 def installed_version(package: str) -> str | None:

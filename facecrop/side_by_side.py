@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Condition
+from threading import Condition, Lock
 from typing import Generic, TypeVar, cast
 
 from PIL import _imaging
 
 from facecrop._memory import give_back_memory
-from facecrop.errors import ImageError, OptionError
+from facecrop.errors import ImageError, MissingFileError, OptionError
 from facecrop.face import Face
 from facecrop.images import LARGE, Image, Source, count_pixels, read_photo
 from facecrop.threads import use_one_thread
@@ -84,7 +84,7 @@ def map_photos(
                 give_back_memory()
             return results
 
-    with use_one_thread(), _large_blocks(), ThreadPoolExecutor(threads, "photos") as pool:
+    with use_one_thread(), _large_blocks, ThreadPoolExecutor(threads, "photos") as pool:
         begun: deque[Future[Sequence[Result]]] = deque()
         try:
             for batch in batches:
@@ -124,18 +124,33 @@ class PixelBudget:
                 self._changed.notify_all()
 
 
-@contextmanager
-def _large_blocks() -> Iterator[None]:
-    """Let Pillow take the memory of images in blocks so large that the system has them back when an image is let go.
+class _LargeBlocks:
+    """Lets Pillow take the memory of images in blocks so large that the system has them back when one is let go.
 
-    Smaller ones stay with each thread that decoded a large image: 200 MB after one of 60 megapixels.
+    Smaller ones stay with each thread that decoded a large image: 200 MB after one of 60 megapixels. The size is of the
+    whole process: the first that wants large blocks sets it, and the last sets it back.
     """
-    before = _imaging.get_block_size()
-    _imaging.set_block_size(BLOCK)
-    try:
-        yield
-    finally:
-        _imaging.set_block_size(before)
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = _imaging.get_block_size()
+                _imaging.set_block_size(BLOCK)
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                _imaging.set_block_size(self._before)
+
+
+_large_blocks = _LargeBlocks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,7 @@ def _open(name: Name, source: Source | ImageError) -> OpenedPhoto[Name]:
         return OpenedPhoto(name, source)
     try:
         read = read_photo(source)
-    except FileNotFoundError:
+    except MissingFileError:
         return OpenedPhoto(name, ImageError(cast("str", source), "no such file"))
     except ImageError as error:
         return OpenedPhoto(name, error)

@@ -1,5 +1,7 @@
 """Parquet files: labels without names, labels that are not expressions, and broken images."""
 
+import re
+
 import imitations
 import pytest
 
@@ -31,6 +33,24 @@ def test_bad_parquet_labels_and_images_are_rejected(tmp_path, portrait):
         first.image.read()
     assert len(list(reader)) == 4
     assert [one.detail for one in reader.rejected] == ["label 2 is 'puzzled', no expression"]
+
+
+@pytest.mark.parametrize("column", ["image", "label"])
+def test_a_parquet_file_that_is_damaged_within_is_named(tmp_path, portrait, column):
+    import pyarrow.parquet as pq
+
+    folder = imitations.write_fer2013_parquet(tmp_path, imitations.fer2013_rows(portrait, training=3, tests=1))
+    path = folder / "train-00000-of-00001.parquet"
+    group = pq.read_metadata(path).row_group(0)
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    start = min(chunk.data_page_offset for chunk in chunks if chunk.path_in_schema.startswith(column))
+    content = bytearray(path.read_bytes())
+    content[start : start + 20] = bytes(20)
+    path.write_bytes(content)
+
+    words = rf"{re.escape(path.name)}: column {column} of row group 0 cannot be read: "
+    with pytest.raises((DatasetError, ImageError), match=words):
+        next(iter(READERS["fer2013"](folder))).image.read()
 
 
 def write_parquet_with_a_broken_picture(folder, portrait, names):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +29,7 @@ from emonet.app.reader import AnsweredPhoto, BusyError, cut_around
 from emonet.commands import main
 from emonet.errors import ImageError, MissingFileError, OptionError
 from emonet.html.render import render_page
+from emonet.inference import load_model
 from emonet.webpage.webpage import POLICY
 from facecrop import FilterRules, Reason, Rejection
 from facecrop.images import encode_jpeg
@@ -278,6 +280,16 @@ def test_cameras_and_films_are_read_by_the_backend_that_was_asked_for():
     predictor = EmotionPredictor("emonet_fast", device="cpu", backend="torch")
     for one in (PhotoReader(predictor)._live, FilmReader(predictor)._predictor):
         assert one.answered_by["backend"].startswith("torch")
+
+
+def test_cameras_and_films_are_read_by_the_heads_that_were_asked_for():
+    models = [
+        load_model("emonet"),
+        replace(load_model("emonet_fast"), default_head="fer2013", default_prior="training"),
+    ]
+    predictor = EmotionPredictor(models, device="cpu")
+    for one in (PhotoReader(predictor)._live, FilmReader(predictor)._predictor):
+        assert one.answered_by == predictor.answered_by
 
 
 def test_another_host_without_a_password_is_one_line(monkeypatch, capsys):

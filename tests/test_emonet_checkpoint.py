@@ -228,6 +228,7 @@ def with_text(text):
             "a head must have a name other than 'mean'",
         ),
         (with_header(default={"head": "seen"}), "head must be one of fer2013, got 'seen'"),
+        (with_header(default="seen"), "cannot be understood"),
         (with_header(model="vgg17"), "its network cannot be made: unknown model 'vgg17'; known models: emonet,"),
         (with_header(model=7), "its network cannot be made: unknown model '7'"),
         (with_header(arguments={"depth": 4}), "its network cannot be made: unknown arguments .* depth; known"),
@@ -255,6 +256,10 @@ def test_damaged_and_foreign_files_are_refused_with_the_reason(path, spoil, word
         load_checkpoint(path)
     assert raised.value.path == path
     assert str(raised.value).startswith(f"{path}: ")
+
+
+def test_a_model_is_shown_in_a_few_lines(path):
+    assert len(repr(load_checkpoint(path))) < 1500
 
 
 @pytest.mark.parametrize("place", ["nowhere.safetensors", "."])

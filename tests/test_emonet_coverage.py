@@ -110,7 +110,7 @@ def test_coverage_decides_the_least_confidence_alone(tmp_path, mtcnn):
     chosen = choose_doubts(predictor, DoubtRules(sure_size=50.0), 0.75)
     assert chosen.least_confidence == pytest.approx(0.4)
     assert (chosen.sure_size, chosen.max_yaw) == (50.0, predictor.doubts.max_yaw)
-    assert choose_doubts(predictor, None) == DoubtRules()
+    assert choose_doubts(predictor, DoubtRules(), answer_all=True) == DoubtRules()
     with pytest.raises(OptionError, match="give one model"):
         choose_doubts(EmotionPredictor([path, path], detector=mtcnn, device="cpu"), DoubtRules(), 0.75)
 

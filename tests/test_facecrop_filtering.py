@@ -103,6 +103,7 @@ def test_pose_rules_need_landmarks(image, rule):
         ({"allow": "two"}, "all, one, largest, most_central"),
         ({"min_size": float("nan")}, "min_size"),
         ({"min_size": -3}, "min_size must be 0 or more"),
+        ({"min_size": "40"}, "min_size must be a finite number or None, got '40'"),
         ({"max_yaw": -1}, "max_yaw must be 0 or more"),
         ({"max_yaw": 20, "detector": "haar"}, "known detectors"),
     ],
@@ -110,6 +111,14 @@ def test_pose_rules_need_landmarks(image, rule):
 def test_invalid_rules_are_refused(arguments, match):
     with pytest.raises(ValueError, match=match):
         FilterRules(**arguments)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_how_far_a_head_is_tilted_is_measured_beside_how_its_photo_lies(image, degrees):
+    rules = FilterRules(max_roll=10)
+    upright, tilted = (Face((0, 0, 100, 110), 1, points).turned(degrees, 240, 200) for points in (UPRIGHT, TILTED))
+    assert choose_faces(image, [upright], rules).faces == (upright,)
+    assert reasons(choose_faces(image, [tilted], rules)) == {Reason.TOO_MUCH_ROLL: 1}
 
 
 def test_real_faces_pass_sensible_rules(mtcnn, portrait):

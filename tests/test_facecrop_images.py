@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import features
 
 from facecrop import ImageError, read_image
+from facecrop.errors import EmonetError
 from facecrop.images import is_image_file
 
 RED, GREEN = (255, 0, 0), (0, 153, 0)  # both in the palette that Pillow converts to
@@ -332,9 +333,16 @@ def test_a_folder_is_refused(tmp_path):
         read_image(tmp_path)
 
 
-def test_a_missing_file_is_a_file_not_found_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+@pytest.mark.parametrize("error", [FileNotFoundError, EmonetError])
+def test_a_missing_file_is_named(tmp_path, error):
+    with pytest.raises(error, match=r"no such file: .*nowhere\.jpg"):
         read_image(tmp_path / "nowhere.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_image_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_image_file(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("source", [3, None, ["a.jpg"]])

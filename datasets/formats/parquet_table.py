@@ -26,7 +26,10 @@ class ParquetImage:
     row: int
 
     def read(self) -> Image:
-        cell = _read_images(self.path, self.group)[self.row].as_py()
+        try:
+            cell = _read_images(self.path, self.group)[self.row].as_py()
+        except DatasetError as error:
+            raise ImageError(self.path, error.reason) from error
         try:
             return read_image((cell or {}).get("bytes") or b"")
         except ImageError as error:
@@ -35,10 +38,24 @@ class ParquetImage:
 
 @lru_cache(maxsize=2)
 def _read_images(path: Path, group: int) -> Any:
+    return _read_column(path, group, "image")
+
+
+def _read_column(path: Path, group: int, name: str) -> Any:
+    """Read a column of a row group.
+
+    Raises:
+        DatasetError: The file is damaged there.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        return file.read_row_group(group, columns=["image"]).column("image")
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read_row_group(group, columns=[name]).column(name)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DatasetError(path, f"column {name} of row group {group} cannot be read: {reason}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +67,28 @@ class ParquetTable:
     names: tuple[str, ...]
 
     def samples(self, source: str, prefix: str, split: str | None) -> Iterator[Sample | Rejected]:
-        """Yield a sample, or why there is none, for each row."""
+        """Yield a sample, or why there is none, for each row.
+
+        Raises:
+            DatasetError: The labels cannot be read.
+        """
+        for number, (group, row, label) in enumerate(self._labels()):
+            key = f"{source}/{prefix}/{number:07d}"
+            name = self.names[label] if label is not None and 0 <= label < len(self.names) else None
+            emotion = find_emotion(name or "")
+            if emotion is None:
+                detail = f"label {label} is {name!r}, no expression"
+                yield Rejected(key, source, split, DropReason.BAD_LABEL, detail)
+            else:
+                yield Sample(key, ParquetImage(self.path, group, row), emotion, source, split=split)
+
+    def _labels(self) -> Iterator[tuple[int, int, int | None]]:
+        """Yield the row group, the row in it, and the label of each image."""
         import pyarrow.parquet as pq
 
-        number = 0
-        with pq.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
-                labels = file.read_row_group(group, columns=[self.label]).column(self.label).to_pylist()
-                for row, label in enumerate(labels):
-                    key = f"{source}/{prefix}/{number:07d}"
-                    number += 1
-                    name = self.names[label] if label is not None and 0 <= label < len(self.names) else None
-                    emotion = find_emotion(name or "")
-                    if emotion is None:
-                        detail = f"label {label} is {name!r}, no expression"
-                        yield Rejected(key, source, split, DropReason.BAD_LABEL, detail)
-                    else:
-                        yield Sample(key, ParquetImage(self.path, group, row), emotion, source, split=split)
+        for group in range(pq.read_metadata(self.path).num_row_groups):
+            for row, label in enumerate(_read_column(self.path, group, self.label).to_pylist()):
+                yield group, row, label
 
 
 def open_parquet_table(path: Path) -> ParquetTable:

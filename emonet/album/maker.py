@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emonet.inference.loading import BUNDLED
+from emonet.inference.loading import is_bundled
 from emonet.inference.model import Model
 
 if TYPE_CHECKING:
@@ -46,12 +45,11 @@ def format_maker(facts: Mapping[str, str]) -> str:
 
 
 def _name_model(model: Model) -> str:
-    path = getattr(model, "path", None)
-    if path is None:
-        name = model.model
+    path = model.path
+    if path is None or is_bundled(path):
+        name = model.model if path is None else path.stem
     else:
-        bundled = Path(path).stem in BUNDLED and Path(path).parent.name == "weights"
-        name = Path(path).stem if bundled else "/".join(Path(path).parts[-2:])
+        name = "/".join(path.parts[-2:])
     return f"{name} ({model.identity[:DIGEST]})"
 
 

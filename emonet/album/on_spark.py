@@ -78,20 +78,22 @@ class SentPredictor:
 def pack_predictor(
     models: tuple[str, ...] = ("emonet",),
     *,
-    doubts: DoubtRules | None = AS_MEASURED,
+    doubts: DoubtRules = AS_MEASURED,
     coverage: float | None = None,
+    answer_all: bool = False,
     **arguments: Any,
 ) -> bytes:
     """Pack a predictor for the executors, with its model files; it is opened here first, to see that it can be.
 
     Args:
         models: Names of bundled models, model files, folders of runs or ONNX files.
-        doubts: When the answer is "unsure"; rules that are None are as measured. None answers to every face.
+        doubts: When the answer is "unsure"; rules that are None are as measured.
         coverage: As `choose_doubts` takes it.
+        answer_all: Answer to every face.
         arguments: The other arguments of EmotionPredictor.
     """
     predictor = EmotionPredictor(models, **arguments)
-    arguments["doubts"] = choose_doubts(predictor, doubts, coverage)
+    arguments["doubts"] = choose_doubts(predictor, doubts, coverage, answer_all=answer_all)
     facts = describe_maker(predictor)
     names, files = [], {}
     for place, model in enumerate(models):

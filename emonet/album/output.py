@@ -13,6 +13,7 @@ from pathlib import Path
 
 from emonet.album.journal import Journal, WrittenFile
 from emonet.album.photos import PhotoFile
+from emonet.album.previews import FOLDER as PAGES
 from emonet.atomic import find_leftovers, watching_writes, write_atomically
 from emonet.database import JOURNAL, OLD_JOURNAL
 from emonet.errors import OptionError
@@ -20,7 +21,6 @@ from emonet.folders import check_own
 from facecrop.naming import name_copy
 
 ANNOTATED = "annotated"  # the folder of annotated copies
-PAGES = "album"  # the folder of the pages, if there are several
 BEFORE = ("album.html", "predictions.csv", "predictions.parquet", "score.json")  # what versions without a list wrote
 PAGE_BEFORE = re.compile(r"[0-9]{3,}\.html")
 

@@ -16,7 +16,7 @@ from emonet.atomic import write_atomically
 from facecrop.images import Image, encode_jpeg, limit_size
 
 SIDE = 1280  # pixels of the longer side
-FOLDER = "album"  # where all images of an album lie
+FOLDER = "album"  # in the folder of an album: what its page shows
 
 
 def locate_preview(photo: PhotoFile) -> str:

@@ -60,17 +60,7 @@ class FilmReader:
 
     @cached_property
     def _predictor(self) -> EmotionPredictor:
-        of = self._given
-        return EmotionPredictor(
-            of.models,
-            detector=DETECTOR,
-            device=str(of.machine.device),
-            rules=of.rules,
-            tta="none",
-            head=of.choices[0].head,
-            prior=of.choices[0].prior,
-            backend=of.backend,
-        )
+        return self._given.with_other(detector=DETECTOR, tta="none")
 
 
 def _render(name: str, folder: Path, fault: str) -> str:

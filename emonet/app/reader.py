@@ -124,18 +124,8 @@ class PhotoReader:
     @cached_property
     def _live(self) -> EmotionPredictor:
         """The same models, with a detector and without second views, as a camera needs them."""
-        of = self.predictor
-        return EmotionPredictor(
-            of.models,
-            detector=open_detector("yunet", min_share=LIVE_SHARE),
-            device=str(of.machine.device),
-            rules=of.rules,
-            turns=False,
-            tta="none",
-            head=of.choices[0].head,
-            prior=of.choices[0].prior,
-            backend=of.backend,
-        )
+        detector = open_detector("yunet", min_share=LIVE_SHARE)
+        return self.predictor.with_other(detector=detector, turns=False, tta="none")
 
 
 def cut_around(image: Image, face: Face) -> tuple[Image, Face]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from emonet.commands._console.arguments import RUNNING
 from emonet.commands._console.endings import SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.engines import EngineName, Master, Settings, SparkPlace, choose_spark
 from emonet.commands._console.options import Given, print_options, with_options
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from emonet.datasets.builder import Built, Prepared
     from emonet.datasets.store import Store, StoreInfo
 
-RUNNING = "Running"
 CORRECTIONS = "relabel"
 BESIDE = ("ferplus", CORRECTIONS)  # files that belong to the data
 SHOWN = 5  # examples of images that could not be read

@@ -13,8 +13,9 @@ from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.folders import check_own
+from emonet.inference.views import View
 from emonet.options import Option, check_options
-from emonet.training.choices import LabelView, Precision
+from emonet.training.choices import Precision
 
 if TYPE_CHECKING:
     from emonet.evaluation import Evaluation
@@ -30,9 +31,10 @@ class EvaluateOptions:
     sources: Annotated[
         tuple[str, ...], Option("Score the images of this data set only; may be repeated.", flag="--source")
     ] = ()
-    views: Annotated[
-        tuple[LabelView, ...], Option("Score with this test-time augmentation: none, mirror or ten_crop.")
-    ] = ("none", "mirror")
+    views: Annotated[tuple[View, ...], Option("Score with this test-time augmentation: none, mirror or ten_crop.")] = (
+        "none",
+        "mirror",
+    )
     beta: Annotated[float, Option("Beta of F-beta: how many times recall counts as much as precision.")] = 2.0
     sizes: Annotated[
         tuple[int, ...] | None,
@@ -114,8 +116,8 @@ def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -
         machine=open_machine(options.device, options.precision),
         beta=options.beta,
         sizes=unasked if options.sizes is None else options.sizes,
-        head=options.head or "",
-        prior=options.prior or "",
+        head=options.head,
+        prior=options.prior,
     )
 
 
@@ -127,15 +129,15 @@ def _name(model: str) -> str:
 
 def _log(model: str) -> list[EpochRow]:
     """Read the log of the run that a model file lies in; models that come with the package lie in none."""
-    from emonet.inference.loading import BUNDLED, HUB, find_model_file
+    from emonet.inference.loading import BUNDLED, HUB, RUN_MODEL, find_model_file
     from emonet.training.log import read_rows
-    from emonet.training.session import MODEL
+    from emonet.training.session import LOG
 
     if model in BUNDLED or model.startswith(HUB):
         return []
     file = find_model_file(model)
-    log = file.with_name("log.csv")
-    return read_rows(log) if file.name == MODEL and log.is_file() else []
+    log = file.with_name(LOG)
+    return read_rows(log) if file.name == RUN_MODEL and log.is_file() else []
 
 
 def _show(evaluation: Evaluation) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -80,6 +80,10 @@ class PredictOptions(PredictorOptions):
         if self.coverage is not None and (self.answer_all or self.doubts.least_confidence is not None):
             raise OptionError("--coverage decides the least confidence: leave out --least-confidence and --answer-all")
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of EmotionPredictor, but for the models."""
+        return PredictorOptions.arguments(self) | {"batch": self.batch, "turns": self.turns}
+
     @property
     def extras(self) -> dict[str, bool]:
         """What an album has only if it is asked for."""
@@ -133,8 +137,8 @@ def predict(
     folder = places[0] if len(places) == 1 and places[0].is_dir() and (out is not None or not as_json) else None
     if folder is None:
         _refuse_writing(out, options, labels)
-    predictor = open_predictor(options, batch=options.batch, turns=options.turns)
-    predictor.doubts = choose_doubts(predictor, None if options.answer_all else options.doubts, options.coverage)
+    predictor = open_predictor(options)
+    predictor.doubts = choose_doubts(predictor, options.doubts, options.coverage, answer_all=options.answer_all)
     typer.echo("head {head}, prior {prior}".format(**predictor.answered_by), err=True)
     tally = Tally(names_unreadable=folder is not None)
     if folder is None:

@@ -13,6 +13,7 @@ from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.packages import check_training_packages
+from emonet.inference.loading import RUN_MODEL
 from emonet.training import TrainConfig, recipe
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def with_recipe(values: dict[str, Any]) -> dict[str, Any]:
 
 def _show(checkpoint: Checkpoint, out: Path) -> None:
     training, scores = checkpoint.training, checkpoint.scores
-    typer.echo(f"{out / 'model.safetensors'}: {checkpoint.model}, {training['seconds'] / 60:.1f} minutes")
+    typer.echo(f"{out / RUN_MODEL}: {checkpoint.model}, {training['seconds'] / 60:.1f} minutes")
     if "teacher_labels" in training:
         typer.echo(f"{out / 'teacher_labels.parquet'}: out-of-fold labels for {training['teacher_labels']:,} images")
     if "chosen_epoch" in training:

@@ -55,8 +55,8 @@ class Evaluation:
         parts: Part -> which of the images it holds; `all` comes first.
         scores: View -> part -> scores. `per sequence` is scored, and is no part.
         sizes: Scores by size of the face, the largest first; empty unless sizes were asked for.
-        head: The head that answers; the default of the model if empty.
-        prior: The prior that is divided out; the default of the model if empty.
+        head: The head that answers; by default, that of the model.
+        prior: The prior that is divided out; by default, that of the model.
         votes: View -> scores on FER+'s votes; empty where nobody voted.
         by_head: View -> scores of every head and prior.
         machine: Where the cost is measured; the best device if None.
@@ -74,8 +74,8 @@ class Evaluation:
     parts: Mapping[str, Mask]
     scores: Mapping[str, Mapping[str, Scores]]
     sizes: tuple[SizeScores, ...] = ()
-    head: str = ""
-    prior: str = ""
+    head: str | None = None
+    prior: str | None = None
     votes: Mapping[str, VoteScores] = field(default_factory=dict)
     by_head: Mapping[str, tuple[HeadScores, ...]] = field(default_factory=dict)
     machine: Machine | None = None
@@ -162,8 +162,8 @@ def evaluate(
     machine: Machine | None = None,
     beta: float = 2.0,
     sizes: Sequence[int] = (),
-    head: str = "",
-    prior: str = "",
+    head: str | None = None,
+    prior: str | None = None,
 ) -> Evaluation:
     """Answer all images of a split whose class the model knows, and score them.
 
@@ -179,8 +179,8 @@ def evaluate(
         machine: Where the model runs; the best device if None.
         beta: How many times F-beta counts recall as much as precision.
         sizes: Pixels of smaller faces. The images are scored at each size too, without test-time augmentation.
-        head: The head that answers, or `mean`; the default of the model if empty.
-        prior: `training`, `even` or `sqrt`; the default of the model if empty.
+        head: The head that answers, or `mean`; by default, that of the model.
+        prior: `training`, `even` or `sqrt`; by default, that of the model.
 
     Raises:
         OptionError: There is no such view, head, split or source, the model does not store what the prior needs, or it

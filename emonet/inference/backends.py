@@ -103,11 +103,6 @@ def count_threads() -> int:
     return os.cpu_count() or 1
 
 
-def name_backend(machine: Machine | Processor) -> Backend:
-    """Name the back end that computes on a machine, as options do."""
-    return "torch" if isinstance(machine, Machine) else "onnx"
-
-
 def describe_backend(machine: Machine | Processor) -> str:
     """Name a back end with its version, such as `onnxruntime 1.32.0`."""
     package = "onnxruntime" if isinstance(machine, Processor) else "torch"

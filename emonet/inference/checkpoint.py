@@ -66,12 +66,12 @@ class Checkpoint(Model):
     crop: CropSpec
     detector: str
     input: InputSpec
-    weights: Mapping[str, NDArray[Any]]
-    training: Mapping[str, Any] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, NDArray[Any]] = field(repr=False)
+    training: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    scores: Mapping[str, Any] = field(default_factory=dict, repr=False)
     default_head: str = ""
     default_prior: str = "training"
-    coverage: tuple[CoverageCurve, ...] = ()
+    coverage: tuple[CoverageCurve, ...] = field(default=(), repr=False)
     path: Path | None = field(default=None, init=False)  # `replace` does not copy it
 
     def __post_init__(self) -> None:
@@ -181,7 +181,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             default_prior=header.get("default", {}).get("prior", "training"),
             coverage=tuple(map(CoverageCurve.from_dict, header.get("coverage", ()))),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"its description cannot be understood: {error}") from error
     object.__setattr__(checkpoint, "path", Path(path))
     if sys.modules.get("torch") is not None:

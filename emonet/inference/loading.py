@@ -69,6 +69,11 @@ def find_model_file(model: str | os.PathLike[str]) -> Path:
     return path / RUN_MODEL
 
 
+def is_bundled(path: Path | None) -> bool:
+    """Tell whether a model file is one that comes with the package."""
+    return path is not None and path.stem in BUNDLED and path.resolve().parent == FOLDER.resolve()
+
+
 def load_to_predict(model: str | os.PathLike[str]) -> Checkpoint | OnnxModel:
     """Open whatever predicts: what `load_model` opens, or an ONNX file that `emonet export` wrote.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from emonet.errors import OptionError
 from emonet.heads import Head, HeadChoice
 from emonet.inference.coverage import CoverageCurve
@@ -22,6 +24,7 @@ class Model:
         default_head: The head that answers unless another is asked for; the first one if empty.
         default_prior: The prior that is divided out unless another is asked for.
         coverage: How many faces it answers, and how often rightly, by the least confidence; empty if not measured.
+        path: The file that it was read from; None if it was not.
     """
 
     __slots__ = ()
@@ -34,13 +37,14 @@ class Model:
     default_head: str
     default_prior: str
     coverage: tuple[CoverageCurve, ...]
+    path: Path | None
 
-    def choice(self, head: str = "", prior: str = "") -> HeadChoice:
+    def choice(self, head: str | None = None, prior: str | None = None) -> HeadChoice:
         """Choose the head that answers, or `mean`, and the prior.
 
         Args:
-            head: The default of the file if empty.
-            prior: The default of the file if empty.
+            head: By default, that of the file.
+            prior: By default, that of the file.
         """
         return HeadChoice(self.heads, head or self.default_head or self.heads[0].name, prior or self.default_prior)
 

@@ -5,7 +5,8 @@ model.safetensors    the model file, as it is: all that emonet reads
 README.md            the card, with the facts that the Hub shows beside it
 
 A name that begins with `hf://` is that of a repository on the Hub, such as `hf://somebody/faces`, and
-`hf://somebody/faces@v2` a revision of it. Nothing else is ever fetched from a network.
+`hf://somebody/faces@v2` a revision of it. `from_pretrained` also takes the name without `hf://`. Nothing else is ever
+fetched from a network.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from emonet.atomic import write_atomically
 from emonet.errors import MissingFileError, OptionError
-from emonet.inference.loading import BUNDLED, FOLDER, HUB, RUN_MODEL, load_model
+from emonet.inference.loading import BUNDLED, HUB, RUN_MODEL, is_bundled, load_model
 from emonet.inference.model_file import read_header
 from facecrop.packages import importing
 
@@ -153,8 +154,8 @@ def _configure(header: Mapping[str, Any]) -> dict[str, Any]:
 
 def _find_card(checkpoint: Checkpoint) -> str:
     """Find the card of a model that comes with the package."""
-    bundled = checkpoint.path is not None and checkpoint.path.parent == FOLDER
-    return checkpoint.path.with_suffix(".md").read_text(encoding="utf-8") if bundled and checkpoint.path else ""
+    path = checkpoint.path
+    return path.with_suffix(".md").read_text(encoding="utf-8") if path and is_bundled(path) else ""
 
 
 def _describe(checkpoint: Checkpoint) -> str:

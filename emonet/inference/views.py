@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from emonet.models.inputs import InputSpec, Pixels
 if TYPE_CHECKING:
     from torch import Tensor
 
+View = Literal["none", "mirror", "ten_crop"]
 PLAIN = "none"  # each image as it is
-SHIFT = (
-    1 / 24
-)  # of the image's side: 2 pixels of 48, so that networks that see the middle 44 pixels see the corners, too
+SHIFT = 1 / 24  # of the side: 2 pixels of 48, so that networks that see the middle 44 pixels see the corners, too
 OF_NEIGHBOURS = ("per_picture", "local_contrast")  # scalings of a pixel that depend on others
 
 

@@ -56,7 +56,7 @@ def predict(
 
     Raises:
         ImageError: The image cannot be read.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         OptionError: The model has no such head or prior.
 
     Examples:

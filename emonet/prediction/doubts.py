@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emonet.errors import OptionError
 from emonet.prediction.prediction import Prediction
 from facecrop import Detector
+from facecrop.checks import is_number
 from facecrop.filtering import sharpness
 from facecrop.images import Image
 from facecrop.second_look import look_again
@@ -56,7 +57,7 @@ class DoubtRules:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not math.isfinite(value):
+            if value is not None and not is_number(value):
                 raise OptionError(f"{field.name} must be a finite number or None, got {value!r}")
 
     @classmethod
@@ -89,19 +90,22 @@ PHOTO_DOUBTS: Mapping[str, DoubtRules] = MappingProxyType(
 )
 
 
-def choose_doubts(predictor: EmotionPredictor, given: DoubtRules | None, coverage: float | None = None) -> DoubtRules:
+def choose_doubts(
+    predictor: EmotionPredictor, given: DoubtRules, coverage: float | None = None, *, answer_all: bool = False
+) -> DoubtRules:
     """Choose when the answers of a predictor are "unsure".
 
     Args:
         predictor: What answers; its own rules hold where no others are given.
-        given: Rules that come before its own. None answers to every face.
+        given: Rules that come before its own.
         coverage: The share of faces, such as those that the model was measured on, about which the model shall be sure;
             it decides the least confidence.
+        answer_all: Answer to every face.
 
     Raises:
         OptionError: The model stores no such measurement, or there are several models.
     """
-    if given is None:
+    if answer_all:
         return DoubtRules()
     if coverage is not None:
         given = replace(given, least_confidence=_find_confidence(predictor, coverage))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,8 @@ from emonet.heads import HeadChoice
 from emonet.inference.loading import load_to_predict
 from emonet.inference.model import Model
 from emonet.models.inputs import Pixels
-from facecrop import CropSpec, Detector, Face, FilterRules, Selection, choose_faces, crop_face
+from facecrop import CropSpec, Detector, Face, FilterRules, Selection, choose_faces, crop_face, open_detector
+from facecrop.detectors import detector_class
 from facecrop.images import Image, Source, try_read_image
 from facecrop.scanning import ScannedPhoto
 
@@ -33,6 +35,31 @@ def open_models(model: GivenModel | Sequence[GivenModel]) -> tuple[Model, ...]:
     if not models:
         raise OptionError("model must be a name, a model file or a list of these, got an empty list")
     return tuple(one if isinstance(one, Model) else load_to_predict(one) for one in models)
+
+
+class GivenDetector:
+    """A detector that was given open or by its name, and is opened at first use; threads share it.
+
+    Attributes:
+        given: The name, or the open detector.
+    """
+
+    def __init__(self, given: str | Detector) -> None:
+        self.given = given
+        self._opening = Lock()
+
+    @property
+    def kind(self) -> Detector | type[Detector]:
+        """What says its name and whether it gives landmarks."""
+        return detector_class(self.given) if isinstance(self.given, str) else self.given
+
+    def open(self, device: str) -> Detector:
+        """Return it, opened on a device if it runs there, else on the processor, as dlib does."""
+        with self._opening:
+            if isinstance(self.given, str):
+                runs_there = device.partition(":")[0] in detector_class(self.given).device_kinds
+                self.given = open_detector(self.given, device if runs_there else "cpu")
+            return self.given
 
 
 def name_images(images: Iterable[Source], *, bgr: bool = False) -> Iterator[tuple[Name, Source]]:

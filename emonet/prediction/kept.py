@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from threading import Lock
 
-from emonet.inference.loading import find_model_file
+from emonet.inference.loading import HUB, find_model_file
 from emonet.prediction.inputs import GivenModel
 from emonet.prediction.predictor import EmotionPredictor
 
@@ -34,7 +34,7 @@ def _identify(model: GivenModel | Sequence[GivenModel]) -> object:
     """Return what tells a model from others; a file that has changed is another model."""
     if isinstance(model, list | tuple):
         return tuple(map(_identify, model))
-    if not isinstance(model, str | os.PathLike):
+    if not isinstance(model, str | os.PathLike) or str(model).startswith(HUB):  # the Hub is asked once
         return model
     path = find_model_file(model)
     try:

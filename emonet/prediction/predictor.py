@@ -7,18 +7,18 @@ from copy import copy
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
-from threading import Lock
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
 from emonet.errors import ImageError, OptionError
-from emonet.inference.backends import choose_machine, describe_backend, name_backend
+from emonet.inference.backends import choose_machine, describe_backend
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import Machine, open_machine
 from emonet.prediction.doubts import DoubtRules, mark_unsure
 from emonet.prediction.inputs import (
+    GivenDetector,
     GivenModel,
     Name,
     Raise,
@@ -37,8 +37,8 @@ from emonet.prediction.many import answer_photos
 from emonet.prediction.notebook import make_thumbnail
 from emonet.prediction.prediction import PhotoResult, Prediction, normalise, sort_from_left
 from emonet.prediction.turned import look_if_turned
-from facecrop import CropSpec, Face, FilterRules, open_detector, read_image
-from facecrop.detectors import DEFAULT, detector_class
+from facecrop import CropSpec, Face, FilterRules, read_image
+from facecrop.detectors import DEFAULT
 from facecrop.detectors.protocol import Detector
 from facecrop.images import Image, Source
 from facecrop.scanning import BATCH_IMAGES, Read, ScannedPhoto, scan_batches
@@ -100,32 +100,32 @@ class EmotionPredictor:
         prior: str | None = None,
         backend: str = "auto",
     ) -> None:
+        self._given = {name: value for name, value in locals().items() if name not in ("self", "model", "detector")}
         self.models = open_models(model)
-        self.choices = tuple(one.choice(head or "", prior or "") for one in self.models)
+        self.choices = tuple(one.choice(head, prior) for one in self.models)
         self.classes = self.choices[0].classes
         self.rules = rules or FilterRules()
         self.tta = tta
         self.batch, self.turns = batch, turns
-        self._asked = detector
-        self._opening = Lock()
-        check_models(self.models, self.choices, self.rules, self._detector_kind())
-        self.doubts = DoubtRules.for_photos(self._detector_kind().name) if doubts is None else doubts
+        self._detector = GivenDetector(detector)
+        check_models(self.models, self.choices, self.rules, self._detector.kind)
+        self.doubts = DoubtRules.for_photos(self._detector.kind.name) if doubts is None else doubts
         self.machine = choose_machine(self.models, backend, device, precision, tta)
-        self.backend = name_backend(self.machine)
         self.classifiers = [open_classifier(one, self.machine, view=tta) for one in self.models]
 
-    def _detector_kind(self) -> Detector | type[Detector]:
-        return detector_class(self._asked) if isinstance(self._asked, str) else self._asked
+    def __repr__(self) -> str:
+        names = ", ".join(model.model for model in self.models)
+        answered = ", ".join(f"{name} {value}" for name, value in self.answered_by.items())
+        return f"<EmotionPredictor: {names}; {answered}; detector {self._detector.kind.name}; tta {self.tta}>"
 
     @property
     def detector(self) -> Detector:
         """The detector, opened at first use."""
-        with self._opening:  # threads share one
-            if isinstance(self._asked, str):
-                device = str(self.machine.device)
-                runs_there = device.partition(":")[0] in detector_class(self._asked).device_kinds  # dlib: CPU alone
-                self._asked = open_detector(self._asked, device if runs_there else "cpu")
-            return self._asked
+        return self._detector.open(str(self.machine.device))
+
+    def with_other(self, **arguments: Any) -> EmotionPredictor:
+        """Return a predictor of the same models, made as this one but for some arguments."""
+        return EmotionPredictor(self.models, **{"detector": self._detector.given, **self._given, **arguments})
 
     def side_by_side(self) -> EmotionPredictor:
         """Return this predictor for use in several threads, in each of which ONNX Runtime has one thread of its own."""
@@ -195,7 +195,7 @@ class EmotionPredictor:
 
         Raises:
             ImageError: The image cannot be read.
-            FileNotFoundError: There is no such file.
+            MissingFileError: There is no such file.
         """
         photo = read_image(to_rgb(image, bgr=bgr))
         (result,) = self.answer([(0, photo)])

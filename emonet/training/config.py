@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
 
+from emonet.inference.views import View
 from emonet.labels import Emotion
 from emonet.options import Option, check_options, from_table, option_fields, split_names, to_table
 from emonet.training import choices
@@ -225,9 +226,9 @@ class TrainConfig:
             "teacher_labels.parquet, and average the networks. Build the data set with --folds."
         ),
     ] = False
-    label_view: Annotated[
-        choices.LabelView, CHOICE("With --out-of-fold: test-time augmentation: none, mirror or ten_crop.")
-    ] = "mirror"
+    label_view: Annotated[View, CHOICE("With --out-of-fold: test-time augmentation: none, mirror or ten_crop.")] = (
+        "mirror"
+    )
 
     precision: Annotated[
         choices.Precision, MACHINE("Compute with fp32, bf16, or auto: bf16 where the processor has it.")

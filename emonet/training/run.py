@@ -22,6 +22,7 @@ import torch
 from emonet.datasets.store import Store
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.devices import open_machine
+from emonet.inference.loading import RUN_MODEL
 from emonet.training.config import TrainConfig
 from emonet.training.distributed import join_processes
 from emonet.training.ensemble import train_members, train_orders
@@ -31,7 +32,7 @@ from emonet.training.log import Silent, Watch
 from emonet.training.material import gather_material
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.sampling import count_passes, lengthen
-from emonet.training.session import MODEL, Session, check_agreement, check_contents, clear_folder, list_run_folders
+from emonet.training.session import Session, check_agreement, check_contents, clear_folder, list_run_folders
 from emonet.training.single import check_trainable, train_single
 from emonet.training.storing import settle_storage
 from emonet.training.teacher_labels import TEACHER_LABELS
@@ -76,7 +77,7 @@ def train(
         begun = () if overwrite else list_run_folders(folder)
         config = processes.ask_first(partial(settle_augmenter, config, machine.device, begun, watch))
         config = processes.ask_first(partial(settle_storage, config, store, begun, processes.here, watch))
-        if overwrite or not processes.ask_first((folder / MODEL).is_file):
+        if overwrite or not processes.ask_first((folder / RUN_MODEL).is_file):
             check_packages(config, machine.device)
         material = gather_material(config, store)
         check_contents(processes, material.contents)
@@ -112,7 +113,7 @@ def _settle_epochs(config: TrainConfig, images: int, watch: Watch) -> TrainConfi
 
 
 def _is_finished(config: TrainConfig, folder: Path) -> bool:
-    return (folder / MODEL).is_file() and (not config.out_of_fold or (folder / TEACHER_LABELS).is_file())
+    return (folder / RUN_MODEL).is_file() and (not config.out_of_fold or (folder / TEACHER_LABELS).is_file())
 
 
 def _choose_training(config: TrainConfig) -> Callable[[Session, TrainConfig, Path], Checkpoint]:

@@ -16,6 +16,7 @@ from emonet.folders import check_own
 from emonet.heads import sizes
 from emonet.inference.checkpoint import Checkpoint, load_checkpoint
 from emonet.inference.devices import Machine
+from emonet.inference.loading import RUN_MODEL
 from emonet.inference.torch_classifier import TorchClassifier
 from emonet.models import Network
 from emonet.options import write_toml
@@ -30,7 +31,6 @@ from emonet.training.teacher_answers import ANSWERS
 from emonet.training.teacher_labels import TEACHER_LABELS
 from facecrop.packages import installed_version
 
-MODEL = "model.safetensors"
 CONFIG = "config.toml"
 LOG = "log.csv"
 CURVES = "curves.png"
@@ -92,7 +92,7 @@ class Session:
 
     def find_finished(self, folder: Path) -> Checkpoint | None:
         """Return the model of a finished run, as the first process finds it; None if there is none."""
-        path = folder / MODEL
+        path = folder / RUN_MODEL
         return self.processes.ask_first(lambda: load_checkpoint(path) if path.is_file() else None)
 
     def score(self, network: Network) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Session:
         """Write the model file, and remove the state that led to it."""
         if self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
-            checkpoint.save(folder / MODEL)
+            checkpoint.save(folder / RUN_MODEL)
             for name in (STATE, ANSWERS):
                 (folder / name).unlink(missing_ok=True)
         self.processes.wait()  # nobody continues before it is written
@@ -118,8 +118,8 @@ class Session:
 
 def read_run(folder: Path) -> dict[str, Any] | None:
     """Read the identity of the run that a folder holds; None if it holds none."""
-    if (folder / MODEL).is_file():
-        identity: dict[str, Any] = load_checkpoint(folder / MODEL).training.get("identity", {})
+    if (folder / RUN_MODEL).is_file():
+        identity: dict[str, Any] = load_checkpoint(folder / RUN_MODEL).training.get("identity", {})
         return identity
     return read_identity(folder / STATE) if (folder / STATE).is_file() else None
 
@@ -131,7 +131,7 @@ def list_run_folders(folder: Path) -> list[Path]:
 
 def check_own_run(folder: Path) -> None:
     """Raise OptionError if the folder holds other things than a run."""
-    check_own(folder, "a training", [CONFIG, MODEL, STATE, *(part.name for part in list_run_folders(folder)[1:])])
+    check_own(folder, "a training", [CONFIG, RUN_MODEL, STATE, *(part.name for part in list_run_folders(folder)[1:])])
 
 
 def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
@@ -185,7 +185,7 @@ def check_contents(processes: Processes, contents: Mapping[str, list[str]]) -> N
 def clear_folder(folder: Path) -> None:
     """Remove the files that runs write, and nothing else."""
     for place in list_run_folders(folder):
-        for name in (MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, ANSWERS, TEACHER_LABELS):
+        for name in (RUN_MODEL, CONFIG, LOG, CURVES, SAMPLES, STATE, ANSWERS, TEACHER_LABELS):
             (place / name).unlink(missing_ok=True)
         for events in place.glob(f"{TENSORBOARD}/events.out.tfevents.*"):
             events.unlink()

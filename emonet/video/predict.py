@@ -42,7 +42,7 @@ def predict_video(
     Raises:
         VideoError: The film or the camera cannot be opened; or the film ends too early, which is raised after the last
             result.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         OptionError: An option has a value that is not allowed.
 
     Examples:

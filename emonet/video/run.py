@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from emonet.atomic import SUFFIX, write_atomically
+from emonet.database import JOURNAL
 from emonet.errors import OptionError, VideoError
 from emonet.folders import check_own
 from emonet.video.analysis import VideoAnalysis
@@ -37,7 +38,6 @@ from facecrop.text import printable
 if TYPE_CHECKING:
     from emonet.prediction import EmotionPredictor
 
-JOURNAL = "journal.sqlite"
 OF_PHOTOS = ("doubts", "turns")  # parts of the predictor that films do not have: all their faces are answered
 ENDED = ("ended", "fault")  # of the state: that the film was read to its end, and why it ended too early
 THUMBNAIL = 160  # pixels: the longer side

@@ -103,7 +103,7 @@ def find_faces(image: Source, detector: str = DEFAULT) -> list[Face]:
 
     Raises:
         ImageError: The image cannot be read.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         OptionError: The detector is unknown.
 
     Examples:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from facecrop.checks import is_whole
 from facecrop.detectors.protocol import BoxMapping, check_option, round_coordinate
 from facecrop.errors import OptionError
 from facecrop.face import Face
@@ -38,7 +39,7 @@ class DlibOptions:
 
     def __post_init__(self) -> None:
         check_option("upsample", self.upsample, 0, 4)
-        if self.upsample != int(self.upsample):
+        if not is_whole(self.upsample):
             raise OptionError(f"upsample must be a whole number, got {self.upsample!r}")
         check_option("threshold", self.threshold, -2, 5)
         check_option("min_share", self.min_share, 0, 1)

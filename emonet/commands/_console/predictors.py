@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,8 +18,8 @@ from emonet.commands._console.arguments import (
     PriorName,
 )
 from emonet.inference.backends import Backend
+from emonet.inference.views import View
 from emonet.options import Option, check_options
-from emonet.training.choices import LabelView
 from facecrop.detectors import DEFAULT
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ ModelNames = Annotated[
         path=True,
     ),
 ]
-ViewName = Annotated[LabelView, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)]
+ViewName = Annotated[View, Option("Test-time augmentation: none, mirror or ten_crop.", panel=MODEL)]
 BackendName = Annotated[
     Backend,
     Option(
@@ -60,22 +60,16 @@ class PredictorOptions:
     def __post_init__(self) -> None:
         check_options(self)
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of EmotionPredictor, but for the models."""
+        return {field.name: getattr(self, field.name) for field in fields(PredictorOptions) if field.name != "model"}
 
-def open_predictor(options: PredictorOptions, **more: Any) -> EmotionPredictor:
-    """Open a predictor, and say which models and detector run where; `more` are further arguments of it."""
+
+def open_predictor(options: PredictorOptions) -> EmotionPredictor:
+    """Open a predictor, and say which models and detector run where."""
     from emonet.prediction import EmotionPredictor
 
-    predictor = EmotionPredictor(
-        options.model,
-        detector=options.detector,
-        device=options.device,
-        rules=options.rules,
-        tta=options.tta,
-        head=options.head,
-        prior=options.prior,
-        backend=options.backend,
-        **more,
-    )
+    predictor = EmotionPredictor(options.model, **options.arguments())
     backend = predictor.answered_by["backend"]
     typer.echo(
         f"{','.join(options.model)} and {predictor.detector.name} on {predictor.machine}, by {backend}", err=True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -34,8 +34,13 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
         raise OptionError("where should the table go? name a folder with --out")
     if given := [f"--{name}" for name, asked in options.extras.items() if asked]:
         raise OptionError(f"{', '.join(given)}: an album's, and Spark writes a table")
-    doubts = None if options.answer_all else options.doubts
-    packed = pack_predictor(options.model, doubts=doubts, coverage=options.coverage, **_list_arguments(options))
+    packed = pack_predictor(
+        options.model,
+        doubts=options.doubts,
+        coverage=options.coverage,
+        answer_all=options.answer_all,
+        **options.arguments(),
+    )
     folder = as_place(photos[0])
     with spark.open() as session:
         place = as_place(out)
@@ -48,18 +53,3 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
         raise typer.Exit(FAILED)
     if counts.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
-
-
-def _list_arguments(options: PredictOptions) -> dict[str, Any]:
-    """List what `open_predictor` and `emonet predict` give to a predictor."""
-    return {
-        "detector": options.detector,
-        "device": options.device,
-        "rules": options.rules,
-        "tta": options.tta,
-        "head": options.head,
-        "prior": options.prior,
-        "backend": options.backend,
-        "batch": options.batch,
-        "turns": options.turns,
-    }

@@ -6,13 +6,10 @@ because it loads torchvision and torch's compiler. The layers have the names tha
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from facecrop.packages import importing
+from facecrop.packages import find_data
 
 
 class PNet(nn.Module):
@@ -77,14 +74,7 @@ def open_network(kind: type[nn.Module]) -> nn.Module:
     """Open a network with its weights, in evaluation mode."""
     with torch.device("meta"):  # no numbers are drawn: the weights come next
         network = kind()
-    weights = torch.load(_find_weights() / f"{kind.__name__.lower()}.pt", map_location="cpu", weights_only=True)
-    network.load_state_dict(weights, assign=True)
+    name = f"{kind.__name__.lower()}.pt"
+    path = find_data("the detector 'mtcnn'", "emonet[train]", "facenet_pytorch", "data", name)
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True), assign=True)
     return network.eval().requires_grad_(False)
-
-
-def _find_weights() -> Path:
-    wheel = find_spec("facenet_pytorch")
-    with importing("the detector 'mtcnn'", "emonet[train]"):
-        if wheel is None or not wheel.submodule_search_locations:
-            raise ModuleNotFoundError("No module named 'facenet_pytorch'")
-    return Path(wheel.submodule_search_locations[0]) / "data"

