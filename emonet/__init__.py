@@ -1,9 +1,9 @@
 """From raw facial-expression data sets to a model that reads the faces in people's own photos."""
 
-import importlib
 import typing
 
 from emonet.labels import Emotion
+from emonet.lazy import import_when_used as _import_when_used
 
 if typing.TYPE_CHECKING:
     from emonet.album import predict_folder
@@ -49,25 +49,26 @@ __all__ = [
     "to_table",
 ]
 
-_PLACES = {  # where names come from, unless from emonet.prediction
-    "EmonetError": ("emonet.errors", "EmonetError"),
-    "FrameResult": ("emonet.video", "FrameResult"),
-    "evaluate": ("emonet.evaluation", "evaluate"),
-    "from_pretrained": ("emonet.inference", "from_pretrained"),
-    "load_model": ("emonet.inference", "load_model"),
-    "open_store": ("emonet.datasets", "open_store"),
-    "predict_folder": ("emonet.album", "predict_folder"),
-    "predict_video": ("emonet.video", "predict_video"),
-}
-
-
-def __getattr__(name: str) -> typing.Any:
-    """Import a public name when it is first used: `import emonet` stays cheap."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _PLACES.get(name, ("emonet.prediction", name))
-    return getattr(importlib.import_module(module), attribute)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = _import_when_used(
+    __name__,
+    {
+        "album": ("predict_folder",),
+        "datasets": ("open_store",),
+        "errors": ("EmonetError",),
+        "evaluation": ("evaluate",),
+        "inference": ("from_pretrained", "load_model"),
+        "prediction": (
+            "DoubtRules",
+            "EmotionPredictor",
+            "PhotoResult",
+            "Prediction",
+            "draw",
+            "explain",
+            "predict",
+            "predict_many",
+            "to_dataframe",
+            "to_table",
+        ),
+        "video": ("FrameResult", "predict_video"),
+    },
+)

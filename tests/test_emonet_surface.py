@@ -53,6 +53,14 @@ def test_probabilities_cannot_be_changed(prediction):
     assert own.probabilities == SHARES
 
 
+@pytest.mark.parametrize("name", ["evaluation", "inference", "models", "training", "tuning", "video"])
+def test_packages_and_their_names_are_found_without_being_imported(name):
+    package = getattr(emonet, name)
+    assert set(package.__all__) == set(dir(package))
+    assert all(getattr(package, found) is not None for found in dir(package))
+    assert not hasattr(package, "no_such_name")
+
+
 def test_names_of_other_libraries(prediction):
     assert prediction.emotions == SHARES
     assert {type(name) for name in prediction.emotions} == {str}

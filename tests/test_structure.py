@@ -15,13 +15,14 @@ INFERENCE = ["emonet.inference", *NETWORKS, "facecrop"]
 STORED = ["emonet.datasets.ferplus", "emonet.datasets.labels", "emonet.datasets.store", "emonet.faces"]
 SCORED = [*INFERENCE, *STORED, "emonet.atomic", "emonet.datasets", "emonet.evaluation", "emonet.weights"]
 DRAWN = ["emonet.palette", "emonet.plots"]
-EVERYWHERE = ["emonet.errors", "facecrop.errors", "facecrop.text"]  # but in labels, which import nothing
+EVERYWHERE = ["emonet.errors", "emonet.lazy", "facecrop.errors", "facecrop.text"]  # but in labels, which import nothing
 ALLOWED = {
     "facecrop": ["facecrop"],
     "emonet": ["emonet"],  # what it offers is imported when it is asked for
     "emonet.atomic": [],
     "emonet.errors": [],
     "emonet.labels": [],
+    "emonet.lazy": ["facecrop.packages"],
     "emonet.folders": ["facecrop.folders"],
     "emonet.database": [],
     "emonet.options": ["emonet.atomic"],  # files of options are written whole

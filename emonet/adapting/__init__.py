@@ -10,8 +10,9 @@ adaptation.py      all of it in order
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.adapting.adaptation import Adapted, adapt
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AdaptOptions", "Adapted", "Judgement", "adapt"]
 
-_MODULES = {"AdaptOptions": "options", "Adapted": "adaptation", "Judgement": "judging", "adapt": "adaptation"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: the help of a command needs only the options."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__, {"adaptation": ("Adapted", "adapt"), "judging": ("Judgement",), "options": ("AdaptOptions",)}
+)

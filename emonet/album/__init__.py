@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.album.entry import Entry
@@ -38,30 +39,22 @@ __all__ = [
     "score_album",
 ]
 
-_MODULES = {
-    "AlbumRun": "run",
-    "AlbumScore": "labelled",
-    "Entry": "entry",
-    "FaceLabel": "labelled",
-    "LabelTable": "labelled",
-    "Labels": "labelled",
-    "PhotoFile": "photos",
-    "PhotoListing": "photos",
-    "find_labels": "labelled",
-    "list_photos": "photos",
-    "match_labels": "labelled",
-    "predict_folder": "folder",
-    "read_labels": "labelled",
-    "score_album": "labelled",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: one photo is predicted without the pages."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__,
+    {
+        "entry": ("Entry",),
+        "folder": ("predict_folder",),
+        "labelled": (
+            "AlbumScore",
+            "FaceLabel",
+            "LabelTable",
+            "Labels",
+            "find_labels",
+            "match_labels",
+            "read_labels",
+            "score_album",
+        ),
+        "photos": ("PhotoFile", "PhotoListing", "list_photos"),
+        "run": ("AlbumRun",),
+    },
+)

@@ -7,8 +7,9 @@ tabs together with Gradio (`photo.py`, `film.py`), and `server.py` serves it all
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.app.options import AppLimits, AppPlace
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AppLimits", "AppPlace", "AppServer", "PhotoReader"]
 
-_PLACES = {"AppLimits": "options", "AppPlace": "options", "AppServer": "server", "PhotoReader": "reader"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: the command line reads the options alone."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"emonet.app.{_PLACES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__, {"options": ("AppLimits", "AppPlace"), "reader": ("PhotoReader",), "server": ("AppServer",)}
+)

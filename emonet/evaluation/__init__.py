@@ -21,10 +21,9 @@ cost.py             measures what answers cost
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from facecrop.packages import importing
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.evaluation.answer_columns import make_answers
@@ -49,21 +48,16 @@ __all__ = [
     "write_answers",
 ]
 
-_MODULES = {
-    "answer_columns": ("make_answers",),
-    "answers": ("Answers", "read_answers", "write_answers"),
-    "calibration": ("Calibration", "TemperatureFit", "fit_temperatures", "measure_calibration"),
-    "comparison": ("compare_answers",),
-    "differences": ("Comparison",),
-    "evaluation": ("Evaluation", "evaluate"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: some bring torch, which commands do not need to show their help."""
-    for module, names in _MODULES.items():
-        if name in names:
-            with importing("an evaluation", "emonet[train]"):
-                found = import_module(f"emonet.evaluation.{module}")
-            return getattr(found, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = import_when_used(
+    __name__,
+    {
+        "answer_columns": ("make_answers",),
+        "answers": ("Answers", "read_answers", "write_answers"),
+        "calibration": ("Calibration", "TemperatureFit", "fit_temperatures", "measure_calibration"),
+        "comparison": ("compare_answers",),
+        "differences": ("Comparison",),
+        "evaluation": ("Evaluation", "evaluate"),
+    },
+    "an evaluation",
+    "emonet[train]",
+)

@@ -11,8 +11,9 @@ onnx.py            exports models, and makes the graphs of the package
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.inference.backends import Processor, choose_machine
@@ -37,27 +38,15 @@ __all__ = [
     "open_machine",
 ]
 
-_MODULES = {
-    "Checkpoint": "checkpoint",
-    "Classifier": "classifier",
-    "Machine": "devices",
-    "OnnxModel": "onnx_model",
-    "Processor": "backends",
-    "choose_machine": "backends",
-    "from_pretrained": "sharing",
-    "load_model": "loading",
-    "load_to_predict": "loading",
-    "open_classifier": "classifier",
-    "open_machine": "devices",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: commands that show their help need none of them."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__,
+    {
+        "backends": ("Processor", "choose_machine"),
+        "checkpoint": ("Checkpoint",),
+        "classifier": ("Classifier", "open_classifier"),
+        "devices": ("Machine", "open_machine"),
+        "loading": ("load_model", "load_to_predict"),
+        "onnx_model": ("OnnxModel",),
+        "sharing": ("from_pretrained",),
+    },
+)

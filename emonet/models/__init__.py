@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from facecrop.packages import importing
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.models._network import Network
@@ -13,15 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "Network", "create_meta_model", "create_model", "model_class"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: networks bring torch, which `emonet.models.inputs` does without."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with importing("a network", "emonet[train]"):
-        registry = importlib.import_module("emonet.models._registry")
-    return getattr(registry, name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__,
+    {"_registry": ("MODELS", "Network", "create_meta_model", "create_model", "model_class")},
+    "a network",
+    "emonet[train]",
+)

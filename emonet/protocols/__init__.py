@@ -6,14 +6,14 @@ Each protocol is a dataclass of its options, and makes rounds: one training each
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from emonet.lazy import import_when_used
 from emonet.protocols.cross import Cross
 from emonet.protocols.curve import LearningCurve
 from emonet.protocols.official_splits import OfficialSplits
 from emonet.protocols.round import Protocol, Round
 from emonet.protocols.subjects import LeaveOneSubjectOut, SubjectFolds
-from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from emonet.protocols.run import run_protocol
@@ -38,12 +38,4 @@ PROTOCOLS: dict[str, type[Protocol]] = {
     "learning-curve": LearningCurve,
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import `run_protocol` when it is first used, for it loads torch."""
-    if name == "run_protocol":
-        with importing("a protocol", "emonet[train]"):
-            from emonet.protocols import run
-
-        return run.run_protocol
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = import_when_used(__name__, {"run": ("run_protocol",)}, "a protocol", "emonet[train]")

@@ -7,21 +7,13 @@ same in short, as Markdown beside a model file. `comparison.py` writes the page 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from facecrop.packages import importing
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.report.report import write_report
 
 __all__ = ["write_report"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import `write_report` when it is first used: it brings torch, which commands that show their help do without."""
-    if name != "write_report":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with importing("a report", "emonet[train]"):
-        from emonet.report import report
-
-    return report.write_report
+__getattr__, __dir__ = import_when_used(__name__, {"report": ("write_report",)}, "a report", "emonet[train]")

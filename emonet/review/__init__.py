@@ -10,10 +10,9 @@ review.py       all of these together; page.py, crops.py, originals.py and serve
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from facecrop.packages import importing
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.review.confident import LabelQuality, measure_labels
@@ -23,17 +22,6 @@ if TYPE_CHECKING:
     from emonet.review.review import Review, open_review
     from emonet.review.server import ReviewServer
 
-_MODULES = {
-    "Doubt": "doubts",
-    "LabelQuality": "confident",
-    "Review": "review",
-    "ReviewOptions": "options",
-    "ReviewServer": "server",
-    "find_doubtful": "doubts",
-    "measure_labels": "confident",
-    "open_review": "review",
-    "write_review": "page",
-}
 
 __all__ = [
     "Doubt",
@@ -47,14 +35,16 @@ __all__ = [
     "write_review",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: most of them bring torch, which commands do not need to show their help."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with importing("a review", "emonet[train]"):
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__,
+    {
+        "confident": ("LabelQuality", "measure_labels"),
+        "doubts": ("Doubt", "find_doubtful"),
+        "options": ("ReviewOptions",),
+        "page": ("write_review",),
+        "review": ("Review", "open_review"),
+        "server": ("ReviewServer",),
+    },
+    "a review",
+    "emonet[train]",
+)

@@ -11,23 +11,15 @@ log.py         one row per epoch; record.py writes it, and the curves
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from emonet.lazy import import_when_used
 from emonet.training.config import TrainConfig
 from emonet.training.recipes import recipe
-from facecrop.packages import importing
 
 if TYPE_CHECKING:
     from emonet.training.run import train
 
 __all__ = ["TrainConfig", "recipe", "train"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import `train` when it is first used: it needs torch, which a command that only shows its help does not."""
-    if name != "train":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with importing("training", "emonet[train]"):
-        from emonet.training import run
-
-    return run.train
+__getattr__, __dir__ = import_when_used(__name__, {"run": ("train",)}, "training", "emonet[train]")

@@ -8,8 +8,9 @@ table.py     trials.csv and best.toml; report.py: the page, with the plots of pl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from emonet.lazy import import_when_used
 from emonet.tuning.options import TuneOptions
 from emonet.tuning.spaces import list_spaces, read_space
 
@@ -18,11 +19,4 @@ if TYPE_CHECKING:
 
 __all__ = ["TuneOptions", "Tuned", "list_spaces", "read_space", "tune"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import `tune` when it is first used: it needs torch, which a command that only shows its help does not."""
-    if name not in ("Tuned", "tune"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from emonet.tuning import run
-
-    return getattr(run, name)
+__getattr__, __dir__ = import_when_used(__name__, {"run": ("Tuned", "tune")})

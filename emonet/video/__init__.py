@@ -7,8 +7,9 @@ and the annotated film from it.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emonet.lazy import import_when_used
 
 if TYPE_CHECKING:
     from emonet.video.analysis import VideoAnalysis
@@ -33,27 +34,15 @@ __all__ = [
     "predict_video",
 ]
 
-_PLACES = {
-    "Film": "reading",
-    "Frame": "reading",
-    "FrameResult": "frames",
-    "Segment": "segments",
-    "TrackedPrediction": "frames",
-    "VideoAnalysis": "analysis",
-    "VideoOptions": "options",
-    "VideoRun": "run",
-    "VideoSummary": "run",
-    "open_video": "reading",
-    "predict_video": "predict",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: the command line reads the options alone."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"emonet.video.{_PLACES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = import_when_used(
+    __name__,
+    {
+        "analysis": ("VideoAnalysis",),
+        "frames": ("FrameResult", "TrackedPrediction"),
+        "options": ("VideoOptions",),
+        "predict": ("predict_video",),
+        "reading": ("Film", "Frame", "open_video"),
+        "run": ("VideoRun", "VideoSummary"),
+        "segments": ("Segment",),
+    },
+)
