@@ -111,7 +111,7 @@ def test_the_tutorial_on_models_trains_scores_and_predicts(run, tmp_path, portra
     run("docs/tutorials/own-model.md")
     lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert {"none", "mirror"} <= set(lines)
-    assert (tmp_path / "runs" / "lenet28" / "curves.png").is_file()
+    assert (tmp_path / "runs" / "lenet28-python" / "curves.png").is_file()
     assert (tmp_path / "report" / "report.html").is_file()
 
 
@@ -119,7 +119,7 @@ def test_the_guide_to_searching_finds_the_better_of_two_trials(run, tmp_path, po
     build_fer2013(tmp_path, portrait, training=40, tests=7)
     names = run("docs/how-to/search.md")
     assert 0 <= names["found"].score <= 1
-    assert (tmp_path / "runs" / "search" / "best.toml").is_file()
+    assert (tmp_path / "runs" / "search-lenet28" / "best.toml").is_file()
 
 
 def test_the_guide_for_users_of_other_libraries_gives_faces_frames_and_tables(run, tmp_path):
@@ -184,8 +184,9 @@ def test_the_reader_of_the_guide_has_options_and_is_listed_without_a_change_of_c
     (tmp_path / "named").mkdir()
     for name in ("happy-1.png", "sad-2.png", "fear-4.png"):
         PIL.Image.fromarray(portrait).save(tmp_path / "named" / name)
-    (snippet,) = read_snippets(root / "docs/how-to/add-a-data-set.md")
-    script = f"{snippet}\nfrom emonet.commands import main\nmain()\n"
+    snippet, _ = read_snippets(root / "docs/how-to/add-a-data-set.md")
+    script = f"{snippet}\nfrom emonet.commands import main\nfrom emonet.datasets import READERS\n"
+    script += 'READERS["named"] = Named\nmain()\n'
     words = ("build", "--named", "named", "--named-numbers", "even", "--dry-run")
     built, listed = (
         subprocess.run([sys.executable, "-c", script, *given], capture_output=True, text=True, check=False)

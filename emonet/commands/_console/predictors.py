@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 ModelNames = Annotated[
     tuple[str, ...],
     Option(
-        "Model to use: emonet, emonet_fast, a model file, the folder of a run or an ONNX file; of several, the mean.",
+        "Model to use: emonet, emonet_fast, a model file, the folder of a run or of emonet share, hf://OWNER/NAME, or "
+        "an ONNX file; of several, the mean.",
         panel=MODEL,
         path=True,
     ),
