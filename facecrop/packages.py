@@ -25,6 +25,8 @@ def importing(feature: str, requirement: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("emonet", "facecrop"):
+            raise  # a mistake in our own modules, such as two that import each other
         raise MissingPackageError(
             f'{feature} needs a package that cannot be imported ({error}): pip install "{requirement}"'
         ) from error

@@ -16,10 +16,9 @@ from facecrop._memory import give_back_memory
 from facecrop.errors import ImageError, MissingFileError, OptionError
 from facecrop.face import Face
 from facecrop.images import LARGE, Image, Source, count_pixels, read_photo
+from facecrop.scanning import BATCH_IMAGES, BATCH_PIXELS
 from facecrop.threads import use_one_thread
 
-BATCH_PIXELS = 4_000_000  # of small photos that one thread works on together
-BATCH_PHOTOS = 64
 PIXELS = LARGE  # that are in memory at a time, in all threads; a single photo may have more
 BLOCK = 64 * 2**20  # bytes
 AHEAD = 2  # batches that are begun for each thread, so that a slow one does not hold up the others
@@ -57,7 +56,7 @@ def map_photos(
     work: Work[Name, Result],
     *,
     threads: int,
-    most: int = BATCH_PHOTOS,
+    most: int = BATCH_IMAGES,
 ) -> Iterator[Result]:
     """Read photos and work on them in threads; results come in the order of the photos.
 

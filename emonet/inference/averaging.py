@@ -177,4 +177,4 @@ def _list_once(names: Iterable[str]) -> list[str]:
 
 
 def _name(models: Sequence[Checkpoint]) -> str:
-    return " and ".join(str(one.path or one.model) for one in models)
+    return " and ".join(str(one.shown) for one in models)

@@ -118,7 +118,7 @@ def _find_hindrance(models: Sequence[Model], device: str, precision: str, view: 
     for model in models:
         if isinstance(model, Checkpoint) and find_graph(model) is None:
             return (
-                f"the package has no graph for the network of {model.path or model.model!r}; "
+                f"the package has no graph for the network of {str(model.shown)!r}; "
                 "where torch is installed, `emonet export` makes an ONNX file of the model"
             )
         try:

@@ -278,7 +278,7 @@ def _create_empty(checkpoint: Checkpoint) -> Network:
     try:
         return create_meta_model(checkpoint.model, classes=sum(sizes(checkpoint.heads)), **checkpoint.arguments)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise CheckpointError(_name(checkpoint), f"its network cannot be made: {error}") from error
+        raise CheckpointError(checkpoint.shown, f"its network cannot be made: {error}") from error
 
 
 def _check_weights(network: Network, checkpoint: Checkpoint) -> None:
@@ -288,11 +288,7 @@ def _check_weights(network: Network, checkpoint: Checkpoint) -> None:
     if differing := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
         name = differing[0]
         raise CheckpointError(
-            _name(checkpoint),
+            checkpoint.shown,
             f"{len(differing)} weights differ from those of {checkpoint.model!r}; {name}: "
             f"{found.get(name, 'not there')} in the file, {expected.get(name, 'not there')} in the network",
         )
-
-
-def _name(checkpoint: Checkpoint) -> Path:
-    return checkpoint.path or Path(checkpoint.model)

@@ -74,6 +74,11 @@ class Model:
         )
 
     @property
+    def shown(self) -> Path:
+        """Its file, or the name of the network where there is none, as errors name it."""
+        return self.path or Path(self.model)
+
+    @property
     def classes(self) -> tuple[Emotion, ...]:
         """The classes of the default answer."""
         return self.choice().classes

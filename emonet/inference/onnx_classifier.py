@@ -100,9 +100,9 @@ def open_onnx_classifier(model: Model, machine: Processor, view: str = "none") -
         raise OptionError(f"ONNX Runtime runs model files and ONNX files, and no {type(model).__name__}")
     graph = find_graph(model)
     if graph is None:
-        raise OptionError(f"the package has no ONNX graph for the network of {model.path or model.model!r}")
+        raise OptionError(f"the package has no ONNX graph for the network of {str(model.shown)!r}")
     weights, added = split_last_layer(model, graph)
-    session = open_graph(graph.read_bytes(), model.path or Path(model.model), weights, machine.threads)
+    session = open_graph(graph.read_bytes(), model.shown, weights, machine.threads)
     outputs = tuple(one.name for one in session.get_outputs() if one.name != FEATURES)
     return OnnxClassifier(session, model.input, machine, outputs, view, added=added)
 
@@ -121,7 +121,7 @@ def split_last_layer(model: Checkpoint, graph: Path) -> tuple[Mapping[str, NDArr
     ends = list(accumulate(sizes(model.heads)))[count_heads(graph) - 1 :]
     grown = find_grown(graph, model)
     if [len(model.weights[name]) for name in grown] != [ends[-1]] * 2:
-        raise CheckpointError(model.path or Path(model.model), "its last layer has not a row for each class")
+        raise CheckpointError(model.shown, "its last layer has not a row for each class")
     bias, kernel = (model.weights[name] for name in grown)  # in the order of the alphabet
     first = {name: model.weights[name][: ends[0]] for name in grown}
     added = tuple(AddedHead(kernel[start:end], bias[start:end]) for start, end in pairwise(ends))
