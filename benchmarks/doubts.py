@@ -3,8 +3,8 @@
     python benchmarks/doubts.py STORE [--model emonet_fast] [--split validation]
 
 STORE is FER2013, built with --ferplus. All its faces are ranked by the model; counted are those of the split, which by
-default neither bundled model learned from. Printed is, for the most doubtful faces, how often most votes are for
-another expression than the label, and how often for the one that the review suggests.
+default neither bundled model learned from, where one expression has the most votes. Printed is, for the most doubtful
+faces, how often this is another than the label, and how often it is the one that the review suggests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from emonet.datasets import open_store
-from emonet.datasets.ferplus import VOTES
+from emonet.datasets.ferplus import VOTES, find_majorities
 from emonet.inference import load_model
 from emonet.review.doubts import judge_labels
 from emonet.review.faces import list_faces
@@ -31,15 +31,17 @@ def main() -> None:
     store = open_store(arguments.store)
     faces = list_faces(store)
     quality = judge_labels(faces, ask_model(load_model(arguments.model), store, faces, name=arguments.model))
-    votes = np.array([one or [0] * len(VOTES) for one in faces.votes])
-    majority = np.array([str(VOTES[place]) for place in votes.argmax(1)])
+    places = find_majorities(np.array([one or [0] * len(VOTES) for one in faces.votes]))
+    majority = np.array([str(VOTES[place]) for place in places])
     labels, suggested = (
         np.array([str(faces.classes[place]) for place in of]) for of in (faces.labels, quality.suggested)
     )
-    voted = (votes.sum(1) > 0) & (np.array(faces.splits) == arguments.split)
+    voted = (places >= 0) & (np.array(faces.splits) == arguments.split)
     order = [place for place in quality.rank().tolist() if voted[place]]
     doubtful = int(quality.doubtful[order].sum())
-    print(f"{len(order):,} faces of {arguments.split} with votes, {doubtful:,} of them doubtful by {arguments.model}")
+    print(
+        f"{len(order):,} faces of {arguments.split} with a majority, {doubtful:,} of them doubtful by {arguments.model}"
+    )
     print(f"{'most doubtful':>14} {'votes differ':>13} {'votes as suggested':>19}")
     for count in (50, 200, doubtful, len(order)):
         first = order[:count]

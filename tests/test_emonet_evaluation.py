@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import trainings
 
+from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store.leaks import has_training_copy
 from emonet.evaluation import evaluate, make_answers, read_answers, write_answers
 from emonet.evaluation.metrics import score
+from emonet.evaluation.parts import find_parts
 from emonet.heads import Head
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
@@ -171,6 +173,17 @@ def test_images_are_scored_by_how_far_voters_agree(checkpoint, leaking):
     for name, low, high in (("FER+ agree 50-70 %", 0.5, 0.7), ("FER+ agree 70-90 %", 0.7, 0.9)):
         expected = [low < max(row) / sum(row) <= high for row in votes]
         assert not any(expected) or all(expected) or evaluation.parts[name].tolist() == expected
+
+
+def test_without_a_majority_the_voters_see_neither_the_label_nor_another(checkpoint, leaking):
+    evaluation = evaluate(checkpoint, leaking["keep"], views=["none"], machine=CPU)
+    labels = [list(Emotion).index(evaluation.faces.classes[label]) for label in evaluation.faces.labels[:3]]
+    votes = np.zeros((len(evaluation.faces), len(VOTES)), np.int16)
+    votes[0, labels[0]] = votes[1, (labels[1] + 1) % 7] = votes[3, VOTES.index("unknown")] = 9
+    votes[2, [labels[2], (labels[2] + 1) % 7]] = 5  # a tie
+    parts = find_parts(leaking["keep"], replace(evaluation.faces, votes=votes))
+    assert np.flatnonzero(parts["FER+ sees the label"]).tolist() == [0]
+    assert np.flatnonzero(parts["FER+ sees another"]).tolist() == [1]
 
 
 def test_sources_and_sequences_are_scored_apart(checkpoint, portrait, tmp_path):

@@ -8,12 +8,13 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from emonet.datasets.ferplus import VOTES
 from emonet.datasets.store import Store
 from emonet.datasets.store.leaks import LEARNED, has_training_copy, knows_near_copies
 from emonet.errors import OptionError
+from emonet.evaluation.agreement import emotion_places
 from emonet.evaluation.intervals import Clusters
 from emonet.evaluation.metrics import Scores, score
+from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
 
 ALL_SPLITS = "all"  # in the place of a split: every image of the data set
@@ -88,23 +89,17 @@ def _split_by_name(kind: str, names: NDArray[np.str_]) -> Iterator[tuple[str, Ma
 
 
 def _split_by_votes(faces: Faces) -> Iterator[tuple[str, Mask]]:
-    """Split what people voted on by how many agreed with each other, and by whether they agreed with the label."""
-    votes = [[]] * len(faces) if faces.votes is None else faces.votes.tolist()
-    tops = [_find_top(one) for one in votes]
-    shares = np.array([share for _, share in tops])
+    """Split what people voted on by how many agreed with each other, and by whether most of them saw the label.
+
+    Images that no expression has the most votes for are in neither of the last two.
+    """
+    votes = np.zeros((len(faces), 1), np.int64) if faces.votes is None else faces.votes.astype(np.int64)
+    shares = votes.max(1) / np.maximum(votes.sum(1), 1)
     for low, high in AGREEMENT:
         yield f"FER+ agree {100 * low:.0f}-{100 * high:.0f} %", (shares > low) & (shares <= high)
-    labels = [str(faces.classes[label]) for label in faces.labels.tolist()]
-    agreed = np.array([name == label for (name, _), label in zip(tops, labels, strict=True)], np.bool_)
-    yield "FER+ sees the label", agreed
-    yield "FER+ sees another", (shares > 0) & ~agreed
-
-
-def _find_top(votes: Sequence[int]) -> tuple[str, float]:
-    """Find the most frequent answer, the first of equals, and its share of the votes; without votes it is empty."""
-    if not votes or not sum(votes):
-        return "", 0.0
-    return VOTES[int(np.argmax(votes))], max(votes) / sum(votes)
+    majority, labels = seen_majority(faces), emotion_places(faces.classes)[faces.labels]
+    yield "FER+ sees the label", majority == labels
+    yield "FER+ sees another", (majority >= 0) & (majority != labels)
 
 
 def name_sequences(faces: Faces) -> list[str]:
