@@ -4,7 +4,9 @@ import pytest
 from evaluations import SEVEN, checkpoint, evaluated, store, training
 from pages import Tags, block, headings, parts, rows, sentences, words
 
+from emonet.evaluation.metrics import score
 from emonet.evaluation.remarks import list_learned_sources
+from emonet.html.images import EmbeddedImage
 from emonet.inference.model_file import LEARNED_VALIDATION
 from emonet.labels import Emotion
 from emonet.report.leaderboard import ENTRIES, LeaderboardEntry, find_standing, is_comparable
@@ -145,6 +147,16 @@ def test_every_view_has_a_table_and_every_part_a_row():
     assert rows(markup)[1].startswith("all 2 50.00 % 9.5 to 90.5 % 0.333 0.333 0.417 0.000 100.0 % ")
     assert rows(markup)[2].startswith("source <x> ")
     assert "nan" not in markup
+
+
+def test_with_a_beta_of_1_each_figure_still_has_its_heading():
+    scored = evaluated([0, 1], [0, 0])
+    scores = {"all": score(scored.answers["none"], scored.faces.labels, scored.faces.classes, beta=1.0)}
+    scored, plots = replace(scored, scores={"none": scores}), dict.fromkeys(("answers", "mistakes"), EmbeddedImage(""))
+    for name, columns in (("scores", 11), ("classes", 6)):
+        first, second, *_ = parts(shown(scored, name, plots=plots), "tr")
+        assert len(parts(first, "th")) == columns
+        assert len(parts(second, "th") + parts(second, "td")) == columns
 
 
 def test_classes_without_images_or_answers_have_no_figures():

@@ -142,6 +142,7 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
         "chosen": chosen(training),
         "part_of_split": part_of_split(evaluation),
         "score_tables": {view_words(view): tables.score_rows(parts) for view, parts in evaluation.scores.items()},
+        "f_beta": tables.name_f_beta(evaluation.summary.beta),
         "class_rows": tables.class_rows(evaluation.summary),
         **(_describe_sizes(evaluation) if evaluation.sizes else {}),
         **(_describe_votes(evaluation) if evaluation.view in evaluation.votes else {}),

@@ -61,6 +61,12 @@ def class_rows(scores: Scores) -> list[tuple[str | int, ...]]:
     ]
 
 
+def name_f_beta(beta: float) -> str:
+    """Name the column of F-beta; with a beta of 1, not as that of F1 beside it."""
+    name = f"F{beta:g}"
+    return "F, beta 1" if name == "F1" else name
+
+
 def vote_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """Return the scores on the votes by each view, in the order of VOTES_HEADER."""
     return [(view, *_vote_figures(scores)) for view, scores in evaluation.votes.items()]
