@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from emonet.commands import app
 from emonet.errors import OptionError
 from emonet.evaluation import Answers, compare_answers, make_answers, write_answers
+from emonet.report.comparison import class_rows, describe_verdict
 
 LABELS = [0, 0, 0, 0, 3, 3, 3, 3, 5, 5]
 FIRST = [0, 0, 1, 1, 3, 3, 3, 0, 5, 3]
@@ -96,6 +97,7 @@ def test_the_interval_of_a_class_is_as_wide_as_its_few_people_make_it():
     second = labels.copy()
     for person, wrong in ((37, 8), (38, 5), (39, 2)):
         second[10 * person : 10 * person + wrong] = 0
+    second[0] = 1
     found = {
         one.name: one.difference
         for one in compare_answers(answer(labels, labels, **people), answer(second, labels, **people)).classes
@@ -115,6 +117,25 @@ def test_a_class_of_one_person_has_an_interval_over_images():
     low, high = rare.difference.interval
     assert low < -0.7
     assert high > -0.3
+
+
+def test_too_few_images_have_no_interval():
+    labels = [0] * 20 + [3] * 20 + [1]
+    said = [0] * 15 + [3] * 5 + [3] * 20
+    found = compare_answers(answer([*said, 0], labels), answer([*said[:15], *labels[15:]], labels))
+    assert found.macro_recall.interval is None
+    assert "disgust is of 1 image" in found.macro_recall.interval_method
+    angry, disgust, happy = (one.difference.interval for one in found.classes)
+    assert angry[0] > 0
+    assert (disgust, happy) == (None, None)
+    assert [row[5] for row in class_rows(found)][1:] == ["-", "-"]
+    assert "macro recall, B - A: +41.67 points (no interval: " in describe_verdict(found)[1]
+
+
+def test_runs_that_are_right_about_the_same_images_have_the_interval_of_one():
+    several, one = compare_answers([answer(LABELS), answer(LABELS)], A), compare_answers(answer(LABELS), A)
+    assert several.first.accuracy_interval == one.first.accuracy_interval
+    assert one.first.accuracy_interval[0] < 0.8
 
 
 def test_of_one_person_images_are_drawn_and_it_is_said():

@@ -7,6 +7,7 @@ images that one model alone answered rightly could be shared out by chance.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,6 +28,8 @@ from emonet.evaluation.intervals import (
 from emonet.evaluation.matching import Matched, Run, match_runs
 
 __all__ = ["Comparison", "compare_answers"]
+
+FEWEST = 5  # people, sequences or images that must show each class, for an interval of macro recall
 
 
 def compare_answers(
@@ -87,7 +90,8 @@ def _list_runs(given: Run | Sequence[Run]) -> list[Run]:
 def _summarize(name: str, runs: tuple[str, ...], right: NDArray[np.bool_], matched: Matched) -> Compared:
     accuracies, several = right.mean(1), len(runs) > 1
     mean, clusters = right.mean(0), matched.clusters
-    interval = estimate_mean(mean, clusters) if several else estimate_share(right[0], clusters)
+    alike = np.isin(mean, (0, 1)).all()  # all runs are right about the same images
+    interval = estimate_share(right[0], clusters) if alike else estimate_mean(mean, clusters)
     return Compared(
         name,
         runs,
@@ -111,7 +115,7 @@ def _compare_classes(matched: Matched) -> tuple[Difference, Difference, tuple[Cl
     recalls = np.divide(gains, there, where=there > 0, out=np.full_like(gains, np.nan))
     own = better.sum(0) / of_class.sum(0)
     whole = _make_difference(float((second - first).mean()), find_interval(gains.sum(1) / there.sum(1), clusters))
-    macro = _make_difference(float(own.mean()), find_interval(recalls.mean(1), clusters))
+    macro = _find_macro(float(own.mean()), recalls.mean(1), matched)
     classes = (
         ClassDifference(
             name,
@@ -128,6 +132,15 @@ def _compare_classes(matched: Matched) -> tuple[Difference, Difference, tuple[Cl
     return whole, macro, tuple(classes)
 
 
+def _find_macro(value: float, drawn: NDArray[np.float64], matched: Matched) -> Difference:
+    """Find the interval of macro recall; too few who show a class say too little of how its recall differs."""
+    holders = {name: matched.clusters.part(matched.labels == name) for name in matched.classes}
+    rarest = min(holders, key=lambda name: holders[name].count)
+    if holders[rarest].count < FEWEST:
+        return Difference(value, None, f"no interval: {rarest} is of {holders[rarest].words}")
+    return _make_difference(value, find_interval(drawn, matched.clusters))
+
+
 def _find_class_interval(
     drawn: NDArray[np.float64], better: NDArray[np.float64], matched: Matched, rows: NDArray[np.bool_]
 ) -> Interval:
@@ -140,6 +153,8 @@ def _find_class_interval(
 
 
 def _make_difference(value: float, interval: Interval) -> Difference:
+    if math.isclose(*interval.ends, abs_tol=1e-9):
+        return Difference(value, None, "no interval: the difference is the same for all")
     return Difference(value, interval.ends, interval.method)
 
 

@@ -37,12 +37,12 @@ class Difference:
 
     Attributes:
         value: The second minus the first.
-        interval: Where it lies with 95 % confidence.
-        interval_method: How the interval was computed.
+        interval: Where it lies with 95 % confidence; None where too few show a class, or it is the same for all.
+        interval_method: How the interval was computed, or why there is none.
     """
 
     value: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     interval_method: str
 
 

@@ -83,13 +83,19 @@ def describe_verdict(comparison: Comparison) -> list[str]:
 
 
 def _points(difference: Difference) -> str:
+    return f"{100 * difference.value:+.2f} points ({_ends(difference, 2) or difference.interval_method})"
+
+
+def _ends(difference: Difference, digits: int) -> str:
+    if difference.interval is None:
+        return ""
     low, high = difference.interval
-    return f"{100 * difference.value:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
+    return f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}"
 
 
 def _judge(difference: Difference) -> str:
-    low, high = difference.interval
-    if low <= 0 <= high or low == high:  # without width it is of too few people to say anything
+    low, high = difference.interval or (0, 0)
+    if low <= 0 <= high:
         return "maybe no difference"
     return f"{'B' if low > 0 else 'A'} is better"
 
@@ -103,8 +109,7 @@ def class_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def _class_row(one: ClassDifference, flips: Sequence[Flip]) -> tuple[str, ...]:
     gained = sum(flip.gained for flip in flips)
-    low, high = one.difference.interval
-    interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
+    interval = _ends(one.difference, 1) or "-"
     recalls = f"{one.first:.1%}", f"{one.second:.1%}", f"{100 * one.difference.value:+.1f}"
     return one.name, f"{one.n:,}", *recalls, interval, f"{gained:,}", f"{len(flips) - gained:,}"
 
