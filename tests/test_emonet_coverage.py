@@ -2,6 +2,7 @@
 
 import json
 
+import evaluations
 import numpy as np
 import pytest
 from two_heads import two_heads
@@ -14,6 +15,7 @@ from emonet.evaluation.coverage import find_points, read_curves
 from emonet.inference.checkpoint import load_checkpoint, set_coverage
 from emonet.inference.coverage import CoverageCurve, CoveragePoint
 from emonet.inference.loading import BUNDLED, load_model
+from emonet.inference.model_file import LEARNED_DEV
 from emonet.prediction.doubts import choose_doubts
 
 POINTS = (CoveragePoint(1.0, 0.2, 0.6), CoveragePoint(0.5, 0.6, 0.8), CoveragePoint(0.1, 0.9, 1.0))
@@ -94,6 +96,13 @@ def test_reports_that_may_not_decide_are_refused(tmp_path, changes, match):
         read_curves(write_report(tmp_path / "report", two_heads(), **changes), two_heads())
     with pytest.raises(MissingFileError, match=r"evaluation\.json"):
         read_curves(tmp_path, two_heads())
+
+
+def test_a_report_may_be_of_another_dev_than_the_model_learned_from(tmp_path):
+    scored = evaluations.evaluated([0, 1], [0, 1], split="dev").to_dict()["sources"]
+    training = {LEARNED_DEV: ["jaffe"]}
+    report = write_report(tmp_path / "report", two_heads(), training=training, sources=scored)
+    assert read_curves(report, two_heads()) == (curve(),)
 
 
 def test_a_model_without_the_table_says_how_to_make_one(mtcnn):

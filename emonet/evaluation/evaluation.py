@@ -133,7 +133,7 @@ class Evaluation:
             "store": self.store.path.name,
             "data": dict(self.store.info.inputs),
             "split": self.split,
-            "sources": list(self.sources),
+            "sources": sorted(set(self.faces.sources.tolist())),
             "head": self.choice.head,
             "prior": self.choice.prior,
             "classes": [str(emotion) for emotion in self.faces.classes],
