@@ -127,6 +127,18 @@ def make_divisors(shares: Sequence[float] | NDArray[np.float64], prior: str) -> 
     return np.asarray(np.maximum(shares, LEAST_PRIOR) ** EXPONENTS[prior], np.float64)
 
 
+def find_shared(heads: Sequence[Head]) -> tuple[Emotion, ...]:
+    """Find the classes that all heads have, in the order of the first."""
+    first, *others = heads
+    return tuple(one for one in first.classes if all(one in other.classes for other in others))
+
+
+def list_answers(heads: Sequence[Head]) -> list[str]:
+    """List what may answer: each head, and their mean where they share two classes or more."""
+    has_mean = len(heads) > 1 and len(find_shared(heads)) > 1
+    return [head.name for head in heads] + ([MEAN] if has_mean else [])
+
+
 class HeadPart(NamedTuple):
     """What one head gives to an answer.
 
@@ -147,7 +159,7 @@ class HeadChoice:
 
     Args:
         heads: Those of the network, in the order of its logits.
-        head: The name of one of them, or `mean`: the mean over the classes that all heads share.
+        head: The name of one of them, or `mean`: the mean over the classes that all heads share, at least two.
         prior: `training` leaves the probabilities as they are. `even` divides them by each class's share of the
             training data, as if all classes were equally frequent; `sqrt` by its square root.
     """
@@ -157,10 +169,10 @@ class HeadChoice:
     prior: str = "training"
 
     def __post_init__(self) -> None:
-        known = [head.name for head in self.heads]
-        if self.head not in known and not (self.head == MEAN and len(known) > 1):
-            choices = ", ".join([*known, MEAN] if len(known) > 1 else known)
-            raise OptionError(f"head must be one of {choices}, got {self.head!r}")
+        known = list_answers(self.heads)
+        if self.head not in known:
+            few = ": the heads share fewer than two classes" if self.head == MEAN and len(self.heads) > 1 else ""
+            raise OptionError(f"head must be one of {', '.join(known)}, got {self.head!r}{few}")
         if self.prior not in PRIORS:
             raise OptionError(f"prior must be one of {', '.join(PRIORS)}, got {self.prior!r}")
         if self.prior != "training" and (missing := [head.name for head in self._asked if not head.prior]):
@@ -176,8 +188,7 @@ class HeadChoice:
     @property
     def classes(self) -> tuple[Emotion, ...]:
         """The classes of the answer, in its order."""
-        first, *others = self._asked
-        return tuple(one for one in first.classes if all(one in other.classes for other in others))
+        return find_shared(self._asked)
 
     def parts(self) -> list[HeadPart]:
         """List what each head gives to the answer.

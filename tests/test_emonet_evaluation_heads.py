@@ -12,9 +12,10 @@ import trainings
 from typer.testing import CliRunner
 
 from emonet.commands import app
+from emonet.errors import OptionError
 from emonet.evaluation import evaluate
 from emonet.evaluation.head_scores import list_choices, score_heads
-from emonet.heads import Head
+from emonet.heads import Head, HeadChoice
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.classifier import open_classifier
 from emonet.inference.devices import open_machine
@@ -117,6 +118,14 @@ def test_scores_of_heads_and_priors_worked_out_by_hand():
 
 def test_a_model_of_one_head_has_no_mean():
     assert [choice.head for choice in list_choices((Head("fer2013", evaluations.SEVEN),))] == ["fer2013"]
+
+
+@pytest.mark.parametrize("first", [(Emotion.ANGRY, Emotion.SAD), (Emotion.ANGRY, Emotion.HAPPY)])
+def test_heads_that_share_fewer_than_two_classes_have_no_mean(first):
+    heads = (Head("fer2013", first), Head("jaffe", (Emotion.HAPPY, Emotion.NEUTRAL)))
+    assert [choice.head for choice in list_choices(heads)] == ["fer2013", "jaffe"]
+    with pytest.raises(OptionError, match="one of fer2013, jaffe, got 'mean': the heads share fewer than two"):
+        HeadChoice(heads, "mean")
 
 
 def test_the_command_shows_votes_and_the_table(store, model):

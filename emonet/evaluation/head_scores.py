@@ -12,7 +12,7 @@ from emonet.evaluation.agreement import Agreement, agree, emotion_places
 from emonet.evaluation.intervals import find_clusters
 from emonet.evaluation.votes import seen_majority
 from emonet.faces import Faces
-from emonet.heads import MEAN, PRIORS, Head, HeadChoice
+from emonet.heads import MEAN, PRIORS, Head, HeadChoice, list_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,8 @@ def score_heads(heads: tuple[Head, ...], probabilities: NDArray[np.floating], fa
 
 
 def list_choices(heads: tuple[Head, ...]) -> list[HeadChoice]:
-    """List each head, and the mean of several, with each prior that is stored."""
-    names = [head.name for head in heads] + ([MEAN] if len(heads) > 1 else [])
-    return [HeadChoice(heads, name, prior) for name in names for prior in _stored_priors(heads, name)]
+    """List each head, and the mean of several that share classes, with each prior that is stored."""
+    return [HeadChoice(heads, name, prior) for name in list_answers(heads) for prior in _stored_priors(heads, name)]
 
 
 def _stored_priors(heads: tuple[Head, ...], name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from emonet.errors import DatasetError, MissingFileError, OptionError
 from emonet.evaluation.answers import ANSWERS, METADATA, read_answers
 from emonet.evaluation.remarks import list_learned_sources
 from emonet.faces import read_faces
-from emonet.heads import MEAN, HeadChoice, sizes
+from emonet.heads import MEAN, HeadChoice, list_answers, sizes
 from emonet.labels import Emotion
 from emonet.review.faces import FaceList
 from emonet.training.teacher_labels import TEACHER_LABELS, load_teacher_labels
@@ -145,7 +145,8 @@ def _read_teacher_labels(file: Path, faces: FaceList, head: str) -> SecondOpinio
         labels = load_teacher_labels(file)
     except OptionError as error:
         raise DatasetError(file, f"holds neither answers nor teacher labels: {error}") from error
-    choice = HeadChoice(labels.heads, head or (MEAN if len(labels.heads) > 1 else labels.heads[0].name))
+    answers = list_answers(labels.heads)
+    choice = HeadChoice(labels.heads, head or (MEAN if MEAN in answers else answers[0]))
     aligned = _align(choice(labels.answers), choice.classes, faces.classes)
     return SecondOpinion(
         _spread(labels.keys, aligned, faces.keys), f"out-of-fold {labels.about.get('model', file.name)}"
