@@ -38,6 +38,11 @@ def store(tmp_path_factory, portrait):
     return trainings.build_voted(tmp_path_factory.mktemp("voted"), portrait)
 
 
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    trainings.fit_on_few(monkeypatch)
+
+
 @pytest.fixture
 def model(tmp_path):
     path = tmp_path / "model.safetensors"
@@ -122,6 +127,15 @@ def test_images_that_the_model_learned_from_decide_nothing(store):
     learned = two_heads(training={"config": {"all_train": True}})
     with pytest.raises(OptionError, match="learned from dev"):
         fit_temperatures(learned, store, machine=CPU)
+
+
+def test_too_few_images_and_the_last_temperature_decide_nothing(store, monkeypatch):
+    monkeypatch.setattr("emonet.evaluation.calibration.EDGE", 1.01)
+    with pytest.raises(OptionError, match=r"no temperature from .* to 10 makes the log-loss of the head fer2013"):
+        fit_temperatures(two_heads(), store, machine=CPU)
+    monkeypatch.setattr("emonet.evaluation.calibration.FEWEST", 100)
+    with pytest.raises(OptionError, match="on 100 images of dev or more, and the head fer2013 has 7"):
+        fit_temperatures(two_heads(), store, machine=CPU)
 
 
 @pytest.mark.parametrize(("asked", "match"), [({"split": "folk"}, "has no split 'folk'"), ({"sizes": (0,)}, "sizes")])

@@ -32,6 +32,7 @@ def at_once():
     """Without timing answers and drawing curves."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("emonet.evaluation.cost.SECONDS", 1e-9)
+        trainings.fit_on_few(patch)
         patch.setattr("emonet.training.record.draw_curves", lambda *_, **__: None)
         yield
 

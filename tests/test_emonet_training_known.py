@@ -144,7 +144,8 @@ def test_other_data_sets_stay_free_of_what_a_start_knows(store, whole, tmp_path)
     assert "images to choose on" in back.partition("to begin with")[2]
 
 
-def test_a_teacher_that_learned_from_dev_is_a_remark_and_no_refusal(store, make, whole):
+def test_a_teacher_that_learned_from_dev_is_a_remark_and_no_refusal(store, make, whole, monkeypatch):
+    trainings.fit_on_few(monkeypatch)
     taught = load_checkpoint(make("taught", teacher=[whole], keep="last"))
     assert (taught.training[TAUGHT_DEV], learned_from_dev(taught.training)) == (["fer2013"], False)
     assert fit_temperatures(taught, store)

@@ -29,6 +29,8 @@ from emonet.inference.devices import Machine, open_machine
 
 SIZES = (48, 20)  # pixels a side
 LOWEST, HIGHEST = 0.1, 10.0  # temperatures that are tried
+EDGE = 1.01  # a temperature that is nearer to one of these, as a factor, is none
+FEWEST = 100  # images of dev that a temperature is fitted on
 VIEW = "mirror"  # what prediction does unless it is told otherwise
 
 
@@ -126,7 +128,8 @@ def fit_temperatures(
         What was found for each head. A head that dev has nothing to compare with is left out.
 
     Raises:
-        OptionError: The data set has no dev, the model learned from it, or dev has nothing for any head.
+        OptionError: The data set has no dev, the model learned from it, or dev has nothing for any head, or too few
+            images for one of them; or the log-loss of a head has its least value at none of the temperatures tried.
 
     Examples:
         A model file is calibrated in two lines::
@@ -172,11 +175,22 @@ def measure_calibration(
 def _fit(head: Head, samples: Sequence[_Sample]) -> TemperatureFit:
     from scipy.optimize import minimize_scalar
 
+    if (count := len(samples[0].truths)) < FEWEST:
+        raise OptionError(
+            f"a temperature is fitted on {FEWEST} images of dev or more, and the head {head.name} has {count} to be "
+            "compared with"
+        )
+
     def sum_losses(logarithm: float) -> float:
         return sum(sample.measure_loss(math.exp(logarithm)) for sample in samples)
 
     bounds = (math.log(LOWEST), math.log(HIGHEST))
     best = math.exp(minimize_scalar(sum_losses, bounds=bounds, method="bounded").x)
+    if not LOWEST * EDGE < best < HIGHEST / EDGE:
+        raise OptionError(
+            f"no temperature from {LOWEST:g} to {HIGHEST:g} makes the log-loss of the head {head.name} on dev least: "
+            "it is right about all images, or no better than chance"
+        )
     before, after = (tuple(sample.measure(one) for sample in samples) for one in (head.temperature, best))
     return TemperatureFit(head.name, best, before, after)
 
