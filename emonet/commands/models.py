@@ -55,7 +55,7 @@ def models(
             "--fit-temperature",
             metavar="STORE",
             help="Find on the split dev of this data set how sure each head of FILE may be, and store it: afterwards a "
-            "probability of 0.8 means that about 8 of 10 such answers are right.",
+            "probability of 0.8 by one head with the prior training means that about 8 of 10 such answers are right.",
         ),
     ] = None,
     as_json: Annotated[
