@@ -11,6 +11,7 @@ from trainings import build_faces
 import emonet.report
 from emonet.evaluation import evaluate
 from emonet.evaluation.sizes import SizeScores
+from emonet.html.images import EmbeddedImage
 from emonet.labels import Emotion
 from emonet.report import write_report
 from emonet.report.inside_network import find_face
@@ -142,6 +143,18 @@ def test_what_evaluate_gives_can_be_reported(tmp_path, portrait, monkeypatch):
     assert headings(text, 1) == ["untrained on validation"]
     assert "validation: 7 of 7 images are scored" in text
     assert "the model was made on another data set" in text
+
+
+def test_of_some_data_sets_only_their_images_are_counted(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("emonet.report.report.draw_histogram", lambda counts, *_: drawn.append(counts))
+    monkeypatch.setattr("emonet.report.report.embed_png", lambda _: EmbeddedImage(""))
+    data = store(counts={"fer2013": {"train": {"angry": 9}}, "jaffe": {"train": {"angry": 2}}})
+    scored = evaluated([0, 1], [0, 0], data=data, split="all")
+    vars(scored)["sources"] = ("jaffe",)
+    text = write_report(scored, tmp_path).read_text(encoding="utf-8")
+    assert "all (jaffe): 2 of 2 images are scored" in text
+    assert drawn[0]["train"].sum() == 2
 
 
 def test_the_package_has_nothing_else_to_give():

@@ -225,10 +225,11 @@ def _plots(evaluation: Evaluation, log: Sequence[EpochRow]) -> Iterator[tuple[st
 
 
 def _counts(evaluation: Evaluation) -> dict[str, Counts]:
-    """Count the images of each class in train, where it is there, and in the split that is scored."""
+    """Count the images of each class in train, where it is there, and in the split; both of the data sets scored."""
     faces, counts = evaluation.faces, evaluation.store.info.counts
+    splits = [counts[source] for source in evaluation.sources or counts]
     learned: Counts = np.array(
-        [sum(by_split.get(TRAIN, {}).get(emotion, 0) for by_split in counts.values()) for emotion in faces.classes]
+        [sum(by_split.get(TRAIN, {}).get(emotion, 0) for by_split in splits) for emotion in faces.classes]
     )
     there = np.bincount(faces.labels, minlength=len(faces.classes))
     return {**({TRAIN: learned} if learned.any() else {}), evaluation.split: there}
