@@ -171,6 +171,13 @@ def test_one_run_has_no_deviation_and_unequal_numbers_no_pairs():
     assert found.mcnemar == ()
 
 
+def test_other_heads_and_priors_are_a_remark():
+    other = Answers(B.table, {**B.about, "head": "mean", "prior": "sqrt"})
+    (remark,) = (remark for remark in compare_answers(A, other).remarks if "heads or priors" in remark)
+    assert remark.endswith("old: fer2013 with the prior training; new: mean with the prior sqrt")
+    assert not any("heads or priors" in remark for remark in compare_answers(A, B).remarks)
+
+
 def test_models_of_the_same_name_are_told_apart(tmp_path):
     made = evaluations.checkpoint(hidden=4)
     for folder in ("one", "two"):
@@ -259,6 +266,12 @@ def test_runs_of_one_recipe_are_separated_by_commas(run):
     (told,) = json.loads(run("a,d", "b,c", "--json").stdout)["comparisons"]
     assert told["first"]["runs"] == ["a", "d"]
     assert told["second"]["deviation"] is not None
+
+
+@pytest.mark.parametrize(("first", "words"), [("a", "B alone is right: 3"), ("a,d", "B is right more often: ")])
+def test_flips_of_several_runs_are_right_more_often(run, tmp_path, first, words):
+    assert run(first, "b", "-o", str(tmp_path / "out")).exit_code == 0
+    assert words in pages.words((tmp_path / "out" / "comparison.html").read_text())
 
 
 def test_the_page_shows_the_crops_of_flipped_images(run, tmp_path, portrait):

@@ -226,6 +226,10 @@ def _remark_on_one(people: Clusters, clusters: Clusters) -> Iterator[str]:
 def _list_remarks(names: Sequence[str], opened: Sequence[Answers]) -> Iterator[str]:
     if len({one.about.get("store_identity") for one in opened}) > 1:
         yield "the runs were scored on data sets whose files differ: crops may differ, too"
+    answered = [f"{one.about.get('head')} with the prior {one.about.get('prior')}" for one in opened]
+    if len(set(answered)) > 1:
+        listed = "; ".join(f"{name}: {words}" for name, words in zip(names, answered, strict=True))
+        yield f"the runs answered by different heads or priors: {listed}"
     seen: dict[str, str] = {}
     for name, one in zip(names, opened, strict=True):
         weights = json.dumps(one.about.get("model_identity"), sort_keys=True)

@@ -183,10 +183,15 @@ def _describe(comparison: Comparison, crops: Crops) -> dict[str, Any]:
     }
 
 
+def _describe_right(comparison: Comparison) -> str:
+    several = len(comparison.first.runs) > 1 or len(comparison.second.runs) > 1
+    return "is right more often" if several else "alone is right"
+
+
 def _describe_flips(comparison: Comparison, crops: Crops, *, gained: bool) -> dict[str, Any]:
     flips = _select(comparison, gained=gained)
     return {
-        "heading": "B alone is right" if gained else "A alone is right",
+        "heading": f"{'B' if gained else 'A'} {_describe_right(comparison)}",
         "of": sum(flip.gained is gained for flip in comparison.flips),
         "flips": [
             {
