@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_the_report_is_written_with_the_curves_of_the_run(evaluated, tmp_path):
     assert f"look at {tmp_path / 'report' / 'report.html'}" in result.stdout
     assert json.loads((tmp_path / "report" / "evaluation.json").read_text())["name"] == "run"
     assert (tmp_path / "report" / "curves.png").is_file()
+
+
+def test_the_card_has_the_command_and_a_file_its_own_name(folder, tmp_path):
+    model = tmp_path / "quick.safetensors"
+    shutil.copy(folder / "run" / "model.safetensors", model)
+    arguments = [model, folder / "store", "--views", "none", "--beta", "1", "--sizes", "", "-o", tmp_path / "report"]
+    assert CliRunner().invoke(app, ["evaluate", *map(str, arguments)]).exit_code == 0
+    card = (tmp_path / "report" / "card.md").read_text()
+    assert card.startswith("# quick: a model card")
+    assert f"`emonet evaluate {model} store --split validation --views none --beta 1`" in card
 
 
 def test_a_folder_of_a_run_has_the_name_and_the_curves_of_the_run(folder, tmp_path, monkeypatch):

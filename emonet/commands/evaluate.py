@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,7 +106,7 @@ def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -
     from emonet.inference.devices import open_machine
 
     unasked = SIZES if report else ()
-    return run(
+    evaluation = run(
         load_model(model),
         open_store(store),
         options.split,
@@ -119,12 +119,17 @@ def _score(model: str, store: Path, options: EvaluateOptions, *, report: bool) -
         head=options.head,
         prior=options.prior,
     )
+    return replace(evaluation, given=model)
 
 
 def _name(model: str) -> str:
-    """Name a model after the folder of its run, for all runs call their model file the same."""
+    """Name a model after its file, or after the folder of its run, for all runs call their model file the same."""
+    from emonet.inference.loading import HUB, RUN_MODEL
+
     path = Path(model)
-    return (path.parent.name or path.stem) if path.suffix and not path.is_dir() else model
+    if not path.suffix or path.is_dir() or model.startswith(HUB):
+        return model
+    return (path.parent.name if path.name == RUN_MODEL else "") or path.stem
 
 
 def _log(model: str) -> list[EpochRow]:

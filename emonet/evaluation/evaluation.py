@@ -63,6 +63,7 @@ class Evaluation:
         sources: The data sets whose images are scored; all if empty.
         head_answers: View -> probabilities of all heads side by side.
         calibration: How sure each head is beside how often it is right; empty unless sizes were asked for.
+        given: The model as it was named in the command; its name if empty.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Evaluation:
     sources: tuple[str, ...] = ()
     head_answers: ByView = field(default_factory=dict)
     calibration: tuple[Calibration, ...] = ()
+    given: str = ""
 
     @property
     def scored(self) -> str:

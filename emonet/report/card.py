@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from emonet.datasets import find_terms
@@ -142,7 +143,8 @@ def _format_figures(evaluation: Evaluation) -> str:
         for name, one in classes.items()
     ]
     remarks = "".join(f"\n\nNote: {remark}." for remark in evaluation.remarks)
-    command = f"emonet evaluate {evaluation.name} {evaluation.store.path.name} --split {evaluation.split}"
+    model, store = quote(evaluation.given or evaluation.name), quote(evaluation.store.path.name)
+    command = f"emonet evaluate {model} {store} --split {evaluation.split}"
     command += "".join(f" --{name} {value}" for name, value in _list_asked(evaluation).items())
     class_header = ("class", "images", "precision", "recall", "F1")
     return (
@@ -195,9 +197,10 @@ def describe_coverage(curve: CoverageCurve) -> str:
 
 
 def _list_asked(evaluation: Evaluation) -> dict[str, str]:
-    """The sources, and the head and the prior where they are not the file's own."""
+    """The sources, the head and the prior where they are not the file's own, and views and beta unless by default."""
     own, choice = evaluation.checkpoint.choice(), evaluation.choice
     asked = {"head": (choice.head, own.head), "prior": (choice.prior, own.prior)}
+    asked |= {"views": (",".join(evaluation.scores), "none,mirror"), "beta": (f"{evaluation.summary.beta:g}", "2")}
     sources = {"source": ",".join(evaluation.sources)} if evaluation.sources else {}
     return sources | {name: value for name, (value, default) in asked.items() if value != default}
 
