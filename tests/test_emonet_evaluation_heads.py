@@ -162,10 +162,11 @@ def tool(root, tmp_path, monkeypatch):
 
 
 def test_bundled_models_may_be_given_a_default(tool, store, model, tmp_path):
-    tool.bundle(model, store.path, "emonet_fast", default_head="mean", default_prior="even")
+    tool.bundle(model, store.path, "emonet_fast", default_head="mean", default_prior="even", note="By lot.")
     bundled = load_checkpoint(tmp_path / "emonet_fast.safetensors")
     assert (bundled.default_head, bundled.default_prior) == ("mean", "even")
     assert {"all", "votes", "heads"} == set(bundled.scores["validation"]["none"])
+    assert "\n\nBy lot.\n\n## Figures\n" in (tmp_path / "emonet_fast.md").read_text()
     assert "| mean * | even |" in (tmp_path / "emonet_fast.md").read_text()
     assert {(one.head, one.prior, one.view) for one in bundled.coverage} == {
         ("mean", "even", "none"),

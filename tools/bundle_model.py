@@ -31,6 +31,7 @@ from emonet.inference.model_file import LEARNED_VALIDATION
 from emonet.inference.onnx import export_graph
 from emonet.report.card import TWIN, model_card, stored_scores
 
+FIGURES = "\n## Figures\n"  # the section of a card after what was chosen
 TEACHERS = ("teacher", "teacher_labels")  # options of a training that name models or files
 
 
@@ -65,6 +66,9 @@ def bundle(
             "dev are told instead. It was bundled before."
         ),
     ] = None,
+    note: Annotated[
+        str, typer.Option(help="A sentence for the card on what was chosen, such as by scores that follow in it.")
+    ] = "",
 ) -> None:
     """Score a model as it will be published, on labels and votes, and add it to the package with its ONNX graph."""
     if name not in BUNDLED:
@@ -86,7 +90,7 @@ def bundle(
     given_out = load_checkpoint(path)
     evaluation = evaluate(given_out, faces, name=name, sizes=SIZES)
     replace(given_out, scores={**given_out.scores, **stored_scores(evaluation)}).save(path, half=True)
-    _write_card(evaluation, path.with_suffix(".md"))
+    _write_card(evaluation, path.with_suffix(".md"), note)
     export_graph(given_out, path.with_suffix(".onnx"))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
 
@@ -119,9 +123,10 @@ def _call_models(training: Mapping[str, Any], names: Mapping[str, str]) -> dict[
     return told
 
 
-def _write_card(evaluation: Evaluation, path: Path) -> None:
+def _write_card(evaluation: Evaluation, path: Path, note: str) -> None:
+    card = model_card(evaluation).replace(FIGURES, f"\n{note}\n{FIGURES}" if note else FIGURES, 1)
     with write_atomically(path) as temporary:
-        temporary.write_text(model_card(evaluation), encoding="utf-8")
+        temporary.write_text(card, encoding="utf-8")
 
 
 if __name__ == "__main__":
