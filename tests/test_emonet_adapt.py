@@ -203,6 +203,11 @@ def test_an_album_that_was_looked_through_confirms_the_other_faces(friends, tmp_
     assert found.judgement.before.classes["happy"].recall == 1
     with pytest.raises(OptionError, match="--confirmed needs a table"):
         adapt(friends, AdaptOptions(confirmed=True))
+    write_table(table, [["path", "label"], ["happy/anna/1.png", "glum"], ["happy/ben/1.png", "drop"]])
+    with pytest.raises(OptionError, match="row 2: 'glum' is no expression"):
+        adapt(friends, AdaptOptions(model="emonet_fast", device="cpu", confirmed=True), labels=table)
+    with pytest.raises(OptionError, match="only what is not a face"):
+        adapt(friends, AdaptOptions(model="emonet_fast", device="cpu"), labels=table)
 
 
 def test_corrections_alone_are_said_to_be_mistakes(friends, tmp_path):

@@ -90,6 +90,36 @@ def test_a_table_that_names_photos_but_no_expressions_is_refused_for_its_labels(
         match_labels(write_table(photos, "a.png,glum"), photos, NAMES)
 
 
+BOXES = "path,label,x1,y1,x2,y2"
+
+
+def test_decimal_commas_are_read_where_semicolons_part_the_cells(photos):
+    table = write_table(photos, "a.png;happy;1,5;2;30;40,25", header=BOXES.replace(",", ";"))
+    assert match_labels(table, photos, NAMES).labels["a.png"][0].box == (1.5, 2, 30, 40.25)
+
+
+@pytest.mark.parametrize("label", ["happy", "drop"])
+def test_a_row_whose_box_cannot_be_read_does_not_name_the_largest_face(photos, label):
+    rows = [f"a.png,{label},1,2,,40", f'a.png,{label},"1,5",2,30,40', f"a.png,{label},9,9,9,9", "sky.png,sad,,,,"]
+    found = match_labels(write_table(photos, *rows, header=BOXES), photos, NAMES)
+    assert (list(found.labels), found.dropped) == (["sky.png"], {})
+    assert found.labels["sky.png"][0].box is None
+    assert [fault.partition(" in ")[0] for fault in found.faults] == [f"row {row}: no box" for row in (2, 3, 4)]
+
+
+def test_of_several_rows_of_one_face_the_first_is_taken(photos):
+    rows = ["a.png,happy,1,2,3,4", "./a.png,sad,1,2,3,4", "a.png,sad,5,2,7,4", "a.png,drop,1,2,3,4"]
+    found = match_labels(write_table(photos, *rows, header=BOXES), photos, NAMES)
+    assert [label.emotion for label in found.labels["a.png"]] == [Emotion.HAPPY, Emotion.SAD]
+    assert found.faults == [f"row {row}: 'a.png' again, and row 2 is taken" for row in (3, 5)]
+    assert found.dropped == {}
+
+
+def test_spaces_around_a_path_are_its_own_where_a_photo_has_them(photos):
+    found = match_labels(write_table(photos, " a.png,happy", " sky.png ,sad"), photos, [*NAMES, " a.png"])
+    assert list(found.labels) == [" a.png", "sky.png"]
+
+
 def test_a_photo_in_place_of_a_table_is_refused(photos):
     with pytest.raises(DatasetError, match=r"a\.png: this is no CSV of path,label"):
         match_labels(photos / "a.png", photos, NAMES)
@@ -103,6 +133,7 @@ def test_corrections_of_an_album_label_the_faces_of_their_boxes(photos, predicto
     table = write_table(photos, *rows, header="path,label,x1,y1,x2,y2,answer,confidence", place="corrections.csv")
     found = score_album(entries, match_labels(table, photos, NAMES).labels, predictor.classes)
     assert (found.labelled, found.without_face, found.scores.correct) == (2, 1, 1)
+    assert any(line.startswith("the answer agrees in 1 of 1") for line in score_lines(found))
 
 
 def test_predictions_are_scored_against_labels(photos, predictor):

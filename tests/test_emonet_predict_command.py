@@ -75,6 +75,22 @@ def test_labels_that_fit_no_photo_end_the_call_before_the_first_photo(predict, f
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("x1,y1,x2,y2,answer,confidence\nhappy/me.png,sad,1,2,3,4,happy,0.9", "only the faces that you corrected"),
+        ("\nhappy/me.png,drop", "no labels to score; 1 face said not to be one"),
+    ],
+)
+def test_tables_that_cannot_say_how_often_the_model_is_right_give_no_score(predict, friends, tmp_path, rows, words):
+    (tmp_path / "corrections.csv").write_text(f"path,label,{rows}\n")
+    result = predict(friends, "-o", tmp_path / "out", "--labels", tmp_path / "corrections.csv")
+    assert result.exit_code == 0
+    assert words in result.stdout
+    assert "agrees in" not in result.stdout
+    assert not (tmp_path / "out" / "score.json").exists()
+
+
 def test_a_folder_of_other_things_is_refused_and_folders_of_runs_are_passed_over(predict, friends, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").touch()

@@ -33,6 +33,7 @@ class PhotoTable:
         columns: Its columns, by their names in COLUMNS.
         rows: The number of each row, counted from 1 for the header, and its cells.
         base: The folder that absolute paths in it are made relative to, for keys.
+        delimiter: What stands between its cells.
     """
 
     tree: Tree
@@ -40,6 +41,7 @@ class PhotoTable:
     columns: tuple[str, ...]
     rows: list[tuple[int, list[str]]]
     base: str = ""
+    delimiter: str = ","
 
     def find(self, written: str) -> tuple[str, Blob | None]:
         """Find the file that a row names; in an archive, a member of the archive.
@@ -103,7 +105,7 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
     here, place = tree.members[name], columns.index("path")
     folder = here.path.parent if isinstance(here, FileBlob | GzipBlob) else Path("/")
     base = _find_base([cells[place].strip() for _, cells in rows[1:] if place < len(cells)], folder)
-    return PhotoTable(tree, name, columns, rows[1:], base)
+    return PhotoTable(tree, name, columns, rows[1:], base, delimiter)
 
 
 def _name_column(cell: str) -> str:

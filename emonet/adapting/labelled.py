@@ -8,7 +8,7 @@ photos.csv                    path,label[,subject], or the corrections.csv of an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from emonet.album.labelled import FaceLabel, find_labels, match_labels
@@ -73,21 +73,27 @@ def find_labelled_photos(place: Path, table: Path | None = None, *, confirmed: b
     folder, table = (place.parent, place) if place.is_file() else (place, table)
     photos = {as_text(photo.name): photo for photo in list_photos(folder).photos}
     if table is not None:
-        return replace(_match_table(place, table, folder, photos), confirmed=confirmed)
+        return _match_table(place, table, folder, photos, confirmed=confirmed)
     if confirmed:
         raise OptionError("--confirmed needs a table of the faces that were not answered rightly: give --labels")
     return _name_by_folders(place, photos)
 
 
-def _match_table(place: Path, table: Path, folder: Path, photos: Mapping[str, PhotoFile]) -> LabelledPhotos:
+def _match_table(
+    place: Path, table: Path, folder: Path, photos: Mapping[str, PhotoFile], *, confirmed: bool
+) -> LabelledPhotos:
     if not table.is_file():
         raise MissingFileError(f"no such table of labels: {table}")
     found = match_labels(table, folder, photos)
+    if confirmed and found.faults:  # of its face nobody knows that it was answered rightly
+        raise OptionError(f"--confirmed needs a table whose rows can all be used: {table.name}, {found.faults[0]}")
+    if not confirmed and not found.labels:
+        raise OptionError(f"{table} names only what is not a face: there is nothing to learn from without --confirmed")
     remarks = [f"{table.name}: {path!r} fits no photo" for path in found.unmatched]
     remarks += [f"{table.name}: {fault}" for fault in found.faults]
     named = any(label.subject for labels in found.labels.values() for label in labels)
     people = "the column subject" if named else ""
-    return LabelledPhotos(place, photos, found.labels, people, remarks, dropped=found.dropped)
+    return LabelledPhotos(place, photos, found.labels, people, remarks, confirmed, found.dropped)
 
 
 def _name_by_folders(place: Path, photos: Mapping[str, PhotoFile]) -> LabelledPhotos:

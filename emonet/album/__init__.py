@@ -10,17 +10,16 @@ if TYPE_CHECKING:
     from emonet.album.entry import Entry
     from emonet.album.folder import predict_folder
     from emonet.album.labelled import (
-        AlbumScore,
         FaceLabel,
         Labels,
         LabelTable,
         find_labels,
         match_labels,
         read_labels,
-        score_album,
     )
     from emonet.album.photos import PhotoFile, PhotoListing, list_photos
     from emonet.album.run import AlbumRun
+    from emonet.album.score import AlbumScore, score_album
 
 __all__ = [
     "AlbumRun",
@@ -44,17 +43,9 @@ __getattr__, __dir__ = import_when_used(
     {
         "entry": ("Entry",),
         "folder": ("predict_folder",),
-        "labelled": (
-            "AlbumScore",
-            "FaceLabel",
-            "LabelTable",
-            "Labels",
-            "find_labels",
-            "match_labels",
-            "read_labels",
-            "score_album",
-        ),
+        "labelled": ("FaceLabel", "LabelTable", "Labels", "find_labels", "match_labels", "read_labels"),
         "photos": ("PhotoFile", "PhotoListing", "list_photos"),
         "run": ("AlbumRun",),
+        "score": ("AlbumScore", "score_album"),
     },
 )

@@ -197,7 +197,7 @@ def _find_labels(
     found = match_labels(table, photos, names)
     for line in label_lines(table, found):
         typer.echo(line, err=as_json)
-    return found.labels
+    return {} if found.is_corrections else found.labels
 
 
 def _score(run: AlbumRun, labels: Mapping[str, Emotion | Sequence[FaceLabel]], as_json: bool) -> None:

@@ -27,6 +27,14 @@ def label_lines(table: Path, found: LabelTable) -> Iterator[str]:
 
     photos = count_of(len(found.labels), "photo")
     yield f"{table.name}: labels of {photos}, by paths relative to {found.base}"
+    if found.is_corrections:
+        yield (
+            f"{table.name}: holds only the faces that you corrected; it does not say how often the model agrees with "
+            "you, so nothing is scored"
+        )
+    elif not found.labels:
+        faces = count_of(sum(map(len, found.dropped.values())), "face")
+        yield f"{table.name}: no labels to score; {faces} said not to be one"
     if found.unmatched:
         named = ", ".join(map(printable, found.unmatched[:EXAMPLES])) + (", ..." * (len(found.unmatched) > EXAMPLES))
         yield f"{table.name}: {count_of(len(found.unmatched), 'row')} fit no photo: {named}"
@@ -42,8 +50,9 @@ def score_lines(found: AlbumScore) -> Iterator[str]:
     yield f"{count_of(found.labelled, 'label')}: {left_out}"
     if found.scores is not None:
         low, high = found.scores.accuracy_interval
+        answer = "the answer" if found.with_box else "the largest face"
         yield (
-            f"the largest face agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
+            f"{answer} agrees in {found.scores.correct:,} of {found.scores.n:,}: {found.scores.accuracy:.1%} "
             f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {found.scores.macro_f1:.3f}"
         )
         yield from _sure_lines(found.scores, found.sure)
