@@ -404,6 +404,22 @@ def test_a_face_is_corrected_in_the_view_by_faces_and_can_be_taken_back(opened, 
     assert not tab.locator(".unsaved").is_visible()
 
 
+def test_corrections_of_faces_that_another_run_leaves_out_come_back(opened, tmp_path):
+    first, others = entry("a.jpg", said("happy", 0.9)), [entry("b.jpg", said("sad", 0.9))]
+    tab = opened(write(tmp_path, [first, *others]))
+    press(tab, "Faces")
+    for entries in ([first, *others], others, [first, *others]):
+        write(tmp_path, entries)
+        tab.reload()
+        tab.keyboard.press("ArrowDown")
+        tab.keyboard.press("r")
+        tab.keyboard.press("1")
+    assert tab.locator(".unsaved span").inner_text() == "2 corrections"
+    press(tab, "Undo all")
+    tab.reload()
+    assert not tab.locator(".unsaved").is_visible()
+
+
 @pytest.mark.parametrize(("name", "begins"), [('a, "b".jpg', '"a, ""b"".jpg",'), ("=1+2.jpg", "'=1+2.jpg,")])
 def test_saved_corrections_are_labels_and_no_formulas(opened, tmp_path, name, begins):
     from emonet.album import read_labels

@@ -7,11 +7,12 @@ class Notes {
     this.place = `emonet ${location.pathname}`;
     this.wouldBeLost = false; // if the page is closed now
     this.unsaved = { corrections: false, bursts: false };
+    this.others = { corrections: [], bursts: [] }; // of faces and bursts that this page does not show
     for (const burst of album.bursts) burst.kept = new Set([burst.best]);
     this.read();
   }
 
-  // Take over what an earlier visit left; faces that are not there any more are passed over.
+  // Take over what an earlier visit left. What is of faces that are not there now is kept: another run may show them.
   read() {
     let stored = {};
     try {
@@ -20,15 +21,20 @@ class Notes {
       return; // the browser keeps nothing for this page
     }
     const photos = new Map(this.album.photos.map((photo) => [photo.path, photo]));
-    for (const { path, box, label } of stored.corrections ?? []) {
+    for (const correction of stored.corrections ?? []) {
+      const { path, box, label } = correction;
       const face = photos.get(path)?.faces.find((one) => String(one.box) === String(box));
       if (face) [face.corrected, this.unsaved.corrections] = [label, true];
+      else this.others.corrections.push(correction);
     }
     const bursts = new Map(this.album.bursts.map((burst) => [burst.photos[0].path, burst]));
-    for (const { first, kept } of stored.bursts ?? []) {
-      const burst = bursts.get(first);
-      if (!burst) continue;
-      burst.kept = new Set(burst.photos.filter((photo) => kept.includes(photo.path)));
+    for (const choice of stored.bursts ?? []) {
+      const burst = bursts.get(choice.first);
+      if (!burst) {
+        this.others.bursts.push(choice);
+        continue;
+      }
+      burst.kept = new Set(burst.photos.filter((photo) => choice.kept.includes(photo.path)));
       this.unsaved.bursts = true;
     }
   }
@@ -38,7 +44,10 @@ class Notes {
     const changed = this.album.bursts.filter((burst) => burst.kept.size !== 1 || !burst.kept.has(burst.best));
     const bursts = changed.map((burst) => ({ first: burst.photos[0].path, kept: [...burst.kept].map((photo) => photo.path) }));
     try {
-      localStorage.setItem(this.place, JSON.stringify({ corrections, bursts }));
+      const { others } = this;
+      localStorage.setItem(this.place, JSON.stringify({
+        corrections: [...corrections, ...others.corrections], bursts: [...bursts, ...others.bursts],
+      }));
       this.wouldBeLost = false;
     } catch { // it is kept only as long as the page is open
       this.wouldBeLost = this.unsaved.corrections;
@@ -86,6 +95,7 @@ class Notes {
 
   discard() {
     for (const face of this.corrected()) face.corrected = "";
+    this.others.corrections = [];
     this.unsaved.corrections = false;
     this.store();
     this.whenChanged();
