@@ -8,6 +8,9 @@ from pathlib import Path
 from emonet.errors import OptionError
 from facecrop.folders import SYSTEM_FILES
 
+PHOTOS_MARK = ".emonet-photos"  # what else is in the folder are results of photos that were given one by one
+FACES_MARK = ".emonet-faces"  # what else is in the folder are crops and drawings of faces
+
 
 def check_own(folder: Path, what: str, marks: Iterable[str], advice: str = "choose another folder with -o") -> None:
     """Refuse to write into a folder that holds other things than what is written there.

@@ -276,6 +276,19 @@ def test_photos_of_places_within_each_other_are_read_once(predict, friends):
     assert result.stdout.splitlines()[-1].startswith("2 photos: 2 faces")
 
 
+def test_folders_that_runs_wrote_are_no_photos_of_a_pattern(predict, friends, tmp_path):
+    assert predict(friends, "-o", tmp_path / "album", "--annotate").exit_code == 0
+    assert predict(friends / "sad" / "me.png", "-o", tmp_path / "drawn", "--annotate").exit_code == 0
+    for place, named in (
+        (tmp_path / "*", f"{tmp_path / 'album'}, "),
+        (tmp_path / "**", "album, "),
+        (tmp_path, "album, "),
+    ):
+        result = predict(place, "--json")
+        assert len(result.stdout.splitlines()) == 2
+        assert f"because emonet wrote them: 2 folders ({named}" in result.stderr
+
+
 def test_patterns_that_the_shell_left_are_filled_in(predict, friends):
     result = predict(str(friends / "*" / "*.png"), friends / "happy" / "me.png")
     assert result.stdout.splitlines()[-1] == "2 photos: 2 faces; 0 could not be read"

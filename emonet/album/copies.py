@@ -13,13 +13,12 @@ from emonet.album.tables import write_tables
 from emonet.atomic import write_atomically
 from emonet.database import holds_journal
 from emonet.errors import ImageError, OptionError
-from emonet.folders import check_own
+from emonet.folders import PHOTOS_MARK, check_own
 from emonet.prediction import EmotionPredictor, PhotoResult, Prediction
 from emonet.prediction.drawing import draw_predictions
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from facecrop.images import Image, encode_jpeg, halve_image
 
-MARK = ".emonet-photos"  # an empty file: what else is in the folder was written here
 COPY_PIXELS = 36_000_000  # of a copy, for drawing and encoding takes several times its memory
 
 
@@ -46,7 +45,7 @@ class PhotoWriter:
     def __init__(self, folder: Path, predictor: EmotionPredictor, *, annotate: bool) -> None:
         if holds_journal(folder):
             raise OptionError(f"{folder} holds an album or a timeline: choose another folder with -o")
-        check_own(folder, "results of photos", [MARK])
+        check_own(folder, "results of photos", [PHOTOS_MARK])
         self.folder, self.predictor, self.annotate = folder, predictor, annotate
         self._entries: list[Entry] = []
         self._names: set[str] = set()
@@ -62,7 +61,7 @@ class PhotoWriter:
             if photo.path.resolve().parent == self.folder.resolve():
                 raise OptionError(f"{photo.path} is in {self.folder}; nothing is written next to your photos")
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / MARK).touch()
+        (self.folder / PHOTOS_MARK).touch()
         for entry, copy in answer_photos(self.predictor, list_sources(photos), self._finish):
             if copy is not None:
                 with write_atomically(self.folder / self._choose_name(entry.path)) as temporary:

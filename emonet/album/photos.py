@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emonet.database import holds_journal
 from emonet.errors import ImageError
+from emonet.folders import FACES_MARK, PHOTOS_MARK
 from facecrop.folders import iter_files
 from facecrop.images import is_image_file
 from facecrop.text import as_text
@@ -48,6 +49,11 @@ class PhotoListing:
     albums: list[str] = field(default_factory=list)
 
 
+def is_written(folder: Path) -> bool:
+    """Tell whether a run wrote a folder: what looks like photos in it are copies."""
+    return holds_journal(folder) or any((folder / mark).is_file() for mark in (PHOTOS_MARK, FACES_MARK))
+
+
 def list_photos(place: Path) -> PhotoListing:
     """List the photos below a folder, sorted; hidden files are left out.
 
@@ -64,7 +70,7 @@ def list_photos(place: Path) -> PhotoListing:
     albums: list[str] = []
 
     def is_album(folder: Path) -> bool:
-        if found := holds_journal(folder):
+        if found := is_written(folder):
             albums.append(folder.relative_to(place).as_posix())
         return found
 

@@ -30,10 +30,16 @@ def expand_places(given: Iterable[Path]) -> list[Path]:
 
 
 def list_places(places: Sequence[Path]) -> PhotoListing:
-    """List the photos of all places, each once; of several, each has the path by which it was given as its name."""
-    from emonet.album import PhotoListing, list_photos
+    """List the photos of all places, each once; of several, each has the path by which it was given as its name.
 
-    found = [list_photos(place) for place in places]
+    Of several places, those that runs wrote are passed over: a pattern such as * fits them, too.
+    """
+    from emonet.album import PhotoListing, list_photos
+    from emonet.album.photos import is_written
+
+    albums = [place for place in places if len(places) > 1 and is_written(place)]
+    own = [place for place in places if not any(place.is_relative_to(album) for album in albums)]
+    found = [list_photos(place) for place in own]
     once: dict[Path, PhotoFile] = {}
     for photo in (photo for one in found for photo in one.photos):
         once.setdefault(photo.path.resolve(), photo)
@@ -41,7 +47,8 @@ def list_places(places: Sequence[Path]) -> PhotoListing:
     if len(places) != 1:
         photos = [replace(photo, name=str(photo.path)) for photo in photos]
     others = sum((one.others for one in found), Counter[str]())
-    return PhotoListing(photos, others, [album for one in found for album in one.albums])
+    named = [str(album) for album in albums if not any(album.is_relative_to(place) for place in own)]
+    return PhotoListing(photos, others, [*named, *(album for one in found for album in one.albums)])
 
 
 def _expand(place: Path) -> list[Path]:
