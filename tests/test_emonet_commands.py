@@ -35,7 +35,8 @@ def album(tmp_path, portrait):
 
 
 def files_in(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(str(path.relative_to(folder)) for path in files)
 
 
 def test_info_names_versions_and_the_device(run):
@@ -110,6 +111,17 @@ def test_crops_of_faces_that_are_not_used_any_more_are_removed(run, tmp_path, po
     assert files_in(tmp_path / "crops") == ["two.png-1.png"]
 
 
+@pytest.mark.parametrize("option", ["--crops", "--draw"])
+def test_files_that_faces_has_not_written_are_left_alone(run, album, tmp_path, option):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "portrait.png-1.png").write_text("mine")
+    refused = run("faces", album, option, tmp_path / "own")
+    assert "holds other things" in str(refused.exception)
+    assert (tmp_path / "own" / "portrait.png-1.png").read_text() == "mine"
+    assert run("faces", album / "more", option, tmp_path / "made").exit_code == 0
+    assert "holds faces of other photos" in str(run("faces", album, option, tmp_path / "made").exception)
+
+
 def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "150")
@@ -136,8 +148,8 @@ def test_faces_takes_several_photos_and_folders(run, album, tmp_path, portrait, 
 def test_files_of_killed_runs_are_removed_and_those_of_others_stay(run, album, tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
+    run("faces", album, "--crops", tmp_path / "crops", "--draw", tmp_path / "drawn")
     for made in ("crops", "drawn"):
-        (tmp_path / made / "more").mkdir(parents=True)
         (tmp_path / made / "more" / f"{ended.pid}-3.emonet-part").touch()
         (tmp_path / made / f"{os.getppid()}-3.emonet-part").touch()
     run("faces", album, "--crops", tmp_path / "crops", "--draw", tmp_path / "drawn")
@@ -158,7 +170,9 @@ def test_long_names_and_names_like_those_of_copies_have_crops_and_drawings(run, 
 
 
 def test_a_file_that_cannot_be_written_is_an_error_of_its_photo_alone(run, album, tmp_path):
-    (tmp_path / "drawn" / "portrait.png.jpg").mkdir(parents=True)
+    run("faces", album, "--draw", tmp_path / "drawn")
+    (tmp_path / "drawn" / "portrait.png.jpg").unlink()
+    (tmp_path / "drawn" / "portrait.png.jpg").mkdir()
     result = run("faces", album, "--json", "--draw", tmp_path / "drawn")
     errors = {entry["photo"]: entry["error"] for entry in json.loads(result.stdout)}
     assert result.exit_code == 3

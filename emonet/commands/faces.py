@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from emonet.atomic import NAME_ERRORS, remove_abandoned, write_atomically
 from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, DetectorName, FaceRules, PhotosArgument
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
+from emonet.commands._console.face_files import FaceSearch, begin_output, check_output, find_shared
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.places import expand_places, list_places
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import skipped_lines
-from emonet.errors import ImageError, OptionError
+from emonet.errors import ImageError
 from emonet.html.formatting import count_of
 from emonet.inference.backends import count_threads
 from emonet.options import Group, Option, check_options
-from facecrop import CropSpec, Face, FilterRules, Selection
+from facecrop import CropSpec, Face, Selection
 from facecrop.detectors import DEFAULT
 from facecrop.text import printable
 
 if TYPE_CHECKING:
     from emonet.album import PhotoFile
-    from facecrop import Detector, Image
-    from facecrop.side_by_side import OpenedPhoto
 
 CROPS = "Crops"  # a panel of --help
 CROP = CropSpec(size=224)
@@ -88,17 +85,17 @@ def faces(
         return
     places = expand_places(photos)
     rules = replace(options.rules, detector=options.detector)
+    shared = find_shared(places)
     outputs = [folder for folder in (crops, draw) if folder is not None]
     for folder in outputs:
-        for place in places:
-            _check_outside(place, folder)
+        check_output(folder, places, shared)
     finder = open_detector(options.detector, options.device, **options.detector_options)
     typer.echo(f"{options.detector} on {finder.device}", err=True)
-    for folder in outputs:
-        remove_abandoned(folder)
     found = list_places(places)
+    for folder in outputs:
+        begin_output(folder, shared)
     listing = JsonListing() if as_json else TableListing()
-    search = FaceSearch(finder, rules, options.crop, crops, draw, _find_shared(places))
+    search = FaceSearch(finder, rules, options.crop, crops, draw, shared)
     files = ((one, one.failure or one.path) for one in found.photos)
     with listing, progress_bars({"photos": len(found.photos)}) as advance:
         for photo, outcome in map_photos(files, search, threads=count_threads()):
@@ -110,21 +107,6 @@ def faces(
         raise typer.Exit(FAILED)
     if listing.unreadable:
         raise typer.Exit(SOME_UNREADABLE)
-
-
-def _check_outside(source: Path, folder: Path) -> None:
-    target, read = folder.resolve(), source.resolve()
-    if target.is_relative_to(read) if read.is_dir() else target == read.parent:
-        raise OptionError(f"{folder} is where the photos are read from; nothing is written next to your photos")
-
-
-def _find_shared(places: Sequence[Path]) -> Path:
-    """Find the folder that all photos are below."""
-    folders = [(place if place.is_dir() else place.parent).resolve() for place in places]
-    try:
-        return Path(os.path.commonpath(folders))
-    except ValueError as error:  # on Windows
-        raise OptionError(f"{', '.join(map(str, places))} are on several drives: give those of one") from error
 
 
 class Listing:
@@ -216,76 +198,3 @@ def _columns(face: Face | None) -> tuple[str, str, str, str]:
         return "", "", "", ""
     box = " ".join(f"{value:.0f}" for value in face.box)
     return box, f"{face.score:.3f}", f"{face.size:.0f} px", "" if face.roll is None else f"{face.roll:+.0f}°"
-
-
-@dataclass(frozen=True, slots=True)
-class FaceSearch:
-    """Finds and chooses the faces of photos, and writes the crops and drawings that are asked for.
-
-    It is called in several threads, each with photos of its own.
-    """
-
-    detector: Detector
-    rules: FilterRules
-    spec: CropSpec
-    crops: Path | None
-    draw: Path | None
-    shared: Path  # crops and drawings lie as the photos do below this folder
-
-    def __call__(self, batch: Sequence[OpenedPhoto[PhotoFile]]) -> list[tuple[PhotoFile, Selection | ImageError]]:
-        """Search some photos together; returns each, and its faces or what is wrong."""
-        found = iter(self.detector.detect([one.image for one in batch if not isinstance(one.image, ImageError)]))
-        return [
-            (one.name, one.image if isinstance(one.image, ImageError) else self._finish(one, next(found)))
-            for one in batch
-        ]
-
-    def _finish(self, photo: OpenedPhoto[PhotoFile], faces: Sequence[Face]) -> Selection | ImageError:
-        """Choose among the faces of a photo, and write its files; a name that cannot be written is its error."""
-        from facecrop import choose_faces
-
-        image = cast("Image", photo.image)
-        rules = self.rules
-        if photo.scale > 1 and rules.min_size is not None:
-            rules = replace(rules, min_size=rules.min_size / photo.scale)
-        selection = choose_faces(image, faces, rules)
-        try:
-            self._write(photo.name.path, image, selection)
-        except OSError as error:
-            if error.errno not in NAME_ERRORS:
-                raise
-            return ImageError(photo.name.path, f"its files cannot be written: {error.strerror or error}")
-        placed = [one if one.face is None else replace(one, face=photo.place(one.face)) for one in selection.rejections]
-        return Selection(tuple(map(photo.place, selection.faces)), tuple(placed))
-
-    def _write(self, path: Path, image: Image, selection: Selection) -> None:
-        from facecrop import crop_face
-        from facecrop.drawing import draw_faces
-        from facecrop.images import encode_jpeg, encode_png
-        from facecrop.naming import name_copy
-
-        name = (path.parent.resolve() / path.name).relative_to(self.shared).as_posix()
-        if self.crops is not None:
-            for number, face in enumerate(selection.faces, start=1):
-                crop = encode_png(crop_face(image, face, self.spec))
-                _write_file(self.crops / name_copy(name, f"-{number}.png"), crop)
-            _remove_crops(self.crops, name, len(selection.faces) + 1)
-        if self.draw is not None:
-            rejected = [rejection.face for rejection in selection.rejections if rejection.face]
-            drawing = encode_jpeg(draw_faces(image, selection.faces, rejected))
-            _write_file(self.draw / name_copy(name, ".jpg"), drawing)
-
-
-def _remove_crops(folder: Path, name: str, number: int) -> None:
-    """Remove the crops that an earlier run wrote of faces that are not used now, from a number on."""
-    from facecrop.naming import name_copy
-
-    while (crop := folder / name_copy(name, f"-{number}.png")).is_file():
-        crop.unlink()
-        number += 1
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(content)
