@@ -140,6 +140,14 @@ def test_the_album_of_another_folder_of_the_same_name_is_refused(photos, predict
     assert run_album(photos, predictor).known == DONE
 
 
+def test_the_album_of_photos_of_the_same_names_is_refused_and_that_of_a_renamed_folder_goes_on(photos, predictor, face):
+    run_album(photos, predictor)
+    april = make_photos(photos.with_name("april"), face[::-1])
+    with pytest.raises(OptionError, match=r"holds the album of 'photos', and none of its 4 photos is in .*april"):
+        run_album(april, predictor)
+    assert run_album(photos.rename(photos.with_name("march")), predictor).known == DONE
+
+
 def test_the_album_of_photos_that_were_all_renamed_is_replaced_when_asked(photos, predictor):
     run_album(photos, predictor)
     for path in [*photos.rglob("*.*g")]:

@@ -108,7 +108,13 @@ class Journal:
     @property
     def names(self) -> set[str]:
         """The names of all photos that any maker answered."""
-        return {os.fsdecode(name) for (name,) in self._ask("SELECT DISTINCT name FROM photos")}
+        return set(self.stamps)
+
+    @property
+    def stamps(self) -> dict[str, Stamp]:
+        """The stamps of all photos that any maker answered, by their names."""
+        rows = self._ask("SELECT DISTINCT name, stamp FROM photos")
+        return {os.fsdecode(name): tuple(json.loads(stamp)) for name, stamp in rows}
 
     def find(self, name: str, stamp: Stamp) -> Entry | None:
         """Return the entry of a photo, None unless this maker did the photo as it is now."""

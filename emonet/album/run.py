@@ -145,13 +145,23 @@ class AlbumRun:
         output = OutputFolder(self.album, journal, overwrite=self.overwrite)
         if journal.unlisted:
             output.adopt(names | known)
-        if known and not known & names and not self.overwrite:
-            whose = f"the album of {journal.title!r}" if journal.title else "an album"
-            raise OptionError(
-                f"{self.album} holds {whose}, and none of its {len(known):,} photos is in {self._folder}: choose "
-                "another folder with -o, or, if they were renamed or replaced, replace the album with --overwrite"
-            )
+        if known and not self.overwrite:
+            self._check_photos(journal)
         return output
+
+    def _check_photos(self, journal: Journal) -> None:
+        """Refuse to replace the album of other photos; cameras give those of all folders the same names."""
+        stamps, title = journal.stamps, journal.title
+        kept = sum(stamps.get(photo.name) == photo.stamp for photo in self.photos)
+        has_names = any(photo.name in stamps for photo in self.photos)
+        if has_names and (title in ("", self.title) or 2 * kept >= len(stamps)):
+            return
+        whose = f"the album of {title!r}" if title else "an album"
+        found = f"only {kept:,}" if kept else "none"
+        raise OptionError(
+            f"{self.album} holds {whose}, and {found} of its {len(stamps):,} photos is in {self._folder}: choose "
+            "another folder with -o, or, if they were renamed or replaced, replace the album with --overwrite"
+        )
 
     def _write(self, journal: Journal) -> Path:
         classes, facts = self.predictor.classes, describe_maker(self.predictor)
