@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from emonet.album import AlbumRun
 from emonet.commands import app
+from emonet.errors import OptionError
 
 FAST = ("--model", "emonet_fast", "--device", "cpu")
 
@@ -29,7 +30,7 @@ def predict(request):
     return lambda *arguments: runner.invoke(app, ["predict", *map(str, arguments), *fixed])
 
 
-def ctrl_c(*_):
+def ctrl_c(*_, **__):
     raise KeyboardInterrupt
 
 
@@ -221,7 +222,13 @@ def test_rules_are_told_with_their_reasons(predict, friends):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [(("--annotate",), "give --out"), (("--labels", "labels.csv"), "give a folder")]
+    ("options", "words"),
+    [
+        (("--annotate",), "give --out"),
+        (("--excel",), "give --out"),
+        (("--labels", "labels.csv"), "give a folder"),
+        (("--overwrite",), "give a folder"),
+    ],
 )
 def test_what_single_photos_do_not_have_is_refused(predict, friends, options, words):
     result = predict(friends / "happy" / "me.png", *options)
@@ -231,8 +238,9 @@ def test_what_single_photos_do_not_have_is_refused(predict, friends, options, wo
 
 def test_single_photos_are_drawn_into_copies_and_tables(predict, friends, tmp_path):
     photos = [friends / name / "me.png" for name in ("happy", "sad")]
-    result = predict(*photos, "--annotate", "-o", tmp_path / "drawn")
+    result = predict(*photos, "--annotate", "--excel", "-o", tmp_path / "drawn")
     assert result.exit_code == 0
+    assert (tmp_path / "drawn" / "predictions.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert [line.partition(":")[0] for line in result.stdout.splitlines()[:2]] == [str(photo) for photo in photos]
     written = sorted(path.name for path in (tmp_path / "drawn").iterdir())
     assert written == [".emonet-photos", "me-2.jpg", "me.jpg", "predictions.csv", "predictions.parquet"]
@@ -260,6 +268,29 @@ def test_single_photos_are_never_written_over_and_albums_neither(predict, friend
     assert predict(photo, "-o", own).exit_code == 0
     among = Path(shutil.copy(photo, own / "me.jpg"))
     assert "nothing is written next to your photos" in str(predict(among, "--annotate", "-o", own).exception)
+
+
+def test_single_photos_of_long_names_have_copies_and_what_the_system_refuses_is_their_error(predict, friends, tmp_path):
+    photos = [shutil.copy(friends / "sad" / "me.png", friends / name / f"{'x' * 251}.png") for name in ("happy", "sad")]
+    assert predict(*photos, "--annotate", "-o", tmp_path / "drawn").exit_code == 0
+    assert len([*(tmp_path / "drawn").glob("x*.jpg")]) == 2
+    (tmp_path / "drawn" / "me.jpg").mkdir()
+    result = predict(photos[0], friends / "sad" / "me.png", "--annotate", "-o", tmp_path / "drawn")
+    assert result.exit_code == 3
+    assert "me.png: cannot be read: its annotated copy cannot be written: Is a directory" in result.stdout
+
+
+def test_the_root_of_a_disk_needs_a_folder_to_write_to(predict):
+    refused = predict(Path("/").resolve())
+    assert isinstance(refused.exception, OptionError)
+    assert "give a folder to write to with -o" in str(refused.exception)
+
+
+def test_an_empty_name_is_not_this_folder(predict, friends):
+    for places in ([""], [friends, ""]):
+        result = predict(*places)
+        assert result.exit_code != 0
+        assert "is empty" in result.output
 
 
 def test_single_photos_that_were_stopped_are_done_by_the_same_call(predict, friends, tmp_path, monkeypatch):
@@ -312,7 +343,9 @@ def test_doubts_are_options_and_counted_apart(predict, friends):
     assert result.stdout.splitlines()[-1] == "1 photo: 1 face; 0 could not be read"
     for option, value, reason in (("--min-sharpness", "1e9", "blurred"), ("--least-confidence", "1", "in doubt")):
         assert f"unsure: 1 {reason}" in predict(photo, option, value).stdout
-    assert "unsure" not in predict(photo, "--sure-size", "500", "--answer-all").stdout
+    assert "unsure" not in predict(photo, "--answer-all").stdout
+    refused = predict(photo, "--sure-size", "500", "--answer-all", "--least-confidence", "0.9")
+    assert re.search("leave out .*sure.size.*least.confidence", str(refused.exception))
     assert predict(photo, "--least-confidence", "2").exit_code == 1
 
 

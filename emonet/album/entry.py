@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from emonet.album.looks import Looks
-from emonet.errors import OptionError
+from emonet.errors import ImageError, OptionError
 from emonet.prediction import PhotoResult
 
 
@@ -35,6 +35,11 @@ class Entry:
     def __post_init__(self) -> None:
         if self.result.source != self.path:
             raise OptionError(f"the result of {self.path!r} is that of {self.result.source!r}")
+
+    def fail_copy(self, reason: str) -> Self:
+        """Return the entry with the error that its annotated copy cannot be written."""
+        error = ImageError(self.path, f"its annotated copy cannot be written: {reason}")
+        return replace(self, result=PhotoResult(self.path, error=error))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings, lists and dicts, safe for json.dumps."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
@@ -196,10 +196,7 @@ class AlbumRun:
         if entry is None:
             raise OptionError(f"{as_text(photo.name)!r} is not in the album yet: run first")
         failure = self._copy_failures.get(photo.name)
-        if failure is None:
-            return entry
-        error = ImageError(entry.path, f"its annotated copy cannot be written: {failure}")
-        return replace(entry, result=PhotoResult(entry.path, error=error))
+        return entry if failure is None else entry.fail_copy(failure)
 
     def _is_done(self, photo: PhotoFile, journal: Journal, output: OutputFolder) -> bool:
         """Tell whether an earlier run read a photo, and wrote its copies if there shall be some.

@@ -79,6 +79,8 @@ class PredictOptions(PredictorOptions):
         check_options(self)
         if self.coverage is not None and (self.answer_all or self.doubts.least_confidence is not None):
             raise OptionError("--coverage decides the least confidence: leave out --least-confidence and --answer-all")
+        if self.answer_all and (given := [name for name, rule in self.doubts.to_dict().items() if rule is not None]):
+            raise OptionError(f"`answer_all` answers for every face: leave out {', '.join(f'`{n}`' for n in given)}")
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of EmotionPredictor, but for the models."""
@@ -162,6 +164,8 @@ def predict(
 
 def _beside(photos: Path) -> Path:
     folder = photos.resolve()
+    if not folder.name:
+        raise OptionError(f"nothing can be written beside {folder}: give a folder to write to with -o")
     return folder.with_name(f"{folder.name}-emonet")
 
 
@@ -212,6 +216,10 @@ def _refuse_writing(out: Path | None, options: PredictOptions, labels: Path | No
         raise OptionError("--labels scores the photos of one folder: give a folder, and --out if there is --json")
     if options.previews:
         raise OptionError("--previews are copies for an album: give a folder of photos")
+    if options.overwrite:
+        raise OptionError("--overwrite is for albums: give a folder of photos, and --out if there is --json")
+    if options.excel and out is None:
+        raise OptionError("--excel is for the table that is written: give --out FOLDER")
     if options.annotate and out is None:
         raise OptionError("--annotate writes copies, and nothing is written next to your photos: give --out FOLDER")
 
@@ -221,7 +229,7 @@ def _open_writer(out: Path | None, predictor: EmotionPredictor, options: Predict
         return None
     from emonet.album.copies import PhotoWriter
 
-    return PhotoWriter(out, predictor, annotate=options.annotate)
+    return PhotoWriter(out, predictor, annotate=options.annotate, excel=options.excel)
 
 
 def _answer_each(

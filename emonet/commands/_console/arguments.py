@@ -14,8 +14,17 @@ from facecrop import FilterRules
 
 MODEL, FACES, UNSURE, RUNNING = "Model", "Faces", "Unsure", "Running"  # panels of --help
 
+
+def read_place(written: str) -> Path:
+    """Read the name of a photo or a folder; an empty one, as of a variable that is not set, is not this folder."""
+    if not written:
+        raise typer.BadParameter("the name of a photo or folder is empty")
+    return Path(written)
+
+
 PhotosArgument = Annotated[
-    list[Path], typer.Argument(metavar="PHOTOS", help="A folder of photos, or several photos and folders.")
+    list[Path],
+    typer.Argument(metavar="PHOTOS", parser=read_place, help="A folder of photos, or several photos and folders."),
 ]
 StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="A data set that `emonet build` wrote.")]
 ModelArgument = Annotated[
