@@ -76,9 +76,9 @@ def find_opener(header: bytes) -> Opener:
 
 def _open_tiff(stream: IO[bytes]) -> PIL.Image.Image:
     """Open a TIFF file; of a camera's RAW file, which looks like one, Pillow would open a thumbnail."""
-    from PIL import TiffImagePlugin
+    from facecrop._tiff import UnlimitedTiffFile
 
-    image = TiffImagePlugin.TiffImageFile(stream)
+    image = UnlimitedTiffFile(stream)
     tags = image.tag_v2
     if DNG_VERSION in tags or (SUB_IFDS in tags and tags.get(SUBFILE_TYPE) == 1):
         maker = str(tags.get(MAKE, "")).split("\0")[0].strip()

@@ -115,6 +115,17 @@ def test_transparent_parts_become_white():
     assert (read_image(saved(palette, "GIF", transparency=0)) == 255).all()
 
 
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}])
+def test_pillow_has_no_limit_of_its_own_for_tiff(monkeypatch, options):
+    data = saved(sketch(), "TIFF", **options)
+    whole = read_image(data)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", whole.shape[0] * whole.shape[1] // 3)
+    monkeypatch.setattr("facecrop._large.STRIP_PIXELS", 100)
+    assert (read_image(data) == whole).all()
+    with pytest.raises(ImageError, match="more than the limit of 100"):
+        read_image(data, max_pixels=100)
+
+
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF", "WEBP", "PNG", "HEIC", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation, file_format):
