@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
@@ -137,6 +137,20 @@ class Rejection:
         face = stored["face"]
         return cls(Reason(stored["reason"]), stored["detail"], None if face is None else Face.from_dict(face))
 
+    def scaled(self, factor: float, rules: FilterRules) -> Rejection:
+        """Return the rejection as it is in an image of another size.
+
+        Args:
+            factor: What all lengths are multiplied by.
+            rules: Those of that image.
+        """
+        if self.face is None:
+            return self
+        face = self.face.scaled(factor)
+        if self.reason is Reason.TOO_SMALL and rules.min_size is not None:
+            return replace(self, detail=_explain(face.size, "px", rules.min_size), face=face)
+        return replace(self, face=face)
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -222,8 +236,12 @@ def _find_failure(image: Image, face: Face, rules: FilterRules) -> Rejection | N
         value = measure()
         at_most = reason in (Reason.TOO_MUCH_ROLL, Reason.TOO_MUCH_YAW)
         if value > limit if at_most else value < limit:
-            return Rejection(reason, f"{value:.4g} {unit}, {'at most' if at_most else 'at least'} {limit:g}", face)
+            return Rejection(reason, _explain(value, unit, limit, "at most" if at_most else "at least"), face)
     return None
+
+
+def _explain(value: float, unit: str, limit: float, side: str = "at least") -> str:
+    return f"{value:.4g} {unit}, {side} {limit:g}"
 
 
 def _measure_roll(face: Face) -> float:

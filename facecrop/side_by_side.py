@@ -15,6 +15,7 @@ from PIL import _imaging
 from facecrop._memory import give_back_memory
 from facecrop.errors import ImageError, MissingFileError, OptionError
 from facecrop.face import Face
+from facecrop.filtering import FilterRules, Rejection
 from facecrop.images import LARGE, Image, Source, count_pixels, read_photo
 from facecrop.scanning import BATCH_IMAGES, BATCH_PIXELS
 from facecrop.threads import use_one_thread
@@ -46,6 +47,10 @@ class OpenedPhoto(Generic[Name]):
     def place(self, face: Face) -> Face:
         """Return a face of the image as it is in the photo."""
         return face if self.scale == 1 else face.scaled(self.scale)
+
+    def place_rejection(self, rejection: Rejection, rules: FilterRules) -> Rejection:
+        """Return a rejection in the image as it is in the photo, by the rules of the photo."""
+        return rejection if self.scale == 1 else rejection.scaled(self.scale, rules)
 
 
 Work = Callable[[Sequence[OpenedPhoto[Name]]], Sequence[Result]]

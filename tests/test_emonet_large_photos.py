@@ -1,5 +1,6 @@
 """Photos of very many pixels: the same faces are found in them, and memory stays within its bound."""
 
+import re
 import subprocess
 import sys
 
@@ -59,6 +60,9 @@ def test_rules_in_pixels_are_those_of_the_photo(tmp_path, mtcnn, portrait, monke
     strict = EmotionPredictor("emonet_fast", detector=mtcnn, device="cpu", rules=FilterRules(min_size=60))
     (entry,) = run_album(tmp_path / "photos", strict).entries
     assert len(entry.result.predictions) == 1
+    strict.rules = FilterRules(min_size=300)
+    (found,) = strict.predict_many([tmp_path / "photos" / "a.png"])
+    assert re.fullmatch(r"8\d(\.\d+)? px, at least 300", found.rejections[0].detail)
 
 
 def test_doubts_in_pixels_are_those_of_the_photo(tmp_path, mtcnn, portrait, monkeypatch):

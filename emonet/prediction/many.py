@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from emonet.errors import ImageError
 from emonet.inference.backends import count_threads
 from emonet.prediction.prediction import PhotoResult, Prediction
+from facecrop.filtering import FilterRules
 from facecrop.images import Source
 from facecrop.side_by_side import OpenedPhoto, map_photos
 
@@ -89,11 +90,11 @@ class _Scales:
         predictor = self._halved if halved else self._predictor
         reads = [(place, photo.image) for place, photo in enumerate(batch)]
         for photo, seen in zip(batch, predictor.answer(reads), strict=True):
-            yield PhotoAnswer(photo, _place_result(photo, seen), seen.predictions)
+            yield PhotoAnswer(photo, _place_result(photo, seen, self._predictor.rules), seen.predictions)
 
 
-def _place_result(photo: OpenedPhoto[Name], seen: PhotoResult) -> PhotoResult:
+def _place_result(photo: OpenedPhoto[Name], seen: PhotoResult, rules: FilterRules) -> PhotoResult:
     """Return a result in pixels of the photo, under the photo's name."""
     predictions = tuple(replace(one, face=photo.place(one.face)) for one in seen.predictions)
-    rejections = tuple(one if one.face is None else replace(one, face=photo.place(one.face)) for one in seen.rejections)
+    rejections = tuple(photo.place_rejection(one, rules) for one in seen.rejections)
     return replace(seen, source=photo.name, predictions=predictions, rejections=rejections)

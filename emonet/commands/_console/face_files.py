@@ -94,7 +94,7 @@ class FaceSearch:
 
         image = cast("Image", photo.image)
         rules = self.rules
-        if photo.scale > 1 and rules.min_size is not None:
+        if rules.min_size is not None:
             rules = replace(rules, min_size=rules.min_size / photo.scale)
         selection = choose_faces(image, faces, rules)
         try:
@@ -103,8 +103,8 @@ class FaceSearch:
             if error.errno not in NAME_ERRORS:
                 raise
             return ImageError(photo.name.path, f"its files cannot be written: {error.strerror or error}")
-        placed = [one if one.face is None else replace(one, face=photo.place(one.face)) for one in selection.rejections]
-        return Selection(tuple(map(photo.place, selection.faces)), tuple(placed))
+        placed = tuple(photo.place_rejection(one, self.rules) for one in selection.rejections)
+        return Selection(tuple(map(photo.place, selection.faces)), placed)
 
     def _write(self, path: Path, image: Image, selection: Selection) -> None:
         from facecrop import crop_face
