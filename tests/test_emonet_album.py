@@ -174,6 +174,17 @@ def test_the_page_knows_the_way_to_the_originals(tmp_path):
     assert locate_originals(tmp_path / "one.jpg", tmp_path / "album") == "../"
 
 
+def test_originals_are_found_from_an_album_behind_a_link(tmp_path):
+    photos = tmp_path / "a" / "photos"
+    photos.mkdir(parents=True)
+    (tmp_path / "b" / "c" / "album").mkdir(parents=True)
+    for name, target in (("link", "b/c/album"), ("whole", "a"), ("pictures", "a/photos")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+    assert locate_originals(photos, tmp_path / "link") == f"{photos.as_uri()}/"
+    assert locate_originals(tmp_path / "whole" / "photos", tmp_path / "whole" / "album") == "../photos/"
+    assert locate_originals(tmp_path / "pictures", tmp_path / "album") == "../a/photos/"
+
+
 def test_larger_copies_are_known_where_there_are_some(tmp_path):
     entries = [entry("a.heic"), entry("b.jpg")]
     found = {"a.heic": "previews/a.heic.jpg"}

@@ -108,10 +108,18 @@ def make_burst_data(burst: Burst) -> dict[str, Any]:
 
 
 def locate_originals(photos: Path, album: Path) -> str:
-    """Return the address of the folder of photos as the page in the album reaches it, with a slash at its end."""
-    folder = photos.resolve() if photos.is_dir() else photos.resolve().parent
+    """Return the address of the folder of photos as the page in the album reaches it, with a slash at its end.
+
+    A browser knows the page by the path by which it was opened: through a link, `..` is not the folder that holds it.
+    """
+    folder = photos if photos.is_dir() else photos.parent
     try:
-        relative = Path(os.path.relpath(folder, album.resolve())).as_posix()
+        relative, as_given = (
+            os.path.relpath(*both)
+            for both in ((folder.resolve(), album.resolve()), (folder.absolute(), album.absolute()))
+        )
     except ValueError:  # on another drive of Windows
-        return f"{folder.as_uri()}/"
-    return f"{quote(os.fsencode(relative))}/"
+        return f"{folder.resolve().as_uri()}/"
+    if relative != as_given and album.resolve() != album.absolute():
+        return f"{folder.resolve().as_uri()}/"
+    return f"{quote(os.fsencode(Path(relative).as_posix()))}/"
