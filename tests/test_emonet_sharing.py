@@ -76,11 +76,19 @@ def test_other_models_have_a_short_card_or_the_given_one(tmp_path):
     assert card == "\n# Mine\n"
 
 
-def test_a_folder_of_another_library_is_kept(tmp_path):
-    (tmp_path / "config.json").write_text('{"library_name": "others"}')
-    with pytest.raises(OptionError, match=r"config\.json is of something else"):
+@pytest.mark.parametrize("name", ["config.json", "README.md", "model.safetensors"])
+def test_files_of_something_else_are_kept(tmp_path, name):
+    (tmp_path / name).write_text('{"library_name": "others"}')
+    with pytest.raises(OptionError, match=f"{name} is of something else"):
         two_heads().save_pretrained(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_folder_of_a_run_is_shared_where_it_is(tmp_path):
+    two_heads().save(tmp_path / "model.safetensors")
+    emonet.load_model(tmp_path).save_pretrained(tmp_path)
+    assert emonet.from_pretrained(tmp_path).identity == two_heads().identity
+    assert (tmp_path / "config.json").exists()
 
 
 def test_a_folder_is_shared_into_itself(tmp_path):

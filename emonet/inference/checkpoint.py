@@ -133,7 +133,7 @@ class Checkpoint(Model):
             The folder.
 
         Raises:
-            OptionError: The folder holds something else.
+            OptionError: The folder holds something else that would be replaced.
         """
         from emonet.inference.sharing import save_pretrained
 

@@ -54,10 +54,10 @@ def save_pretrained(checkpoint: Checkpoint, folder: str | os.PathLike[str], *, c
         The folder.
 
     Raises:
-        OptionError: The folder holds something else.
+        OptionError: The folder holds something else that would be replaced.
     """
     folder = Path(folder)
-    _check_folder(folder)
+    _check_folder(folder, checkpoint.path)
     folder.mkdir(parents=True, exist_ok=True)
     if checkpoint.path is None:
         checkpoint.save(folder / RUN_MODEL)
@@ -125,17 +125,22 @@ def download(name: str, *, revision: str | None = None, token: str | bool | None
         raise MissingFileError(f"{HUB}{name}: its {RUN_MODEL} cannot be fetched: {reason}") from error
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder whose config.json is not ours: it holds another library's model."""
-    path = folder / CONFIG
-    if not path.exists():
-        return
+def _check_folder(folder: Path, model: Path | None) -> None:
+    """Refuse a folder whose files would be replaced, unless its config.json is ours or they are the model itself."""
+    if (folder / CONFIG).exists():
+        taken = [] if _is_ours(folder / CONFIG) else [CONFIG]
+    else:
+        own = None if model is None else model.resolve()
+        taken = [name for name in (RUN_MODEL, CARD) if (folder / name).exists() and (folder / name).resolve() != own]
+    if taken:
+        raise OptionError(f"{folder / taken[0]} is of something else, and would be replaced: choose another folder")
+
+
+def _is_ours(config: Path) -> bool:
     try:
-        ours = json.loads(path.read_text(encoding="utf-8")).get("library_name") == LIBRARY
+        return bool(json.loads(config.read_text(encoding="utf-8")).get("library_name") == LIBRARY)
     except (ValueError, AttributeError):
-        ours = False
-    if not ours:
-        raise OptionError(f"{path} is of something else, and would be replaced: choose another folder")
+        return False
 
 
 def _configure(header: Mapping[str, Any]) -> dict[str, Any]:
