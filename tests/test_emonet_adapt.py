@@ -145,6 +145,13 @@ def test_a_second_head_needs_another_name(model_file, friends):
     assert [head.name for head in again.model.heads] == ["fer2013", "seen", "own", "again"]
 
 
+def test_a_head_that_was_added_before_is_left_out_of_the_figures(adapted, model_file, friends):
+    again = adapt(friends, AdaptOptions(model=str(model_file), name="again", device="cpu"))
+    assert again.base == adapted.base
+    assert again.judgement == adapted.judgement
+    assert any(remark.startswith("own may have learned from these faces") for remark in again.remarks)
+
+
 def write_table(path, rows):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -340,6 +347,22 @@ def test_a_data_set_is_learned_from(store):
     assert len(found.faces) == 48
     assert found.classes == (Emotion.ANGRY, Emotion.HAPPY)
     assert found.judgement.after.accuracy > 0.9
+
+
+def test_images_that_the_model_itself_learned_from_are_told(store, tmp_path):
+    found = adapt(store.path, AdaptOptions(model="emonet_fast", device="cpu"))
+    assert any("learned from fer2013, perhaps from these images" in remark for remark in found.remarks)
+    replace(load_model("emonet_fast"), training={}).save(tmp_path / "unknown.safetensors")
+    unknown = adapt(store.path, AdaptOptions(model=str(tmp_path / "unknown.safetensors"), device="cpu"))
+    assert any("data set is not known" in remark for remark in unknown.remarks)
+
+
+def test_a_later_adaptation_keeps_what_an_earlier_one_learned_from(store, friends, tmp_path):
+    adapt(store.path, AdaptOptions(model="emonet_fast", device="cpu")).save(tmp_path / "own.safetensors")
+    options = AdaptOptions(model=str(tmp_path / "own.safetensors"), name="again", device="cpu")
+    about = adapt(friends, options).model.training["adapted"]
+    assert (about["head"], about["earlier"]["head"]) == ("again", "own")
+    assert about["data"] == [store.identity]
 
 
 def test_what_a_head_learned_from_is_no_test(store):

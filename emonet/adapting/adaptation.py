@@ -14,7 +14,7 @@ import numpy as np
 from emonet.adapting.faces import OwnFaces, cut_faces, find_groups, join_faces, leave_out_rare, read_own_faces
 from emonet.adapting.features import compute_features, find_last_layer
 from emonet.adapting.fitting import Examples, make_own_layer
-from emonet.adapting.head import add_head, check_name, read_last_layer
+from emonet.adapting.head import BEFORE, add_head, check_name, leave_out_added, list_added, read_last_layer
 from emonet.adapting.judging import Judgement, fit_head, judge, restrict
 from emonet.adapting.labelled import find_labelled_photos
 from emonet.adapting.options import AdaptOptions
@@ -40,7 +40,7 @@ class Adapted:
     Attributes:
         model: The model with the new head, which answers by default.
         judgement: The figures before and after.
-        base: How the model answered before.
+        base: How the model answered before, without heads of earlier adaptations.
         faces: What the head learned from.
         clusters: Which faces were kept in one fold.
         remarks: What one has to know to read the figures.
@@ -71,7 +71,7 @@ class Adapted:
         return {
             "head": self.model.heads[-1].to_dict(),
             "prior": self.model.default_prior,
-            "answered_before": {"head": self.base.head, "prior": self.base.prior},
+            BEFORE: {"head": self.base.head, "prior": self.base.prior},
             "faces": len(self.faces),
             "people": self.faces.person_count or None,
             "left_out": self.faces.left_out,
@@ -157,7 +157,7 @@ def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions)
     faces, remarks = _look_at_people(faces)
     clusters = find_groups(faces)
     features = compute_features(base, layer, faces.pixels, open_machine(options.device, "fp32"))
-    rows, choice = read_last_layer(base, layer), base.choice()
+    rows, choice = read_last_layer(base, layer), leave_out_added(base)
     labels = np.array([classes.index(emotion) for emotion in faces.labels], np.int64)
     examples = Examples(features.values, labels, make_own_layer(rows, choice, classes))
     before = restrict(choice, features.probabilities, classes)
@@ -166,10 +166,13 @@ def _learn(faces: OwnFaces, base: Checkpoint, layer: str, options: AdaptOptions)
     judgement = judge(examples, before, classes, clusters, prior, options.folds)
     new = fit_head(examples, judgement.penalty)
     remarks = [*(remarks or _remark_people(faces, classes)), *_remark(classes, choice, rightly, judgement)]
+    if added := list_added(base):
+        remarks.append(f"{', '.join(added)} may have learned from these faces: before is what the other heads answer")
     about = {  # without the names of photos and people: model files are passed on
         "from": Path(options.model).name,
         "identity": base.identity,
         "head": options.name,
+        BEFORE: {"head": choice.head, "prior": choice.prior},
         "faces": {str(emotion): count for emotion, count in faces.count().items()},
         "people": faces.person_count or None,
         "data": list(faces.data),

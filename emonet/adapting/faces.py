@@ -19,6 +19,7 @@ from emonet.datasets.store import open_store
 from emonet.datasets.store.leaks import LEARNED
 from emonet.errors import OptionError
 from emonet.evaluation.intervals import Clusters, name_clusters
+from emonet.evaluation.remarks import list_learned_sources
 from emonet.faces import read_faces
 from emonet.inference.checkpoint import Checkpoint
 from emonet.labels import Emotion
@@ -183,7 +184,7 @@ def read_own_faces(folder: Path, model: Checkpoint) -> OwnFaces:
     subjects = [] if faces.subjects is None else faces.subjects.tolist()
     sequences = [] if faces.sequences is None else faces.sequences.tolist()
     named = [f"{source}/{subject}" if subject else "" for source, subject in zip(faces.sources, subjects, strict=True)]
-    remarks = []
+    remarks = [*_remark_learned(model, {*faces.sources.tolist()})]
     if (store.crop.margin, store.crop.align) != (model.crop.margin, model.crop.align):
         remarks.append("the faces of the data set were cropped differently from those that the model learned from")
     return OwnFaces(
@@ -196,6 +197,15 @@ def read_own_faces(folder: Path, model: Checkpoint) -> OwnFaces:
         remarks=tuple(remarks),
         data=(store.identity,),
     )
+
+
+def _remark_learned(model: Checkpoint, sources: set[str]) -> Iterator[str]:
+    """Say whether the model itself learned from images of these data sets."""
+    learned = list_learned_sources(model)
+    if learned is None:
+        yield "whether the model learned from the images of the data set is not known: if so, both figures are too high"
+    elif known := sorted(sources.intersection(learned)):
+        yield f"the model learned from {', '.join(known)}, perhaps from these images: both figures may be too high"
 
 
 def join_faces(parts: Sequence[OwnFaces]) -> OwnFaces:

@@ -10,10 +10,12 @@ import numpy as np
 
 from emonet.adapting.fitting import Layer
 from emonet.errors import OptionError
-from emonet.heads import MEAN, Head
+from emonet.heads import MEAN, Head, HeadChoice
 from emonet.inference.checkpoint import Checkpoint
 from emonet.inference.model_file import ADAPTED, fits_half, round_to_half
 from emonet.labels import Emotion
+
+BEFORE, EARLIER = "answered_before", "earlier"  # keys of what the training section says of an adaptation
 
 
 def read_last_layer(checkpoint: Checkpoint, layer: str) -> Layer:
@@ -27,6 +29,27 @@ def check_name(checkpoint: Checkpoint, name: str) -> None:
     known = [head.name for head in checkpoint.heads]
     if name in known:
         raise OptionError(f"the model has a head {name!r} already, its heads are {', '.join(known)}: choose a --name")
+
+
+def list_added(checkpoint: Checkpoint) -> list[str]:
+    """List the heads that adaptations added to a model, the newest first."""
+    names, about = [], checkpoint.training.get(ADAPTED)
+    while about:
+        names.append(about["head"])
+        about = about.get(EARLIER)
+    return names
+
+
+def leave_out_added(checkpoint: Checkpoint) -> HeadChoice:
+    """Return how a model answers without the heads that adaptations added: they may know the faces."""
+    choice, added = checkpoint.choice(), list_added(checkpoint)
+    if not added:
+        return choice
+    heads = tuple(head for head in checkpoint.heads if head.name not in added)
+    if choice.head not in (MEAN, *added):
+        return HeadChoice(heads, choice.head, choice.prior)
+    before = checkpoint.training[ADAPTED].get(BEFORE, {})
+    return HeadChoice(heads, before.get("head", heads[0].name), before.get("prior", "training"))
 
 
 def add_head(
@@ -51,8 +74,12 @@ def add_head(
         classes: Its classes.
         shares: The share of each class in what it learned from.
         prior: The prior that is divided out by default.
-        about: What the training section says of it.
+        about: What the training section says of it. What it says of earlier adaptations is kept.
     """
+    earlier = checkpoint.training.get(ADAPTED)
+    known: dict[str, Any] = {}
+    if earlier is not None:
+        known = {"data": [*dict.fromkeys((*earlier.get("data", ()), *about["data"]))], EARLIER: earlier}
     rounded = round_to_half(new.weights)
     is_half = fits_half(checkpoint.weights) and np.isfinite(rounded).all()
     rows = {"weight": rounded if is_half else new.weights, "bias": new.bias}
@@ -65,7 +92,7 @@ def add_head(
         checkpoint,
         heads=(*checkpoint.heads, head),
         weights={**checkpoint.weights, **grown},
-        training={**checkpoint.training, ADAPTED: dict(about)},
+        training={**checkpoint.training, ADAPTED: {**about, **known}},
         default_head=name,
         default_prior=prior,
         coverage=tuple(curve for curve in checkpoint.coverage if curve.head != MEAN),  # the mean is of one more head
