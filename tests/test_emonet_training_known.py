@@ -130,6 +130,19 @@ def test_a_fold_that_the_start_learned_from_is_warned_of(store, make, held, tmp_
     same = make("fold", fold=1)
     assert "to begin with" not in notes_of(store, tmp_path / "same", init=same, fold=1)
     assert "to begin with" in notes_of(store, tmp_path / "other", init=same, fold=2)
+    later = make("later fold", init=make("other fold", fold=2), fold=1)
+    assert "to begin with" in notes_of(store, tmp_path / "later", init=later, fold=1)
+    elsewhere = {**learned(same), "identity": {**learned(same)["identity"], "data": "another"}}
+    replace(load_checkpoint(same), training=elsewhere).save(tmp_path / "elsewhere.safetensors")
+    assert "to begin with" in notes_of(store, tmp_path / "here", init=str(tmp_path / "elsewhere.safetensors"), fold=1)
+
+
+@pytest.mark.parametrize("option", ["fold", "leave_out"])
+def test_an_average_has_learned_the_fold_that_one_of_its_models_left_alone(store, make, tmp_path, option):
+    starts = [make(f"{option} {fold}", **{option: fold}) for fold in (0, 1)]
+    assert "to begin with" in notes_of(store, tmp_path / "run", init=",".join(starts), fold=0)
+    average_weights([load_checkpoint(one) for one in (starts[0], starts[0])]).save(tmp_path / "same.safetensors")
+    assert "to begin with" not in notes_of(store, tmp_path / "same", init=str(tmp_path / "same.safetensors"), fold=0)
 
 
 def test_other_data_sets_stay_free_of_what_a_start_knows(store, whole, tmp_path):

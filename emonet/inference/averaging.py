@@ -144,7 +144,7 @@ def _join_trainings(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "teacher": _join_lists(one["config"].get("teacher", ()) for one in trainings),
         "teacher_labels": _join_lists(one["config"].get("teacher_labels", ()) for one in trainings),
         "all_train": any(one["config"]["all_train"] for one in trainings),
-        "fold": min(one["config"].get("fold", -1) for one in trainings),  # -1 if any was chosen on dev
+        **{name: _join_folds([one["config"].get(name, -1) for one in trainings]) for name in ("fold", "leave_out")},
     }
     return {
         **kept,
@@ -166,6 +166,11 @@ def _join_known(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if adapted := [one[ADAPTED] for one in trainings if ADAPTED in one]:
         known[ADAPTED] = {**adapted[0], "data": _join_lists(one.get("data", ()) for one in adapted)}
     return {name: value for name, value in known.items() if value}
+
+
+def _join_folds(folds: Sequence[int]) -> int:
+    """Return the fold that all models left alone, -1 if there is none: another has learned from it then."""
+    return folds[0] if len({*folds}) == 1 else -1
 
 
 def _join_lists(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -52,13 +52,16 @@ def find_learned_sources(material: Material) -> list[str] | None:
     return sorted({*material.train.sources.tolist(), *chain.from_iterable(filter(None, learned))})
 
 
-def list_warnings(material: Material, config: TrainConfig) -> list[str]:
+def list_warnings(material: Material, config: TrainConfig, store: Store) -> list[str]:
     """List what to know before the first step: whether the start learned from the images to choose on."""
     start, dev = material.start, material.dev
     if start is None or dev is None:
         return []
     own = {*material.train.sources.tolist()}
-    sources = _find_learned_dev(start, own) if config.fold < 0 else _find_learned_fold(start, config.fold, own)
+    if config.fold < 0:
+        sources = _find_learned_dev(start, own)
+    else:
+        sources = set() if _left_fold(start.training, config.fold, store) else _find_learned(start, own)
     count = int(np.isin(dev.sources, sorted(sources)).sum())
     if not count:
         return []
@@ -71,19 +74,20 @@ def list_warnings(material: Material, config: TrainConfig) -> list[str]:
 def _find_learned_dev(model: Checkpoint, own: Sources) -> Sources:
     """Find the data sets whose dev a model learned from; those of the run where this is not known."""
     found = find_learned_dev(model.training)
-    if found is not None:
-        return found
+    return _find_learned(model, own) if found is None else found
+
+
+def _find_learned(model: Checkpoint, own: Sources) -> Sources:
+    """Find the data sets that a model learned from; those of the run where this is not known."""
     learned = list_learned_sources(model)
     return own if learned is None else {*learned}
 
 
-def _find_learned_fold(model: Checkpoint, fold: int, own: Sources) -> Sources:
-    """Find the data sets whose images in a fold of train a model learned from."""
-    config = model.training.get("config", {})
-    if fold in (config.get("fold"), config.get("leave_out")):
-        return set()
-    learned = list_learned_sources(model)
-    return own if learned is None else {*learned}
+def _left_fold(training: Mapping[str, Any], fold: int, store: Store) -> bool:
+    """Tell whether a model is known not to have learned from a fold of this data set."""
+    config = training.get("config", {})
+    is_here = training.get("identity", {}).get("data") == store.identity
+    return is_here and not config.get("init") and fold in (config.get("fold"), config.get("leave_out"))
 
 
 def _find_taught_dev(material: Material, config: TrainConfig, own: Sources) -> Iterator[Sources]:

@@ -81,7 +81,7 @@ def train(
             check_packages(config, machine.device)
         material = gather_material(config, store)
         check_contents(processes, material.contents)
-        for line in (material.summarize(), *list_warnings(material, config)):
+        for line in (material.summarize(), *list_warnings(material, config, store)):
             watch.note(line)
         config = _settle_epochs(config, len(material.train), watch)
         session = Session(store, material, machine, processes, watch, draw)
