@@ -273,11 +273,11 @@ class Trainer:
         return network.eval()
 
     def _make_clean_batches(self) -> Iterator[Tensor]:
-        """Yield training images that are not augmented."""
+        """Yield training images that are not augmented, in batches whose sizes differ by 1 at most: all count alike."""
         order = self._sampling.draw_order(self.progress.epoch)
         order = order[: self._config.bn_batches * self._config.batch_size]
-        for places in torch.split(torch.from_numpy(order), self._config.batch_size):
-            pixels = images_as_tensor(self._material.train.pixels[places.numpy()])
+        for places in np.array_split(order, -(-len(order) // self._config.batch_size)):
+            pixels = images_as_tensor(self._material.train.pixels[places])
             yield self._material.spec.scale(pixels.to(self._machine.device))
 
 
