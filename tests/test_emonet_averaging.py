@@ -182,3 +182,26 @@ def test_the_command_refuses_what_has_no_mean(tmp_path):
     weights = run("average", "emonet", "emonet_fast", "--weights", "-o", tmp_path / "mean.safetensors")
     assert "different networks" in str(weights.exception)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("both", "must be a file that ends in .safetensors"),
+        ("folder.safetensors", "is a folder"),
+        ("taken.safetensors", "exists: give another --out, or --overwrite"),
+    ],
+)
+def test_the_command_writes_over_nothing_and_only_what_can_be_opened(tmp_path, name, words):
+    (tmp_path / "folder.safetensors").mkdir()
+    (tmp_path / "taken.safetensors").write_bytes(b"mine")
+    assert words in str(run("average", "emonet", "emonet_fast", "-o", tmp_path / name).exception)
+    assert (tmp_path / "taken.safetensors").read_bytes() == b"mine"
+    assert not (tmp_path / "both").exists()
+
+
+def test_the_command_writes_over_a_file_if_it_is_told_to(tmp_path):
+    out = tmp_path / "both.safetensors"
+    out.write_bytes(b"old")
+    assert run("average", "emonet", "emonet_fast", "-o", out, "--overwrite").exit_code == 0
+    assert load_checkpoint(out).model == "averaged"

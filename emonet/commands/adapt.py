@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emonet.adapting.options import AdaptOptions
+from emonet.commands._console.arguments import MODEL_SUFFIX, check_model_out
 from emonet.commands._console.endings import FAILED
 from emonet.commands._console.options import Given, print_options, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.progress import progress_bars
-from emonet.errors import OptionError
 from emonet.html.formatting import count_of
 from facecrop.packages import import_packages
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from emonet.evaluation.metrics import ClassScores, Scores
 
 NAMED = 5  # photos that are left out for one reason
-SUFFIX = ".safetensors"
 
 
 @with_options(AdaptOptions)
@@ -59,8 +58,8 @@ def adapt(
     if given.print_config:
         print_options(options)
         return
-    path = out or Path(f"{options.name}{SUFFIX}")
-    _check_out(path, overwrite=options.overwrite)
+    path = out or Path(f"{options.name}{MODEL_SUFFIX}")
+    check_model_out(path, overwrite=options.overwrite)
     import_packages("emonet adapt", "emonet[train]", "torch", "sklearn")
     from emonet.adapting import adapt as adapt_model
 
@@ -75,15 +74,6 @@ def adapt(
     _say_end(adapted, path, written=written, err=as_json)
     if not written:
         raise typer.Exit(FAILED)
-
-
-def _check_out(path: Path, *, overwrite: bool) -> None:
-    if path.suffix != SUFFIX:
-        raise OptionError(f"--out must be a file that ends in {SUFFIX}, got {path}")
-    if path.is_dir():
-        raise OptionError(f"--out must be a file, and {path} is a folder")
-    if path.exists() and not overwrite:
-        raise OptionError(f"{path} exists: give another --out, or --overwrite")
 
 
 @contextmanager

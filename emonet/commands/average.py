@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from emonet.commands._console.arguments import check_model_out
+
 
 def average(
     models: Annotated[
@@ -21,6 +23,7 @@ def average(
             help="Average the weights: one network, as fast as each of them. All began with the same weights.",
         ),
     ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that is to be written.")] = False,
 ) -> None:
     """Make one model file of several models.
 
@@ -34,6 +37,7 @@ def average(
 
     if len(models) < 2:
         raise OptionError("there is nothing to average: give two models or more")
+    check_model_out(out, overwrite=overwrite)
     opened = [load_model(name) for name in models]
     made = average_weights(opened) if weights else average_answers(opened)
     made.save(out, half=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emonet.errors import OptionError
 from emonet.heads import Prior
 from emonet.options import MOST, Group, Option
 from emonet.prediction.doubts import PHOTO_DOUBTS, DoubtRules
@@ -55,6 +56,17 @@ FaceRules = Annotated[
     ),
 ]
 ANY_FACE = FilterRules()
+MODEL_SUFFIX = ".safetensors"
+
+
+def check_model_out(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write a model to a path that no command would open, or that is taken."""
+    if path.suffix != MODEL_SUFFIX:
+        raise OptionError(f"--out must be a file that ends in {MODEL_SUFFIX}, got {path}")
+    if path.is_dir():
+        raise OptionError(f"--out must be a file, and {path} is a folder")
+    if path.exists() and not overwrite:
+        raise OptionError(f"{path} exists: give another --out, or --overwrite")
 
 
 def _show_measured(rule: str) -> str:
