@@ -114,8 +114,9 @@ def test_numbers_have_their_ranges(name, values):
         ({"loss": "hinge", "smoothing": 0.1}, "`smoothing` belongs to the softmax loss"),
         ({"loss": "hinge", "heads": {"seen": 1}}, "takes one head of labels, with weight 1"),
         ({"loss": "hinge", "heads": {"fer2013": 0.5}}, "takes one head of labels, with weight 1"),
-        ({"average_last": 2, "ema": 0.9}, "`average_last` replaces `ema`"),
-        ({"average_last": 2, "stop_after": 5}, "no `ema` or `stop_after`"),
+        ({"average_last": 2}, "ask for `keep` last"),
+        ({"average_last": 2, "keep": "last", "ema": 0.9}, "`average_last` replaces `ema`"),
+        ({"average_last": 2, "keep": "last", "stop_after": 5}, "no `ema` or `stop_after`"),
         ({"new_head": True}, "`new_head` belongs to `init`"),
     ],
 )

@@ -33,7 +33,7 @@ CASES = {
     "mixed": {"mixup": 0.4, "cutmix": 1, "mix_until": 0.7},
     "parts": {**trainings.FAST, "mixup": 0.4, "part_size": 3},
     "averaged weights": {"ema": 0.9},
-    "last epochs averaged": {**trainings.FAST, "average_last": 2},
+    "last epochs averaged": {**trainings.FAST, "average_last": 2, "keep": "last"},
     "dropout": trainings.FIVE_DROPPING,
     "batch norm and crops": {**trainings.FAST, "ema": 0.5, "bn_batches": 2},
     "plateau": {"schedule": "plateau", "patience": 1, "learning_rate": 1e-9},

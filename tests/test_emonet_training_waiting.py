@@ -29,7 +29,8 @@ def count_waits(monkeypatch, store, folder, **options):
         {"augment": "strong", "mixup": 0.2, "cutmix": 1.0, "heads": {"fer2013": 1.0, "seen": 1.0}},
         {**trainings.FAST, "ema": 0.9, "clip": 1.0, "optimizer": "sgd", "channels_last": True},
         {**trainings.FAST, "ema": 0.9, "optimizer": "muon", "precision": "bf16", "part_size": 7},
-        {**trainings.FAST, "size_from": {"0": 32, "0.5": 44}, "alternate_mirror": True, "average_last": 1},
+        {**trainings.FAST, "size_from": {"0": 32, "0.5": 44}, "alternate_mirror": True}
+        | {"average_last": 1, "keep": "last"},
         {"balance": "weights", "smoothing": 0.1, "votes_share": 0.2},
         {"balance": "logits", "optimizer": "adamw"},
         {"augment": "degraded"},

@@ -196,7 +196,7 @@ class TrainConfig:
     clip: Annotated[float, LEARNING("Limit the norm of the gradient; 0: no limit.", 0)] = 0.0
     ema: Annotated[float, LEARNING("Keep a moving average of the weights, with this decay; 0: off.", 0, 0.999999)] = 0.0
     average_last: Annotated[
-        int, LEARNING("Keep the mean of the weights of so many last epochs, instead of --ema; 0: off.", 0)
+        int, LEARNING("With --keep last: keep the mean of so many last epochs' weights, instead of --ema; 0: off.", 0)
     ] = 0
     bn_batches: Annotated[int, LEARNING("Estimate batch norm anew from so many batches at the end; 0: off.", 0)] = 0
     window: Annotated[

@@ -52,6 +52,8 @@ def _check_choice(config: TrainConfig) -> None:
         raise OptionError("`all_train` leaves nothing to choose on: no plateau, `stop_after`, `orders` or `fold`")
     if config.members > 1 and config.orders > 1:
         raise OptionError("`members` are averaged and `orders` chosen from: ask for one of the two")
+    if config.average_last and config.keep == "best" and not config.all_train:
+        raise OptionError("`average_last` is complete after the last epoch: ask for `keep` last")
     if config.average_last and (config.ema or config.stop_after):
         raise OptionError("`average_last` replaces `ema`, and needs to know the last epochs: no `ema` or `stop_after`")
 
