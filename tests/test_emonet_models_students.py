@@ -173,6 +173,11 @@ def test_crops_are_the_centre_in_evaluation():
     assert torch.equal(Crop(42).eval()(ramp(2, 48)), ramp(2, 48)[:, :, 3:45, 3:45])
 
 
+@pytest.mark.parametrize(("size", "cut"), [(24, 22), (48, 44), (96, 88)])
+def test_crops_are_in_proportion_to_the_images_that_they_are_meant_for(size, cut):
+    assert Crop(44, 48).eval()(ramp(2, size)).shape[2:] == (cut, cut)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_images_of_the_crops_size_stay_as_they_are(training):
     x = ramp(2, 42)

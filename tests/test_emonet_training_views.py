@@ -95,3 +95,8 @@ def test_impossible_size_from_and_repeats_are_refused(options, words):
 def test_size_from_is_refused_by_a_network_of_fixed_size(store, tmp_path):
     with pytest.raises(ValueError, match="takes images of 28 pixels and 1 channels, not of 16 and 1"):
         trainings.trained(store, tmp_path / "run", **trainings.LENET, size_from={"0": 16})
+
+
+def test_size_from_only_shrinks_images(store, tmp_path):
+    with pytest.raises(ValueError, match="`size_from` shrinks images, which have 48 pixels, got 96"):
+        trainings.trained(store, tmp_path / "run", **trainings.FAST, size_from={"0": 96})

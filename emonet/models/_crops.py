@@ -15,8 +15,8 @@ class Crop(nn.Module):
 
     Args:
         size: Pixels a side of the square.
-        full: Pixels a side of the images that the size is meant for. Smaller images get a square that is smaller in
-            proportion; without it they are refused.
+        full: Pixels a side of the images that the size is meant for. Other images get a square that is in proportion;
+            without it the square stays as it is, and smaller images are refused.
     """
 
     def __init__(self, size: int, full: int | None = None) -> None:
@@ -26,7 +26,7 @@ class Crop(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, size, size)
         size = self.size
-        if self.full is not None and x.shape[3] < self.full:
+        if self.full is not None and x.shape[3] != self.full:
             size = round(size * x.shape[3] / self.full)
         spare_y, spare_x = x.shape[2] - size, x.shape[3] - size
         if min(spare_y, spare_x) < 0:

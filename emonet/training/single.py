@@ -120,11 +120,13 @@ def make_network(session: Session, config: TrainConfig) -> Network:
     """Make the network with its first weights, which the seed or the models to start from decide.
 
     Raises:
-        OptionError: The network cannot take images of this size.
+        OptionError: The network cannot take images of these sizes, or they are larger than those of the run.
     """
     material = session.material
     torch.manual_seed(sample_seed(config.seed) >> 1)
     network = create_model(config.model, classes=sum(sizes(material.heads)), **config.arguments)
+    if larger := [size for size in config.size_from.values() if size > material.spec.size]:
+        raise OptionError(f"`size_from` shrinks images, which have {material.spec.size} pixels, got {larger[0]}")
     for size in (material.spec.size, *config.size_from.values()):
         _check_size(network, config.model, replace(material.spec, size=size))
     if material.start is not None:
