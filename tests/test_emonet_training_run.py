@@ -170,6 +170,14 @@ def test_a_data_set_that_is_large_enough_is_shown_once(store, tmp_path):
     assert not any("times" in note for note in watch.notes)
 
 
+def test_classes_that_options_name_and_the_data_do_not_have_are_told(store, tmp_path):
+    watch = Noting()
+    options = {"classes": "angry,happy", "class_weights": {"sad": 2, "happy": 2}, "oversample": {"happy": 2}}
+    trainings.trained(store, tmp_path, watch, epochs=1, **options)
+    told = [note for note in watch.notes if "the data have no such class" in note]
+    assert [note.partition(":")[0] for note in told] == ["--class-weights does nothing for sad"]
+
+
 def test_a_run_of_before_an_option_was_there_is_resumed(store, tmp_path):
     first = trainings.trained(store, tmp_path, epochs=1)
     identity = {name: value for name, value in first.training["identity"].items() if name != "epoch_images"}

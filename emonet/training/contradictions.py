@@ -18,6 +18,7 @@ def check_together(config: TrainConfig) -> None:
     _check_choice(config)
     _check_folds(config)
     _check_balance(config)
+    _check_seen(config)
     _check_loss(config)
     _check_teachers(config)
     if config.heads and not sum(config.heads.values()):
@@ -73,6 +74,14 @@ def _check_balance(config: TrainConfig) -> None:
         raise OptionError(f"`balance` {config.balance} chooses the numbers itself: leave out your own")
     if config.balance_sources and config.source_weights:
         raise OptionError("`balance_sources` chooses the weights of the sources itself: leave out `source_weights`")
+
+
+def _check_seen(config: TrainConfig) -> None:
+    if {*config.heads} == {SEEN} and (config.balance == "weights" or config.class_weights or config.votes_share):
+        raise OptionError(
+            f"`balance` weights, `class_weights` and `votes_share` change how labels are learned, and the only head is "
+            f"{SEEN!r}: leave them out, or add a head of labels"
+        )
 
 
 def _check_loss(config: TrainConfig) -> None:

@@ -118,6 +118,15 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     return leave_out_fold(material, config)
 
 
+def list_unused(material: Material, config: TrainConfig) -> list[str]:
+    """List classes that options name and the data do not have: recipes name some, and so do mistakes."""
+    options = {"--class-weights": config.class_weights, "--oversample": config.oversample}
+    unused = {name: [one for one in of if one not in material.train.classes] for name, of in options.items()}
+    return [
+        f"{name} does nothing for {', '.join(of)}: the data have no such class" for name, of in unused.items() if of
+    ]
+
+
 def leave_out_fold(material: Material, config: TrainConfig) -> Material:
     """Leave out a fold of the training images if the options say so; images are still scaled as with all folds."""
     if config.leave_out < 0:

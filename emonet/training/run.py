@@ -29,7 +29,7 @@ from emonet.training.ensemble import train_members, train_orders
 from emonet.training.folds import train_folds
 from emonet.training.known import list_warnings
 from emonet.training.log import Silent, Watch
-from emonet.training.material import gather_material
+from emonet.training.material import gather_material, list_unused
 from emonet.training.packages import check_packages, settle_augmenter
 from emonet.training.sampling import count_passes, lengthen
 from emonet.training.session import Session, check_agreement, check_contents, clear_folder, list_run_folders
@@ -81,7 +81,8 @@ def train(
             check_packages(config, machine.device)
         material = gather_material(config, store)
         check_contents(processes, material.contents)
-        for line in (material.summarize(), *list_warnings(material, config, store)):
+        notes = [*list_unused(material, config), *list_warnings(material, config, store)]
+        for line in (material.summarize(), *notes):
             watch.note(line)
         config = _settle_epochs(config, len(material.train), watch)
         session = Session(store, material, machine, processes, watch, draw)
