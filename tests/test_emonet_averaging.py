@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from emonet.commands import app
 from emonet.errors import OptionError
 from emonet.evaluation.remarks import list_learned_sources
+from emonet.heads import Head
 from emonet.inference.averaging import average_answers, average_weights
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.models import create_model
@@ -141,7 +142,11 @@ def test_the_mean_names_all_teachers_and_what_any_was_chosen_on():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda: one_head(), "they answer other classes"),
+        (lambda: one_head(), "they have other heads"),
+        (
+            lambda: two_heads(heads=(two_heads().heads[0], Head("seen", two_heads().classes))),
+            "they answer other classes",
+        ),
         (lambda: replace(two_heads(), input=replace(two_heads().input, size=40)), "do not see images alike"),
     ],
 )

@@ -10,6 +10,7 @@ from emonet.evaluation.metrics import score
 from emonet.faces import read_faces
 from emonet.inference.devices import open_machine
 from emonet.inference.torch_classifier import TorchClassifier
+from emonet.training.material import gather_material
 from emonet.training.sampling import Sampling
 
 SOURCES = ("ckplus", "fer2013", "jaffe")
@@ -80,3 +81,15 @@ def test_sources_restricts_training_and_scores(store, tmp_path):
     assert checkpoint.training["sources"] == {source: counts[source] for source in ("ckplus", "jaffe")}
     assert checkpoint.training["left_out"] == {"fer2013": counts["fer2013"]}
     assert set(checkpoint.scores["dev_by_source"]) == {"ckplus", "jaffe"}
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_heads_have_the_same_names_whichever_fold_is_chosen_on(tmp_path, portrait):
+    inputs = {
+        "fer2013": trainings.write_faces(tmp_path / "fer2013.csv", portrait),
+        "jaffe": imitations.write_jaffe(tmp_path / "jaffe", portrait, people=imitations.JAFFE_PEOPLE[:1]),
+    }
+    store = trainings.build_store(tmp_path / "store", inputs, folds=3, shares={"train": 1.0})
+    materials = [gather_material(trainings.quick(fold=fold), store) for fold in range(3)]
+    assert {len({*one.train.sources.tolist()}) for one in materials} == {1, 2}  # all of JAFFE is in one fold
+    assert [[head.name for head in one.heads] for one in materials] == [["labels"]] * 3

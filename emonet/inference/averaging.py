@@ -32,7 +32,7 @@ def average_weights(models: Sequence[Checkpoint]) -> Checkpoint:
         A model that is in no file yet. Its heads have no temperatures, for these belong to the answers of each model.
 
     Raises:
-        OptionError: The models are of different networks, see images differently, or answer other classes.
+        OptionError: The models are of different networks, see images differently, or have other heads or classes.
 
     Examples:
         >>> from emonet.inference import load_model
@@ -65,7 +65,7 @@ def average_answers(models: Sequence[Checkpoint]) -> Checkpoint:
         A model that is in no file yet. Its heads have no temperatures of their own.
 
     Raises:
-        OptionError: The models see images differently, or answer other classes.
+        OptionError: The models see images differently, or have other heads or classes.
     """
     _check_alike(models)
     return _describe(models, model="averaged", arguments=join_arguments(models), weights=join_weights(models))
@@ -107,6 +107,8 @@ def _check_alike(models: Sequence[Checkpoint]) -> Checkpoint:
     first = models[0]
     answers = [(head.name, head.classes) for head in first.heads]
     for one in models:
+        if [head.name for head in one.heads] != [head.name for head in first.heads]:
+            raise OptionError(f"{_name(models)} have no mean: they have other heads")
         if [(head.name, head.classes) for head in one.heads] != answers:
             raise OptionError(f"{_name(models)} have no mean: they answer other classes")
         if not _see_alike(one, first):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -14,16 +15,21 @@ from emonet.training.config import TrainConfig
 from emonet.training.sampling import Sampling, make_class_weights
 
 
-def plan_heads(faces: Faces, config: TrainConfig) -> tuple[Head, ...]:
+def plan_heads(faces: Faces, config: TrainConfig, held_out: Collection[str] = ()) -> tuple[Head, ...]:
     """Choose the heads of a run, and check that the training images can teach each of them.
 
     Without `config.heads` there is one head, named after the only data set, or `labels` where there are several.
+
+    Args:
+        faces: The training images.
+        config: The options.
+        held_out: The data sets of the fold to choose on. They count for the name, so that it is the same for each fold.
 
     Raises:
         OptionError: A head has nothing to learn from, or the labels of a data set have no head.
     """
     sources = sorted(set(faces.sources.tolist()))
-    names = list(config.heads) or [sources[0] if len(sources) == 1 else LABELS]
+    names = list(config.heads) or [sources[0] if {*sources, *held_out} == {*sources[:1]} else LABELS]
     if unknown := [name for name in names if name not in (SEEN, LABELS, *sources)]:
         known = ", ".join((SEEN, LABELS, *sources))
         raise OptionError(f"`heads` must be of {known}, got {', '.join(unknown)}")

@@ -99,7 +99,7 @@ def gather_material(config: TrainConfig, store: Store) -> Material:
     spec = _choose_spec(config, start)
     train, dev = _read_splits(config, store, spec, classes)
     find_folds(train, config)  # raises if the options ask for folds that do not exist
-    heads = plan_heads(train, config)
+    heads = plan_heads(train, config, dev.sources.tolist() if dev is not None and config.fold >= 0 else ())
     _check_votes(dev, heads)
     for name, one in zip(config.starts, starts, strict=True):
         _check_start(name, one, config, heads)
