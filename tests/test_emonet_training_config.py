@@ -222,6 +222,11 @@ def test_every_recipe_can_be_trained(name):
     assert all(getattr(config, key) == value for key, value in RECIPES[name].items())
 
 
+def test_another_size_is_not_given_the_sizes_of_the_recipe():
+    assert "size_from" not in recipe("emonet_fast", size=32)
+    assert recipe("emonet_fast", size=96, size_from={"0": 64})["size_from"] == {"0": 64}
+
+
 def test_every_network_that_is_trained_by_itself_has_a_recipe():
     assert set(MODELS) - set(RECIPES) == {"averaged"}
 

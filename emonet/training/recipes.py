@@ -126,8 +126,8 @@ def recipe(model: str, **changes: Any) -> dict[str, Any]:
     Args:
         model: Name of the network, as in `emonet models`.
         **changes: Options of your own. They replace those of the recipe, and remove what they make pointless: `epochs`
-            removes `steps`, `balance` removes the weights of classes, and another `optimizer` brings usual learning
-            rates of its own. The recipe keeps its number of steps on small data sets (`epoch_images`) unless `epochs`,
+            removes `steps`, `balance` removes the weights of classes, `size` removes the sizes of the beginning, and
+            another `optimizer` brings usual learning rates of its own. The recipe keeps its number of steps on small data sets (`epoch_images`) unless `epochs`,
             `steps` or `init` is given.
 
     Returns:
@@ -143,6 +143,8 @@ def recipe(model: str, **changes: Any) -> dict[str, Any]:
         options.pop("steps", None)
     if changes.get("balance", "none") != "none":
         options = {name: value for name, value in options.items() if name not in ("class_weights", "oversample")}
+    if changes.get("size"):
+        options.pop("size_from", None)
     own = options.get("optimizer", TrainConfig().optimizer)
     if (asked := changes.get("optimizer", own)) != own:
         options = {name: value for name, value in options.items() if name not in ("learning_rate", "rest_rate")}
