@@ -301,6 +301,29 @@ def test_corrections_of_an_earlier_review_stay_in_the_next(store, tmp_path):
     assert any("corrections" in remark for remark in open_review(built, tmp_path / "third").remarks)
 
 
+def test_a_correction_of_a_data_set_built_with_the_reviews_own_export_can_be_taken_back(store, tmp_path):
+    review = open_review(store, tmp_path / "own")
+    review.decide("fer2013/fer0000003", "label", "sad")
+    built = build_again(store, tmp_path / "again", review.export())
+    again = open_review(built, tmp_path / "own")
+    again.decide("fer2013/fer0000005", "label", "fear")
+    again.decide("fer2013/fer0000003", "label", "angry")
+    reopened = open_review(built, tmp_path / "own")
+    assert not reopened.remarks
+    reopened.decide("fer2013/fer0000005", "label", "keep")
+    reopened.decide("fer2013/fer0000003", "label", "keep")
+    assert read_corrections(reopened.export()) == [("fer2013/fer0000003", Emotion.SAD)]
+
+
+def test_corrections_that_have_changed_since_the_build_are_not_taken_for_those_of_the_build(store, tmp_path):
+    (tmp_path / "c.csv").write_text("fer2013/fer0000003,sad\n")
+    built = build_again(store, tmp_path / "again", tmp_path / "c.csv")
+    (tmp_path / "c.csv").write_text("fer2013/fer0000003,fear\n")
+    review = open_review(built, tmp_path / "own")
+    assert not review.corrections()
+    assert any("changed" in remark for remark in review.remarks)
+
+
 def test_a_build_cuts_sequences_where_a_review_did(sequences, tmp_path):
     review = open_review(sequences, tmp_path)
     review.decide("ckplus/S015_001", "onset", "onset=3")
