@@ -238,6 +238,24 @@ def test_archives_in_a_folder_are_opened(tmp_path):
     assert opened.archives() == []
 
 
+def test_archives_with_different_files_of_one_name_have_folders_of_their_own(tmp_path):
+    write_zip(tmp_path / "train.zip", {"happy/0.png": b"one", "happy/1.png": b"two"})
+    write_tar(tmp_path / "test.tar.gz", {"happy/0.png": b"three"})
+    write_zip(tmp_path / "votes.zip", {"votes.txt": b"four"})
+    assert contents(open_tree(tmp_path).with_archives()) == {
+        "test/happy/0.png": b"three",
+        "train/happy/0.png": b"one",
+        "train/happy/1.png": b"two",
+        "votes.txt": b"four",
+    }
+
+
+def test_an_archive_that_is_there_twice_is_read_once(tmp_path):
+    write_zip(tmp_path / "faces.zip")
+    write_zip(tmp_path / "faces (1).zip")
+    assert contents(open_tree(tmp_path).with_archives()) == FILES
+
+
 @pytest.mark.parametrize("outer", ARCHIVES)
 @pytest.mark.parametrize("inner", ARCHIVES)
 def test_an_archive_in_an_archive_is_opened(outer, inner, tmp_path):

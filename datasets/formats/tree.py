@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from emonet.datasets.formats.archives import (
+    ARCHIVES,
     Archive,
     SpanBlob,
     ZipBlob,
@@ -90,14 +92,9 @@ class Tree:
         archives = self.archives()
         if not archives or not depth:
             return self
-        members = {name: blob for name, blob in self.members.items() if name not in archives}
-        scratch = list(self.scratch)
-        for name in archives:
-            inner = self._open_archive(name)
-            folder = PurePosixPath(name).parent
-            members |= {str(folder / member): inside for member, inside in inner.members.items()}
-            scratch += inner.scratch
-        scratch += self.unpacked.values()
+        opened = {name: self._open_archive(name) for name in archives}
+        members = {name: blob for name, blob in self.members.items() if name not in archives} | _place_members(opened)
+        scratch = [*self.scratch, *self.unpacked.values(), *(one for inner in opened.values() for one in inner.scratch)]
         return Tree(self.path, dict(sorted(members.items())), self.failures, scratch).with_archives(depth - 1)
 
     def images(self) -> Iterator[tuple[PurePosixPath, Blob]]:
@@ -133,6 +130,39 @@ class Tree:
             return open_archive(self.own_file(name), name)
         except DatasetError as error:
             raise DatasetError(self.path / name, error.reason) from error
+
+
+def _place_members(archives: Mapping[str, Archive]) -> dict[str, Blob]:
+    """Put the members of archives where their archive lies.
+
+    Those of archives that have different files of one name are put into folders named after their archive.
+    """
+    beside = {name: _put_into(PurePosixPath(name).parent, archive) for name, archive in archives.items()}
+    owners: dict[str, str] = {}
+    apart: set[str] = set()
+    for archive, members in beside.items():
+        for name, blob in members.items():
+            owner = owners.setdefault(name, archive)
+            if not {owner, archive} <= apart and owner != archive and _read(beside[owner][name]) != _read(blob):
+                apart |= {owner, archive}
+    for name in apart:
+        beside[name] = _put_into(_folder_of(name), archives[name])
+    return {name: blob for members in beside.values() for name, blob in members.items()}
+
+
+def _put_into(folder: PurePosixPath, archive: Archive) -> dict[str, Blob]:
+    return {str(folder / name): blob for name, blob in archive.members.items()}
+
+
+def _folder_of(archive: str) -> PurePosixPath:
+    suffix = max((suffix for suffix in ARCHIVES if archive.lower().endswith(suffix)), key=len)
+    return PurePosixPath(archive[: -len(suffix)])
+
+
+def _read(blob: Blob) -> bytes | None:
+    with suppress(OSError):  # what is damaged is rejected later
+        return blob.read()
+    return None
 
 
 def _unpack(name: str, blob: Blob) -> Scratch:
