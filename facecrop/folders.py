@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from facecrop.errors import ImageError, MissingFileError
 from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, try_read_image
@@ -14,6 +15,7 @@ SYSTEM_FILES = {
     *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
     *("@eadir", "#recycle", "lost+found"),
 }
+Kind = Literal["file", "folder", "broken link"]
 GONE = "was removed while the folder was read"
 
 
@@ -56,7 +58,7 @@ def iter_images(
 def iter_files(
     folder: str | os.PathLike[str], skip: Callable[[Path], bool] = lambda _: False, *, follow: bool = False
 ) -> Iterator[tuple[Path, ImageError | None]]:
-    """List the regular files below a folder, sorted; a folder that cannot be listed comes with its ImageError.
+    """List the regular files below a folder, sorted; what cannot be listed comes with its ImageError.
 
     Hidden names (.DS_Store, .thumbnails/) and the system's own files are passed over, and so are devices, FIFOs and
     sockets. So are links: their targets inside the folder are listed anyway, and files outside of it were not asked
@@ -65,7 +67,7 @@ def iter_files(
     Args:
         folder: The folder.
         skip: Is asked about each folder below it; nothing is listed of those for which it is true.
-        follow: Follow links that lead out of the folder, to each folder once.
+        follow: Follow links to files, and those to folders outside of it, to each folder once.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -74,29 +76,29 @@ def iter_files(
 
 
 class Links:
-    """Decides which links below a folder are followed: those that lead out of it, to each folder once."""
+    """Decides which links below a folder are followed: all but those to folders that are listed anyway."""
 
     def __init__(self, root: Path) -> None:
         self._roots = [root.resolve()]
 
     def leads_on(self, entry: os.DirEntry[str]) -> bool:
-        """Tell whether a link leads to something that was not listed yet; a folder is remembered."""
+        """Tell whether a link leads to something that is listed by no other name; a folder is remembered."""
         target = Path(os.path.realpath(entry.path))
+        if not target.is_dir():
+            return True
         known = any(target.is_relative_to(root) or root.is_relative_to(target) for root in self._roots)
-        if known or not target.exists():
-            return False
-        if target.is_dir():
+        if not known:
             self._roots.append(target)
-        return True
+        return not known
 
 
 def _walk(root: Path, skip: Callable[[Path], bool], links: Links | None) -> Iterator[tuple[Path, ImageError | None]]:
     """List files with a stack of our own: folders may lie deeper in each other than Python's calls may."""
-    waiting: list[tuple[Path, bool]] = [(root, True)]  # paths, and whether they are folders; the next one is last
+    waiting: list[tuple[Path, Kind]] = [(root, "folder")]  # the next one is last
     while waiting:
-        path, is_folder = waiting.pop()
-        if not is_folder:
-            yield path, None
+        path, kind = waiting.pop()
+        if kind != "folder":
+            yield path, ImageError(path, "is a link to a file that is not there") if kind == "broken link" else None
         elif path == root or not skip(path):
             try:
                 waiting.extend(reversed(_list_entries(path, links)))
@@ -104,10 +106,17 @@ def _walk(root: Path, skip: Callable[[Path], bool], links: Links | None) -> Iter
                 yield path, ImageError(path, f"cannot be listed: {error.strerror}")
 
 
-def _list_entries(folder: Path, links: Links | None) -> list[tuple[Path, bool]]:
-    """List the files and folders in a folder, sorted, and tell which are folders."""
+def _list_entries(folder: Path, links: Links | None) -> list[tuple[Path, Kind]]:
+    """List the files, folders and broken links in a folder, sorted."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
     shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES]
     wanted = [entry for entry in shown if not entry.is_symlink() or (links is not None and links.leads_on(entry))]
-    return [(folder / entry.name, entry.is_dir()) for entry in wanted if entry.is_dir() or entry.is_file()]
+    return [(folder / entry.name, kind) for entry in wanted if (kind := _find_kind(entry)) is not None]
+
+
+def _find_kind(entry: os.DirEntry[str]) -> Kind | None:
+    """Tell what an entry is; None if it is a device, a FIFO or a socket."""
+    if entry.is_symlink() and not Path(entry.path).exists():
+        return "broken link"
+    return "folder" if entry.is_dir() else "file" if entry.is_file() else None

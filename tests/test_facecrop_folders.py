@@ -49,7 +49,7 @@ def test_hidden_and_system_files_are_passed_over(tmp_path):
     assert [path.name for path, _ in iter_images(tmp_path)] == ["a.png"]
 
 
-def test_links_that_lead_out_of_the_folder_are_followed_where_that_is_asked_for(tmp_path):
+def test_links_are_followed_where_that_is_asked_for(tmp_path):
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for place in (inside / "a" / "1.png", outside / "b" / "2.png", tmp_path / "3.png"):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -60,14 +60,17 @@ def test_links_that_lead_out_of_the_folder_are_followed_where_that_is_asked_for(
         "c": outside / "b",  # once is enough
         "up": tmp_path,  # would hold the folder itself
         "3.png": tmp_path / "3.png",
+        "4.png": inside / "a" / "1.png",
         "gone": tmp_path / "gone",
         "loop": inside / "loop",
     }
     for name, target in links.items():
         (inside / name).symlink_to(target)
     (outside / "b" / "back").symlink_to(inside)
-    found = [path.relative_to(inside).as_posix() for path, failure in iter_files(inside, follow=True) if not failure]
-    assert found == ["3.png", "a/1.png", "b/2.png"]
+    found = {path.relative_to(inside).as_posix(): failure for path, failure in iter_files(inside, follow=True)}
+    assert [name for name, failure in found.items() if not failure] == ["3.png", "4.png", "a/1.png", "b/2.png"]
+    broken = {name: failure.reason for name, failure in found.items() if failure}
+    assert broken == dict.fromkeys(("gone", "loop"), "is a link to a file that is not there")
     assert [path.name for path, _ in iter_files(inside)] == ["1.png"]
 
 
