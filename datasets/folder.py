@@ -13,8 +13,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from emonet.datasets.formats.class_folders import find_labelled_files, make_entry
-from emonet.datasets.formats.photo_table import open_photo_table, read_photos
+from emonet.datasets.formats.class_folders import (
+    LabelledFile,
+    find_labelled_files,
+    list_passed_splits,
+    make_entry,
+)
+from emonet.datasets.formats.photo_table import COLUMNS, open_photo_table, read_photos
 from emonet.datasets.formats.tree import Tree
 from emonet.datasets.reader import Layout, Reader
 from emonet.datasets.sample import Sample
@@ -43,6 +48,7 @@ class Folder(Reader):
     def recognise(self, tree: Tree) -> Layout | None:
         files = find_labelled_files(tree)
         if files:
+            self._note_what_is_passed_over(tree, files)
             return Layout("class folders", lambda: (make_entry(self, file) for file in files))
         tables = tree.tables()
         if len(tables) != 1:
@@ -50,6 +56,8 @@ class Folder(Reader):
         table = open_photo_table(tree, tables[0])
         entries = list(read_photos(self, table))
         samples = [entry for entry in entries if isinstance(entry, Sample)]
+        if unknown := [column for column in table.columns if column not in COLUMNS]:
+            self.notes.append(f"columns that are not read: {', '.join(unknown)}")
         named = sum(sample.subject is not None for sample in samples)
         title = f"CSV ({', '.join(table.columns)})"
         if 0 < named < len(samples):
@@ -59,3 +67,16 @@ class Folder(Reader):
                 "people in another split, and a split by subject is impossible"
             )
         return Layout(title, lambda: iter(entries), subjects=0 < named == len(samples), lists_files=True)
+
+    def _note_what_is_passed_over(self, tree: Tree, files: list[LabelledFile]) -> None:
+        labelled = {file.name for file in files}
+        if tables := [name for name in tree.tables() if name not in labelled]:
+            self.notes.append(
+                f"{', '.join(tables)}: not read, because there are folders named after expressions; to read people and "
+                "splits from a table, give the table itself"
+            )
+        if splits := list_passed_splits(files):
+            self.notes.append(
+                f"no split is read from {', '.join(splits)}: name it train, validation or test, and put the folders of "
+                "expressions into it (test/happy), or else its images may be learned from"
+            )

@@ -37,6 +37,19 @@ def test_private_folder_is_not_a_split(tmp_path):
     assert {sample.split for sample in reader} == {None}
 
 
+def test_folders_that_name_no_split_are_said(tmp_path):
+    reader = READERS["folder"](
+        imitations.touched(tmp_path, "train/happy/a.jpg", "happy/test/b.jpg", "dev/sad/c.jpg", "val/sad/dave/d.jpg")
+    )
+    (note,) = reader.notes
+    assert "no split is read from dev, happy/test:" in note
+
+
+def test_a_table_beside_class_folders_is_said_not_to_be_read(tmp_path):
+    reader = READERS["folder"](imitations.touched(tmp_path, "happy/a.jpg", "people.csv"))
+    assert "people.csv: not read" in reader.notes[0]
+
+
 def test_files_outside_class_folders_are_rejected(tmp_path):
     imitations.touched(
         tmp_path,
@@ -59,7 +72,14 @@ def test_files_outside_class_folders_are_rejected(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "header", ["filepath,facial_expression,person,Usage", " Image ; Emotion;subject;set", "file\tclass\tsubject\tsplit"]
+    "header",
+    [
+        "filepath,facial_expression,person,Usage",
+        " Image ; Emotion;subject;set",
+        "file_name,label,person_id,split",
+        "image_path,label,identity,split",
+        "file\tclass\tsubject\tsplit",
+    ],
 )
 def test_photo_list_columns_have_other_names(header, portrait, tmp_path):
     imitations.write_photo_list(tmp_path, portrait)
@@ -103,6 +123,30 @@ def test_bad_photo_list_rows_are_rejected(tmp_path):
     assert found == [(reason, f"row {number}") for number, reason in enumerate(reasons, 3)]
 
 
+def test_columns_that_are_not_read_are_said(tmp_path):
+    imitations.touched(tmp_path, "a.jpg")
+    reader = READERS["folder"](listed(tmp_path, "a.jpg,happy,30,x", header="path,label,age,camera"))
+    assert reader.notes == ["columns that are not read: age, camera"]
+
+
+def test_of_a_column_of_names_and_one_of_numbers_the_names_are_labels(tmp_path):
+    imitations.touched(tmp_path, "a.jpg", "b.jpg")
+    reader = READERS["folder"](listed(tmp_path, "a.jpg,3,happy", "b.jpg,4,sad", header="file_name,label,emotion"))
+    assert [sample.emotion for sample in reader] == [Emotion.HAPPY, Emotion.SAD]
+
+
+def test_a_table_in_utf_16_is_read(tmp_path):
+    imitations.touched(tmp_path, "jürgen.jpg")
+    (tmp_path / "photos.csv").write_text("path\tlabel\njürgen.jpg\thappy\n", encoding="utf-16")
+    assert [sample.key for sample in READERS["folder"](tmp_path / "photos.csv")] == ["folder/jürgen.jpg"]
+
+
+def test_a_table_of_another_encoding_says_how_to_save_it(tmp_path):
+    (tmp_path / "photos.csv").write_text("path,label\njürgen.jpg,happy\n", encoding="cp1252")
+    with pytest.raises(DatasetError, match=r"photos\.csv: not UTF-8.*CSV UTF-8"):
+        READERS["folder"](tmp_path / "photos.csv")
+
+
 def test_empty_label_is_no_label(tmp_path):
     imitations.touched(tmp_path, "a.jpg")
     (sample,) = READERS["folder"](listed(tmp_path, "a.jpg,,anna"))
@@ -127,7 +171,10 @@ def test_photo_list_in_an_archive_finds_only_members(tmp_path):
     assert list(rejections(reader).values()) == ["unreadable", "unreadable"]
 
 
-@pytest.mark.parametrize("header", ["path,mood", "photo,label", "path,file,label", "path label"])
+@pytest.mark.parametrize(
+    "header",
+    ["path,mood", "photo,label", "path,file,label", "path,label,emotion", "path,label,subject,person", "path label"],
+)
 def test_photo_list_without_columns_is_refused(header, tmp_path):
     with pytest.raises(DatasetError, match=r"photos\.csv, row 1: ") as caught:
         READERS["folder"](listed(tmp_path, "a,b", header=header))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -81,6 +82,19 @@ def _label_file(place: PurePosixPath, blob: Blob) -> LabelledFile:
 
 def _find_folder_split(folders: tuple[str, ...]) -> str | None:
     return next((find_split(folder) for folder in reversed(folders) if folder.casefold() in SPLIT_FOLDERS), None)
+
+
+def list_passed_splits(files: Iterable[LabelledFile]) -> list[str]:
+    """List the folders that are named after a split and name none: those below an expression, and `dev`."""
+    found = set()
+    for file in files:
+        folders = PurePosixPath(file.name).parts[:-1]
+        classes = [folders.index(folder) for folder in find_expressions(folders).values()]
+        for place, folder in enumerate(folders):
+            is_below = bool(classes) and place > classes[0]
+            if folder.casefold() == "dev" or (is_below and folder.casefold() in SPLIT_FOLDERS):
+                found.add("/".join(folders[: place + 1]))
+    return sorted(found)
 
 
 def make_entry(reader: Reader, file: LabelledFile) -> Sample | Rejected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import posixpath
@@ -16,11 +17,14 @@ from emonet.datasets.sample import Blob, DropReason, EncodedImage, Rejected, Sam
 from emonet.errors import DatasetError
 
 COLUMNS = {
-    "path": ("path", "filepath", "file", "filename", "image"),
+    "path": ("path", "filepath", "file", "filename", "file_name", "image", "image_path"),
     "label": ("label", "emotion", "expression", "facial_expression", "class"),
-    "subject": ("subject", "person"),
+    "subject": ("subject", "subject_id", "person", "person_id", "participant", "identity"),
     "split": ("split", "usage", "set"),
 }
+
+NEEDED = ("path", "label")
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how such files begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +92,19 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
     """
     shown = tree.path if tree.path.name == name else tree.path / name
     try:
-        text = tree.members[name].read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = _decode(tree.members[name].read()).replace("\r\n", "\n").replace("\r", "\n")
         header = text.partition("\n")[0]
         delimiter = max(",;\t", key=header.count)  # spreadsheets of some countries write semicolons
         rows = [row for row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1) if row[1]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DatasetError(shown, "not UTF-8: in Excel, save it as 'CSV UTF-8'") from error
+    except (OSError, csv.Error) as error:
         raise DatasetError(shown, f"not a CSV that can be read: {error}") from error
     if not rows:
         raise DatasetError(shown, "the file is empty")
-    columns = tuple(_name_column(cell) for cell in rows[0][1])
-    for column in ("path", "label"):
-        if columns.count(column) != 1:
+    columns = _name_columns(rows[0][1], [cells for _, cells in rows[1:]])
+    for column in COLUMNS:
+        if columns.count(column) > 1 or (column in NEEDED and column not in columns):
             found = f"{columns.count(column)} columns" if column in columns else "no column"
             names = ", ".join(COLUMNS[column])
             raise DatasetError(shown, f"{found} named {names}; found {header.strip()[:200]}", rows[0][0])
@@ -108,9 +114,21 @@ def open_photo_table(tree: Tree, name: str) -> PhotoTable:
     return PhotoTable(tree, name, columns, rows[1:], base, delimiter)
 
 
-def _name_column(cell: str) -> str:
-    name = cell.strip().lower()
-    return next((column for column, names in COLUMNS.items() if name in names), name)
+def _decode(content: bytes) -> str:
+    """Decode UTF-8, or the UTF-16 that Excel writes as "Unicode text"."""
+    return content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
+
+
+def _name_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Name columns as COLUMNS does; of several columns of labels, those of numbers keep their own names."""
+    own = [cell.strip().lower() for cell in header]
+    names = [next((column for column, known in COLUMNS.items() if name in known), name) for name in own]
+    if names.count("label") > 1:
+        for place in (place for place, name in enumerate(names) if name == "label"):
+            cells = [row[place].strip() for row in rows if place < len(row)]
+            if cells and all(map(str.isdigit, cells)):
+                names[place] = f"{own[place]} (numbers)"
+    return tuple(names)
 
 
 def read_photos(reader: Reader, table: PhotoTable) -> Iterator[Sample | Rejected]:
