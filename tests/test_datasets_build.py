@@ -232,6 +232,25 @@ def test_folder_with_other_files_is_refused(inputs, tmp_path):
         built(inputs, tmp_path / "letter.txt")
 
 
+def test_a_folder_that_holds_no_build_is_not_said_to_be_overwritten(inputs, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(OptionError, match=r"holds no data set: choose another folder$"):
+        built(inputs, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 99}', "[]"])
+def test_a_dataset_json_that_cannot_be_read_is_overwritten_if_asked(text, inputs, tmp_path):
+    own = {"jaffe": inputs["jaffe"]}
+    store = built(own, tmp_path / "out")
+    (tmp_path / "out" / "dataset.json").write_text(text)
+    with pytest.raises(OptionError, match=r"dataset\.json: .*use --overwrite"):
+        built(own, tmp_path / "out")
+    again = build_dataset(
+        prepare(BuildOptions.from_dict(dict(store.info.options))), tmp_path / "out", workers=1, overwrite=True
+    ).store
+    assert again.info == store.info
+
+
 def test_differences_finds_changed_and_missing_files(inputs, tmp_path):
     store = built(inputs, tmp_path / "out")
     assert store.differences() == []

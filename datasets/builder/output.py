@@ -16,7 +16,7 @@ from emonet.atomic import find_leftovers, write_atomically
 from emonet.datasets.store import DESCRIPTION, Store, StoreInfo, open_store
 from emonet.datasets.store.info import format_description
 from emonet.datasets.store.layout import BESIDE, OLD_REJECTED, SHARDS, find_shards
-from emonet.errors import OptionError
+from emonet.errors import DatasetError, OptionError
 
 WORK = ".build"
 PLAN = "plan.json"
@@ -68,13 +68,13 @@ class BuildFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise OptionError(f"{self.path} is a file: a data set is a folder")
-        there = self._read_identity()
+        there = self._read_identity(overwrite)
         if there is not None and (different := _describe_differences(there, identity)):
             if not overwrite:
                 raise OptionError(f"{self.path} holds another build: {different}; {_ADVICE}")
             there = None
         if there is None and not overwrite and self._holds_other_files():
-            raise OptionError(f"{self.path} is not empty and holds no data set; {_ADVICE}")
+            raise OptionError(f"{self.path} is not empty and holds no data set: choose another folder")
         return open_store(self.path) if there is not None and (self.path / DESCRIPTION).exists() else None
 
     @contextmanager
@@ -106,9 +106,9 @@ class BuildFolder:
 
         Shards without a dataset.json are from a build that was killed while it ended: they are removed.
         """
-        there = self._read_identity()
+        there = self._read_identity(overwrite=True)  # or `find_finished` has refused it
         (self.path / DESCRIPTION).unlink(missing_ok=True)  # first: it is no data set any more
-        if there is not None and _early_part(there) != _early_part(identity):
+        if there is None or _early_part(there) != _early_part(identity):
             self.remove_work()
         for path in self._list_written():
             path.unlink(missing_ok=True)
@@ -137,10 +137,15 @@ class BuildFolder:
                 shutil.rmtree(folder)
         (self.work / PLAN).unlink(missing_ok=True)
 
-    def _read_identity(self) -> dict[str, Any] | None:
-        """Read the identity of the build that is here, finished or not."""
+    def _read_identity(self, overwrite: bool) -> dict[str, Any] | None:
+        """Read the identity of the build that is here, finished or not; of one to overwrite it may be unknown."""
         if (self.path / DESCRIPTION).exists():
-            info = open_store(self.path).info
+            try:
+                info = open_store(self.path).info
+            except DatasetError as error:
+                if overwrite:
+                    return None
+                raise OptionError(f"{error}; {_ADVICE}") from error
             return {part: dict(getattr(info, part)) for part in IDENTITY}
         plan = self.work / PLAN
         stored: dict[str, Any] | None = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else None
