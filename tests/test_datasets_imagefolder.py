@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from emonet.commands import app
 from emonet.datasets.store import decode
 from emonet.datasets.store.imagefolder import write_imagefolder
+from emonet.errors import OptionError
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,39 @@ def test_the_command_writes_the_chosen_splits_and_sources(store, tmp_path):
     assert set(frame["source"]) == {"jaffe"}
     assert set(frame["split"]) <= {"train", "test"}
     assert result.stdout == f"{len(frame)} images in {tmp_path / 'images'}\n"
+
+
+def files(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_finished_export_stays_and_a_stopped_one_is_written_anew(store, tmp_path):
+    count = write_imagefolder(store, tmp_path / "images")
+    first = files(tmp_path / "images")
+    assert write_imagefolder(store, tmp_path / "images") == count
+    assert files(tmp_path / "images") == first
+    for name in ("classes.txt", "metadata.csv"):
+        (tmp_path / "images" / name).unlink()
+    (tmp_path / "images" / "train" / "happy" / "half.png").touch()
+    (tmp_path / "images" / "1-0.emonet-part").touch()
+    assert write_imagefolder(store, tmp_path / "images") == count
+    assert files(tmp_path / "images").keys() == first.keys()
+
+
+def test_other_files_are_not_written_over(store, tmp_path):
+    write_imagefolder(store, tmp_path / "images", splits=["train"])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").touch()
+    for folder in ("images", "mine"):
+        with pytest.raises(OptionError, match="not an empty folder"):
+            write_imagefolder(store, tmp_path / folder)
+
+
+def test_a_source_without_images_in_a_split_is_named(store, tmp_path):
+    split = min({*store.splits} - {*store.info.counts["jaffe"]})
+    with pytest.raises(OptionError, match=f"no images of jaffe in {split}"):
+        write_imagefolder(store, tmp_path / "images", splits=[split], sources=["jaffe"])
+    assert not (tmp_path / "images").exists()
 
 
 @pytest.mark.parametrize(

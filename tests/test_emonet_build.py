@@ -113,6 +113,30 @@ def test_a_build_is_repeated_and_compared(run, table, tmp_path):
     assert len(list((tmp_path / "pictures").rglob("*.png"))) == 35
 
 
+def test_a_build_with_an_imagefolder_is_run_again(run, table, tmp_path):
+    arguments = (
+        "--fer2013",
+        table,
+        "--detector",
+        "whole",
+        "-o",
+        tmp_path / "out",
+        "--imagefolder",
+        tmp_path / "images",
+    )
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "letter.txt").touch()
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "not an empty folder" in message(refused)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "images" / "letter.txt").unlink()
+    first = run(*arguments)
+    again = run(*arguments)
+    assert (first.exit_code, again.exit_code) == (0, 0), message(again)
+    assert f"35 images in {tmp_path / 'images'}" in again.output
+
+
 def test_other_bytes_are_told_with_the_versions(run, table, tmp_path):
     run("--fer2013", table, "--detector", "whole", "-o", tmp_path / "first")
     stored = tmp_path / "first" / "dataset.json"

@@ -14,16 +14,20 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from emonet.atomic import write_atomically
-from emonet.datasets.store import Store, shard_schema
-from emonet.errors import OptionError
+from emonet.atomic import find_leftovers, write_atomically
+from emonet.datasets.sample import SPLITS
+from emonet.datasets.store import Store, open_store, shard_schema
+from emonet.errors import EmonetError, OptionError
 from emonet.labels import Emotion
 
+README = "README.md"
 METADATA = "metadata.csv"
 CLASSES = "classes.txt"
 LONGEST = 150  # bytes of a file's name; systems allow 255
@@ -37,6 +41,8 @@ configs:
 Faces in folders named after their expressions, written by `emonet export-images`. `{metadata}` has a row for each
 image; `{classes}` has the order of its column `label`. The images are under their publishers' terms, which mostly
 forbid passing them on.
+
+<!-- {mark} -->
 """
 
 
@@ -51,7 +57,8 @@ def write_imagefolder(
 
     Args:
         store: The data set.
-        folder: A folder that is new or empty.
+        folder: A folder that is new or empty. What a call with the same arguments has written stays if it is complete,
+            and is replaced if it was stopped.
         splits: The splits to write; all if empty.
         sources: The data sets to write; all if empty.
 
@@ -59,25 +66,66 @@ def write_imagefolder(
         The number of images.
 
     Raises:
-        OptionError: The folder is not empty, or there is no such split or source.
+        OptionError: The folder is not empty, or there is no such split or source, or no image of them.
     """
-    root = Path(folder)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise OptionError(f"{root} is not an empty folder")
-    chosen = tuple(splits) or tuple(store.splits)
+    root, chosen = Path(folder), tuple(dict.fromkeys(splits)) or tuple(store.splits)
     for split in chosen:
         store.files(split)  # raises an error if there is no such split
     if unknown := sorted(set(sources) - set(store.info.sources)):
         raise OptionError(f"{store.path} has no source {', '.join(unknown)}; it has {', '.join(store.info.sources)}")
-    written = _write_images(store, dict.fromkeys(chosen), sources, root)
-    (root / CLASSES).write_text("".join(f"{emotion}\n" for emotion in store.classes), encoding="utf-8")
+    count = sum(sum(classes.values()) for classes in _list_counts(store, chosen, sources))
+    if not count:
+        raise OptionError(f"{store.path} has no images of {', '.join(sources)} in {', '.join(chosen)}")
+    mark = _make_mark(store, chosen, sources)
+    _check_folder(root, mark)
+    if (root / CLASSES).exists():  # it is written last
+        return count
+    _remove_unfinished(root)
+    root.mkdir(parents=True, exist_ok=True)
     files = "\n".join(f"  - split: {split}\n    path: {split}/**" for split in chosen)
-    card = CARD.format(files=files, metadata=METADATA, classes=CLASSES)
-    (root / "README.md").write_text(card, encoding="utf-8")
-    return written
+    card = CARD.format(files=files, metadata=METADATA, classes=CLASSES, mark=mark)
+    (root / README).write_text(card, encoding="utf-8")
+    _write_images(store, chosen, sources, root)
+    (root / CLASSES).write_text("".join(f"{emotion}\n" for emotion in store.classes), encoding="utf-8")
+    return count
 
 
-def _write_images(store: Store, splits: Iterable[str], sources: Sequence[str], root: Path) -> int:
+def check_imagefolder(folder: Path, place: Path) -> None:
+    """Refuse a folder that holds anything but the images of the data set at a place, which may not be there yet.
+
+    Raises:
+        OptionError: The folder is not empty.
+    """
+    mark = None
+    with suppress(EmonetError):  # there is none yet, or one that the build replaces
+        store = open_store(place)
+        mark = _make_mark(store, tuple(store.splits), ())
+    _check_folder(folder, mark)
+
+
+def _check_folder(root: Path, mark: str | None) -> None:
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return
+    card = root / README
+    if mark is None or not card.is_file() or mark not in card.read_text(encoding="utf-8", errors="replace"):
+        raise OptionError(f"{root} is not an empty folder")
+
+
+def _make_mark(store: Store, splits: Sequence[str], sources: Sequence[str]) -> str:
+    """Name what is written by a hash."""
+    parts = [store.identity, sorted(splits), sorted(sources)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _remove_unfinished(root: Path) -> None:
+    for split in SPLITS:
+        if (root / split).is_dir():
+            shutil.rmtree(root / split)
+    for path in (root / METADATA, *find_leftovers(root)):
+        path.unlink(missing_ok=True)
+
+
+def _write_images(store: Store, splits: Iterable[str], sources: Sequence[str], root: Path) -> None:
     for split, emotion in product(splits, _find_classes(store, splits, sources)):
         (root / split / emotion).mkdir(parents=True)
     taken: set[str] = set()
@@ -89,13 +137,17 @@ def _write_images(store: Store, splits: Iterable[str], sources: Sequence[str], r
             name = _choose_name(row, taken)
             (root / name).write_bytes(row["image"]["bytes"])
             rows.writerow((name, *(_format_cell(row.get(column)) for column in columns)))
-    return len(taken)
 
 
 def _find_classes(store: Store, splits: Iterable[str], sources: Sequence[str]) -> list[Emotion]:
     """Find the classes that have an image in one of the splits: their folders are in all of these."""
-    counts = [store.info.counts[name].get(split, {}) for name in sources or store.info.counts for split in splits]
+    counts = _list_counts(store, splits, sources)
     return [emotion for emotion in store.classes if any(count.get(emotion) for count in counts)]
+
+
+def _list_counts(store: Store, splits: Iterable[str], sources: Iterable[str]) -> list[Mapping[str, int]]:
+    """List the number of images of each class, for each source and split."""
+    return [store.info.counts.get(name, {}).get(split, {}) for split in splits for name in sources or store.info.counts]
 
 
 def _read_rows(store: Store, splits: Iterable[str], sources: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,7 @@ from emonet.datasets.builder.output import check_output
 from emonet.datasets.builder.workers import open_workers, worker_devices
 from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import DESCRIPTION, read_description
-from emonet.datasets.store.imagefolder import write_imagefolder
+from emonet.datasets.store.imagefolder import check_imagefolder, write_imagefolder
 from emonet.datasets.store.info import has_own_hash
 from emonet.errors import MachineError, MissingFileError, OptionError
 from emonet.labels import Emotion
@@ -100,8 +100,7 @@ def build(
     if given.print_config:
         print_options(options)
         return
-    for place in filter(None, (out, imagefolder)):
-        check_output(place, options.inputs)
+    _check_places(out, imagefolder, options)
     check_training_packages("build")
     spark = choose_spark("build", engine, master, settings, workers=workers)
     prepared = prepare(_resolve_device(options) if stored is None else options)
@@ -118,6 +117,13 @@ def build(
         _compare(built.store, stored)
     if built.broken:
         raise typer.Exit(SOME_UNREADABLE)
+
+
+def _check_places(out: Path | None, imagefolder: Path | None, options: BuildOptions) -> None:
+    for place in filter(None, (out, imagefolder)):
+        check_output(place, options.inputs)
+    if out is not None and imagefolder is not None:
+        check_imagefolder(imagefolder, out)
 
 
 def _with_auto(values: dict[str, Any]) -> dict[str, Any]:
