@@ -310,6 +310,15 @@ def test_first_frames_can_be_neutral(inputs, tmp_path):
     assert len(per_sequence) == 2 * len({sequence for sequence, _ in per_sequence})
 
 
+def test_a_first_frame_that_shows_the_expression_is_not_neutral(portrait, tmp_path):
+    clips = [imitations.Clip("S010", "001", 5, tuple(range(1, 9)), (640, 490))]
+    data = imitations.write_ckplus(tmp_path / "CK+", portrait, clips=clips)
+    for frame in sorted((data / "cohn-kanade-images").rglob("*.png"))[:-3]:
+        frame.unlink()
+    store = built({"ckplus": str(data)}, tmp_path / "out", neutral="first", onset="last=3")
+    assert [row["emotion"] for row in rows(store)] == ["happy"] * 3
+
+
 def test_corrections_change_labels(inputs, tmp_path):
     (tmp_path / "corrections.csv").write_text(
         "key,label\nfer2013/fer0000000,happy\nfer2013/fer0000001,drop\nckplus/S010_001,sad\nfer2013/none,sad\n"

@@ -96,7 +96,7 @@ class BuildOptions:
         str, LABELS("Frames of a sequence to keep: auto[=SHARE], fraction=SHARE, last=N, or peak (the last one).")
     ] = "auto"
     neutral: Annotated[
-        Neutral, LABELS("First frames of sequences: drop them, or use the first one as a neutral face (first).")
+        Neutral, LABELS("First frames of sequences: drop them, or use the first of those as a neutral face (first).")
     ] = "drop"
     detector: Annotated[
         str,

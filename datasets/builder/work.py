@@ -121,7 +121,10 @@ class Workshop:
             one.row.detail = onset.note or None
             if self.corrections.has_label_of(one.sample):
                 continue
-            if index == 0 and self.options.neutral == "first":
+            wants_neutral = index == 0 and self.options.neutral == "first"
+            if kept and wants_neutral:
+                one.row.detail = "no neutral frame: the expression is there in the first one"
+            elif wants_neutral:
                 one.row.emotion = Emotion.NEUTRAL
             elif not kept:
                 activation = "" if one.row.activation is None else f"activation {one.row.activation:.2f}"
