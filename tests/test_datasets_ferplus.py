@@ -28,6 +28,17 @@ def test_ferplus_votes_join_by_row(rows, tmp_path):
     assert samples[8].votes == (0, 0, 0, 0, 0, 0, 0, 2, 1, 7)  # no face
 
 
+def test_blank_lines_move_no_votes(rows, tmp_path):
+    votes = imitations.write_ferplus_votes(tmp_path / "votes/fer2013new.csv", rows)
+    table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)
+    before = list(READERS["fer2013"](table, votes=votes))
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join([*lines[:4], "\n", *lines[4:]]))
+    after = list(READERS["fer2013"](table, votes=votes))
+    assert [(one.key, one.votes) for one in after] == [(one.key, one.votes) for one in before]
+    assert [one.image.line for one in after[2:4]] == [4, 6]
+
+
 def test_ferplus_votes_for_other_rows_are_refused(rows, tmp_path):
     votes = imitations.write_ferplus_votes(tmp_path / "votes/fer2013new.csv", rows[::-1])
     table = imitations.write_fer2013_csv(tmp_path / "fer2013.csv", rows)

@@ -26,6 +26,7 @@ from facecrop.images import Image
 SIDE = 48
 PIXELS = "pixels"
 DIGITS_AND_SPACE = b"0123456789 \t\n\r\x0b\x0c"
+BLANK = (b"\n", b"\r\n")
 MAX_ROW = 2**20  # bytes: a row of 48 x 48 has at most 9,300
 
 
@@ -48,7 +49,7 @@ class PixelText(NamedTuple):
 class PixelRow(NamedTuple):
     """The cells of a row without its pixels, and its image.
 
-    Rows are counted from 0 below the header, as in FER+.
+    Rows are counted from 0 below the header, without blank lines, as in FER+.
     """
 
     number: int
@@ -58,7 +59,7 @@ class PixelRow(NamedTuple):
     @property
     def line(self) -> int:
         """The number of the row in messages and editors: the header is row 1."""
-        return self.number + 2
+        return self.image.line
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,8 @@ class BadRow:
     """A row that does not fit the header."""
 
     number: int
+    line: int
     reason: str
-
-    @property
-    def line(self) -> int:
-        return self.number + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +86,36 @@ class PixelTable:
         names = self.columns[:place] + self.columns[place + 1 :]
         with self.path.open("rb", buffering=2**20) as file:
             file.seek(self.start)
-            number, offset = 0, self.start
+            number, at, offset = 0, 2, self.start
             while line := file.readline(min(MAX_ROW, self.end - offset)):
                 size = len(line)
                 while not line.endswith(b"\n") and (rest := file.readline(min(MAX_ROW, self.end - offset - size))):
                     line, size = line[-1:] + rest, size + len(rest)  # so long a row is skipped, not kept
                 if size > MAX_ROW:
-                    yield BadRow(number, f"a row of {size:,} bytes")
-                elif line not in (b"\n", b"\r\n"):
-                    yield self._parse_row(number, line, offset, place, names)
-                number, offset = number + 1, offset + size
+                    yield BadRow(number, at, f"a row of {size:,} bytes")
+                elif line not in BLANK:
+                    yield self._parse_row(number, line, PixelText(self.path, at, offset, size), place, names)
+                number, at, offset = number + (line not in BLANK), at + 1, offset + size
 
-    def _parse_row(self, number: int, line: bytes, offset: int, place: int, names: Sequence[str]) -> PixelRow | BadRow:
+    def _parse_row(
+        self, number: int, line: bytes, whole: PixelText, place: int, names: Sequence[str]
+    ) -> PixelRow | BadRow:
         """Find the cells before the pixels from the start of the row, and those after them from its end."""
         first, last = 0, len(line)
         for _ in range(place):
             first = line.find(b",", first) + 1
             if not first:
-                return self._too_short(number)
+                return self._too_short(number, whole.line)
         for _ in range(len(names) - place):
             last = line.rfind(b",", first, last)
             if last < 0:
-                return self._too_short(number)
+                return self._too_short(number, whole.line)
         beside = (line[:first] + line[last + 1 :]).decode("utf-8", "replace").split(",")
         cells = {name: cell.strip(' "\r\n') for name, cell in zip(names, beside, strict=False)}
-        return PixelRow(number, cells, PixelText(self.path, number + 2, offset + first, last - first))
+        return PixelRow(number, cells, whole._replace(offset=whole.offset + first, size=last - first))
 
-    def _too_short(self, number: int) -> BadRow:
-        return BadRow(number, f"fewer columns than the header's {len(self.columns)}")
+    def _too_short(self, number: int, line: int) -> BadRow:
+        return BadRow(number, line, f"fewer columns than the header's {len(self.columns)}")
 
 
 def open_pixel_table(tree: Tree, name: str, required: tuple[str, ...] = (PIXELS,)) -> PixelTable:
