@@ -180,7 +180,16 @@ def read_corrections(path: str | os.PathLike[str]) -> list[tuple[str, Emotion | 
             rows = list(enumerate(csv.reader(file), 1))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(path, f"not a CSV in UTF-8: {error}") from error
-    return [_parse_correction(path, number, row) for number, row in rows if row and not _is_header(row)]
+    found: list[tuple[str, Emotion | int | None]] = []
+    first: dict[tuple[str, bool], tuple[int, Emotion | int | None]] = {}
+    for number, row in rows:
+        if row and not _is_header(row):
+            key, value = _parse_correction(path, number, row)
+            before, earlier = first.setdefault((key, isinstance(value, int)), (number, value))
+            if earlier != value:
+                raise DatasetError(path, f"{key} is corrected otherwise in row {before}", number)
+            found.append((key, value))
+    return found
 
 
 def _list_keys(sample: Sample) -> Iterable[str]:

@@ -310,6 +310,29 @@ def test_first_frames_can_be_neutral(inputs, tmp_path):
     assert len(per_sequence) == 2 * len({sequence for sequence, _ in per_sequence})
 
 
+def test_corrections_of_rejected_images_are_not_said_to_be_of_none(tmp_path, portrait):
+    imitations.touched(tmp_path / "mine", "hapy/a.jpg")
+    imitations.write_photo(tmp_path / "mine/happy/b.jpg", portrait, 1, "happy")
+    (tmp_path / "corrections.csv").write_text("folder/hapy/a.jpg,happy\nfolder/z.jpg,sad\n")
+    options = BuildOptions(
+        {"folder": str(tmp_path / "mine")}, detector="whole", relabel=str(tmp_path / "corrections.csv")
+    )
+    first, second = prepare(options).warnings()
+    assert "rejected" in first
+    assert first.endswith(": folder/hapy/a.jpg")
+    assert second.endswith("in none of the data sets: folder/z.jpg")
+
+
+def test_options_of_sequences_that_are_not_there_have_no_effect(inputs):
+    def warnings(*names, **options):
+        own = {name: inputs[name] for name in names}
+        return [one for one in prepare(BuildOptions(own, detector="whole", **options)).warnings() if "no effect" in one]
+
+    first, second = warnings("jaffe", onset="peak", neutral="first")
+    assert (first.split()[0], second.split()[0]) == ("onset", "neutral")
+    assert not warnings("jaffe") + warnings("jaffe", "ckplus", onset="peak")
+
+
 def test_a_first_frame_that_shows_the_expression_is_not_neutral(portrait, tmp_path):
     clips = [imitations.Clip("S010", "001", 5, tuple(range(1, 9)), (640, 490))]
     data = imitations.write_ckplus(tmp_path / "CK+", portrait, clips=clips)

@@ -174,6 +174,12 @@ def test_bad_corrections_are_refused_with_their_row(row, message, corrections):
     assert caught.value.row == 2
 
 
+def test_corrections_that_contradict_each_other_are_refused(corrections):
+    with pytest.raises(DatasetError, match=r"row 3: a is corrected otherwise in row 1"):
+        corrections("a,sad\nb,sad\na,drop\n")
+    assert corrections("a,sad\na,onset=3\na,sad\n").label(sample("a")) is SAD
+
+
 def test_empty_corrections_keep_labels():
     none = Corrections({})
     assert none.label(sample("a")) is HAPPY

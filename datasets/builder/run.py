@@ -25,6 +25,7 @@ from emonet.datasets.builder.rows import read_rows
 from emonet.datasets.builder.shards import ShardPlan, plan_shards, write_rejected
 from emonet.datasets.builder.work import Seconds
 from emonet.datasets.builder.workers import open_workers, worker_devices
+from emonet.datasets.curation.onset import OnsetRule
 from emonet.datasets.curation.people import Seen, warn_of_divided_people
 from emonet.datasets.formats.tree import hash_file
 from emonet.datasets.reader import Reader
@@ -85,10 +86,22 @@ class Prepared:
         yield from warn_of_divided_people(
             Seen(one.source, one.subject, one.split and move(one.split)) for one in images
         )
-        unused = self.labeller.corrections.unused()
-        if unused:
+        yield from self._warn_of_unused_corrections()
+        if not any(reader.layout.starts_neutral for reader in self.readers.values()):
+            has_onset = OnsetRule.parse(self.options.onset) != OnsetRule()
+            changed = {"onset": has_onset, "neutral": self.options.neutral == "first"}
+            for name in filter(changed.__getitem__, changed):
+                yield f"{name} has no effect: there are no sequences that begin with a neutral face"
+
+    def _warn_of_unused_corrections(self) -> Iterator[str]:
+        rejected = {one.key for found in self.surveys.values() for one in found.rejected}
+        keys: dict[str, list[str]] = defaultdict(list)
+        for key in self.labeller.corrections.unused():
+            why = "of images that are rejected whatever their label" if key in rejected else "in none of the data sets"
+            keys[why].append(key)
+        for why, unused in keys.items():
             shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
-            yield f"{len(unused)} keys in the corrections are in none of the data sets: {shown}"
+            yield f"{len(unused)} keys in the corrections are {why}: {shown}"
 
 
 @dataclass(frozen=True, slots=True)
