@@ -4,7 +4,15 @@ from collections import Counter
 
 import pytest
 
-from emonet.datasets.curation.splits import DEFAULT_SHARES, Member, assign_folds, check_shares, hold_out, split_groups
+from emonet.datasets.curation.splits import (
+    DEFAULT_SHARES,
+    Member,
+    assign_folds,
+    check_shares,
+    hold_out,
+    split_groups,
+    warn_of_empty_splits,
+)
 
 CLASSES = ("angry", "happy", "sad")
 
@@ -44,6 +52,14 @@ def test_seed_changes_the_split():
 @pytest.mark.parametrize("seed", range(8))
 def test_single_subject_is_in_train(seed):
     assert split_groups(people(1), DEFAULT_SHARES, seed) == {"person 0": "train"}
+
+
+def test_splits_that_nobody_is_in_are_said():
+    assert warn_of_empty_splits("jaffe", 10, {"train", "validation", "test"}, DEFAULT_SHARES) == []
+    assert warn_of_empty_splits("jaffe", 1, {"test"}, {"train": 0.0, "validation": 0.0, "test": 1.0}) == []
+    (warning,) = warn_of_empty_splits("jaffe", 6, {"train", "test"}, DEFAULT_SHARES)
+    assert "6 people" in warning
+    assert "validation" in warning
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 from emonet.datasets.builder.options import BuildOptions
 from emonet.datasets.builder.rows import list_column
 from emonet.datasets.builder.search import CopySearch
-from emonet.datasets.curation.duplicates import Indices, NearPair, join_groups
+from emonet.datasets.curation.duplicates import Indices, NearPair, join_groups, join_pairs
 from emonet.datasets.curation.likeness import Likeness
 from emonet.datasets.curation.people import Seen, warn_of_divided_people
-from emonet.datasets.curation.splits import Member, assign_folds, hold_out, split_groups, warn_of_shortage
+from emonet.datasets.curation.splits import (
+    Member,
+    assign_folds,
+    hold_out,
+    split_groups,
+    warn_of_empty_splits,
+    warn_of_shortage,
+)
 from emonet.datasets.reader import Reader
 from emonet.datasets.sample import EVALUATED, DropReason
 from emonet.datasets.store.leaks import ALTERED, COPY_OF, LEARNED, NEAR_COPY_OF
@@ -82,7 +89,7 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
         search: Finds copies.
     """
     copies = search.find_copies(rows.column("sha1"))
-    official = _choose_splits(rows, readers, options)
+    official, warnings = _choose_splits(rows, readers, options)
     learned = options.learn_validation and "validation" in official
     official = [options.move_split(split) for split in official]
     pairs = [] if options.leaks == "keep" else _find_pairs(rows, official, copies, options, search)
@@ -92,7 +99,7 @@ def make_index(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOpti
     members = _make_members(rows, near_groups) if options.dev or options.folds else []
     split = _take_dev(official, reason, members, options) if options.dev else official
     fold = _choose_folds(split, reason, members, options)
-    warnings = [*warn_of_divided_people(_list_people(rows, split, reason))]
+    warnings += warn_of_divided_people(_list_people(rows, split, reason))
     if learned:
         warnings.append("validation was moved to train: of models that learn from it, score test alone")
     if options.dev:
@@ -141,7 +148,7 @@ def _find_pairs(
         likeness = Likeness.decode(one for chunk in packed for one in chunk.to_pylist())
         together = np.array(_number_people(rows, split), np.int64)[firsts]
         evaluated = np.array([name in EVALUATED for name in split], np.bool_)[firsts]
-        found = _join_pairs(found, search.find_altered_copies(firsts, likeness, together, evaluated, options.near))
+        found = join_pairs(found, search.find_altered_copies(firsts, likeness, together, evaluated, options.near))
     sources, sequences = list_column(rows, "source"), list_column(rows, "sequence")
     pairs = [replace(pair, first=int(firsts[pair.first]), second=int(firsts[pair.second])) for pair in found]
     return [
@@ -150,12 +157,6 @@ def _find_pairs(
         if sequences[p.first] is None
         or (sources[p.first], sequences[p.first]) != (sources[p.second], sequences[p.second])
     ]
-
-
-def _join_pairs(*found: list[NearPair]) -> list[NearPair]:
-    """Keep of each pair the first that was found."""
-    pairs = {(pair.first, pair.second): pair for pairs in reversed(found) for pair in pairs}
-    return [pairs[place] for place in sorted(pairs)]
 
 
 def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
@@ -168,8 +169,8 @@ def _number_people(rows: pa.Table, split: Sequence[str]) -> list[int]:
     return [-1 if subject is None else numbers.setdefault((subject, name), len(numbers)) for subject, name in names]
 
 
-def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> list[str]:
-    """Return the official split of each row, or else that of its subject: known of other rows, or drawn."""
+def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: BuildOptions) -> tuple[list[str], list[str]]:
+    """Return the official split of each row, or else that of its subject, known or drawn; and warnings."""
     sources, emotions, sizes = (list_column(rows, name) for name in ("source", "emotion", "size"))
     resplit = list_resplit(readers, options)
     published: list[str | None] = list_column(rows, "split")
@@ -187,10 +188,16 @@ def _choose_splits(rows: pa.Table, readers: Mapping[str, Reader], options: Build
         if split is None and subject is not None and size is not None and source in by_subject:
             members[source].append(Member(subject, emotion))
     drawn: dict[str, str] = {}
-    for of_source in members.values():
-        drawn |= split_groups(of_source, options.shares, options.seed)
+    warnings: list[str] = []
+    for name, of_source in members.items():
+        own = split_groups(of_source, options.shares, options.seed)
+        held = {*own.values(), *(split for split, one in zip(official, sources, strict=True) if split and one == name)}
+        warnings += warn_of_empty_splits(name, len(own), held, options.shares)
+        drawn |= own
     rest = next((split for split, share in options.shares.items() if share == 1), "train")
-    return [split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)]
+    return [
+        split or drawn.get(subject or "", rest) for split, subject in zip(official, subjects, strict=True)
+    ], warnings
 
 
 def _name_subjects(rows: pa.Table) -> list[str | None]:

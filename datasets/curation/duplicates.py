@@ -202,3 +202,9 @@ def _to_grey(image: Image) -> NDArray[np.uint8]:
     import cv2
 
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def join_pairs(*found: list[NearPair]) -> list[NearPair]:
+    """Keep of each pair the first that was found."""
+    pairs = {(pair.first, pair.second): pair for pairs in reversed(found) for pair in pairs}
+    return [pairs[place] for place in sorted(pairs)]

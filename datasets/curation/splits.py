@@ -8,7 +8,7 @@ are added or removed.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeVar
@@ -69,6 +69,23 @@ def split_groups(members: Sequence[Member], shares: Shares, seed: int) -> dict[s
         for label in sorted({member.label for member in members}, key=str):
             _fill(split, label, splits, labels, numbers)
     return splits
+
+
+def warn_of_empty_splits(source: str, people: int, held: Collection[str], shares: Shares) -> list[str]:
+    """Say which splits have no image of a data set whose people were divided, though they have a share.
+
+    Args:
+        source: The data set.
+        people: How many were divided.
+        held: The splits that have an image of it.
+        shares: What was asked for.
+    """
+    empty = [split for split, share in shares.items() if share > 0 and split not in held]
+    return (
+        [f"{source}: none of its {people} people is in {' or '.join(empty)}; --shares divides otherwise"]
+        if empty
+        else []
+    )
 
 
 def _choose_split(number: float, shares: Shares) -> str:
