@@ -20,7 +20,8 @@ def has_training_copy(store: Store, split: str, *, near: bool = False) -> NDArra
     """Tell for each row of a split whether the training data hold a copy of it.
 
     Copies count that the build left out of the training data, too. So the answer is the same for a data set that was
-    built with its leaks and for one that was built without.
+    built with its leaks and for one that was built without, but for blank images: those of the training data count as
+    leaks where leaks are left out, and are left out as blank where they are kept.
 
     Args:
         store: The data set.
