@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emonet.errors import ImageError, OptionError
 from emonet.labels import Emotion
@@ -120,16 +119,6 @@ class RegionImage:
         return np.ascontiguousarray(region)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ArrayImage:
-    """An image in memory: an array of any kind that `facecrop.read_image` takes."""
-
-    array: NDArray[np.uint8]
-
-    def read(self) -> Image:
-        return read_image(self.array)
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One image of a data set with the label that its publisher gave it.
@@ -149,13 +138,14 @@ class Sample:
         points: A file of 68 landmarks.
 
     Examples:
-        >>> import numpy as np
+        >>> from pathlib import Path
         >>> from emonet import Emotion
         >>> from emonet.datasets import Sample
-        >>> from emonet.datasets.sample import ArrayImage
-        >>> sample = Sample("mine/1", ArrayImage(np.zeros((48, 48), np.uint8)), Emotion.HAPPY, "mine", split="train")
-        >>> sample.image.read().shape
-        (48, 48, 3)
+        >>> from emonet.datasets.formats.tree import FileBlob
+        >>> from emonet.datasets.sample import EncodedImage
+        >>> image = EncodedImage(FileBlob(Path("anna.jpg")))  # it is opened by `image.read()`
+        >>> Sample("mine/anna.jpg", image, Emotion.HAPPY, "mine", split="train").emotion.value
+        'happy'
     """
 
     key: str

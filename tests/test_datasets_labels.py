@@ -1,10 +1,9 @@
 import pickle
 
-import numpy as np
 import pytest
 
 from emonet.datasets.labels import CLASS_LISTS, Corrections, LabelRules, find_emotion, find_split
-from emonet.datasets.sample import ArrayImage, DropReason, Sample
+from emonet.datasets.sample import DropReason, EncodedImage, Sample
 from emonet.errors import DatasetError
 from emonet.labels import Emotion
 
@@ -12,7 +11,7 @@ ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = Emotion
 
 
 def sample(key, emotion=HAPPY, sequence=None):
-    return Sample(key, ArrayImage(None), emotion, "ckplus", sequence=sequence)
+    return Sample(key, EncodedImage(None), emotion, "ckplus", sequence=sequence)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_empty_corrections_keep_labels():
     ],
 )
 def test_bad_samples_are_refused(changes, message):
-    arguments = {"key": "a", "image": ArrayImage(None), "emotion": HAPPY, "source": "jaffe"}
+    arguments = {"key": "a", "image": EncodedImage(None), "emotion": HAPPY, "source": "jaffe"}
     with pytest.raises(ValueError, match=message):
         Sample(**(arguments | changes))
 
@@ -207,8 +206,3 @@ def test_dataset_errors_can_be_pickled(row):
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.path, copy.reason, copy.row) == (error.path, "no such thing", row)
     assert str(copy) == str(error) == f"data/a.csv{', row 7' if row else ''}: no such thing"
-
-
-def test_sample_of_an_array():
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert np.array_equal(ArrayImage(grey).read(), np.repeat(grey[..., None], 3, axis=2))
