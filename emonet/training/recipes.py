@@ -126,9 +126,9 @@ def recipe(model: str, **changes: Any) -> dict[str, Any]:
     Args:
         model: Name of the network, as in `emonet models`.
         **changes: Options of your own. They replace those of the recipe, and remove what they make pointless: `epochs`
-            removes `steps`, `balance` removes the weights of classes, `size` removes the sizes of the beginning, and
-            another `optimizer` brings usual learning rates of its own. The recipe keeps its number of steps on small data sets (`epoch_images`) unless `epochs`,
-            `steps` or `init` is given.
+            removes `steps`, `balance` removes the weights of classes, `size` removes the sizes of the first part, and
+            another `optimizer` brings usual learning rates of its own. The recipe keeps its number of steps on small
+            data sets (`epoch_images`) unless `epochs`, `steps` or `init` is given.
 
     Returns:
         Options for `TrainConfig.from_dict`.
