@@ -101,6 +101,27 @@ def test_what_is_no_photo_is_refused_and_the_app_goes_on(app, jpeg, body):
     assert app.ask("/predict", jpeg)[0] == 200
 
 
+PART = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a.jpg"\r\n\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("multipart/form-data; boundary=x", PART * 2 + b"--x--\r\n"), ("multipart/form-data", PART)],
+)
+def test_a_form_that_cannot_be_read_says_why(app, kind, body):
+    status, answer = app.ask_json("/predict", body, {"Content-Type": kind})
+    assert status == 400
+    assert answer["error"]
+
+
+def test_another_method_is_refused_in_json(app):
+    for path in ("/predict", "/frame", "/explain"):
+        status, answer = app.ask_json(path)
+        assert (status, "POST" in answer["error"]) == (405, True)
+    assert app.ask("/live", b"")[0] == 405
+    assert app.ask("/live", method="HEAD") == (200, b"")
+
+
 def test_uploads_are_limited_in_bytes_and_in_pixels(app):
     assert app.ask("/predict", bytes(1_200_000))[0] == 413
     buffer = io.BytesIO()
@@ -144,6 +165,23 @@ def test_an_address_is_no_upload(app):
     assert status == 200
     assert "error" in app.ask(f"/gradio_api/call/photos/{asked['event_id']}")[1].decode()
     assert [one for one in app.connected_to() if "127.0.0.2" in one] == []
+
+
+def call_page(app, name, path):
+    """Let the page read an upload, as Gradio's clients do; return what it sends."""
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    kind = {"Content-Type": "application/json"}
+    told = json.dumps({"data": [[file] if name == "photos" else file]}).encode()
+    _, asked = app.ask_json(f"/gradio_api/call/{name}", told, kind)
+    return app.ask(f"/gradio_api/call/{name}/{asked['event_id']}")[1].decode()
+
+
+def test_an_upload_that_another_session_has_read_is_said_to_be_taken(app, jpeg):
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n' + jpeg + b"\r\n--x--\r\n"
+    _, (path,) = app.ask_json("/gradio_api/upload", part, {"Content-Type": "multipart/form-data; boundary=x"})
+    assert "1 face" in call_page(app, "photos", path)
+    assert "uploaded twice at the same time" in call_page(app, "photos", path)
+    assert "uploaded twice at the same time" in call_page(app, "film", path.replace(".jpg", ".mp4"))
 
 
 def test_eight_clients_are_all_answered_in_flat_memory(app, jpeg):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -22,18 +23,31 @@ from facecrop.images import encode_jpeg
 
 BODY_S = 60  # seconds in which an upload must have arrived: it holds a place in the queue
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 Answer = Callable[[Request], Any]
 
 
 def make_routes(reader: PhotoReader, opened: OpenedFolders) -> list[Route]:
     """Make the routes of everything but Gradio's page."""
     return [
-        Route("/predict", _answering(partial(_predict, reader)), methods=["POST"]),
-        Route("/frame", _answering(partial(_read_frame, reader)), methods=["POST"]),
-        Route("/explain", _answering(partial(_explain, reader)), methods=["POST"]),
-        Route("/live", _answering(partial(_show_live, reader)), methods=["GET"]),
-        Route("/open/{number:int}/{path:path}", _answering(partial(_open, opened)), methods=["GET"]),
+        _make_route("/predict", "POST", partial(_predict, reader)),
+        _make_route("/frame", "POST", partial(_read_frame, reader)),
+        _make_route("/explain", "POST", partial(_explain, reader)),
+        _make_route("/live", "GET", partial(_show_live, reader)),
+        _make_route("/open/{number:int}/{path:path}", "GET", partial(_open, opened)),
     ]
+
+
+def _make_route(path: str, method: str, answer: Answer) -> Route:
+    """Make a route that refuses other methods itself: Gradio would answer that there is no such page."""
+
+    async def answer_method(request: Request) -> Any:
+        if request.method != method and (request.method, method) != ("HEAD", "GET"):
+            raise HTTPException(405, f"ask with {method}, not with {request.method}", {"Allow": method})
+        return await answer(request)
+
+    return Route(path, _answering(answer_method), methods=METHODS)
 
 
 def _answering(answer: Answer) -> Answer:
@@ -50,6 +64,8 @@ def _answering(answer: Answer) -> Answer:
             return JSONResponse({"error": "there is nothing here"}, 404)
         except (EmonetError, ClientDisconnect) as error:
             return JSONResponse({"error": error.reason if isinstance(error, ImageError) else str(error)}, 400)
+        except HTTPException as error:  # of the method, or of a form that cannot be read
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
         except TimeoutError:
             return JSONResponse({"error": f"the upload did not arrive within {BODY_S} seconds"}, 408)
         return response
@@ -87,11 +103,12 @@ async def _show_live(reader: PhotoReader, _: Request) -> Response:
 async def _open(opened: OpenedFolders, request: Request) -> Response:
     path = opened.find(request.path_params["number"], request.path_params["path"])
     # A page of another's may run its own script, but it can reach nothing, this app included: the sandbox gives it an
-    # origin of its own, so that it cannot look into images that it shows.
+    # origin of its own, so that it cannot look into images that it shows. With modals an album can ask before
+    # corrections that were not saved are lost.
     policy = (
-        "sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; script-src 'unsafe-inline'; "
-        "style-src 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; frame-ancestors 'self'; "
-        "form-action 'none'; base-uri 'none'"
+        "sandbox allow-scripts allow-downloads allow-modals allow-popups; default-src 'none'; "
+        "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "frame-ancestors 'self'; form-action 'none'; base-uri 'none'"
     )
     shown = "cross-origin"  # by its pages, whose origin is another one
     return FileResponse(path, headers={"content-security-policy": policy, "cross-origin-resource-policy": shown})
