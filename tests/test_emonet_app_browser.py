@@ -89,6 +89,15 @@ def test_photos_are_read_and_names_are_text(tabs, app, photos):
     assert rows[2]["path"].startswith("'=")
 
 
+def test_the_same_photo_may_be_chosen_twice(tabs, app, photos, tmp_path):
+    for name in ("copy.jpg", "again/one.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((photos / "one.jpg").read_bytes())
+    tab = open_tab(tabs, app)
+    choose(tab, photos / "one.jpg", tmp_path / "copy.jpg", tmp_path / "again" / "one.jpg")
+    assert tab.locator("#shown-photos .faces > p").all_inner_texts() == ["1 face"] * 3
+
+
 def test_a_face_is_explained_on_demand(tabs, app, photos):
     tab = open_tab(tabs, app)
     choose(tab, photos / "one.jpg")
@@ -157,6 +166,21 @@ def test_a_film_becomes_a_timeline(tabs, app, face, tmp_path):
     with tab.expect_download() as download:
         tab.click("#shown-film a[download='segments.csv']")
     assert download.value.path().read_text().startswith("track,expression")
+
+
+def test_a_film_that_waits_for_another_can_be_stopped(tabs, app, face, tmp_path):
+    image = cv2.resize(face, (200, 160))
+    long = write_film(tmp_path / "long.webm", make_images(image, 1500, step=0))
+    short = write_film(tmp_path / "short.webm", make_images(image, 60))
+    first, second = (open_tab(tabs, app, "Film") for _ in range(2))
+    for tab, film, words in ((first, long, "frame"), (second, short, "queue")):
+        tab.set_input_files("#film input[type=file]", str(film))
+        wait_until(tab, f"document.querySelector('#shown-film').innerText.includes('{words}')", 60)
+    for tab in (second, first):
+        tab.click("#stop-film")
+    for tab in (second, first):
+        tab.wait_for_selector("#shown-film iframe", timeout=120_000)
+        assert "Stopped" in tab.locator("#shown-film .soft").inner_text()
 
 
 def test_what_is_no_film_is_said_and_the_app_goes_on(tabs, app, photos, tmp_path):

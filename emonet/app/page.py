@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,7 +23,7 @@ from emonet.app.film import FilmReader
 from emonet.app.opened import OpenedFolders
 from emonet.app.photo import PhotoCard, describe_error, describe_photo, render_photos
 from emonet.app.reader import PhotoReader
-from emonet.errors import EmonetError, ImageError
+from emonet.errors import EmonetError, ImageError, VideoError
 from emonet.html.render import TEMPLATES, open_templates
 from emonet.palette import EXPRESSIONS
 from emonet.prediction import PhotoResult
@@ -33,6 +32,7 @@ PROGRESS = gr.Progress()  # Gradio finds it as the default of an argument
 KEPT_S = 7200  # seconds: uploads that nobody asks about are removed after them; a film may wait for others
 PAPER, DARK_PAPER = "#fdfdfc", "#15181b"  # as in page.css
 FILMS = [".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v"]
+TAKEN = "the same file was uploaded twice at the same time; choose it again"
 HEADING = """# Expressions in your photos
 What a face appears to express, which its owner need not feel. Not for decisions about people.
 Photos are read by this app and forgotten."""
@@ -51,7 +51,7 @@ class AppPage:
     def __init__(self, reader: PhotoReader, opened: OpenedFolders, cache: Path) -> None:
         self._reader, self._opened, self._cache = reader, opened, cache
         self._films = FilmReader(reader.predictor)
-        self._stops: dict[str, Event] = defaultdict(Event)  # of the films that are read, by session
+        self._stops: dict[str, Event] = {}  # of the films that wait or are read, by session
 
     def build(self) -> Any:
         """Put the tabs together."""
@@ -83,7 +83,8 @@ class AppPage:
         film = _make_upload(file_types=FILMS, label="Drop or choose a film", elem_id="film")
         stop = gr.Button("Stop, and show what was read", size="sm", elem_id="stop-film")
         shown = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="shown-film")
-        film.upload(self._read_film, film, [shown, film], api_name="film", concurrency_limit=1)
+        waiting = film.upload(self._await_film, concurrency_limit=None, api_visibility="private")
+        waiting.then(self._read_film, film, [shown, film], api_name="film", concurrency_limit=1)
         stop.click(self._stop_film, api_visibility="private")
 
     def _read_photos(self, files: list[str], progress: Any = PROGRESS) -> tuple[str, None]:
@@ -98,6 +99,8 @@ class AppPage:
         return render_photos(cards, results, self._reader.classes), None
 
     def _read_photo(self, path: Path) -> tuple[PhotoCard, PhotoResult]:
+        if not path.exists():
+            return describe_error(path.name, TAKEN), PhotoResult(path.name, error=ImageError(path.name, TAKEN))
         try:
             with self._reader.place():
                 photo = self._reader.read(path)
@@ -108,11 +111,16 @@ class AppPage:
             raise gr.Error(escape(str(error)), print_exception=False) from error
         return card, replace(photo.result, source=path.name)
 
+    def _await_film(self, request: gr.Request) -> None:
+        self._stops[str(request.session_hash)] = Event()  # now, because a film may wait for others
+
     def _read_film(self, film: str, request: gr.Request, progress: Any = PROGRESS) -> tuple[str, None]:
         session = str(request.session_hash)
-        stop = self._stops[session] = Event()
+        stop = self._stops.setdefault(session, Event())
         try:
             with self._removing([film]) as (path,):
+                if not path.exists():
+                    raise VideoError(path.name, TAKEN)
                 return self._films.read(path, lambda share, words: progress(share, desc=words), stop), None
         except EmonetError as error:
             reason = getattr(error, "reason", str(error))
@@ -136,18 +144,27 @@ class AppPage:
         """Take uploads out of Gradio's folder, where old ones are removed, and remove them in the end."""
         try:
             with tempfile.TemporaryDirectory() as folder:
-                yield [self._take(Path(file), Path(folder) / str(number)) for number, file in enumerate(files)]
+                names = enumerate(dict.fromkeys(files))  # a file may be named twice: Gradio keeps one of each content
+                taken = {name: self._take(Path(name), Path(folder) / str(number)) for number, name in names}
+                yield [taken[name] for name in files]
         finally:
             self._sweep()
 
     def _take(self, path: Path, folder: Path) -> Path:
-        """Move an upload, and remove the folder that Gradio made for it; other files stay where they are."""
+        """Move an upload, and remove the folder that Gradio made for it; other files stay where they are.
+
+        Uploads of the same content share a folder, and those of the same name, too, are one file: it is not there any
+        more if another session has taken it.
+        """
         if not path.resolve().is_relative_to(self._cache.resolve()):
             return path
         folder.mkdir()
-        taken = Path(shutil.move(path, folder / path.name))
-        if path.parent.resolve() != self._cache.resolve():
-            shutil.rmtree(path.parent, ignore_errors=True)
+        taken = folder / path.name
+        with suppress(FileNotFoundError):
+            shutil.move(path, taken)
+        with suppress(OSError):  # it holds more, or was removed
+            if path.parent.resolve() != self._cache.resolve():
+                path.parent.rmdir()
         return taken
 
     def _sweep(self) -> None:
