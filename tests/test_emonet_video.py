@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from films import cut, make_images, write_film
+from pages import Tags
 from typer.testing import CliRunner
 
 from emonet import EmotionPredictor, FrameResult, predict_video
@@ -23,6 +24,7 @@ from emonet.video.analysis import Smoother
 from emonet.video.annotated import FilmWriter
 from emonet.video.reading import FilmFile
 from emonet.video.segments import find_segments
+from emonet.video.timeline import write_timeline
 from facecrop import Face, FilterRules
 
 FRAMES = 40
@@ -140,6 +142,17 @@ def test_segments_pass_over_what_is_shown_briefly():
     assert second == Segment(1, "neutral", 33 / 25, 52 / 25, pytest.approx(0.8))
 
 
+def test_bars_meet_where_expressions_change_from_frame_to_frame(tmp_path):
+    names = ["happy", "happy", "happy", "sad", "sad", "sad", None, None, "happy", "happy"]
+    frames = [FrameResult(index, index, (said(name, 0.8),) if name else ()) for index, name in enumerate(names)]
+    many = {"title": "a film", "classes": CLASSES, "length_s": 9, "frames": 10, "gap_s": 4}
+    page, segments = write_timeline(frames, tmp_path, **many)
+    bars = Tags(page.read_text(encoding="utf-8")).named("i")
+    shown = [(float(one["data-from"]), float(one["data-to"])) for one in bars if "data-from" in one]
+    assert shown == [(0, 3), (3, 5), (8, 9)]
+    assert [(one.from_s, one.to_s) for one in segments] == [(0, 2), (3, 5), (8, 9)]
+
+
 def test_a_run_writes_a_row_for_each_face_on_each_frame(whole, predictor):
     rows = read_rows(whole)
     assert [row["frame"] for row in rows] == list(range(FRAMES))
@@ -170,6 +183,27 @@ def test_a_run_that_was_ended_goes_on_without_losing_or_doubling_frames(film, pr
     assert read_rows(tmp_path) == read_rows(whole)
     assert VideoRun(film, tmp_path, predictor).run(seen.append).known == FRAMES
     assert not [path for path in tmp_path.iterdir() if "part" in path.name]
+
+
+def test_an_annotated_film_of_fewer_frames_is_not_shown(film, predictor, tmp_path):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    assert VideoRun(film, tmp_path, predictor, annotate=True).run(stop).stopped
+    assert (tmp_path / "annotated.webm").exists()
+    VideoRun(film, tmp_path, predictor).run(lambda _: None)
+    assert not (tmp_path / "annotated.webm").exists()
+    assert "annotated.webm" not in (tmp_path / "timeline.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_before_the_first_frame_is_no_fault_of_the_film(film, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmotionPredictor, "classify_faces", stop)
+    result = run_command(film, *FAST, "-o", tmp_path)
+    assert result.exit_code == 130
+    assert "run the same command again to go on" in result.stderr
 
 
 @pytest.mark.parametrize("rate", [2, 5])

@@ -70,6 +70,11 @@ def test_frames_can_be_left_out(tmp_path, options, indices):
     assert [frame.index for frame in frames] == indices
 
 
+def test_a_gap_in_a_film_does_not_raise_the_rate():
+    film = open_video((time_s, np.zeros((60, 90, 3), np.uint8)) for time_s in (0, 10, 10.04, 10.08, 11, 11.9, 12, 13))
+    assert [frame.time_s for frame in film.read(VideoOptions(rate=1))] == [0, 10, 11, 12, 13]
+
+
 def test_reading_goes_on_at_a_frame(tmp_path):
     film = open_video(write_film(tmp_path / "film.avi", make_marked()))
     assert [frame.index for frame in film.read(VideoOptions(every=2), after=4)] == [4, 6, 8]

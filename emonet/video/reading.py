@@ -78,7 +78,8 @@ class Sampling:
         if index % self._every or time_s < self._due - 1e-6:
             return False
         if self._step:
-            self._due = max(self._due + self._step, time_s - self._step)
+            late = time_s - self._due > self._step  # after a gap, where times are uneven
+            self._due = (time_s if late else self._due) + self._step
         return True
 
 

@@ -116,14 +116,13 @@ class VideoRun:
 
         Raises:
             VideoError: Nothing could be read.
+            KeyboardInterrupt: Ctrl-C came before the first frame was looked at.
             OptionError: Another run is writing into the folder now, or it holds another recording of a camera.
         """
         live = self.film.live
         with VideoJournal(self.folder / JOURNAL, self._identity(), keep=live) as journal:
             for part in self.folder.glob(f"*{SUFFIX}*"):  # left by a run that was killed while it wrote
                 part.unlink()
-            if journal.new:
-                (self.folder / ANNOTATED).unlink(missing_ok=True)  # it shows what is not in the journal any more
             known = journal.frames
             if live and known:
                 self._write(journal)
@@ -131,6 +130,8 @@ class VideoRun:
             stopped = False
             if "ended" not in journal.state or journal.state.get("fault"):  # the disk may have been away
                 stopped = self._look(journal, watch)
+            if stopped and not journal.frames:
+                raise KeyboardInterrupt
             if not journal.frames:
                 raise self._fault(journal) or VideoError(self.path, "no frame was looked at")
             page, segments = self._write(journal)
@@ -172,6 +173,7 @@ class VideoRun:
                 thumbnails.append(Thumbnail(result.time_s, encode_jpeg(limit_size(image, THUMBNAIL))))
                 due = result.time_s + step
         after = state | {"last": results[-1].index, "due": due, "step": step}
+        (self.folder / ANNOTATED).unlink(missing_ok=True)  # of an earlier run: it does not show these frames
         journal.add(results, thumbnails, after)
         return after | {"step": 2 * step} if journal.thin_thumbnails() else after
 

@@ -6,7 +6,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +45,7 @@ class Bar(NamedTuple):
     """A segment in the bar of its track; the places are shares of the film's length."""
 
     segment: Segment
+    to_s: float  # where the bar ends: at the next segment if that begins with the next frame
     left: float
     width: float
     words: str
@@ -154,7 +155,7 @@ def write_timeline(
         film=film,
         length=round(length_s, 3),
         lane=list(_choose_lane(thumbnails, length_s)),
-        tracks=[_view(track, steps, segments, length_s, gap_s) for track in shown],
+        tracks=[_view(track, steps, segments, length_s, gap_s, 1.5 * length_s / max(1, frames - 1)) for track in shown],
         hidden=len(longest) - len(shown),
         classes=classes,
         rows=segments[:MOST_ROWS],
@@ -177,17 +178,15 @@ def format_time(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{words}" if hours else f"{minutes}:{words}"
 
 
-def _view(track: int, steps: Steps, segments: Sequence[Segment], length_s: float, gap_s: float) -> TrackView:
+def _view(
+    track: int, steps: Steps, segments: Sequence[Segment], length_s: float, gap_s: float, near_s: float
+) -> TrackView:
     own = [one for one in segments if one.track == track]
-    bars = [
-        Bar(
-            one,
-            one.from_s / length_s,
-            max(0.0, one.to_s - one.from_s) / length_s,
-            f"{one.emotion}, {format_time(one.from_s)} to {format_time(one.to_s)}, {one.strength:.0%}",
-        )
-        for one in own
-    ]
+    bars = []
+    for one, after in zip_longest(own, own[1:]):
+        to_s = after.from_s if after is not None and after.from_s - one.to_s <= near_s else one.to_s
+        words = f"{one.emotion}, {format_time(one.from_s)} to {format_time(one.to_s)}, {one.strength:.0%}"
+        bars.append(Bar(one, to_s, one.from_s / length_s, max(0.0, to_s - one.from_s) / length_s, words))
     return TrackView(track, *steps.spans[track], steps.draw(track, gap_s), bars)
 
 
