@@ -18,6 +18,9 @@ onload = () => {
   try { pen.getImageData(0, 0, 1, 1); document.title = "saw it"; } catch (error) { document.title = error.name; }
 };
 </script>"""
+ASKING = """<!doctype html><title>asking</title><link rel="icon" href="data:,"><p>corrections<script>
+addEventListener("beforeunload", event => event.preventDefault());
+</script>"""
 GRADIO_SAYS = "Method not implemented."  # into the console, at each upload
 
 
@@ -26,6 +29,7 @@ def app(tmp_path_factory):
     pages = tmp_path_factory.mktemp("pages")
     (pages / "<i>album.html").write_text("<!doctype html><title>an album</title><p>an album")
     (pages / "spy.html").write_text(SPY)
+    (pages / "asking.html").write_text(ASKING)
     PIL.Image.new("RGB", (4, 4), "teal").save(pages / "secret.png")
     options = ("--model", "emonet_fast", "--detector", "yunet", "--max-megabytes", "5", "--open", str(pages))
     with run_app(tmp_path_factory.mktemp("app"), *options) as running:
@@ -163,6 +167,9 @@ def test_a_film_becomes_a_timeline(tabs, app, face, tmp_path):
     timeline = tab.locator("#shown-film iframe").content_frame
     assert "walk.webm" in timeline.locator("h1").inner_text()
     assert timeline.locator("svg").count() >= 1
+    timeline.get_by_role("link", name="Segments").click()
+    tab.wait_for_timeout(500)
+    assert timeline.locator("#segments").is_visible()
     with tab.expect_download() as download:
         tab.click("#shown-film a[download='segments.csv']")
     assert download.value.path().read_text().startswith("track,expression")
@@ -206,6 +213,16 @@ def test_a_page_of_others_shows_images_and_cannot_look_into_them(tabs, app):
     wait_until(tab, "document.title !== 'spy'", 20)
     assert tab.title() == "SecurityError"
     assert tab.evaluate("document.images[0].naturalWidth") == 4
+
+
+def test_a_page_asks_before_changes_are_lost(tabs, app):
+    tab = tabs.open(f"{app.address}/open/0/asking.html")
+    tab.click("p")
+    with tab.expect_event("dialog") as asked:
+        tab.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    assert tabs.complaints == [""]
+    tabs.complaints.clear()
 
 
 @pytest.mark.parametrize("dark", [False, True])

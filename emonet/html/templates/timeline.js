@@ -11,6 +11,16 @@ const tracks = [...document.querySelectorAll(".one")].map((one) => ({
     from: Number(dataset.from), to: Number(dataset.to), emotion: dataset.emotion })),
 }));
 
+// In the app's page the timeline has no address of its own, and a link to a section would open the app here.
+if (location.href === "about:srcdoc") {
+  for (const link of document.querySelectorAll('a[href^="#"]')) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      document.querySelector(link.getAttribute("href")).scrollIntoView();
+    });
+  }
+}
+
 function format(seconds) {
   const tenths = Math.round(10 * seconds);
   const [hours, minutes] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60];
@@ -24,7 +34,7 @@ function show(seconds) {
   slider.setAttribute("aria-valuetext", format(seconds));
   shownTime.textContent = format(seconds);
   for (const { now, segments } of tracks) {
-    const found = segments.find(({ from, to }) => from <= seconds && seconds <= to);
+    const found = segments.findLast(({ from, to }) => from <= seconds && seconds <= to);
     now.textContent = found ? found.emotion : "";
   }
 }
