@@ -115,7 +115,7 @@ class Decisions {
     this.waiting = this.waiting.then(async () => {
       try {
         const answer = await this.saver.save(key, kind, value, before);
-        if (answer.decision) this.last = Math.max(this.last, answer.decision[0]);
+        if (answer.decision?.[0] === this.last + 1) this.last += 1; // else others come before it, which are polled for
         if ("conflict" in answer) this.reject(key, kind, answer.conflict, `${key} was decided in another tab meanwhile`);
       } catch (error) {
         this.reject(key, kind, before, `not saved: ${error.message}`);
