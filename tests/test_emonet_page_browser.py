@@ -107,12 +107,25 @@ def test_the_page_answers_as_python_does(tabs, address, photos):
 
 def test_photos_without_a_face_and_what_is_no_photo_are_said_so(tabs, address, photos, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    PIL.Image.new("1", (70_000, 20)).save(tmp_path / "wide.png")  # no canvas is as wide
     tab = open_page(tabs, address)
-    choose(tab, tmp_path / "broken.jpg", photos / "none.png", photos / "one.jpg")
+    choose(tab, tmp_path / "wide.png", tmp_path / "broken.jpg", photos / "none.png", photos / "one.jpg")
     said = tab.locator("#photos article").all_inner_texts()
     assert "1 face" in said[0]
     assert "No face was found" in said[1]
     assert "cannot read" in said[2]
+    assert "too large for this browser" in said[3]
+
+
+def test_the_page_is_ready_when_no_photo_waits(tabs, address, photos, tmp_path):
+    (tmp_path / "notes.txt").write_text("no photo")
+    tab = open_page(tabs, address)
+    tab.set_input_files("#choose", str(tmp_path / "notes.txt"))
+    assert tab.evaluate(STATUS) == "These are no photos"
+    tab.set_input_files("#choose", [str(photos / "several.png"), str(photos / "one.jpg")])
+    tab.set_input_files("#choose", str(photos / "none.png"))
+    wait_until(tab, f"{STATUS} === 'Ready'", 120)
+    assert tab.evaluate("results.map(({ name }) => name)") == ["several.png", "one.jpg", "none.png"]
 
 
 EARLY = """new MutationObserver((_, observer) => {
@@ -177,6 +190,17 @@ def test_the_camera_is_read_live_and_stops(tabs, address):
     wait_until(tab, "parseFloat(document.getElementById('rate').textContent) > 0")
     tab.click("#stop")
     wait_until(tab, "document.getElementById('live').hidden && live.stream === null")
+    assert tab.evaluate("document.activeElement.id") == "camera"
+
+
+def test_a_camera_that_goes_away_is_noticed(tabs, address):
+    tab = open_page(tabs, address)
+    tab.click("#camera")
+    wait_until(tab, "document.querySelectorAll('#live-faces .face').length === 1", 60)
+    tab.evaluate("live.stream.getTracks()[0].dispatchEvent(new Event('ended'))")
+    assert tab.evaluate(STATUS) == "The camera has stopped"
+    assert tab.locator("#camera").is_enabled()
+    assert not tab.locator("#live").is_visible()
 
 
 def test_a_double_click_opens_one_camera_which_stops(tabs, address):

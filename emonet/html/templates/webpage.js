@@ -1,6 +1,7 @@
 // Start: wait for the files that follow in the page, open them beside it, and take photos from whoever looks at it.
 
 const status = text => { byId('status').textContent = text; };
+const cards = [];  // photos that are read now, or wait
 const waiting = new Map();  // number of a question -> what to do with its answer
 let worker, asked = 0;
 
@@ -51,17 +52,24 @@ async function start() {
 
 async function readPhotos(files) {
   const photos = [...files].filter(file => file.type.startsWith('image/') || !file.type);
-  const cards = photos.map(addPhoto);
-  if (!await opened) {
-    for (const card of cards) showPhoto(card, { error: 'the page cannot start' });
-    return;
-  }
-  for (const [index, card] of cards.entries()) {
+  if (files.length && !photos.length) status('These are no photos');
+  if (!photos.length) return;
+  cards.push(...photos.map(addPhoto));
+  if (cards.length > photos.length) return;  // others are read now, and these after them
+  const isOpen = await opened;
+  for (const [index, card] of cards.entries()) {  // those that come meanwhile, too
     if (!card.article.isConnected) continue;  // it was cleared
-    status(`Reading photo ${index + 1} of ${cards.length}`);
-    showPhoto(card, await ask({ image: card.file }));
+    if (isOpen) status(`Reading photo ${index + 1} of ${cards.length}`);
+    showPhoto(card, isOpen ? await ask({ image: card.file }) : { error: 'the page cannot start' });
   }
-  status('Ready');
+  cards.length = 0;
+  if (isOpen) status('Ready');
+}
+
+async function readFrame(image, share) {
+  const answer = await ask({ image, share }, [image]);
+  if (answer.error) status(`The camera's image cannot be read: ${answer.error}`);
+  return answer;
 }
 
 const reading = setInterval(showProgress, 100);
@@ -80,7 +88,7 @@ byId('choose').addEventListener('change', ({ target }) => {
 });
 byId('save').addEventListener('click', () => save(makeTable(), 'text/csv', 'expressions.csv'));
 byId('clear').addEventListener('click', clearPhotos);
-byId('camera').addEventListener('click', () => startCamera((image, share) => ask({ image, share }, [image])));
+byId('camera').addEventListener('click', () => startCamera(readFrame));
 byId('stop').addEventListener('click', stopCamera);
 byId('record').addEventListener('click', record);
 document.addEventListener('paste', event => readPhotos(event.clipboardData.files));

@@ -12,11 +12,13 @@ async function startCamera(read) {
     live.stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
     video.srcObject = live.stream;
     await video.play();
+    for (const track of live.stream.getTracks()) track.addEventListener('ended', sayGone);
   } catch (error) {
     stopCamera();
     byId('status').textContent = `The camera cannot be used: ${error.message}`;
     return;
   }
+  byId('status').textContent = '';
   byId('live').hidden = false;
   const { stream } = live;
   let last = performance.now(), rate = 0;
@@ -70,8 +72,15 @@ function stopCamera() {
   if (live.recorder) record();
   live.stream?.getTracks().forEach(track => track.stop());
   live.stream = null;
+  const hadFocus = byId('live').contains(document.activeElement);
   byId('live').hidden = true;
   byId('camera').disabled = false;
+  if (hadFocus) byId('camera').focus();
+}
+
+function sayGone() {
+  stopCamera();
+  byId('status').textContent = 'The camera has stopped';
 }
 
 // Starts to record what is shown, or stops and saves the film, and a table of the faces on each frame.

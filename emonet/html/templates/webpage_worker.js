@@ -20,6 +20,8 @@ async function read({ image, share }) {
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
   context.fillStyle = 'white';  // what is transparent becomes white
   context.fillRect(0, 0, width, height);
+  if (context.getImageData(0, 0, 1, 1).data[3] !== 255)  // a canvas that is too large draws nothing, and does not say so
+    throw new Error('the image is too large for this browser');
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const pixels = context.getImageData(0, 0, width, height);
