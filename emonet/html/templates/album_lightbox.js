@@ -28,7 +28,7 @@ class Lightbox {
     const { photo } = this;
     const place = this.photos.indexOf(photo);
     const step = (by, sign, words) => make("button", { type: "button", class: "step", "data-step": by, "aria-label": words, title: words, disabled: !this.photos[place + by] }, sign);
-    const original = originalOf(this.album, photo);
+    const original = photo.isGone ? "" : originalOf(this.album, photo);
     this.dialog.dataset.photo = photo.number;
     this.dialog.replaceChildren(
       make("div", { class: "stage" }, this.makeImage(photo, original), step(-1, "\u2039", "The photo before"), step(1, "\u203a", "The photo after")),
@@ -54,11 +54,20 @@ class Lightbox {
       if (!first) return;
       const loaded = new Image();
       loaded.onload = () => { image.src = first; };
-      loaded.onerror = () => load(others);
+      loaded.onerror = () => {
+        if (first === original) this.removeLink(photo);
+        load(others);
+      };
       loaded.src = first;
     };
     load(larger);
     return make("div", { class: "photo" }, image, drawMarks(photo, Math.min(1000, innerWidth), this.chosen(photo)));
+  }
+
+  // The original cannot be opened: it lies elsewhere, or outside of what an app may show.
+  removeLink(photo) {
+    photo.isGone = true;
+    if (this.photo === photo) this.dialog.querySelector(".original")?.parentElement.remove();
   }
 
   makeFace(face) {
