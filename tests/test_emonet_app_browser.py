@@ -86,6 +86,8 @@ def test_photos_are_read_and_names_are_text(tabs, app, photos):
     assert "No face was found" in none.inner_text()
     assert "cannot be read" in broken.inner_text()
     assert broken.locator("h3").inner_text() == "=img src=x onerror=alert(1).jpg"  # as Gradio stores it
+    one.locator("svg rect").evaluate("box => box.classList.replace('happy', 'unsure')")
+    assert one.locator("svg rect").evaluate("box => getComputedStyle(box).strokeDasharray") == "6px, 3px"
     with tab.expect_download() as download:
         tab.click("#shown-photos a[download]")
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
