@@ -219,6 +219,13 @@ def test_importing_pulls_in_nothing_heavy(package):
     assert len(loaded) < 250
 
 
+def test_networks_are_opened_without_the_compiler_of_torch():
+    script = "import sys; from emonet.inference import load_model; load_model('emonet_fast').network(); "
+    script += "print(*{'torch', 'torch._dynamo', 'torch._inductor'} & {*sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == ["torch"]
+
+
 def test_mtcnn_needs_the_weights_of_facenet_pytorch_and_not_its_imports():
     script = "import sys, facecrop; facecrop.open_detector('mtcnn'); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
