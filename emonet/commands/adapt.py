@@ -12,7 +12,7 @@ import typer
 from emonet.adapting.options import AdaptOptions
 from emonet.commands._console.arguments import MODEL_SUFFIX, check_model_out
 from emonet.commands._console.endings import FAILED
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.progress import progress_bars
 from emonet.html.formatting import count_of
@@ -55,9 +55,7 @@ def adapt(
     written, 1 it was not, because the new head is no better or the call was mistaken.
     """
     options = given.choose(AdaptOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     path = out or Path(f"{options.name}{MODEL_SUFFIX}")
     check_model_out(path, overwrite=options.overwrite)
     import_packages("emonet adapt", "emonet[train]", "torch", "sklearn")

@@ -15,7 +15,7 @@ import typer
 from emonet.commands._console.arguments import RUNNING
 from emonet.commands._console.endings import SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.engines import EngineName, Master, Settings, SparkPlace, choose_spark
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.output import print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.commands._console.progress import progress_bars
@@ -97,9 +97,7 @@ def build(
     if stored is not None and stored.is_dir():
         stored /= DESCRIPTION
     options = given.choose(BuildOptions, _with_auto) if stored is None else _stored_options(stored, given, out)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     _check_places(out, imagefolder, options)
     check_training_packages("build")
     spark = choose_spark("build", engine, master, settings, workers=workers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.errors import OptionError
@@ -65,9 +65,7 @@ def compare(
     """
     check_training_packages("compare")
     options = given.choose(CompareOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     if store is not None and out is None:
         raise OptionError("--store shows crops on a page: say with --out where to write it")
     if out is not None:

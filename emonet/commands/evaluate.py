@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emonet.commands._console.arguments import RUNNING, Device, HeadName, ModelArgument, PriorName, StorePath
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.output import print_json, print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.folders import check_own
@@ -75,9 +75,7 @@ def evaluate(
     prior of the model: choose a default by that of dev alone.
     """
     options = given.choose(EvaluateOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     if out is not None:
         from emonet.evaluation.coverage import FIGURES
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from emonet.commands._console.arguments import StorePath
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.options import Option, check_options
 
 
@@ -41,8 +41,6 @@ def export_images(
     from emonet.datasets.store.imagefolder import write_imagefolder
 
     options = given.choose(ExportImagesOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     count = write_imagefolder(open_store(store), out, splits=options.splits, sources=options.sources)
     typer.echo(f"{count:,} images in {out}")

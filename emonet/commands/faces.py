@@ -14,7 +14,7 @@ import typer
 from emonet.commands._console.arguments import ANY_FACE, FACES, RUNNING, DetectorName, FaceRules, PhotosArgument
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
 from emonet.commands._console.face_files import FaceSearch, begin_output, check_output, find_shared
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.places import expand_places, list_places
 from emonet.commands._console.progress import progress_bars
 from emonet.commands._console.tally import skipped_lines
@@ -80,9 +80,7 @@ def faces(
     from facecrop.side_by_side import map_photos
 
     options = given.choose(FacesOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     places = expand_places(photos)
     rules = replace(options.rules, detector=options.detector)
     shared = find_shared(places)

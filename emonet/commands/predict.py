@@ -20,7 +20,7 @@ from emonet.commands._console.arguments import (
 )
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE, say_how_to_resume
 from emonet.commands._console.engines import EngineName, Master, Settings, choose_spark
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.places import expand_places, list_places
 from emonet.commands._console.predictors import PredictorOptions, open_predictor
 from emonet.commands._console.progress import progress_bars
@@ -129,9 +129,7 @@ def predict(
     were read, 3 some were not, 1 none was or the call was mistaken.
     """
     options = given.choose(PredictOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     if spark := choose_spark("predict", engine, master, settings, labels=labels, json=as_json or None):
         predict_on_spark(photos, out, options, spark)
         return

@@ -10,7 +10,7 @@ import typer
 
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.output import print_table
 from emonet.commands._console.packages import check_training_packages
 from emonet.commands.train import with_recipe
@@ -148,9 +148,7 @@ def _run(chosen: Protocol, store: Path, out: Path, given: Given, *options: Any, 
     from emonet.protocols.run import run_protocol
 
     config = given.choose(TrainConfig, with_recipe)
-    if given.print_config:
-        print_options(*options, config)
-        return
+    given.end_if_printed(*options, config)
     with say_how_to_resume(), training_bar(shown=True) as watch:
         result = run_protocol(chosen, open_store(store), config, out, watch, overwrite=overwrite)
     _show(result)

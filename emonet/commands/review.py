@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emonet.commands._console.arguments import StorePath
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.progress import progress_bars
 from emonet.html.formatting import count_of
 from emonet.review.options import ReviewOptions
@@ -47,9 +47,7 @@ def review(
     and OUT/corrections.csv is what `emonet build --relabel` reads. Run again, the review goes on.
     """
     options = given.choose(ReviewOptions)
-    if given.print_config:
-        print_options(options)
-        return
+    given.end_if_printed(options)
     from emonet.datasets import open_store
     from emonet.review import open_review, write_review
 

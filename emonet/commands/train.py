@@ -11,7 +11,7 @@ import typer
 
 from emonet.commands._console.arguments import StorePath
 from emonet.commands._console.endings import say_how_to_resume
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.packages import check_training_packages
 from emonet.inference.loading import RUN_MODEL
 from emonet.training import TrainConfig, recipe
@@ -40,9 +40,7 @@ def train(
     from emonet.training.session import check_own_run
 
     config = given.choose(TrainConfig, with_recipe)
-    if given.print_config:
-        print_options(config)
-        return
+    given.end_if_printed(config)
     check_own_run(out)
     first = os.environ.get("RANK", "0") == "0"
     with say_how_to_resume(), training_bar(shown=first) as watch:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emonet.commands._console.endings import SOME_UNREADABLE, STOPPED, say_how_to_resume
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.predictors import PredictorOptions, ViewName, open_predictor
 from emonet.commands._console.progress import progress_bars
 from emonet.errors import MissingFileError, OptionError, VideoError
@@ -66,9 +66,7 @@ def video(
     from emonet.video import VideoRun
 
     options, how = given.choose(VideoCommandOptions), given.choose(VideoOptions)
-    if given.print_config:
-        print_options(options, how)
-        return
+    given.end_if_printed(options, how)
     film = _parse_source(source)
     if isinstance(film, Path) and not film.exists():
         raise MissingFileError(f"no such film: {film}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from emonet.app.options import AppLimits, AppPlace
-from emonet.commands._console.options import Given, print_options, with_options
+from emonet.commands._console.options import Given, with_options
 from emonet.commands._console.predictors import PredictorOptions, open_predictor
 
 SERVING = "Serving"  # a panel of --help
@@ -57,9 +57,7 @@ def app(
     answers programs with JSON. Needs the packages of the extra app.
     """
     options, limits = given.choose(PredictorOptions), given.choose(AppLimits)
-    if given.print_config:
-        print_options(options, limits)
-        return
+    given.end_if_printed(options, limits)
     place = AppPlace(host, port, auth, no_auth, tuple(name or ()))
     from emonet.app import AppServer, PhotoReader
 

@@ -57,6 +57,12 @@ class Given:
             raise typer.BadParameter("it must be given", param_hint=missing[0])
         return from_table(described, own)
 
+    def end_if_printed(self, *options: Any) -> None:
+        """Print the options that were chosen, as TOML, and end the command, if `--print-config` asks for it."""
+        if self.print_config:
+            print_options(*options)
+            raise typer.Exit
+
 
 def with_options(*described: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of dataclasses, and `--config` and `--print-config`; it gets them as `given`."""
