@@ -57,6 +57,12 @@ MOVES = {
 }
 
 
+def rejections(reader):
+    """Reads everything; key -> reason of what was rejected."""
+    list(reader)
+    return {rejected.key: rejected.reason for rejected in reader.rejected}
+
+
 def expression(portrait, emotion, activation):
     """The portrait with an expression between none (0) and its peak (1)."""
     outwards, down, apart, brows = (activation * part for part in MOVES[emotion])

@@ -13,6 +13,7 @@ import cv2
 import imitations
 import numpy as np
 import pytest
+from folders import files
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from emonet.datasets import DatasetError, open_store
@@ -54,10 +55,6 @@ def built(inputs, path, **options):
 
 def rows(store, *columns):
     return [row for split in store.splits for row in store.table(split, columns or None).to_pylist()]
-
-
-def files(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def csv_of(tmp_path, pictures):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import imitations
 import pytest
+from folders import files
 
 from emonet.datasets import open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, prepare
@@ -59,10 +60,6 @@ def whole(table, tmp_path_factory):
     options = BuildOptions({"fer2013": str(table)}, detector="whole", dev=10, leaks="report")
     build_dataset(prepare(options), folder, workers=1)
     return files(folder)
-
-
-def files(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def started(script, table, out, workers=1, **options):

@@ -7,6 +7,7 @@ from pathlib import Path
 import imitations
 import numpy as np
 import pytest
+from imitations import rejections
 
 from emonet.datasets import READERS, DatasetError
 from emonet.datasets.ckplus import read_points
@@ -24,12 +25,6 @@ def official(folder, label, frames=(1, 2), labels="Emotion"):
         name = f"S010_002_{frames[-1]:08d}_emotion.txt"
         imitations.write_text(folder / labels / "S010/002" / name, label)
     return folder
-
-
-def rejections(reader):
-    """Reads everything; key -> reason of what was rejected."""
-    list(reader)
-    return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
 def test_ckplus_samples_have_subject_sequence_and_frame(portrait, tmp_path):

@@ -3,6 +3,7 @@
 import imitations
 import numpy as np
 import pytest
+from imitations import rejections
 
 from emonet.datasets import READERS, DatasetError
 from emonet.labels import Emotion
@@ -20,12 +21,6 @@ def edited_csv(path, rows, number, old, new):
     assert old in lines[number + 1]
     lines[number + 1] = lines[number + 1].replace(old, new, 1)
     return imitations.write_text(path, "\n".join(lines) + "\n")
-
-
-def rejections(reader):
-    """Reads everything; key -> reason of what was rejected."""
-    list(reader)
-    return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
 def test_fer2013_keys_are_row_numbers(rows, tmp_path):

@@ -2,6 +2,7 @@
 
 import imitations
 import pytest
+from imitations import rejections
 
 from emonet.datasets import READERS, DatasetError
 from emonet.labels import Emotion
@@ -10,12 +11,6 @@ from emonet.labels import Emotion
 @pytest.fixture(scope="module")
 def rows(portrait):
     return imitations.fer2013_rows(portrait)
-
-
-def rejections(reader):
-    """Reads everything; key -> reason of what was rejected."""
-    list(reader)
-    return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
 def test_ferplus_votes_join_by_row(rows, tmp_path):

@@ -2,6 +2,7 @@
 
 import imitations
 import pytest
+from imitations import rejections
 
 from emonet.datasets import READERS, DatasetError
 from emonet.labels import Emotion
@@ -9,12 +10,6 @@ from emonet.labels import Emotion
 
 def listed(folder, *rows, header="path,label,subject"):
     return imitations.write_text(folder / "photos.csv", "\n".join([header, *rows]) + "\n")
-
-
-def rejections(reader):
-    """Reads everything; key -> reason of what was rejected."""
-    list(reader)
-    return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
 def test_folders_give_label_and_split(portrait, tmp_path):

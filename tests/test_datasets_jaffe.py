@@ -5,15 +5,10 @@ from pathlib import Path
 
 import imitations
 import pytest
+from imitations import rejections
 
 from emonet.datasets import READERS
 from emonet.labels import Emotion
-
-
-def rejections(reader):
-    """Reads everything; key -> reason of what was rejected."""
-    list(reader)
-    return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
 @pytest.mark.parametrize("name", ["KA.AN1.39.tiff", "ka-an1-39.png", "KA_AN1_39.jpg", "KA.AN1.39.tiff.bmp"])

@@ -10,6 +10,7 @@ from operator import methodcaller
 import imitations
 import numpy as np
 import pytest
+from imitations import rejections
 
 from emonet.datasets import READERS, DatasetError
 from emonet.labels import Emotion
@@ -282,12 +283,6 @@ def test_archive_is_read_like_its_folder(variant, folder, reader, suffix, tmp_pa
 
 
 # What is refused
-
-
-def rejections(reader):
-    """Reads everything; key -> reason of what was rejected."""
-    list(reader)
-    return {rejected.key: rejected.reason for rejected in reader.rejected}
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -15,6 +15,7 @@ import imitations
 import killers
 import pytest
 import sparks
+from folders import files
 
 import emonet.datasets.builder.plan as plan_module
 from emonet.datasets import open_store
@@ -70,10 +71,6 @@ def inputs(tmp_path_factory, portrait):
 def options(inputs, **more):
     folds = 0 if "folder" in inputs else 3  # the people of a folder are not known
     return BuildOptions(inputs, **{"detector": "whole", "dev": 10, "folds": folds, **more})
-
-
-def files(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.parametrize("leaks", ["near", "exact"])

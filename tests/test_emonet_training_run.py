@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import trainings
+from folders import files
 
 from emonet.datasets import open_store
 from emonet.errors import TrainingError
@@ -48,10 +49,6 @@ def classify(checkpoint, pixels):
 
 def same(one, other):
     return all(np.array_equal(one.weights[name], other.weights[name]) for name in {*one.weights, *other.weights})
-
-
-def files(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def enlarged(model, path, factor):
