@@ -141,23 +141,12 @@ class Journal:
 
     def list_written(self) -> list[WrittenFile]:
         """List the files that runs wrote."""
-        return [
-            WrittenFile(
-                os.fsdecode(path),
-                None if photo is None else os.fsdecode(photo),
-                maker,
-                None if stamp is None else tuple(json.loads(stamp)),
-            )
-            for path, photo, maker, stamp in self._ask("SELECT path, photo, maker, stamp FROM written")
-        ]
+        return [_make_written(*row) for row in self._ask("SELECT path, photo, maker, stamp FROM written")]
 
     def find_written(self, path: str) -> WrittenFile | None:
         """Find a file among those that runs wrote."""
-        rows = self._ask("SELECT photo, maker, stamp FROM written WHERE path = ?", os.fsencode(path))
-        for photo, maker, stamp in rows:
-            made_from = None if stamp is None else tuple(json.loads(stamp))
-            return WrittenFile(path, None if photo is None else os.fsdecode(photo), maker, made_from)
-        return None
+        rows = self._ask("SELECT path, photo, maker, stamp FROM written WHERE path = ?", os.fsencode(path))
+        return _make_written(*rows[0]) if rows else None
 
     def note_written(self, file: WrittenFile) -> None:
         """List a file, before it is written."""
@@ -203,6 +192,11 @@ class Journal:
 
 
 _OldRow = tuple[str, bytes, str, bytes]  # identity, name, stamp, entry
+
+
+def _make_written(path: bytes, photo: bytes | None, maker: int | None, stamp: str | None) -> WrittenFile:
+    made_from = None if stamp is None else tuple(json.loads(stamp))
+    return WrittenFile(os.fsdecode(path), None if photo is None else os.fsdecode(photo), maker, made_from)
 
 
 def _number_maker(database: sqlite3.Connection, identity: str) -> int:
