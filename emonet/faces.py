@@ -24,6 +24,7 @@ from emonet.datasets.store.torch_faces import FaceDataset
 from emonet.labels import Emotion
 from emonet.models.inputs import PIECE, InputSpec, Pixels
 from emonet.streamed import StreamedImages
+from facecrop.machine import find_free_memory
 
 Storage = Literal["auto", "memory", "disk", "stream"]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -195,7 +196,7 @@ def _pick(column: NDArray[Scalar] | None, mask: NDArray[np.bool_]) -> NDArray[Sc
 
 def fit_in_memory(count: int, spec: InputSpec) -> bool:
     """Return whether so many images may be kept in memory."""
-    return count * spec.size**2 * spec.channels <= SHARE_OF_MEMORY * _free_memory()
+    return count * spec.size**2 * spec.channels <= SHARE_OF_MEMORY * find_free_memory()
 
 
 def _make_room(count: int, spec: InputSpec, storage: Storage) -> Pixels:
@@ -223,11 +224,3 @@ def _select(pixels: Pixels | StreamedImages, mask: NDArray[np.bool_]) -> Pixels 
     for start in range(0, len(places), PIECE):
         copy[start : start + PIECE] = pixels[places[start : start + PIECE]]
     return copy
-
-
-def _free_memory() -> float:
-    """Free memory in bytes; infinite if the system does not say."""
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return float("inf")

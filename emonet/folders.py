@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +12,11 @@ from facecrop.folders import SYSTEM_FILES
 
 PHOTOS_MARK = ".emonet-photos"  # what else is in the folder are results of photos that were given one by one
 FACES_MARK = ".emonet-faces"  # what else is in the folder are crops and drawings of faces
+
+
+def hash_place(folder: Path) -> str:
+    """Return what tells a folder from others, and not where it is: what is written may be given away."""
+    return hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
 
 
 def check_own(folder: Path, what: str, marks: Iterable[str], advice: str = "choose another folder with -o") -> None:

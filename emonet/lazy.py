@@ -27,7 +27,7 @@ def import_when_used(
     modules = {name: module for module, its_names in names.items() for name in its_names}
 
     def get_attribute(name: str) -> Any:
-        if name not in modules and (name.startswith("_") or find_spec(f"{package}.{name}") is None):
+        if name not in modules and (name.startswith("_") or "." in name or find_spec(f"{package}.{name}") is None):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = _import(f"{package}.{modules.get(name, name)}", feature, requirement)
         return getattr(module, name) if name in modules else module

@@ -18,6 +18,7 @@ def devices(device, workers=None, chunks=1000, detector="mtcnn"):
 def large_machine(monkeypatch):
     pretend_devices(monkeypatch, "cuda", cards=3)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
 
 
 def test_worker_for_each_core_and_two_for_each_gpu():

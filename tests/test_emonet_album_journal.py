@@ -190,7 +190,7 @@ def test_a_journal_of_format_2_is_taken_over(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("UPDATE album SET format = 4", "is of format 4, .* update emonet"),
+        ("UPDATE album SET format = 5", "is of format 5, .* update emonet"),
         ("ALTER TABLE album RENAME TO frames", "is the journal of something else"),
     ],
 )

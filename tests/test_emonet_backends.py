@@ -180,9 +180,9 @@ def test_views_of_pixels_are_those_of_scaled_images(name, scaling):
 
 def test_threads_are_those_that_the_process_may_use(monkeypatch, tmp_path):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(choosing, "QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr(choosing.os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
-    monkeypatch.setattr(choosing.os, "cpu_count", lambda: 64)
+    monkeypatch.setattr("facecrop.machine.GROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert choosing.count_threads() == 6
     for quota, threads in (("max 100000", 6), ("150000 100000", 2), ("20000 100000", 1), ("900000 100000", 6)):
         (tmp_path / "cpu.max").write_text(quota)

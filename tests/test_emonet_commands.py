@@ -309,3 +309,12 @@ def test_a_mistaken_call_ends_with_the_status_of_the_help(monkeypatch, arguments
     with pytest.raises(SystemExit) as ending:
         main()
     assert ending.value.code == 1
+
+
+def test_output_that_cannot_show_a_name_writes_its_letters_in_another_way(tmp_path):
+    (tmp_path / "\u0396\u03c9\u03ae.jpg").write_bytes(b"no photo")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "emonet", "faces", str(tmp_path)]
+    result = subprocess.run(command, env=environment, capture_output=True, encoding="cp1252", check=False)
+    assert "\\u0396\\u03c9\\u03ae.jpg" in result.stdout + result.stderr
+    assert "bug" not in result.stderr

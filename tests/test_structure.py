@@ -58,7 +58,7 @@ ALLOWED = {
     "emonet.inference.sharing": [*INFERENCE, "emonet.atomic", "emonet.datasets"],
     "emonet.inference.onnx": [*INFERENCE, "emonet.atomic", "emonet.datasets"],
     "emonet.weights": ["emonet.inference"],
-    "emonet.faces": [*STORED, *NETWORKS, "emonet.streamed"],
+    "emonet.faces": [*STORED, *NETWORKS, "emonet.streamed", "facecrop.machine"],
     "emonet.streamed": ["emonet.datasets.store", "emonet.models.inputs"],
     "emonet.evaluation": SCORED,
     "emonet.training": [

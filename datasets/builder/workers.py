@@ -19,6 +19,7 @@ from emonet.datasets.builder.options import BuildOptions
 from emonet.errors import MachineError, OptionError
 from facecrop.detectors import detector_device
 from facecrop.devices import count_cards
+from facecrop.machine import MOST_PROCESSES, count_processors
 from facecrop.threads import use_one_thread
 
 # A process takes some hundred megabytes of a GPU before its first image, and one or two gigabytes more for a batch. Two
@@ -172,7 +173,7 @@ def worker_devices(options: BuildOptions, chunks: int, workers: int | None = Non
     if workers is not None and workers < 1:
         raise OptionError(f"workers must be 1 or more, got {workers}")
     places = _list_devices(detector_device(options.detector, options.device))
-    wanted = min(workers or os.cpu_count() or 1, chunks)
+    wanted = min(workers or count_processors(), chunks, MOST_PROCESSES)
     count = wanted if places == ["cpu"] else min(wanted, WORKERS_PER_CARD * len(places))
     return [places[index % len(places)] for index in range(count)]
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import weakref
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import IO
 
 from filelock import FileLock, Timeout
 
 PREFIX = "emonet-unpacked-"
 LOCK = "lock"
+FRESH = 60  # seconds: so new a folder may be about to be locked
 
 
 class Scratch:
@@ -42,17 +44,27 @@ class _Folder:
         lock.acquire()
         weakref.finalize(self, _remove_folder, lock, self.path, os.getpid())
 
-    @staticmethod
-    @lru_cache(maxsize=1)
-    def of(_process: int) -> _Folder:
-        remove_abandoned()
-        return _Folder()
+    @classmethod
+    def of(cls, process: int) -> _Folder:
+        """Return the folder of this process, made at its first call."""
+        with _making:  # threads share it
+            if process not in _folders:
+                remove_abandoned()
+                _folders.clear()  # a fork leaves its parent's alone
+                _folders[process] = cls()
+            return _folders[process]
+
+
+_making = Lock()
+_folders: dict[int, _Folder] = {}
 
 
 def remove_abandoned() -> None:
     """Remove what processes that were killed have unpacked."""
     for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
         try:
+            if time.time() - lock.stat().st_mtime < FRESH:
+                continue
             with FileLock(lock, timeout=0):
                 pass
         except (Timeout, OSError):  # in use, or another user's

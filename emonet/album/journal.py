@@ -24,9 +24,9 @@ from emonet.album.photos import Stamp
 from emonet.database import OLD_JOURNAL, open_database, reporting, transaction
 from emonet.errors import OptionError
 
-FORMAT = 3  # 2 had one maker and no list of files; 1 was a file of lines
+FORMAT = 4  # 3 did not know the folder of the photos; 2 had one maker and no list of files; 1 was a file of lines
 TABLES = {
-    "album": "(format INTEGER, title TEXT)",
+    "album": "(format INTEGER, title TEXT, place TEXT)",
     "makers": "(number INTEGER PRIMARY KEY, identity TEXT UNIQUE)",
     "photos": "(name BLOB, maker INTEGER, stamp TEXT, entry BLOB, PRIMARY KEY (name, maker))",
     "written": "(path BLOB PRIMARY KEY, photo BLOB, maker INTEGER, stamp TEXT)",
@@ -63,6 +63,7 @@ class Journal:
         path: The file of the journal.
         identity: What the entries depend on beside the photos: the model, the detector and so on.
         title: The name of the folder of photos.
+        place: What tells that folder from others.
 
     Attributes:
         maker: The number of the identity.
@@ -73,7 +74,7 @@ class Journal:
         MachineError: The journal cannot be read or written.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], title: str = "") -> None:
+    def __init__(self, path: Path, identity: Mapping[str, Any], title: str = "", place: str = "") -> None:
         self.path = path
         there = path.exists() or path.with_name(OLD_JOURNAL).exists()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ class Journal:
             closing.callback(self._database.close)
             with reporting(self.path):
                 self._database.execute("PRAGMA secure_delete = ON")  # thumbnails of deleted photos are overwritten
-                begun = self._begin(title)
+                begun = self._begin(title, place)
                 self.maker = _number_maker(self._database, json.dumps(identity, sort_keys=True))
             closing.pop_all()  # it is ready, and stays open
         self.unlisted = begun and there
@@ -101,9 +102,15 @@ class Journal:
         ((title,),) = self._ask("SELECT title FROM album")
         return str(title)
 
-    @title.setter
-    def title(self, title: str) -> None:
-        self._ask("UPDATE album SET title = ?", title)
+    @property
+    def place(self) -> str:
+        """What tells that folder from others; empty if it is not known."""
+        ((place,),) = self._ask("SELECT place FROM album")
+        return str(place)
+
+    def note_folder(self, title: str, place: str) -> None:
+        """Store which folder of photos was looked at."""
+        self._ask("UPDATE album SET title = ?, place = ?", title, place)
 
     @property
     def names(self) -> set[str]:
@@ -163,7 +170,7 @@ class Journal:
         with reporting(self.path):
             return self._database.execute(question, values).fetchall()
 
-    def _begin(self, title: str) -> bool:
+    def _begin(self, title: str, place: str) -> bool:
         """Make the tables, or take over those of an older format; tell whether they were made."""
         database, lines = self._database, self.path.with_name(OLD_JOURNAL)
         there = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -176,7 +183,8 @@ class Journal:
                 old = _take_old(database) if there else list(_read_lines(lines))
                 for table, columns in TABLES.items():
                     database.execute(f"CREATE TABLE {table} {columns}")
-                database.execute("INSERT INTO album VALUES (?, ?)", (FORMAT, "" if old else title))
+                known = ("", "") if old else (title, place)
+                database.execute("INSERT INTO album VALUES (?, ?, ?)", (FORMAT, *known))
                 for identity, name, stamp, entry in old:
                     database.execute(ADD, (name, _number_maker(database, identity), stamp, entry))
         lines.unlink(missing_ok=True)
@@ -184,7 +192,11 @@ class Journal:
 
     def _check_format(self) -> None:
         ((found,),) = self._database.execute("SELECT format FROM album").fetchall()
-        if found != FORMAT:
+        if found == 3:
+            with transaction(self._database):
+                self._database.execute("ALTER TABLE album ADD COLUMN place TEXT DEFAULT ''")
+                self._database.execute("UPDATE album SET format = ?", (FORMAT,))
+        elif found != FORMAT:
             raise OptionError(
                 f"{self.path} is of format {found}, and this version of emonet reads {FORMAT} and older ones: "
                 "update emonet, or choose another folder"

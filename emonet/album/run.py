@@ -21,6 +21,7 @@ from emonet.album.tables import write_tables
 from emonet.atomic import NAME_ERRORS, write_atomically
 from emonet.database import JOURNAL
 from emonet.errors import ImageError, OptionError
+from emonet.folders import hash_place
 from emonet.prediction import EmotionPredictor, PhotoResult
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from facecrop.images import encode_jpeg, limit_size
@@ -113,7 +114,7 @@ class AlbumRun:
             with output.listing_writes():
                 page = self._write(journal)
             output.remove_old(self.photos)
-            journal.title = self.title
+            journal.note_folder(self.title, hash_place(self._folder))
             return page
 
     def entries(self) -> Iterator[Entry]:
@@ -150,17 +151,19 @@ class AlbumRun:
         return output
 
     def _check_photos(self, journal: Journal) -> None:
-        """Refuse to replace the album of other photos; cameras give those of all folders the same names."""
+        """Refuse to replace the album of other photos; cameras give folders and photos the same names."""
         stamps, title = journal.stamps, journal.title
+        same = journal.place == hash_place(self._folder) if journal.place else title in ("", self.title)
         kept = sum(stamps.get(photo.name) == photo.stamp for photo in self.photos)
         has_names = any(photo.name in stamps for photo in self.photos)
-        if has_names and (title in ("", self.title) or 2 * kept >= len(stamps)):
+        if has_names and (same or 2 * kept >= len(stamps)):
             return
         whose = f"the album of {title!r}" if title else "an album"
         found = f"only {kept:,}" if kept else "none"
         raise OptionError(
-            f"{self.album} holds {whose}, and {found} of its {len(stamps):,} photos is in {self._folder}: choose "
-            "another folder with -o, or, if they were renamed or replaced, replace the album with --overwrite"
+            f"{self.album} holds {whose}, and {found} of its {len(stamps):,} photos is in {self._folder} as it "
+            "was: choose another folder with -o, or, if they were renamed or replaced, replace the album with "
+            "--overwrite"
         )
 
     def _write(self, journal: Journal) -> Path:
@@ -183,7 +186,7 @@ class AlbumRun:
         return {path: address for path, address in addresses.items() if (self.album / address).is_file()}
 
     def _open_journal(self) -> Journal:
-        return Journal(self.album / JOURNAL, self.predictor.identity, self.title)
+        return Journal(self.album / JOURNAL, self.predictor.identity, self.title, hash_place(self._folder))
 
     def _read_entries(self, journal: Journal) -> Iterator[Entry]:
         return (self._read_entry(photo, journal) for photo in self.photos)

@@ -51,7 +51,7 @@ class AppPage:
     def __init__(self, reader: PhotoReader, opened: OpenedFolders, cache: Path) -> None:
         self._reader, self._opened, self._cache = reader, opened, cache
         self._films = FilmReader(reader.predictor)
-        self._stops: dict[str, Event] = {}  # of the films that wait or are read, by session
+        self._stops: dict[str, list[Event]] = {}  # of the films that wait or are read, by session
 
     def build(self) -> Any:
         """Put the tabs together."""
@@ -112,11 +112,12 @@ class AppPage:
         return card, replace(photo.result, source=path.name)
 
     def _await_film(self, request: gr.Request) -> None:
-        self._stops[str(request.session_hash)] = Event()  # now, because a film may wait for others
+        self._stops.setdefault(str(request.session_hash), []).append(Event())  # now, because it may wait for others
 
     def _read_film(self, film: str, request: gr.Request, progress: Any = PROGRESS) -> tuple[str, None]:
         session = str(request.session_hash)
-        stop = self._stops.setdefault(session, Event())
+        waiting = self._stops.setdefault(session, [])
+        stop = waiting[0] if waiting else Event()  # films of a session are read in order
         try:
             with self._removing([film]) as (path,):
                 if not path.exists():
@@ -126,10 +127,11 @@ class AppPage:
             reason = getattr(error, "reason", str(error))
             raise gr.Error(escape(reason), print_exception=False) from error
         finally:
-            self._stops.pop(session, None)
+            if stop in waiting:
+                waiting.remove(stop)
 
     def _stop_film(self, request: gr.Request) -> None:
-        if stop := self._stops.get(str(request.session_hash)):
+        for stop in self._stops.get(str(request.session_hash), ()):
             stop.set()
 
     def _leave(self, request: gr.Request) -> None:

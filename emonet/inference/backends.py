@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import ceil
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
@@ -23,6 +22,7 @@ from emonet.inference.graphs import find_graph
 from emonet.inference.model import Model
 from emonet.inference.views import check_pixel_view, find_view
 from facecrop.devices import resolve_device
+from facecrop.machine import count_processors
 from facecrop.packages import import_packages, installed_version
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports what it runs to its makers otherwise
@@ -30,7 +30,6 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports what
 Backend = Literal["auto", "torch", "onnx"]
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA's driver and of AMD's
 NOT_FOR_TORCH = "torch cannot run ONNX files: use the back end onnx, or the model file it was exported from"
-QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "200000 100000": so many of these microseconds of processor time
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,7 @@ def count_threads() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isascii() and asked.isdigit() and int(asked):
         return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), _read_quota())
-    return os.cpu_count() or 1
+    return count_processors()
 
 
 def describe_backend(machine: Machine | Processor) -> str:
@@ -144,12 +141,3 @@ def _seems_to_have_gpu() -> bool:
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     return any(Path(name).exists() for name in GPU_FILES) or shutil.which("nvidia-smi") is not None
-
-
-def _read_quota() -> int:
-    """Read how many processors a container may use; as many as there are where nothing limits them."""
-    try:
-        quota, period = QUOTA.read_text().split()
-        return max(1, ceil(int(quota) / int(period)))
-    except (OSError, ValueError):  # no such file, or "max 100000"
-        return os.cpu_count() or 1

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -120,20 +120,25 @@ class FractionalMaxPool(nn.Module):
         super().__init__()
         self.ratio = ratio
         self.kernel = math.ceil(ratio) + 1
-        # Here and not as a decorator, for it imports torch's compiler, which takes longer than the networks.
-        self._pool_randomly: Callable[..., Tensor] = torch.compiler.disable(_pool_randomly)  # type: ignore[no-untyped-call]
         # Spread evenly over the square whatever their number; the first is its centre.
         self.places = [((0.5 + 0.7549 * draw) % 1, (0.5 + 0.5698 * draw) % 1) for draw in range(draws)]
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
         if not self.training:
             return torch.cat([self._pool_side(self._pool_side(x, 3, across), 2, down) for across, down in self.places])
-        return self._pool_randomly(x, self.kernel, self.ratio)  # a line after it would be compiled apart
+        return _leave_uncompiled()(x, self.kernel, self.ratio)  # a line after it would be compiled apart
 
     def _pool_side(self, x: Tensor, dim: int, place: float) -> Tensor:
         """Pool along one side, region by region: ONNX does not have torch's function."""
         starts = _find_starts(x.shape[dim], int(x.shape[dim] / self.ratio), self.kernel, place)
         return torch.cat([x.narrow(dim, start, self.kernel).amax(dim, keepdim=True) for start in starts], dim)
+
+
+@cache
+def _leave_uncompiled() -> Callable[..., Tensor]:
+    """Return `_pool_randomly`, which torch's compiler passes over; its import takes longer than that of networks."""
+    found: Callable[..., Tensor] = torch.compiler.disable(_pool_randomly)  # type: ignore[no-untyped-call]
+    return found
 
 
 def _pool_randomly(x: Tensor, kernel: int, ratio: float) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -31,6 +30,7 @@ from emonet.training.image_augmenter import ImageAugmenter
 from emonet.training.policies import Policy, find_policy
 from emonet.training.sampling import Indices, Sampling
 from facecrop.devices import to_device
+from facecrop.machine import count_processors
 
 AHEAD = 4  # batches that a thread prepares before they are asked for
 SHARE_OF_CARD = 0.5  # of a graphics card's free memory, for the training set
@@ -233,7 +233,7 @@ def load_images(
 
 def count_workers(config: TrainConfig, device: torch.device) -> int:
     """Count the threads that prepare images."""
-    spare = 0 if device.type == "cpu" else (os.cpu_count() or 1) - 1  # a network on the CPU uses all cores
+    spare = 0 if device.type == "cpu" else count_processors() - 1  # a network on the CPU uses all cores
     return config.workers if config.workers >= 0 else min(8, spare)
 
 

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -31,6 +32,8 @@ def run_application(application: typer.Typer) -> None:
     standard error. Anything else is a bug: its traceback is shown. `--debug`, anywhere, shows the traceback of both.
     """
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
+    if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as Python writes it
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         application(args=arguments)
     except SystemExit as ending:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from emonet.atomic import NAME_ERRORS, remove_abandoned, write_atomically
 from emonet.errors import ImageError, OptionError
-from emonet.folders import FACES_MARK, check_own
+from emonet.folders import FACES_MARK, check_own, hash_place
 from facecrop import CropSpec, Face, FilterRules, Selection
 
 if TYPE_CHECKING:
@@ -35,20 +34,15 @@ def check_output(folder: Path, places: Sequence[Path], shared: Path) -> None:
         _check_outside(place, folder)
     check_own(folder, "crops and drawings of faces", [FACES_MARK], "choose another folder")
     mark = folder / FACES_MARK
-    if mark.is_file() and mark.read_text(encoding="utf-8") != _hash_folder(shared):
+    if mark.is_file() and mark.read_text(encoding="utf-8") != hash_place(shared):
         raise OptionError(f"{folder} holds faces of other photos than those below {shared}: choose another folder")
 
 
 def begin_output(folder: Path, shared: Path) -> None:
     """Make a folder of crops or drawings and mark it; remove what killed runs left in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FACES_MARK).write_text(_hash_folder(shared), encoding="utf-8")
+    (folder / FACES_MARK).write_text(hash_place(shared), encoding="utf-8")
     remove_abandoned(folder)
-
-
-def _hash_folder(folder: Path) -> str:
-    """Return what tells a folder from others, and not where it is: crops may be given away."""
-    return hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
 
 
 def _check_outside(source: Path, folder: Path) -> None:
