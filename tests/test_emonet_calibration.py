@@ -133,7 +133,7 @@ def test_too_few_images_and_the_last_temperature_decide_nothing(store, monkeypat
     monkeypatch.setattr("emonet.evaluation.calibration.EDGE", 1.01)
     with pytest.raises(OptionError, match=r"no temperature from .* to 10 makes the log-loss of the head fer2013"):
         fit_temperatures(two_heads(), store, machine=CPU)
-    monkeypatch.setattr("emonet.evaluation.calibration.FEWEST", 100)
+    monkeypatch.setattr("emonet.evaluation.calibration.FEWEST_IMAGES", 100)
     with pytest.raises(OptionError, match="on 100 images of dev or more, and the head fer2013 has 7"):
         fit_temperatures(two_heads(), store, machine=CPU)
 

@@ -124,7 +124,7 @@ def test_too_few_images_have_no_interval():
     said = [0] * 15 + [3] * 5 + [3] * 20
     found = compare_answers(answer([*said, 0], labels), answer([*said[:15], *labels[15:]], labels))
     assert found.macro_recall.interval is None
-    assert "disgust is of 1 image" in found.macro_recall.interval_method
+    assert "only 1 image with disgust" in found.macro_recall.interval_method
     angry, disgust, happy = (one.difference.interval for one in found.classes)
     assert angry[0] > 0
     assert (disgust, happy) == (None, None)

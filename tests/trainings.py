@@ -58,7 +58,7 @@ def build_voted(folder, portrait, **options):
 
 def fit_on_few(patch):
     """Fit temperatures on few images, which say little: a fit may end at the last temperature that is tried."""
-    patch.setattr("emonet.evaluation.calibration.FEWEST", 1)
+    patch.setattr("emonet.evaluation.calibration.FEWEST_IMAGES", 1)
     patch.setattr("emonet.evaluation.calibration.EDGE", 1)
 
 

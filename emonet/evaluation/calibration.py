@@ -30,7 +30,7 @@ from emonet.inference.devices import Machine, open_machine
 SIZES = (48, 20)  # pixels a side
 LOWEST, HIGHEST = 0.1, 10.0  # temperatures that are tried
 EDGE = 1.01  # a temperature that is nearer to one of these, as a factor, is none
-FEWEST = 100  # images of dev that a temperature is fitted on
+FEWEST_IMAGES = 100  # images of dev that a temperature is fitted on
 VIEW = "mirror"  # what prediction does unless it is told otherwise
 
 
@@ -175,10 +175,10 @@ def measure_calibration(
 def _fit(head: Head, samples: Sequence[_Sample]) -> TemperatureFit:
     from scipy.optimize import minimize_scalar
 
-    if (count := len(samples[0].truths)) < FEWEST:
+    if (count := len(samples[0].truths)) < FEWEST_IMAGES:
         raise OptionError(
-            f"a temperature is fitted on {FEWEST} images of dev or more, and the head {head.name} has {count} to be "
-            "compared with"
+            f"a temperature is fitted on {FEWEST_IMAGES} images of dev or more, and the head {head.name} has {count} to "
+            "be compared with"
         )
 
     def sum_losses(logarithm: float) -> float:

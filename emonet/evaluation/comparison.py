@@ -29,7 +29,7 @@ from emonet.evaluation.matching import Matched, Run, match_runs
 
 __all__ = ["Comparison", "compare_answers"]
 
-FEWEST = 5  # people, sequences or images that must show each class, for an interval of macro recall
+FEWEST_HOLDERS = 5  # people, sequences or images that must show each class, for an interval of macro recall
 
 
 def compare_answers(
@@ -136,8 +136,8 @@ def _find_macro(value: float, drawn: NDArray[np.float64], matched: Matched) -> D
     """Find the interval of macro recall; too few who show a class say too little of how its recall differs."""
     holders = {name: matched.clusters.part(matched.labels == name) for name in matched.classes}
     rarest = min(holders, key=lambda name: holders[name].count)
-    if holders[rarest].count < FEWEST:
-        return Difference(value, None, f"no interval: {rarest} is of {holders[rarest].words}")
+    if holders[rarest].count < FEWEST_HOLDERS:
+        return Difference(value, None, f"no interval: only {holders[rarest].words} with {rarest}")
     return _make_difference(value, find_interval(drawn, matched.clusters))
 
 
