@@ -177,8 +177,8 @@ def _fit(head: Head, samples: Sequence[_Sample]) -> TemperatureFit:
 
     if (count := len(samples[0].truths)) < FEWEST_IMAGES:
         raise OptionError(
-            f"a temperature is fitted on {FEWEST_IMAGES} images of dev or more, and the head {head.name} has {count} to "
-            "be compared with"
+            f"a temperature is fitted on {FEWEST_IMAGES} images of dev or more, and the head {head.name} has {count} "
+            "to be compared with"
         )
 
     def sum_losses(logarithm: float) -> float:
