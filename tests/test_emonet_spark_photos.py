@@ -61,6 +61,20 @@ def test_answers_are_those_of_the_local_run(photos, tmp_path):
     assert "not empty" in str(run(photos, *MODEL, "--engine", "spark", "-o", tmp_path / "table").exception)
 
 
+@pytest.mark.usefixtures("session")
+@pytest.mark.parametrize("out", [".", "..", "one", "link", "beside"])
+def test_overwriting_keeps_photos_and_files_of_others(face, tmp_path, out):
+    folder, beside = tmp_path / "photos", tmp_path / "beside"
+    imitations.save(folder / "one" / "a.png", face)
+    imitations.write_text(beside / "diary.txt", "dear diary")
+    (tmp_path / "link").symlink_to(folder)
+    place = folder / out if out in (".", "..", "one") else tmp_path / out
+    ended = run(folder, *MODEL, "--engine", "spark", "-o", place, "--overwrite")
+    assert "choose another folder" in str(ended.exception)
+    assert (folder / "one" / "a.png").exists()
+    assert (beside / "diary.txt").exists()
+
+
 def test_example_of_a_watched_folder_runs(session, photos, tmp_path, root):
     text = (root / "docs" / "how-to" / "spark.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)

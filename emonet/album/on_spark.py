@@ -19,6 +19,7 @@ from emonet.prediction import EmotionPredictor
 from emonet.prediction.doubts import DoubtRules, choose_doubts
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.table import UNREADABLE, list_columns, make_rows
+from emonet.spark.files import list_names, overlap
 from emonet.spark.packing import pack, unpack
 from emonet.spark.session import as_pattern, as_url
 from emonet.spark.tasks import compute, failing_in_one_line
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 
 PHOTOS_AT_ONCE = "16"  # that Spark hands to a process; a photo may have 100 MB
 KINDS = {"string": "string", "int32": "int", "float64": "double"}  # Arrow's names -> Spark's
-COMMITTED = "_SUCCESS"  # what Spark writes when a table is complete
-UNFINISHED = "_temporary"  # where Spark writes until then
+UNFINISHED = "_temporary"  # where Spark writes until a table is complete
 AS_MEASURED = DoubtRules()
 PART = "emotion"  # the column whose values are the folders of a written table
+WRITTEN = re.compile(rf"_SUCCESS|{UNFINISHED}|{PART}=.*|\..*\.crc")  # the names in a written table
 
 
 def _make_glob(suffixes: Iterable[str]) -> str:
@@ -149,14 +150,19 @@ class PhotoCounts:
     unreadable: int
 
 
-def check_table(session: SparkSession, place: str, *, overwrite: bool) -> None:
-    """Refuse a folder that holds something else than a table that was not finished.
+def check_table(session: SparkSession, place: str, photos: str, *, overwrite: bool) -> None:
+    """Refuse a folder for a table that holds anything else, or has to do with the photos.
 
     Raises:
-        OptionError: It holds something, and must not be overwritten.
+        OptionError: It holds other files, or a table that must not be overwritten; or it is the folder of the photos,
+            lies in it, or contains it.
     """
-    names = _list_names(session, place)
-    if names and (COMMITTED in names or names != {UNFINISHED}) and not overwrite:
+    if overlap(session, place, photos):
+        raise OptionError(f"{place} and the photos in {photos} must not lie in one another: choose another folder")
+    names = list_names(session, place)
+    if others := sorted(name for name in names if not WRITTEN.fullmatch(name)):
+        raise OptionError(f"{place} holds {others[0]}, which is in no table of answers: choose another folder")
+    if names - {UNFINISHED} and not overwrite:
         raise OptionError(f"{place} is not empty: choose another folder, or use --overwrite")
 
 
@@ -181,14 +187,6 @@ def write_table(predictions: DataFrame, place: str) -> PhotoCounts:
     )
     counts = rows.agg(photos, faces.alias("faces"), unreadable.alias("unreadable"))
     return PhotoCounts(**compute(session, counts.toArrow).to_pylist()[0])
-
-
-def _list_names(session: SparkSession, place: str) -> set[str]:
-    """List the names in a folder of any file system; none if there is no such folder."""
-    jvm: Any = session._jvm  # Spark offers no other way to its file systems
-    path = jvm.org.apache.hadoop.fs.Path(place)
-    system = path.getFileSystem(session._jsc.hadoopConfiguration())
-    return {status.getPath().getName() for status in system.listStatus(path)} if system.exists(path) else set()
 
 
 def find_root(folder: str) -> str:

@@ -44,7 +44,7 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
     folder = as_place(photos[0])
     with spark.open() as session:
         place = as_place(out)
-        check_table(session, place, overwrite=options.overwrite)
+        check_table(session, place, folder, overwrite=options.overwrite)
         files = read_photo_files(session, folder)
         counts = write_table(predict_frame(files, packed, find_root(folder)), place)
     typer.echo(f"{counts.photos:,} photos, {counts.faces:,} faces, {counts.unreadable:,} photos cannot be read")
