@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from itertools import count
 from pathlib import Path
 
 SUFFIX = ".emonet-part"
@@ -18,7 +17,6 @@ NAME_ERRORS = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, er
 
 Watch = Callable[[Path], None]
 
-_numbers = count()
 _watch: ContextVar[Watch] = ContextVar("watch", default=lambda _: None)
 
 
@@ -27,7 +25,8 @@ def write_atomically(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Write a file atomically.
 
     Yields the name to write to. After the block the file is renamed to `path`; after an error nothing is left. The
-    temporary name is short and does not depend on the final one, which may be as long as the system allows.
+    temporary name is short and does not depend on the final one, which may be as long as the system allows. A part
+    of it is random, for processes on two machines may have the same number.
 
     Args:
         path: The file.
@@ -45,7 +44,7 @@ def write_atomically(path: Path, *, durable: bool = True) -> Iterator[Path]:
         '{}'
     """
     _watch.get()(path)
-    temporary = path.with_name(f"{os.getpid()}-{next(_numbers)}{SUFFIX}")
+    temporary = path.with_name(f"{os.getpid()}-{os.urandom(8).hex()}{SUFFIX}")
     try:
         yield temporary
         if durable:

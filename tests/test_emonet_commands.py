@@ -158,6 +158,16 @@ def test_files_of_killed_runs_are_removed_and_those_of_others_stay(run, album, t
         assert left == [f"{os.getppid()}-3.emonet-part"]
 
 
+def test_processes_with_one_number_on_two_machines_write_to_different_names(tmp_path):
+    script = "import os; os.getpid = lambda: 7\nfrom pathlib import Path; from emonet.atomic import write_atomically\n"
+    script += "with write_atomically(Path('made')) as temporary: print(temporary.write_text('') or temporary.name)"
+    command = [sys.executable, "-c", script]
+    runs = [subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True) for _ in range(2)]
+    one, other = (ended.stdout for ended in runs)
+    assert one != other
+    assert one.startswith("7-")
+
+
 def test_long_names_and_names_like_those_of_copies_have_crops_and_drawings(run, album, tmp_path, portrait):
     names = ["x" * 251 + ".png", "portrait.png.jpg/a.png", "portrait.png-1.png/a.png"]
     for name in names:
