@@ -3,6 +3,7 @@
 import re
 
 import imitations
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sparks
@@ -73,6 +74,19 @@ def test_overwriting_keeps_photos_and_files_of_others(face, tmp_path, out):
     assert "choose another folder" in str(ended.exception)
     assert (folder / "one" / "a.png").exists()
     assert (beside / "diary.txt").exists()
+
+
+def test_overwritten_table_keeps_no_old_rows(session, photos, tmp_path):
+    words = [*MODEL, "--engine", "spark", "-o", tmp_path / "table"]
+    session.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
+    try:
+        run(photos / "below", *words)
+        imitations.save(tmp_path / "others" / "grey.png", np.full((40, 40, 3), 90, np.uint8))
+        run(tmp_path / "others", *words, "--overwrite")
+    finally:
+        session.conf.unset("spark.sql.sources.partitionOverwriteMode")
+    files = (tmp_path / "table").rglob("*.parquet")
+    assert [row["path"] for file in files for row in pq.read_table(file).to_pylist()] == ["grey.png"]
 
 
 def test_example_of_a_watched_folder_runs(session, photos, tmp_path, root):

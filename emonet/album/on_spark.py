@@ -176,7 +176,7 @@ def write_table(predictions: DataFrame, place: str) -> PhotoCounts:
     """
     from pyspark.sql import functions as F
 
-    writer = predictions.write.mode("overwrite").partitionBy(PART)
+    writer = predictions.write.mode("overwrite").option("partitionOverwriteMode", "static").partitionBy(PART)
     with failing_in_one_line():
         writer.parquet(place)
     session = predictions.sparkSession
