@@ -1,6 +1,7 @@
 """Photos on Spark get the answers of the local run; the example of the guide runs."""
 
 import re
+import sys
 
 import imitations
 import numpy as np
@@ -49,7 +50,7 @@ def test_answers_are_those_of_the_local_run(photos, tmp_path):
     local = run(photos, *MODEL, "-o", tmp_path / "album")
     spark = run(photos, *MODEL, "--engine", "spark", "--master", "local[2]", "-o", tmp_path / "table")
     assert (local.exit_code, spark.exit_code) == (3, 3), spark.output
-    assert "4 photos, 2 faces, 1 photos cannot be read" in spark.output
+    assert "4 photos, 2 faces, 1 photo cannot be read" in spark.output
     one, other = rows(tmp_path / "album" / "predictions.parquet"), rows(tmp_path / "table")
     assert [row["path"] for row in one] == ["below/two.JPG", "broken.jpg", "nobody.png", "one.png"]
     for mine, theirs in zip(one, other, strict=True):
@@ -87,6 +88,49 @@ def test_overwritten_table_keeps_no_old_rows(session, photos, tmp_path):
         session.conf.unset("spark.sql.sources.partitionOverwriteMode")
     files = (tmp_path / "table").rglob("*.parquet")
     assert [row["path"] for file in files for row in pq.read_table(file).to_pylist()] == ["grey.png"]
+
+
+def test_files_that_spark_does_not_hand_over_are_counted(session, tmp_path):
+    folder = tmp_path / "photos"
+    imitations.save(folder / "grey.png", np.full((40, 40, 3), 90, np.uint8))
+    (folder / "empty.jpg").touch()
+    (folder / "scan.tif").write_bytes(b"II*\0" + bytes(1000))
+    session.conf.set("spark.sql.sources.binaryFile.maxLength", 1000)
+    try:
+        ended = run(folder, *MODEL, "--engine", "spark", "-o", tmp_path / "table")
+    finally:
+        session.conf.unset("spark.sql.sources.binaryFile.maxLength")
+    assert (ended.exit_code, "2 photos, 0 faces, 1 photo cannot be read" in ended.output) == (3, True)
+    assert "empty files: 1 photo not in the table" in ended.output
+    files = (tmp_path / "table").rglob("*.parquet")
+    details = {row["path"]: row["detail"] for file in files for row in pq.read_table(file).to_pylist()}
+    assert "too large for Spark" in details["scan.tif"]
+
+
+@pytest.mark.usefixtures("session")
+def test_one_photo_and_a_folder_without_photos_are_refused(photos, tmp_path):
+    (tmp_path / "none").mkdir()
+    for given, told in ((photos / "one.png", "is a file"), (tmp_path / "none", "there is no photo in")):
+        ended = run(given, *MODEL, "--engine", "spark", "-o", tmp_path / "table")
+        assert told in str(ended.exception)
+    assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.usefixtures("session")
+def test_folder_of_empty_photos_fails(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "empty.jpg").touch()
+    ended = run(tmp_path / "photos", *MODEL, "--engine", "spark", "-o", tmp_path / "table")
+    assert (ended.exit_code, "0 photos, 0 faces" in ended.output) == (1, True)
+
+
+@pytest.mark.usefixtures("session")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_name_that_spark_cannot_read_is_told(tmp_path):
+    imitations.save(tmp_path / "photos" / "12:30.png", np.full((40, 40, 3), 90, np.uint8))
+    ended = run(tmp_path / "photos", *MODEL, "--engine", "spark", "-o", tmp_path / "table")
+    assert "12:30.png" in str(ended.exception)
+    assert "Spark reads no local files with :" in str(ended.exception)
 
 
 def test_example_of_a_watched_folder_runs(session, photos, tmp_path, root):

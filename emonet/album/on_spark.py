@@ -19,7 +19,7 @@ from emonet.prediction import EmotionPredictor
 from emonet.prediction.doubts import DoubtRules, choose_doubts
 from emonet.prediction.many import PhotoAnswer, answer_photos
 from emonet.prediction.table import UNREADABLE, list_columns, make_rows
-from emonet.spark.files import list_names, overlap
+from emonet.spark.files import is_file, list_names, overlap
 from emonet.spark.packing import pack, unpack
 from emonet.spark.session import as_pattern, as_url
 from emonet.spark.tasks import compute, failing_in_one_line
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PHOTOS_AT_ONCE = "16"  # that Spark hands to a process; a photo may have 100 MB
 KINDS = {"string": "string", "int32": "int", "float64": "double"}  # Arrow's names -> Spark's
 UNFINISHED = "_temporary"  # where Spark writes until a table is complete
+TOO_LARGE = "it is too large for Spark, which reads files of up to 2 GiB"
 AS_MEASURED = DoubtRules()
 PART = "emotion"  # the column whose values are the folders of a written table
 WRITTEN = re.compile(rf"_SUCCESS|{UNFINISHED}|{PART}=.*|\..*\.crc")  # the names in a written table
@@ -127,18 +128,35 @@ def predict_frame(photos: DataFrame, packed: bytes, root: str = "") -> DataFrame
 def read_photo_files(session: SparkSession, folder: str) -> DataFrame:
     """List the image files below a folder of any file system that Spark reads.
 
-    Files are known by their endings. Spark passes over names that begin with `.` or `_`.
+    Files are known by their endings. Spark passes over empty ones, and over names that begin with `.` or `_`.
+
+    Returns:
+        The columns `path` and `content`, which is null in files that are too large for Spark.
 
     Raises:
-        OptionError: There is no such folder.
+        OptionError: There is no such folder, or no photo in it.
     """
     from pyspark.errors import AnalysisException
+    from pyspark.sql import functions as F
 
     reader = session.read.format("binaryFile").option("recursiveFileLookup", "true")
     try:
-        return reader.option("pathGlobFilter", PHOTO_GLOB).load(as_pattern(folder))
+        files = reader.option("pathGlobFilter", PHOTO_GLOB).load(as_pattern(folder))
     except AnalysisException as error:
         raise OptionError(f"{folder} cannot be read by Spark: {str(error).splitlines()[0]}") from error
+    if is_file(session, folder):
+        raise OptionError(f"{folder} is a file, and Spark reads folders: name the folder, or leave out --engine spark")
+    if not count_files(files):
+        raise OptionError(f"there is no photo in {folder}")
+    small = F.col("length") <= int(session.conf.get("spark.sql.sources.binaryFile.maxLength") or 0)
+    unread = F.lit(None).cast("binary").alias("content")
+    return files.where(small).select("path", "content").union(files.where(~small).select("path", unread))
+
+
+def count_files(files: DataFrame) -> int:
+    """Count the files of a table that Spark has listed, with the empty ones, which have no row."""
+    listed: Any = files._jdf  # the public method copies all names into this process
+    return len(listed.inputFiles())
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +198,7 @@ def write_table(predictions: DataFrame, place: str) -> PhotoCounts:
     with failing_in_one_line():
         writer.parquet(place)
     session = predictions.sparkSession
-    rows = session.read.parquet(as_pattern(place))
+    rows = session.read.schema(predictions.schema).parquet(as_pattern(place))
     photos = F.count_distinct("path").alias("photos")
     faces, unreadable = (
         F.count(F.when(F.expr(told), 1)) for told in (f"{PART} is not null", f"reason = '{UNREADABLE}'")
@@ -227,13 +245,18 @@ def _answer(broadcast: Broadcast[bytes], root: str, batches: Iterator[pa.RecordB
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in _list_columns(packed).items()])
     for batch in batches:
         photos = list(zip(batch.column("path").to_pylist(), batch.column("content").to_pylist(), strict=True))
-        killers = find_killers(partial(_try, packed), [content for _, content in photos]) if is_suspicious() else set()
+        contents = [content or b"" for _, content in photos]
+        killers = find_killers(partial(_try, packed), contents) if is_suspicious() else set()
         named = [
-            (path.removeprefix(root), ImageError(path, KILLED) if place in killers else content)
+            (path.removeprefix(root), ImageError(path, KILLED) if place in killers else _check(path, content))
             for place, (path, content) in enumerate(photos)
         ]
         rows = [row | facts for answer in _answer_some(packed, named) for row in answer]
         yield from pa.Table.from_pylist(rows, schema=schema).to_batches()
+
+
+def _check(path: str, content: bytes | None) -> bytes | ImageError:
+    return ImageError(path, TOO_LARGE) if content is None else content
 
 
 def _answer_some(packed: bytes, named: list[tuple[str, bytes | ImageError]]) -> Iterator[list[dict[str, Any]]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_TASKS = 10_000  # that Spark is given at a time: it keeps a record of each; beyond it, one does several of ours
 EACH = 8  # tasks of Spark for each core of one machine; each takes it some 20 ms. A cluster gains cores as it works
+BAD_NAME = "Relative path in absolute URI"  # how Hadoop takes a name such as 12:30.jpg
 EVERY = 0.5  # seconds between two looks at how far the work has come
 
 Task = TypeVar("Task")
@@ -116,9 +117,11 @@ def failing_in_one_line() -> Iterator[None]:
     try:
         yield
     except (Py4JError, PySparkException) as error:
-        raise MachineError(
-            f"a task failed on Spark, each time it was tried: {last_line(error)}; run the same command again"
-        ) from error
+        told = last_line(error)
+        advice = (
+            "Spark reads no local files with : in their names" if BAD_NAME in told else "run the same command again"
+        )
+        raise MachineError(f"a task failed on Spark, each time it was tried: {told}; {advice}") from error
 
 
 @contextmanager

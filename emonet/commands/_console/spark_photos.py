@@ -11,6 +11,7 @@ import typer
 from emonet.commands._console.endings import FAILED, SOME_UNREADABLE
 from emonet.commands._console.engines import SparkPlace
 from emonet.errors import OptionError
+from emonet.html.formatting import count_of
 
 if TYPE_CHECKING:
     from emonet.commands.predict import PredictOptions
@@ -21,6 +22,7 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
     from emonet.album.on_spark import (
         as_place,
         check_table,
+        count_files,
         find_root,
         pack_predictor,
         predict_frame,
@@ -47,9 +49,13 @@ def predict_on_spark(photos: Sequence[Path], out: Path | None, options: PredictO
         check_table(session, place, folder, overwrite=options.overwrite)
         files = read_photo_files(session, folder)
         counts = write_table(predict_frame(files, packed, find_root(folder)), place)
-    typer.echo(f"{counts.photos:,} photos, {counts.faces:,} faces, {counts.unreadable:,} photos cannot be read")
+        passed = count_files(files) - counts.photos
+    unread = f"{count_of(counts.unreadable, 'photo')} cannot be read"
+    typer.echo(f"{count_of(counts.photos, 'photo')}, {count_of(counts.faces, 'face')}, {unread}")
+    if passed:
+        typer.echo(f"emonet: Spark passes over empty files: {count_of(passed, 'photo')} not in the table", err=True)
     typer.echo(f"written to {out}, as Parquet")
     if counts.photos == counts.unreadable:
         raise typer.Exit(FAILED)
-    if counts.unreadable:
+    if counts.unreadable or passed:
         raise typer.Exit(SOME_UNREADABLE)
