@@ -12,6 +12,7 @@ import torch
 import trainings
 from torch import distributed
 
+from emonet.errors import OptionError
 from emonet.inference.checkpoint import load_checkpoint
 from emonet.inference.devices import open_machine
 from emonet.models import create_model
@@ -238,6 +239,13 @@ def test_each_process_uses_its_own_card(monkeypatch, cards, asked, device, backe
         assert given == device
     wait = None if device == "cpu" else [1]  # NCCL needs to know the card
     assert calls == [device, backend, wait, "end"][device == "cpu" :]
+
+
+def test_number_of_processes_without_torchrun_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(OptionError, match="unset WORLD_SIZE"), join_processes("cpu"):
+        pass
 
 
 @pytest.mark.parametrize(("device", "words"), [("cuda:0", "say cuda, or start one process"), ("cuda", "there are 1;")])

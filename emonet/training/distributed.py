@@ -141,13 +141,17 @@ def join_processes(device: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[
         This process among the others, and its own device.
 
     Raises:
-        OptionError: Several processes would share a card.
+        OptionError: Several processes would share a card, or `torchrun` did not start this one.
         TrainingError: Another process does not answer any more.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 or distributed.is_initialized():
         yield _find_place(device), device
         return
+    if "LOCAL_RANK" not in os.environ:
+        raise OptionError(
+            "WORLD_SIZE is set and LOCAL_RANK is not: start the processes with torchrun, or unset WORLD_SIZE"
+        )
     own = choose_device(device, int(os.environ["LOCAL_RANK"]))
     if own.startswith("cuda"):
         torch.cuda.set_device(own)
