@@ -17,7 +17,8 @@ def test_a_training_that_the_clock_stopped_is_packed(root, tmp_path, status, pac
     clock.chmod(0o755)
     out = tmp_path / "out"
     found = subprocess.run(
-        [root / "tools" / "train_on_gpu.sh", "store", out, "60"],
+        [root / "tools" / "train_on_gpu.sh", "store", "out", "60"],
+        cwd=tmp_path,
         env=os.environ | {"PATH": f"{clock.parent}:{os.environ['PATH']}", "SEEDS": "0"},
         capture_output=True,
         text=True,

@@ -9,15 +9,15 @@
 #   python tests/imitations.py imitations --people 8
 #   TRIALS=2 FOLDS=2 BUILD="--near 0.9999" TRAIN="--epochs 2" tools/ckplus_team.sh imitations/CK+ runs/imitation
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
+root=$(cd "$(dirname "$0")/.." && pwd)
 PYTHON=${PYTHON:-python3}
 ckplus=${1:?name the folder of CK+}
 out=${2:?name a folder for the data sets and the runs}
 read -ra build <<<"${BUILD:-}"
 read -ra train <<<"${TRAIN:-}"
 
-export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 
 emonet() { "$PYTHON" -m emonet "$@"; }
 

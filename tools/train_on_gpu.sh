@@ -13,13 +13,13 @@
 # and MORE, further options for every training. To try it on a CPU:
 #   DEVICE=cpu EPOCHS=1 SEEDS=0 MORE="--steps 2" tools/train_on_gpu.sh merged runs/dry
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
+root=$(cd "$(dirname "$0")/.." && pwd)
 PYTHON=${PYTHON:-python3}
 HEADS=(--heads fer2013=1 --heads seen=1)
 MUON=(--optimizer muon --learning-rate 0.02 --rest-rate 0.1)
 
-export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 
 pack() {  # OUT
     local out=$1 name
