@@ -48,7 +48,7 @@ def test_spark_builds_and_the_script_names_the_pictures(run, table, tmp_path):
     sparks.skip_without_spark()
     ended = run(table, "out", "local[1]")
     check_pictures(ended, tmp_path / "out")
-    assert "by Spark: 1 tasks at a time" in ended.stderr
+    assert "by Spark, tasks at a time: 1" in ended.stderr
 
 
 def test_local_engine_builds_where_it_is_asked_for(run, table, tmp_path):

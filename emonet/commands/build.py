@@ -164,7 +164,7 @@ def _open_engine(prepared: Prepared, workers: int | None, spark: SparkPlace | No
     from emonet.datasets.builder.spark import SparkEngine
 
     with spark.open() as session:
-        typer.echo(f"{named}, by Spark: {session.sparkContext.defaultParallelism} tasks at a time", err=True)
+        typer.echo(f"{named}, by Spark, tasks at a time: {session.sparkContext.defaultParallelism}", err=True)
         yield SparkEngine(session)
 
 
