@@ -250,6 +250,26 @@ def test_archives_with_different_files_of_one_name_have_folders_of_their_own(tmp
     }
 
 
+def test_archives_of_one_stem_keep_their_suffixes(tmp_path):
+    for path in (tmp_path / "faces.tar", tmp_path / "faces.zip"):
+        write_archive(path, {"happy/1.png": path.suffix.encode()})
+    found = contents(open_tree(tmp_path).with_archives())
+    assert found == {"faces/happy/1.png": b".tar", "faces.zip/happy/1.png": b".zip"}
+
+
+def test_loose_files_and_other_files_of_an_archive_are_kept(tmp_path):
+    write_folder(tmp_path, {"happy/1.png": b"loose", "happy/2.png": b"same", "faces/happy/2.png": b"of the name"})
+    write_zip(tmp_path / "faces.zip", {"happy/1.png": b"packed", "happy/2.png": b"same"})
+    write_zip(tmp_path / "same.zip", {"happy/2.png": b"same"})
+    assert contents(open_tree(tmp_path).with_archives()) == {
+        "happy/1.png": b"loose",
+        "happy/2.png": b"same",
+        "faces/happy/2.png": b"of the name",
+        "faces.zip/happy/1.png": b"packed",
+        "faces.zip/happy/2.png": b"same",
+    }
+
+
 def test_an_archive_that_is_there_twice_is_read_once(tmp_path):
     write_zip(tmp_path / "faces.zip")
     write_zip(tmp_path / "faces (1).zip")

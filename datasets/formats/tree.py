@@ -93,7 +93,7 @@ class Tree:
         if not archives or not depth:
             return self
         opened = {name: self._open_archive(name) for name in archives}
-        members = {name: blob for name, blob in self.members.items() if name not in archives} | _place_members(opened)
+        members = _place_members({name: blob for name, blob in self.members.items() if name not in opened}, opened)
         scratch = [*self.scratch, *self.unpacked.values(), *(one for inner in opened.values() for one in inner.scratch)]
         return Tree(self.path, dict(sorted(members.items())), self.failures, scratch).with_archives(depth - 1)
 
@@ -132,22 +132,30 @@ class Tree:
             raise DatasetError(self.path / name, error.reason) from error
 
 
-def _place_members(archives: Mapping[str, Archive]) -> dict[str, Blob]:
-    """Put the members of archives where their archive lies.
+def _place_members(loose: Mapping[str, Blob], archives: Mapping[str, Archive]) -> dict[str, Blob]:
+    """Put the members of archives where their archive lies, beside the loose files.
 
-    Those of archives that have different files of one name are put into folders named after their archive.
+    Archives with another file of a name that is there already, loose or from another archive, get a folder of their
+    own: that of the archive's name, or with its suffix where the folder holds such names, too.
     """
     beside = {name: _put_into(PurePosixPath(name).parent, archive) for name, archive in archives.items()}
-    owners: dict[str, str] = {}
+    owners = dict.fromkeys(loose, "")
     apart: set[str] = set()
     for archive, members in beside.items():
         for name, blob in members.items():
             owner = owners.setdefault(name, archive)
-            if not {owner, archive} <= apart and owner != archive and _read(beside[owner][name]) != _read(blob):
-                apart |= {owner, archive}
-    for name in apart:
-        beside[name] = _put_into(_folder_of(name), archives[name])
-    return {name: blob for members in beside.values() for name, blob in members.items()}
+            known = loose[name] if not owner else beside[owner][name]
+            if not {owner, archive} <= {"", *apart} and owner != archive and _read(known) != _read(blob):
+                apart |= {owner, archive} - {""}
+    placed = {
+        name: blob for archive, members in beside.items() if archive not in apart for name, blob in members.items()
+    }
+    placed |= loose
+    for archive in sorted(apart):
+        moved = _put_into(_folder_of(archive), archives[archive])
+        free = placed.keys().isdisjoint(moved)
+        placed |= moved if free else _put_into(PurePosixPath(archive), archives[archive])
+    return placed
 
 
 def _put_into(folder: PurePosixPath, archive: Archive) -> dict[str, Blob]:
