@@ -130,6 +130,21 @@ def test_of_a_column_of_names_and_one_of_numbers_the_names_are_labels(tmp_path):
     assert [sample.emotion for sample in reader] == [Emotion.HAPPY, Emotion.SAD]
 
 
+def test_labels_of_numbers_are_not_renamed_where_there_are_no_others(tmp_path):
+    with pytest.raises(DatasetError, match="2 columns named label, emotion"):
+        READERS["folder"](listed(tmp_path, "a.jpg,3,4", header="path,class,emotion"))
+
+
+def test_a_column_with_its_own_name_is_read_before_those_with_other_names(tmp_path):
+    imitations.touched(tmp_path, "a.jpg")
+    header = "set,file_name,participant,emotion,path,label,subject,split"
+    reader = READERS["folder"](listed(tmp_path, "2,x.jpg,otto,sad,a.jpg,happy,anna,train", header=header))
+    (sample,) = reader
+    assert (sample.key, sample.emotion) == ("folder/a.jpg", Emotion.HAPPY)
+    assert (sample.subject, sample.split) == ("anna", "train")
+    assert reader.notes == ["columns that are not read: set, file_name, participant, emotion"]
+
+
 def test_a_table_in_utf_16_is_read(tmp_path):
     imitations.touched(tmp_path, "jürgen.jpg")
     (tmp_path / "photos.csv").write_text("path\tlabel\njürgen.jpg\thappy\n", encoding="utf-16")
@@ -168,7 +183,7 @@ def test_photo_list_in_an_archive_finds_only_members(tmp_path):
 
 @pytest.mark.parametrize(
     "header",
-    ["path,mood", "photo,label", "path,file,label", "path,label,emotion", "path,label,subject,person", "path label"],
+    ["path,mood", "photo,label", "image,file,label", "path,class,emotion", "path,label,person,identity", "path label"],
 )
 def test_photo_list_without_columns_is_refused(header, tmp_path):
     with pytest.raises(DatasetError, match=r"photos\.csv, row 1: ") as caught:

@@ -120,15 +120,24 @@ def _decode(content: bytes) -> str:
 
 
 def _name_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """Name columns as COLUMNS does; of several columns of labels, those of numbers keep their own names."""
+    """Name columns as COLUMNS does.
+
+    Beside a column that has its name in COLUMNS, the others keep their own, and so do labels of numbers beside words.
+    """
     own = [cell.strip().lower() for cell in header]
-    names = [next((column for column, known in COLUMNS.items() if name in known), name) for name in own]
-    if names.count("label") > 1:
-        for place in (place for place, name in enumerate(names) if name == "label"):
-            cells = [row[place].strip() for row in rows if place < len(row)]
-            if cells and all(map(str.isdigit, cells)):
-                names[place] = f"{own[place]} (numbers)"
-    return tuple(names)
+    labels = {place for place, name in enumerate(own) if name in COLUMNS["label"]}
+    numbers = {place for place in labels if _holds_numbers(place, rows)}
+    if numbers < labels:
+        for place in numbers:
+            own[place] += " (numbers)"
+    taken = COLUMNS.keys() & own
+    usual = {name: column for column, known in COLUMNS.items() if column not in taken for name in known}
+    return tuple(usual.get(name, name) for name in own)
+
+
+def _holds_numbers(place: int, rows: Sequence[Sequence[str]]) -> bool:
+    cells = [row[place].strip() for row in rows if place < len(row)]
+    return bool(cells) and all(map(str.isdigit, cells))
 
 
 def read_photos(reader: Reader, table: PhotoTable) -> Iterator[Sample | Rejected]:
