@@ -330,13 +330,23 @@ def test_options_of_sequences_that_are_not_there_have_no_effect(inputs):
     assert not warnings("jaffe") + warnings("jaffe", "ckplus", onset="peak")
 
 
-def test_a_first_frame_that_shows_the_expression_is_not_neutral(portrait, tmp_path):
+@pytest.mark.parametrize(
+    ("onset", "corrections", "first"),
+    [("last=3", "", "happy"), ("auto", "ckplus/S010_001,onset=6\n", "happy"), ("auto", "", "neutral")],
+)
+def test_a_first_frame_that_shows_the_expression_is_not_neutral(onset, corrections, first, portrait, tmp_path):
     clips = [imitations.Clip("S010", "001", 5, tuple(range(1, 9)), (640, 490))]
     data = imitations.write_ckplus(tmp_path / "CK+", portrait, clips=clips)
-    for frame in sorted((data / "cohn-kanade-images").rglob("*.png"))[:-3]:
+    *others, last = sorted((data / "cohn-kanade-images").rglob("*.png"))
+    for number, frame in enumerate(others, 1):
         frame.unlink()
-    store = built({"ckplus": str(data)}, tmp_path / "out", neutral="first", onset="last=3")
-    assert [row["emotion"] for row in rows(store)] == ["happy"] * 3
+        if number > 5:  # nothing rises
+            shutil.copy(last, frame)
+    options = {"neutral": "first", "onset": onset}
+    if corrections:
+        options["relabel"] = str(imitations.write_text(tmp_path / "corrections.csv", corrections))
+    store = built({"ckplus": str(data)}, tmp_path / "out", **options)
+    assert [row["emotion"] for row in rows(store)] == [first, "happy", "happy"]
 
 
 def test_corrections_change_labels(inputs, tmp_path):

@@ -116,14 +116,17 @@ class Workshop:
         first = self.corrections.onset(seen[0].sample)
         if first is not None:
             onset = correct_onset(onset, [one.sample.frame or 0 for one in seen], first)
+        is_chosen = (
+            first is not None or self.onset.method != "auto"
+        )  # which keeps a first frame only for want of a rise
         for index, (one, kept) in enumerate(zip(seen, onset.kept, strict=True)):
             one.row.activation = onset.activation[index] if onset.activation else None
             one.row.detail = onset.note or None
             if self.corrections.has_label_of(one.sample):
                 continue
             wants_neutral = index == 0 and self.options.neutral == "first"
-            if kept and wants_neutral:
-                one.row.detail = "no neutral frame: the expression is there in the first one"
+            if kept and wants_neutral and is_chosen:
+                one.row.detail = onset.note or "no neutral frame: the expression is there in the first one"
             elif wants_neutral:
                 one.row.emotion = Emotion.NEUTRAL
             elif not kept:
