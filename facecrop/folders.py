@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from facecrop.errors import ImageError, MissingFileError
 from facecrop.images import MAX_BYTES, MAX_PIXELS, Image, try_read_image
@@ -15,7 +14,6 @@ SYSTEM_FILES = {
     *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
     *("@eadir", "#recycle", "lost+found"),
 }
-Kind = Literal["file", "folder", "broken link"]
 GONE = "was removed while the folder was read"
 
 
@@ -84,7 +82,7 @@ class Links:
     def leads_on(self, entry: os.DirEntry[str]) -> bool:
         """Tell whether a link leads to something that is listed by no other name; a folder is remembered."""
         target = Path(os.path.realpath(entry.path))
-        if not target.is_dir():
+        if _explain_broken(entry) or not target.is_dir():
             return True
         known = any(target.is_relative_to(root) or root.is_relative_to(target) for root in self._roots)
         if not known:
@@ -94,11 +92,11 @@ class Links:
 
 def _walk(root: Path, skip: Callable[[Path], bool], links: Links | None) -> Iterator[tuple[Path, ImageError | None]]:
     """List files with a stack of our own: folders may lie deeper in each other than Python's calls may."""
-    waiting: list[tuple[Path, Kind]] = [(root, "folder")]  # the next one is last
+    waiting = [(root, "folder")]  # the next one is last
     while waiting:
         path, kind = waiting.pop()
         if kind != "folder":
-            yield path, ImageError(path, "is a link to a file that is not there") if kind == "broken link" else None
+            yield path, None if kind == "file" else ImageError(path, kind)
         elif path == root or not skip(path):
             try:
                 waiting.extend(reversed(_list_entries(path, links)))
@@ -106,8 +104,8 @@ def _walk(root: Path, skip: Callable[[Path], bool], links: Links | None) -> Iter
                 yield path, ImageError(path, f"cannot be listed: {error.strerror}")
 
 
-def _list_entries(folder: Path, links: Links | None) -> list[tuple[Path, Kind]]:
-    """List the files, folders and broken links in a folder, sorted."""
+def _list_entries(folder: Path, links: Links | None) -> list[tuple[Path, str]]:
+    """List the files, folders and broken links in a folder, sorted, and what each is."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
     shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES]
@@ -115,8 +113,20 @@ def _list_entries(folder: Path, links: Links | None) -> list[tuple[Path, Kind]]:
     return [(folder / entry.name, kind) for entry in wanted if (kind := _find_kind(entry)) is not None]
 
 
-def _find_kind(entry: os.DirEntry[str]) -> Kind | None:
-    """Tell what an entry is; None if it is a device, a FIFO or a socket."""
-    if entry.is_symlink() and not Path(entry.path).exists():
-        return "broken link"
+def _explain_broken(entry: os.DirEntry[str]) -> str | None:
+    """Say why a link cannot be followed; None if it can, or is none."""
+    if entry.is_symlink():
+        try:
+            Path(entry.path).stat()
+        except PermissionError as error:
+            return f"is a link that cannot be followed: {error.strerror}"
+        except OSError:
+            return "is a link to a file that is not there"
+    return None
+
+
+def _find_kind(entry: os.DirEntry[str]) -> str | None:
+    """Tell what an entry is, or what is wrong with it; None if it is a device, a FIFO or a socket."""
+    if fault := _explain_broken(entry):
+        return fault
     return "folder" if entry.is_dir() else "file" if entry.is_file() else None

@@ -74,6 +74,22 @@ def test_links_are_followed_where_that_is_asked_for(tmp_path):
     assert [path.name for path, _ in iter_files(inside)] == ["1.png"]
 
 
+def test_a_link_that_may_not_be_followed_yields_its_error(tmp_path, monkeypatch):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").symlink_to("locked/b.png")
+    stat = os.stat
+
+    def refuse(path, **options):
+        if os.fspath(path).endswith("b.png") and options.get("follow_symlinks", True):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    (fine, none), (link, error) = iter_files(tmp_path, follow=True)
+    assert (fine.name, none, link.name) == ("a.png", None, "b.png")
+    assert error.reason == "is a link that cannot be followed: Permission denied"
+
+
 def test_links_inside_the_folder_are_not_followed(tmp_path):
     outside = save(tmp_path / "outside" / "secret.png")
     inside = save(tmp_path / "photos" / "sub" / "a.png")
