@@ -1,5 +1,7 @@
 """The user's own photos: class folders, and tables that list photos."""
 
+import unicodedata
+
 import imitations
 import pytest
 from imitations import rejections
@@ -161,6 +163,17 @@ def test_empty_label_is_no_label(tmp_path):
     imitations.touched(tmp_path, "a.jpg")
     (sample,) = READERS["folder"](listed(tmp_path, "a.jpg,,anna"))
     assert sample.emotion is None
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_are_found_however_a_system_writes_them(form, tmp_path):
+    composed, decomposed = (unicodedata.normalize(one, "é/jürgen.jpg") for one in ("NFC", "NFD"))
+    imitations.touched(tmp_path / "data", unicodedata.normalize(form, composed))
+    listed(tmp_path / "data", f"{composed},happy,x", f"{decomposed},happy,x")
+    for place in ("data/photos.csv", imitations.pack(tmp_path / "data", tmp_path / "data.zip")):
+        reader = READERS["folder"](tmp_path / place)
+        assert len(list(reader)) == 1
+        assert list(rejections(reader).values()) == ["bad_row"]  # the second row names the same file
 
 
 def test_photo_list_paths_are_relative_or_absolute(tmp_path):

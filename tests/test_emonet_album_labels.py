@@ -1,3 +1,4 @@
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +119,13 @@ def test_of_several_rows_of_one_face_the_first_is_taken(photos):
 def test_spaces_around_a_path_are_its_own_where_a_photo_has_them(photos):
     found = match_labels(write_table(photos, " a.png,happy", " sky.png ,sad"), photos, [*NAMES, " a.png"])
     assert list(found.labels) == [" a.png", "sky.png"]
+
+
+@pytest.mark.parametrize(("written", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_are_found_however_a_system_writes_them(written, stored, photos):
+    name = unicodedata.normalize(stored, "jürgen.png")
+    found = match_labels(write_table(photos, f"{unicodedata.normalize(written, name)},happy"), photos, [*NAMES, name])
+    assert list(found.labels) == [name]
 
 
 def test_a_photo_in_place_of_a_table_is_refused(photos):

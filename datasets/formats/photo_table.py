@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import posixpath
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,10 @@ class PhotoTable:
         Returns:
             Its name for keys, which is never absolute, and the file, if there is one.
         """
-        path = _to_slashes(written)
+        found = [self._find(path) for path in spell_accents(_to_slashes(written))]
+        return next((one for one in found if one[1]), found[0])
+
+    def _find(self, path: str) -> tuple[str, Blob | None]:
         name = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), path))
         here = self.tree.members[self.name]
         if not isinstance(here, FileBlob | GzipBlob):
@@ -62,6 +66,11 @@ class PhotoTable:
         if posixpath.isabs(name):
             name = posixpath.relpath(name, self.base)
         return name, FileBlob(file) if _is_file(file) else None
+
+
+def spell_accents(name: str) -> list[str]:
+    """List a name as it is written, and as other systems write it: to Macs, accents are characters of their own."""
+    return list(dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))))
 
 
 def _to_slashes(path: str) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from emonet.album.photos import list_photos
 from emonet.datasets.formats.class_folders import find_expressions
-from emonet.datasets.formats.photo_table import PhotoTable, open_photo_table
+from emonet.datasets.formats.photo_table import PhotoTable, open_photo_table, spell_accents
 from emonet.datasets.formats.tree import open_tree
 from emonet.datasets.labels import DROP, find_emotion
 from emonet.datasets.sample import DropReason, Rejected
@@ -207,6 +207,6 @@ def _find_photo(row: _Row, base: str, folder: str, known: set[str]) -> str | Non
     for path in (row.path, stripped, stripped.replace("\\", "/"), row.path.removeprefix("'")):
         place = os.path.normpath(Path(base) / path)
         name = as_text(os.path.relpath(place, folder).replace(os.sep, "/"))
-        if name in known:
-            return name
+        if found := known.intersection(spell_accents(name)):
+            return name if name in found else min(found)
     return None
