@@ -185,6 +185,11 @@ def test_photo_list_paths_are_relative_or_absolute(tmp_path):
     assert rejections(reader) == {}
 
 
+def test_drives_of_windows_are_in_no_keys(tmp_path):
+    reader = READERS["folder"](listed(tmp_path, "D:\\photos\\a.jpg,happy,anna", "D:/photos/b/c.jpg,sad,otto"))
+    assert list(rejections(reader)) == ["folder/a.jpg", "folder/b/c.jpg"]  # there are no such files
+
+
 def test_photo_list_in_an_archive_finds_only_members(tmp_path):
     imitations.touched(tmp_path, "data/sub/a.jpg", "outside.jpg")
     rows = ("a.jpg,happy,x", "../../outside.jpg,sad,x", f"{tmp_path / 'outside.jpg'},sad,x")

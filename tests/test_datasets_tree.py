@@ -1,5 +1,6 @@
 import io
 import multiprocessing
+import ntpath
 import os
 import pickle
 import struct
@@ -402,6 +403,15 @@ def test_folder_hash_sees_every_change(number, tmp_path):
 def test_file_hash_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"hello")
     assert hash_inputs(tmp_path / "a.csv").startswith("2cf24dba5fb0a30e26e83b2ac5b9e29e")
+
+
+def test_files_on_another_drive_have_a_hash(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_bytes(b"table")
+    (tmp_path / "b.jpg").write_bytes(b"photo")
+    monkeypatch.setattr(os.path, "relpath", lambda path, start: ntpath.relpath(f"D:{path}", f"C:{start}"))
+    before = hash_inputs(tmp_path / "a.csv", [tmp_path / "b.jpg"])
+    (tmp_path / "b.jpg").write_bytes(b"another")
+    assert hash_inputs(tmp_path / "a.csv", [tmp_path / "b.jpg"]) != before
 
 
 def test_unreadable_file_has_a_hash(tmp_path, monkeypatch):

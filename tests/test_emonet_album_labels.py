@@ -1,3 +1,4 @@
+import os
 import unicodedata
 from dataclasses import replace
 
@@ -126,6 +127,18 @@ def test_accents_are_found_however_a_system_writes_them(written, stored, photos)
     name = unicodedata.normalize(stored, "jürgen.png")
     found = match_labels(write_table(photos, f"{unicodedata.normalize(written, name)},happy"), photos, [*NAMES, name])
     assert list(found.labels) == [name]
+
+
+def test_a_table_on_another_drive_than_its_photos_is_read(photos, monkeypatch):
+    relpath = os.path.relpath
+
+    def refuse(path, start):
+        if not os.fspath(path).startswith(os.fspath(photos)):
+            raise ValueError("path is on mount 'C:', start on mount 'D:'")
+        return relpath(path, start)
+
+    monkeypatch.setattr(os.path, "relpath", refuse)
+    assert list(match_labels(write_table(photos, "a.png,happy"), photos, NAMES).labels) == ["a.png"]
 
 
 def test_a_photo_in_place_of_a_table_is_refused(photos):

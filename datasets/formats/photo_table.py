@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import ntpath
 import posixpath
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,7 @@ class PhotoTable:
         return next((one for one in found if one[1]), found[0])
 
     def _find(self, path: str) -> tuple[str, Blob | None]:
-        name = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), path))
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), _to_posix(path)))
         here = self.tree.members[self.name]
         if not isinstance(here, FileBlob | GzipBlob):
             return name, self.tree.members.get(name)
@@ -77,10 +78,16 @@ def _to_slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
+def _to_posix(path: str) -> str:
+    """Write a path for keys: a drive of Windows is a folder of the root."""
+    path = _to_slashes(path)
+    return f"/{path}" if ntpath.isabs(path) and not posixpath.isabs(path) else path
+
+
 def _find_base(paths: Sequence[str], folder: Path) -> str:
     """Find the folder of keys: the table's own, or what its paths have in common if all lie elsewhere."""
-    places = [posixpath.normpath(_to_slashes(path)) for path in paths]
-    own = _to_slashes(str(folder.absolute()))
+    places = [posixpath.normpath(_to_posix(path)) for path in paths]
+    own = _to_posix(str(folder.absolute()))
     if places and all(posixpath.isabs(place) and not place.startswith(f"{own}/") for place in places):
         return posixpath.commonpath([posixpath.dirname(place) for place in places])
     return own

@@ -203,8 +203,15 @@ def hash_inputs(path: Path, outside: Sequence[Path] = ()) -> str:
     if not outside:
         return own
     beside = (path if path.is_dir() else path.parent).resolve()
-    others = _hash_together((file, Path(os.path.relpath(file.resolve(), beside))) for file in outside)
+    others = _hash_together((file, _name_from(beside, file.resolve())) for file in outside)
     return hashlib.sha256(f"{own}\n{others}\n".encode()).hexdigest()
+
+
+def _name_from(folder: Path, file: Path) -> Path:
+    try:
+        return Path(os.path.relpath(file, folder))
+    except ValueError:  # on another drive of Windows
+        return file
 
 
 def _hash_together(named: Iterable[tuple[Path, Path]]) -> str:

@@ -206,7 +206,10 @@ def _find_photo(row: _Row, base: str, folder: str, known: set[str]) -> str | Non
     stripped = row.path.strip()
     for path in (row.path, stripped, stripped.replace("\\", "/"), row.path.removeprefix("'")):
         place = os.path.normpath(Path(base) / path)
-        name = as_text(os.path.relpath(place, folder).replace(os.sep, "/"))
+        try:
+            name = as_text(os.path.relpath(place, folder).replace(os.sep, "/"))
+        except ValueError:  # on another drive of Windows
+            continue
         if found := known.intersection(spell_accents(name)):
             return name if name in found else min(found)
     return None
