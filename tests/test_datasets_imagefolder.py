@@ -115,12 +115,19 @@ def test_a_finished_export_stays_and_a_stopped_one_is_written_anew(store, tmp_pa
     assert files(tmp_path / "images").keys() == first.keys()
 
 
+def test_an_export_that_lacks_images_is_written_anew(store, tmp_path):
+    count = write_imagefolder(store, tmp_path / "images")
+    next((tmp_path / "images").rglob("*.png")).unlink()
+    assert write_imagefolder(store, tmp_path / "images") == count
+    assert len(list((tmp_path / "images").rglob("*.png"))) == count
+
+
 def test_other_files_are_not_written_over(store, tmp_path):
     write_imagefolder(store, tmp_path / "images", splits=["train"])
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "README.md").touch()
-    for folder in ("images", "mine"):
-        with pytest.raises(OptionError, match="not an empty folder"):
+    for folder, words in (("images", "the images of another data set"), ("mine", "not an empty folder")):
+        with pytest.raises(OptionError, match=words):
             write_imagefolder(store, tmp_path / folder)
 
 

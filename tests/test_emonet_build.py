@@ -135,6 +135,11 @@ def test_a_build_with_an_imagefolder_is_run_again(run, table, tmp_path):
     again = run(*arguments)
     assert (first.exit_code, again.exit_code) == (0, 0), message(again)
     assert f"35 images in {tmp_path / 'images'}" in again.output
+    before = (tmp_path / "out" / "dataset.json").read_bytes()
+    other = run(*arguments, "--seed", "1", "--overwrite")
+    assert other.exit_code == 1
+    assert "holds the images of another data set" in message(other)
+    assert (tmp_path / "out" / "dataset.json").read_bytes() == before
 
 
 def test_other_bytes_are_told_with_the_versions(run, table, tmp_path):

@@ -16,15 +16,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from emonet.atomic import find_leftovers, write_atomically
 from emonet.datasets.sample import SPLITS
-from emonet.datasets.store import Store, open_store, shard_schema
-from emonet.errors import EmonetError, OptionError
+from emonet.datasets.store import Store, shard_schema
+from emonet.errors import OptionError
 from emonet.labels import Emotion
 
 README = "README.md"
@@ -32,13 +31,14 @@ METADATA = "metadata.csv"
 CLASSES = "classes.txt"
 LONGEST = 150  # bytes of a file's name; systems allow 255
 
+WRITER = "written by `emonet export-images`"
 CARD = """---
 configs:
 - config_name: default
   data_files:
 {files}
 ---
-Faces in folders named after their expressions, written by `emonet export-images`. `{metadata}` has a row for each
+Faces in folders named after their expressions, {writer}. `{metadata}` has a row for each
 image; `{classes}` has the order of its column `label`. The images are under their publishers' terms, which mostly
 forbid passing them on.
 
@@ -58,7 +58,7 @@ def write_imagefolder(
     Args:
         store: The data set.
         folder: A folder that is new or empty. What a call with the same arguments has written stays if it is complete,
-            and is replaced if it was stopped.
+            and is replaced if it was stopped or lacks images.
         splits: The splits to write; all if empty.
         sources: The data sets to write; all if empty.
 
@@ -78,37 +78,36 @@ def write_imagefolder(
         raise OptionError(f"{store.path} has no images of {', '.join(sources)} in {', '.join(chosen)}")
     mark = _make_mark(store, chosen, sources)
     _check_folder(root, mark)
-    if (root / CLASSES).exists():  # it is written last
+    if (root / CLASSES).exists() and sum(1 for _ in root.glob("*/*/*.png")) >= count:  # the classes are written last
         return count
     _remove_unfinished(root)
     root.mkdir(parents=True, exist_ok=True)
     files = "\n".join(f"  - split: {split}\n    path: {split}/**" for split in chosen)
-    card = CARD.format(files=files, metadata=METADATA, classes=CLASSES, mark=mark)
+    card = CARD.format(files=files, writer=WRITER, metadata=METADATA, classes=CLASSES, mark=mark)
     (root / README).write_text(card, encoding="utf-8")
     _write_images(store, chosen, sources, root)
     (root / CLASSES).write_text("".join(f"{emotion}\n" for emotion in store.classes), encoding="utf-8")
     return count
 
 
-def check_imagefolder(folder: Path, place: Path) -> None:
-    """Refuse a folder that holds anything but the images of the data set at a place, which may not be there yet.
+def check_imagefolder(folder: Path, store: Store | None) -> None:
+    """Refuse a folder that holds anything but the images of a data set, which may not be there yet.
 
     Raises:
         OptionError: The folder is not empty.
     """
-    mark = None
-    with suppress(EmonetError):  # there is none yet, or one that the build replaces
-        store = open_store(place)
-        mark = _make_mark(store, tuple(store.splits), ())
-    _check_folder(folder, mark)
+    _check_folder(folder, None if store is None else _make_mark(store, tuple(store.splits), ()))
 
 
 def _check_folder(root: Path, mark: str | None) -> None:
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
     card = root / README
-    if mark is None or not card.is_file() or mark not in card.read_text(encoding="utf-8", errors="replace"):
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    if WRITER not in text:
         raise OptionError(f"{root} is not an empty folder")
+    if mark is None or mark not in text:
+        raise OptionError(f"{root} holds the images of another data set or choice: remove it, or choose another folder")
 
 
 def _make_mark(store: Store, splits: Sequence[str], sources: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from emonet.commands._console.progress import progress_bars
 from emonet.datasets import READERS, open_store
 from emonet.datasets.builder import BuildOptions, build_dataset, identify, open_readers, prepare
 from emonet.datasets.builder.engine import Engine, LocalEngine
-from emonet.datasets.builder.output import check_output
+from emonet.datasets.builder.output import BuildFolder, check_output
 from emonet.datasets.builder.workers import open_workers, worker_devices
 from emonet.datasets.sample import BROKEN, SPLITS
 from emonet.datasets.store import DESCRIPTION, read_description
@@ -98,7 +98,8 @@ def build(
         stored /= DESCRIPTION
     options = given.choose(BuildOptions, _with_auto) if stored is None else _stored_options(stored, given, out)
     given.end_if_printed(options)
-    _check_places(out, imagefolder, options)
+    for place in filter(None, (out, imagefolder)):
+        check_output(place, options.inputs)
     check_training_packages("build")
     spark = choose_spark("build", engine, master, settings, workers=workers)
     prepared = prepare(_resolve_device(options) if stored is None else options)
@@ -107,6 +108,9 @@ def build(
         return
     if out is None:
         raise OptionError("where should the data set go? name a folder with --out")
+    if imagefolder is not None and imagefolder.exists():
+        finished = BuildFolder(out).find_finished(identify(prepared.options, prepared.readers), overwrite)
+        check_imagefolder(imagefolder, finished)
     built = _build(prepared, out, workers, overwrite, spark)
     _show_result(built)
     if imagefolder is not None:
@@ -115,13 +119,6 @@ def build(
         _compare(built.store, stored)
     if built.broken:
         raise typer.Exit(SOME_UNREADABLE)
-
-
-def _check_places(out: Path | None, imagefolder: Path | None, options: BuildOptions) -> None:
-    for place in filter(None, (out, imagefolder)):
-        check_output(place, options.inputs)
-    if out is not None and imagefolder is not None:
-        check_imagefolder(imagefolder, out)
 
 
 def _with_auto(values: dict[str, Any]) -> dict[str, Any]:
