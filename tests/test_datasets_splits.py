@@ -60,6 +60,8 @@ def test_splits_that_nobody_is_in_are_said():
     (warning,) = warn_of_empty_splits("jaffe", 6, {"train", "test"}, DEFAULT_SHARES)
     assert "6 people" in warning
     assert "validation" in warning
+    (warning,) = warn_of_empty_splits("jaffe", 1, {"train"}, DEFAULT_SHARES)
+    assert "its only person is not in validation or test" in warning
 
 
 @pytest.mark.parametrize(

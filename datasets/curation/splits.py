@@ -81,11 +81,8 @@ def warn_of_empty_splits(source: str, people: int, held: Collection[str], shares
         shares: What was asked for.
     """
     empty = [split for split, share in shares.items() if share > 0 and split not in held]
-    return (
-        [f"{source}: none of its {people} people is in {' or '.join(empty)}; --shares divides otherwise"]
-        if empty
-        else []
-    )
+    who = "its only person is not" if people == 1 else f"none of its {people} people is"
+    return [f"{source}: {who} in {' or '.join(empty)}; --shares divides otherwise"] if empty else []
 
 
 def _choose_split(number: float, shares: Shares) -> str:
