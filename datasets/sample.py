@@ -138,14 +138,16 @@ class Sample:
         points: A file of 68 landmarks.
 
     Examples:
+        >>> import tempfile
         >>> from pathlib import Path
-        >>> from emonet import Emotion
-        >>> from emonet.datasets import Sample
-        >>> from emonet.datasets.formats.tree import FileBlob
-        >>> from emonet.datasets.sample import EncodedImage
-        >>> image = EncodedImage(FileBlob(Path("anna.jpg")))  # it is opened by `image.read()`
-        >>> Sample("mine/anna.jpg", image, Emotion.HAPPY, "mine", split="train").emotion.value
-        'happy'
+        >>> import PIL.Image
+        >>> from emonet.datasets import Folder
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "happy").mkdir()
+        >>> PIL.Image.new("RGB", (48, 48)).save(folder / "happy" / "anna.png")
+        >>> (sample,) = Folder(folder)
+        >>> sample.key, sample.emotion.value, sample.image.read().shape
+        ('folder/happy/anna.png', 'happy', (48, 48, 3))
     """
 
     key: str
