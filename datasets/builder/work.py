@@ -116,9 +116,8 @@ class Workshop:
         first = self.corrections.onset(seen[0].sample)
         if first is not None:
             onset = correct_onset(onset, [one.sample.frame or 0 for one in seen], first)
-        is_chosen = (
-            first is not None or self.onset.method != "auto"
-        )  # which keeps a first frame only for want of a rise
+        # `auto` keeps a first frame only for want of a rise.
+        is_chosen = first is not None or self.onset.method != "auto"
         for index, (one, kept) in enumerate(zip(seen, onset.kept, strict=True)):
             one.row.activation = onset.activation[index] if onset.activation else None
             one.row.detail = onset.note or None
