@@ -1,5 +1,7 @@
 """Tests of single networks among the baselines."""
 
+import copy
+import pickle
 import shutil
 
 import pytest
@@ -117,6 +119,16 @@ def test_compiled_pooling_has_the_same_gradients():
         learner(images).square().sum().backward()
         gradients.append(images.grad)
     assert torch.allclose(*gradients, atol=1e-5)
+
+
+def test_pooling_can_be_pickled_and_copied():
+    pool, images = FractionalMaxPool(1.4), ramp(2, 20)
+    for twin in (pickle.loads(pickle.dumps(pool)), copy.deepcopy(pool)):
+        results = []
+        for one in (pool, twin):
+            torch.manual_seed(0)
+            results.append(one(images))
+        assert torch.equal(*results)
 
 
 def test_draws_are_different_regions_one_after_the_other():

@@ -17,7 +17,7 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -120,13 +120,20 @@ class FractionalMaxPool(nn.Module):
         super().__init__()
         self.ratio = ratio
         self.kernel = math.ceil(ratio) + 1
+        self._pool_randomly = _leave_uncompiled()
         # Spread evenly over the square whatever their number; the first is its centre.
         self.places = [((0.5 + 0.7549 * draw) % 1, (0.5 + 0.5698 * draw) % 1) for draw in range(draws)]
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (draws N, C, H / ratio, W / ratio)
         if not self.training:
             return torch.cat([self._pool_side(self._pool_side(x, 3, across), 2, down) for across, down in self.places])
-        return _leave_uncompiled()(x, self.kernel, self.ratio)  # a line after it would be compiled apart
+        return self._pool_randomly(x, self.kernel, self.ratio)  # a line after it would be compiled apart
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_pool_randomly"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _pool_randomly=_leave_uncompiled())
 
     def _pool_side(self, x: Tensor, dim: int, place: float) -> Tensor:
         """Pool along one side, region by region: ONNX does not have torch's function."""
