@@ -226,7 +226,8 @@ def test_spark_needs_pandas_before_it_is_started(tmp_path, monkeypatch, capsys):
 
 
 def test_a_data_set_for_torch_says_that_it_needs_torch(store, monkeypatch):
-    hide(monkeypatch, "torch", "emonet.datasets.store.torch_faces")
+    hide(monkeypatch, "torch")
+    monkeypatch.delitem(sys.modules, "emonet.datasets.store.torch_faces", raising=False)  # to be imported again
     assert store.table("train", ["key"]).num_rows == store.splits["train"]
     with pytest.raises(MissingPackageError, match=r'pip install "emonet\[train\]"'):
         store.as_torch("train")
