@@ -98,11 +98,13 @@ def test_a_part_of_images_on_disk_lies_on_disk(store, tmp_path, monkeypatch):
 def test_images_that_do_not_fit_in_memory_lie_on_disk(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not isinstance(read_faces(store, ["dev"], GREY).pixels, np.memmap)
-    monkeypatch.setattr(os, "sysconf", lambda _: 1)
+    (tmp_path / "meminfo").write_text("MemAvailable:       1 kB\n")
+    monkeypatch.setattr("facecrop.machine.MEMORY", tmp_path / "meminfo")
     assert isinstance(read_faces(store, ["dev"], GREY).pixels, np.memmap)
     assert not isinstance(read_faces(store, ["dev"], GREY, storage="memory").pixels, np.memmap)
 
 
-def test_images_lie_in_memory_if_its_size_is_unknown(store, monkeypatch):
+def test_images_lie_in_memory_if_its_size_is_unknown(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("facecrop.machine.MEMORY", tmp_path / "meminfo")
     monkeypatch.delattr(os, "sysconf")
     assert not isinstance(read_faces(store, ["dev"], GREY).pixels, np.memmap)
