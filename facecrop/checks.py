@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 
@@ -13,5 +13,5 @@ def is_number(value: Any) -> bool:
 
 
 def is_whole(value: Any) -> bool:
-    """Tell whether a value is a whole number, of Python or NumPy."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    """Tell whether a value is a whole number of Python, which JSON can hold; a truth value is none."""
+    return isinstance(value, int) and not isinstance(value, bool)

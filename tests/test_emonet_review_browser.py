@@ -315,31 +315,30 @@ def test_tabs_see_and_keep_each_others_decisions(opened, serve, store, tmp_path)
     one.get_by_text("2 of 42 decided").wait_for()
 
 
-def test_a_decision_does_not_hide_one_of_another_tab_just_before(browser, serve, store, tmp_path):
+@pytest.fixture
+def behind(browser, serve, store, tmp_path):
+    """A tab that has not seen yet what another has decided about FIRST."""
     server = serve(reviews.open_answered(store, tmp_path))
     with browser.new_context() as context:
         tab = context.new_page()
-        tab.route("**/decisions.json*", lambda route: route.fulfill(json=[]))  # it has not seen the other tab's yet
+        tab.route("**/decisions.json*", lambda route: route.fulfill(json=[]))
         tab.goto(server.address)
         tab.locator(".tile").first.wait_for()
         server.review.decide(FIRST, "label", "sad")
-        press(tab, "ArrowRight", "x")
-        settle(tab)
-        tab.unroute_all()
-        tab.get_by_text("2 of 42 decided").wait_for()
+        yield tab
 
 
-def test_two_tabs_that_decide_about_one_face_are_told(browser, serve, store, tmp_path):
-    server = serve(reviews.open_answered(store, tmp_path))
-    with browser.new_context() as context:
-        tab = context.new_page()
-        tab.route("**/decisions.json*", lambda route: route.fulfill(json=[]))  # it has not seen the other tab's yet
-        tab.goto(server.address)
-        tab.locator(".tile").first.wait_for()
-        server.review.decide(FIRST, "label", "sad")
-        press(tab, "1")
-        tab.get_by_text("was decided in another tab").wait_for()
-        assert "1 of 42 decided: 1 relabelled" in status(tab)
+def test_a_decision_does_not_hide_one_of_another_tab_just_before(behind):
+    press(behind, "ArrowRight", "x")
+    settle(behind)
+    behind.unroute_all()
+    behind.get_by_text("2 of 42 decided").wait_for()
+
+
+def test_two_tabs_that_decide_about_one_face_are_told(behind, tmp_path):
+    press(behind, "1")
+    behind.get_by_text("was decided in another tab").wait_for()
+    assert "1 of 42 decided: 1 relabelled" in status(behind)
     assert corrections(tmp_path) == [(FIRST, "sad")]
 
 

@@ -129,6 +129,8 @@ class AppPage:
         finally:
             if stop in waiting:
                 waiting.remove(stop)
+            if not waiting:
+                self._stops.pop(session, None)
 
     def _stop_film(self, request: gr.Request) -> None:
         for stop in self._stops.get(str(request.session_hash), ()):

@@ -144,7 +144,7 @@ class FractionalMaxPool(nn.Module):
 @cache
 def _leave_uncompiled() -> Callable[..., Tensor]:
     """Return `_pool_randomly`, which torch's compiler passes over; its import takes longer than that of networks."""
-    found: Callable[..., Tensor] = torch.compiler.disable(_pool_randomly)  # type: ignore[no-untyped-call]
+    found: Callable[..., Tensor] = torch.compiler.disable(_pool_randomly)  # type: ignore[no-untyped-call]  # not annotated
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from facecrop.checks import is_number
 from facecrop.errors import OptionError
 from facecrop.face import Box, Face
 from facecrop.images import Image
@@ -76,7 +75,7 @@ class BoxMapping:
 
 def check_option(name: str, value: Any, least: float, most: float) -> None:
     """Raise unless an option is a number from `least` to `most`."""
-    if not is_number(value) or not least <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise OptionError(f"{name} must be a number from {least:g} to {most:g}, got {value!r}")
 
 
